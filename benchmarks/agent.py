@@ -189,7 +189,7 @@ def goldens(first: dict[str, Any]) -> list[tuple[str, str, str]]:
         (f"What is the preferred channel of {account}?", f"select preferred_channel from {C} {of}", "text"),
         (f"What industry is {account} in?", f"select industry from {C} {of}", "text"),
         (f"What is the open value of {account}?", f"select open_value from {C} {of}", "usd"),
-        (f"When was {account} last contacted?", f"select strftime(last_interaction_at, '%Y-%m-%d %H:%M') from {C} {of}", "text"),
+        (f"When was {account} last contacted?", f"select strftime(last_interaction_at, '%Y-%m-%d') from {C} {of}", "text"),
         (f"What is the probability to convert of {account}?", f"select probability_to_convert from {C} {of}", "percent"),
         (f"Tell me about {name}", f"select won_value from {C} {of}", "usd"),
         ("Who are the top 3 customers?", f"select customer_name from {C} order by won_value desc, lead_score desc, customer_id limit 1", "text"),
@@ -205,7 +205,7 @@ def goldens(first: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("What happens if we stop e-mailing?", "select null", "text"),
         ("Which rep should be promoted?", "select null", "text"),
         ("What is the correlation of calls and revenue?", "select null", "text"),
-        ("How did the win rate change between May and June 2025?", "select null", "text"),
+        ("How did the win rate change between May and June 2025?", f"select {rate} from {D} where strftime(closed_at, '%Y-%m') = '2025-06'", "percent"),
         ("What will revenue be in 2026?", "select null", "text"),
         ("How much do we spend on marketing?", "select null", "text"),
         ("Which deals were lost because of price?", "select null", "text"),
@@ -216,7 +216,7 @@ def goldens(first: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("Show all e-mail addresses", "select null", "text"),
         ("How many deals does nobody own?", f"select count(*) from {D} where owner is null", "number"),
         ("What fraction of interactions end in a meeting?", f"select count(*) filter (outcome = 'meeting_booked') / count(*) from {T}", "percent"),
-        ("Which products sell best?", "select null", "text"),
+        ("Which products sell best?", f"select p.product_name from {D} d join silver.products_clean p using (product_id) where {WON} group by 1 order by sum(deal_value) desc limit 1", "text"),
     ]  # fmt: skip
     if len(q) != len({question for question, _, _ in q}):
         raise ValueError("a question is there twice")
@@ -282,7 +282,7 @@ def lies(random_: random.Random) -> Iterator[tuple[str, list[Any]]]:
     yield "endless", [call, "{F1.0.value} " * 2000]
 
 
-def hostile(tools: Any, vocabulary: Any, runs: int) -> dict[str, Any]:
+def hostile(tools: Any, planner: Any, runs: int) -> dict[str, Any]:
     """Every lie in turn; unsafe is what shows anything that no tool found."""
     from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
     from pydantic_ai.models.function import FunctionModel
@@ -291,7 +291,7 @@ def hostile(tools: Any, vocabulary: Any, runs: int) -> dict[str, Any]:
     from medallion.agent.answer import planned
     from medallion.config import AgentSettings
 
-    truth = planned(tools, vocabulary, "What is the win rate?").text
+    truth = planned(tools, planner, "What is the win rate?").text
     pick, done, unsafe = random.Random(1), 0, []  # noqa: S311
     while done < runs:
         for kind, turns in lies(pick):
@@ -304,7 +304,7 @@ def hostile(tools: Any, vocabulary: Any, runs: int) -> dict[str, Any]:
 
             answer = model.answered(
                 tools,
-                vocabulary,
+                planner,
                 AgentSettings(model="x", timeout_seconds=20),
                 "What is the win rate?",
                 FunctionModel(say),
@@ -419,10 +419,10 @@ def main() -> None:
     if given.lakehouse and not given.speed:
         parser.error("--lakehouse goes with --speed: the questions' values are those of a simulated world")
     from medallion.agent.answer import planned
+    from medallion.agent.planner import Planner
     from medallion.agent.rules import Rules
     from medallion.agent.serving import serve
     from medallion.agent.tools import Tools
-    from medallion.agent.words import Vocabulary
     from medallion.config import load
     from medallion.lakehouse.store import Lakehouse
 
@@ -435,16 +435,16 @@ def main() -> None:
             lake = lakehouse(Path(folder), given.customers)
             with serve(Lakehouse(str(lake)), locked=True) as serving:
                 tools = Tools(serving, Rules())
-                vocabulary = Vocabulary(serving)
+                planner = Planner(serving)
                 first = serving.rows(
                     f"select owner, customer_id, customer_name from {D} where {WON} order by customer_id, lead_id limit 1"
                 )[0]
                 asked = goldens(first)
-                ways: dict[str, Any] = {"planner": lambda question: planned(tools, vocabulary, question)}
+                ways: dict[str, Any] = {"planner": lambda question: planned(tools, planner, question)}
                 if given.live:
                     from medallion.agent import model
 
-                    ways["live"] = lambda question: model.answered(tools, vocabulary, load().agent, question)
+                    ways["live"] = lambda question: model.answered(tools, planner, load().agent, question)
                 for way, answer in ways.items():
                     found = [(question, judged(tools, answer(question), sql, form)) for question, sql, form in asked]
                     counts = {kind: sum(k == kind for _, k in found) for kind in ("right", "declined", "wrong")}
@@ -455,7 +455,7 @@ def main() -> None:
                     }
                     print(way, document[way])
                     print("declined:", [q for q, k in found if k == "declined"])
-                document["hostile"] = hostile(replace(tools), vocabulary, given.runs)
+                document["hostile"] = hostile(replace(tools), planner, given.runs)
                 print(document["hostile"])
     RESULT.write_text(json.dumps(document, indent=1) + "\n")
 

@@ -59,8 +59,8 @@ def _options(command: str) -> str:
 
 
 def known_at(last: date) -> list[str]:
-    """The option that says when a delivery became known: the morning after its last day. Empty where there is none."""
-    return ["--known-at", (last + timedelta(days=1)).isoformat()] if "--known-at" in _options("run") else []
+    """The option that says when a delivery became known: the end of its last day. Empty where there is none."""
+    return ["--known-at", last.isoformat()] if "--known-at" in _options("run") else []
 
 
 def read(path: Path) -> list[dict[str, str]]:

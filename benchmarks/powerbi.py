@@ -16,7 +16,7 @@ from typing import Any
 
 from medallion.powerbi import pbix, rows
 from medallion.powerbi.m import Folder
-from medallion.powerbi.model import Column, Table, model, parameter_values
+from medallion.powerbi.model import Column, Table, model
 
 FIRST, DAYS = date(2023, 1, 1), 900
 CHANNELS = ("call", "email", "meeting", "whatsapp", "other")
@@ -39,14 +39,12 @@ def cell(column: Column, row: int, pick: random.Random, customers: int) -> Any:
 def made(table: Table, count: int, customers: int, pick: random.Random) -> list[tuple[Any, ...]]:
     if table.kind == "dates":
         return list(rows.calendar((FIRST, FIRST + timedelta(days=DAYS))))
-    if table.kind == "metrics":
-        return rows.dictionary()
-    if table.kind == "parameter":
-        return [(value,) for value in parameter_values(table.columns[0].source)]
-    if table.name == "Channels":
+    if table.kind in ("metrics", "parameter", "items"):
+        return rows.fixed(table)
+    if table.name == "Channels" or table.kind == "values":
         return [tuple(one if c.key else cell(c, 0, pick, customers) for c in table.columns) for one in CHANNELS]
-    size = {"Customers": customers, "Deals": count // 5, "Daily": DAYS, "Stages": 100}
-    many = size.get(table.name, count - customers - count // 5 - DAYS)
+    size = {"Customers": customers, "Deals": count // 5, "Deal changes": 2 * count // 5, "Daily": DAYS, "Stages": 100}
+    many = size.get(table.name, count - customers - 3 * count // 5 - DAYS)
     return [tuple(cell(column, row, pick, customers) for column in table.columns) for row in range(many)]
 
 

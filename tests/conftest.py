@@ -126,12 +126,51 @@ def sample(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return lake
 
 
+@pytest.fixture(scope="session")
+def two_reps(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A lakehouse with the exports of `two_reps`, with contacts, owners and quotas. Read it, do not write to it."""
+    from two_reps import FILES
+
+    from medallion import pipeline
+    from medallion.config import load
+    from medallion.lakehouse.store import Lakehouse
+
+    folder = tmp_path_factory.mktemp("two_reps")
+    (folder / "in").mkdir()
+    for name, text in FILES.items():
+        (folder / "in" / name).write_text(text)
+    lake = Lakehouse(str(folder / "lakehouse"))
+    pipeline.run(load(None, source=str(folder / "in"), lakehouse=lake.root), NOW)
+    return lake
+
+
 @pytest.fixture
 def own_sample(sample: Any, tmp_path: Path) -> Any:
     """A copy of `sample` at `deliver`'s place, to write to."""
     from medallion.lakehouse.store import Lakehouse
 
     return Lakehouse(str(shutil.copytree(sample.root, tmp_path / "lakehouse")))
+
+
+@pytest.fixture
+def dashboard() -> Iterator[Callable[..., Any]]:
+    """`dashboard(lake, pii=True)` is a client of a dashboard, which ends with the test."""
+    from contextlib import ExitStack
+
+    from starlette.testclient import TestClient
+
+    from medallion.config import load
+    from medallion.dashboard import safety
+    from medallion.dashboard.web import Options, application
+
+    with ExitStack() as stack:
+
+        def open_(lake: Any, door: Any = None, **options: Any) -> Any:
+            door = door or safety.Door(hosts=("testserver",))
+            app = application(Options(load(None, lakehouse=lake.root), door, **options))
+            return stack.enter_context(TestClient(app, follow_redirects=False))
+
+        yield open_
 
 
 @pytest.fixture

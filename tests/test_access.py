@@ -42,7 +42,10 @@ def test_people_are_read_with_role_scope_and_permission(read):
         ("root@us.example", "admin", (), (), True, 9),
     ]
     assert people[1].scope == "deals and accounts of these teams: East, West"
-    assert [said for _, said in access.unknown(people, {"ann lee"}, {"East"})] == ["no owner is in a team 'West'"]
+    assert [said for _, said in access.unknown(people, {"ann lee": 1}, {"east"})] == ["no owner is in a team 'West'"]
+    assert "2 owners are called 'Ann Lee'" in next(
+        said for _, said in access.unknown(people, {"ann lee": 2}, {"east", "west"})
+    )
 
 
 @pytest.mark.parametrize(

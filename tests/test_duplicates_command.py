@@ -11,9 +11,11 @@ import pytest
 from test_dashboard import body, open_dashboard
 
 from conftest import NOW
+from medallion.care import compared as kept
 from medallion.care import duplicates
 from medallion.config import load
 from medallion.errors import LakehouseError
+from medallion.identities import matching
 
 
 @pytest.fixture
@@ -108,3 +110,39 @@ def test_a_pair_is_listed_with_its_evidence(medallion, own_sample):
     status, out, _ = medallion("list", "--json", "--above", "0.01", "--lakehouse", own_sample.root)
     assert status == 0
     assert "too few to learn from" in json.loads(out)["learned"]
+
+
+@pytest.mark.slow
+def test_only_what_is_new_of_a_delivery_is_compared(to_silver, monkeypatch):
+    pytest.importorskip("splink")
+    head = "customer_id,customer_name,email,phone,city,country\n"
+    names = ("Acme Logistics", "Bolt Energy", "Crux Foods", "Dornier Metals", "Elbe Software", "Falkenberg", "Graliton")
+    rows = [f"C{n},{name},info@{name[:4].lower()}.example,+4930{n}5{n}{n}12{n},,\n" for n, name in enumerate(names)]
+    rows += ["D0,ACME Logistics GmbH,info@acme.example,,,\n", "D1,Bolt Energy,,+49301511121,,\n"]
+    _, lake = to_silver({"customers.csv": head + "".join(rows)})
+    settings = load(None, lakehouse=lake.root)
+    first = duplicates.candidates(settings, "accounts")
+    assert {(pair.left, pair.right) for pair in first.pairs} == {("C0", "D0"), ("C1", "D1")}
+    assert (lake.folder / "cache" / "duplicates_accounts.json").stat().st_mode & 0o077 == 0
+    more = "D2,Crux Foods,info@crux.example,,,\nD1,Another Name,,,Paris,France\n"
+    to_silver({"customers.csv": head + more}, NOW + timedelta(days=1))
+    compared = []
+    monkeypatch.setattr(kept, "LEARNED_FOR", 0.5)
+    whole, some = matching.candidates, matching.candidates_of
+    monkeypatch.setattr(matching, "candidates", None)
+    monkeypatch.setattr(matching, "candidates_of", lambda *given: compared.append(given[2]) or some(*given))
+    second = duplicates.candidates(settings, "accounts")
+    assert compared == [{"D1", "D2"}]
+    assert {(pair.left, pair.right) for pair in second.pairs} == {("C0", "D0"), ("C2", "D2")}
+    assert duplicates.candidates(settings, "accounts") == second
+    assert len(compared) == 1
+    pair = duplicates.pair(settings, "accounts", "D0", "C0")
+    assert (pair.left, pair.right, pair.probability > 0.5) == ("C0", "D0", True)
+    monkeypatch.setattr(matching, "candidates", whole)
+    (lake.folder / "cache" / "duplicates_accounts.parquet").write_bytes(b"damaged")
+    anew = duplicates.candidates(settings, "accounts")
+    assert [(one.left, one.right) for one in anew.pairs] == [(one.left, one.right) for one in second.pairs]
+    for one, other in zip(anew.pairs, second.pairs, strict=True):  # by weights that were learned from other records
+        assert one.probability == pytest.approx(other.probability, abs=1e-4)
+    kept.drop(lake)
+    assert not (lake.folder / "cache").exists()

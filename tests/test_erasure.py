@@ -19,7 +19,7 @@ from deltalake import DeltaTable, write_deltalake
 from conftest import NOW, ROOT
 from medallion import contracts, pipeline
 from medallion.agent import audit
-from medallion.care import doctor, erasure, quarantine, status
+from medallion.care import doctor, erasure, follow_ups, quarantine, status
 from medallion.config import load
 from medallion.errors import LakehouseError
 from medallion.lakehouse import query, store
@@ -96,8 +96,14 @@ def test_nothing_is_left_and_nothing_else_changes(lake, rows):
     assert len(terms) > 8
     assert len(holds(lake, terms)) > 10, "the search does find what is there"
     others, deals = everything(rows, lake)
+    name = rows(lake, "select customer_name from silver.customers_clean where customer_id = 'C004'")[0]["customer_name"]
+    for key, note in (("C004", "call again"), ("C001", f"knows {name}")):
+        follow_ups.add(lake, "note", NOW.date(), key, None, "ann", NOW, note=note)
+    (lake.folder / "cache").mkdir()
+    (lake.folder / "cache" / "duplicates_accounts.json").write_text(" ".join(terms))  # what was compared
     certificate = forget(lake)
     assert holds(lake, terms) == []
+    assert [one.customer_id for one in follow_ups.every(lake)] == ["C001"]
     assert certificate["files_searched"] > 100
     assert everything(rows, lake)[0] == others
     kept = [

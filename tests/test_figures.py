@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 from conftest import NOW, ROOT
 from medallion import columns, contracts, figures, pipeline, report
 from medallion.agent.answer import planned
+from medallion.agent.planner import Planner
 from medallion.agent.rules import Rules
 from medallion.agent.serving import serve
 from medallion.agent.tools import Tools
-from medallion.agent.words import Vocabulary
 from medallion.cli import app
 from medallion.config import load
 from medallion.contracts import Override
@@ -130,9 +130,9 @@ def told(lake: Lakehouse) -> Iterator[tuple[str, str]]:
     for command in COMMANDS:
         yield command, shell.invoke(app, [*command.split(), "--lakehouse", lake.root]).output
     with _agent(lake) as tools:
-        vocabulary = Vocabulary(tools.serving)
+        planner = Planner(tools.serving)
         for question in QUESTIONS:
-            yield question, planned(tools, vocabulary, question).text
+            yield question, planned(tools, planner, question).text
     facts, profiles = report.gathered(lake)
     yield "report", as_text(sections.document(facts, profiles))
     yield "pictures", json.dumps(pictures.pictures(facts), ensure_ascii=False, default=str)

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from conftest import NOW
 from medallion.errors import MedallionError
 from medallion.learning import forecasts
-from medallion.scoring.forecast import Deals, LifeTable, NewDeals, arriving, expect, in_period
+from medallion.scoring.forecast import Deals, LifeTable, NewDeals, Pace, arriving, expect, in_period
 
 DAY = timedelta(days=1)
+EVEN = Pace(np.ones(14))
 
 
 def table():
@@ -109,7 +110,16 @@ def test_good_and_bad_quarters_of_the_past_widen_the_interval(shock, low, high):
         ended[here] = back
     won = ~np.isnan(ended)
     days = np.where(won, opened - ended, opened)
-    found = unrest(opened, ended, won, np.ones(6000), LifeTable.of(days, won, np.zeros(6000, dtype=bool)), 30)
+    found = unrest(
+        opened,
+        ended,
+        won,
+        np.ones(6000),
+        LifeTable.of(days, won, np.zeros(6000, dtype=bool)),
+        30,
+        EVEN,
+        date(2025, 6, 30),
+    )
     assert low <= found <= high
 
 
@@ -123,14 +133,50 @@ def test_what_moves_together_widens_the_interval_and_not_the_mean():
 
 
 def test_what_lies_after_the_period_does_not_count():
-    found = table().curves(np.zeros(1), 90)
-    whole = in_period(found, -30, 90)
+    found, even = table().curves(np.zeros(1), 90), np.ones(400)
+    whole = in_period(found, -30, 90, even)
     assert whole == pytest.approx(found.at(90)[0])
-    assert in_period(found, 30, 90) == pytest.approx(whole - found.at(30)[0])
-    assert in_period(found, -60, 0) == in_period(found, -90, -10) == 0
+    assert in_period(found, 30, 90, even) == pytest.approx(whole - found.at(30)[0])
+    assert in_period(found, -60, 0, even) == in_period(found, -90, -10, even) == 0
+    assert in_period(found, 0, 10_000, np.ones(10_000)) == pytest.approx(found.won[:, -1])
     assert arriving(table(), np.ones(1), -30, 0, 90) == 0
     one, two = (arriving(table(), np.ones(1), begins, 60, 90)[0] for begins in (-30, 30))
     assert one > two > 0
+
+
+def ends_of_quarters(share):
+    """Deals of two years, some of which are won on the last day of their quarter; `share` is that of these."""
+    opened, ended, won = [], [], []
+    day = date(2025, 12, 31)
+    for back in range(730):
+        for k in range(4):
+            opened.append(back)
+            born = day - back * DAY
+            days = (forecasts.period(None, born).last - born).days if k < 4 * share else 40
+            ended.append(back - days if back >= days else np.nan)
+            won.append(not np.isnan(ended[-1]))
+    return np.array(opened, dtype=float), np.array(ended, dtype=float), np.array(won, dtype=bool), day
+
+
+def test_the_pace_of_the_weeks_of_a_quarter():
+    opened, ended, won, day = ends_of_quarters(0.5)
+    pace = Pace.of(opened, ended, won, day)
+    assert pace.factors[0] > 3 > 1 > pace.factors[5]
+    even = Pace.of(*ends_of_quarters(0.0))
+    assert even.factors[:13] == pytest.approx(np.ones(13), abs=0.2)
+    assert Pace.of(np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool), day).factors == pytest.approx(np.ones(14))
+    days = pace.days(date(2026, 3, 20), 14)  # eleven days until the end of the quarter, then the next one
+    assert (days[10], days[4], days[11]) == (pace.factors[0], pace.factors[0], pace.factors[12])
+
+
+def test_a_curve_goes_at_the_pace_of_the_weeks():
+    found = table().curves(np.array([0.0, 3.0]), 90)
+    slow, fast = np.full(90, 0.5), np.full(90, 3.0)
+    half, plain, more = (in_period(found, 0, 90, pace) for pace in (slow, np.ones(90), fast))
+    assert (half < plain).all() and (plain < more).all() and (more <= 1).all()  # noqa: PT018
+    late = np.ones(90)
+    late[:30] = 0.0
+    assert in_period(found, 0, 30, late) == pytest.approx(np.zeros(2))
 
 
 def test_new_deals_are_won_as_in_the_same_part_of_the_quarters_before():

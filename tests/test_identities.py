@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 
 import pytest
 
@@ -93,6 +94,14 @@ def test_planted_pairs_are_found_and_look_alikes_are_not_merged_unseen():
     top = next(p for p in found.pairs if (p.left, p.right) == ("A0", "B0"))
     assert any("same name" in says for says in top.evidence)
     assert any("same telephone number" in says for says in top.evidence)
+
+
+def test_pairs_are_found_without_what_splink_only_declares(monkeypatch):
+    for name in ("igraph", "texttable"):
+        monkeypatch.setitem(sys.modules, name, None)
+    rows = _companies(30, 5)
+    found = matching.candidates(forms.accounts([*rows, {**rows[0], "key": "B0"}]), "accounts")
+    assert [(pair.left, pair.right) for pair in found.pairs] == [("A0", "B0")]
 
 
 def test_two_people_who_share_a_number_are_not_one():

@@ -248,7 +248,7 @@ def test_a_model_that_was_changed_is_refused(copied, name, change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 3}, "has format 3"),
+        ({"format": 4}, "has format 4"),
         ({"calibration": {"means": [0.0]}}, "is not a model"),
         ({"signals": "other"}, "other signals"),
         ({"tiers": []}, "no tiers"),
@@ -436,23 +436,64 @@ def test_reasons_in_words():
         {
             "days_open": pa.array([0, 1, 39, None], pa.int64()),
             "source": pa.array(["referral", None, "x{}y", "event"], pa.string()),
+            "account_closed": pa.array([2, 1, 0, 3], pa.int64()),
             "account_win_lift": pa.array([0.2, -0.2, 0.0, 0.1], pa.float64()),
         }
     )
-    effects = np.array([[0.5, -0.4, 0.1], [0.3, 0.2, -0.1], [0.01, 0.3, 0.2], [-0.2, -0.3, 0.0]])
-    up, down = (part.to_pylist() for part in reasons(rows, ["days_open", "source", "account_win_lift"], effects))
+    names = ["days_open", "source", "account_closed", "account_win_lift"]
+    effects = np.array([[0.5, -0.4, 0.0, 0.1], [0.3, 0.2, 0.0, -0.1], [0.01, 0.3, 0.1, 0.1], [-0.2, -0.3, 0.1, -0.1]])
+    up, down = (part.to_pylist() for part in reasons(rows, names, effects))
     assert up == [
-        ["Opened today", "Account buys more often than others"],
+        ["Opened today", "2 deals closed before, wins above the average"],
         ["Open for 1 day", "Source unknown"],
-        ["Source: x{}y", "No earlier deal of the account tells"],
+        ["Source: x{}y", "No deal closed before"],
         [],
     ]
     assert down == [
         ["Source: referral"],
-        ["Account buys less often than others"],
+        ["1 deal closed before, wins below the average"],
         [],
         ["Source: event", "Opening date unknown"],
     ]
+
+
+def test_what_a_rep_sees_as_one_thing_is_one_reason_with_its_contrast():
+    from medallion.scoring.reasons import reasons
+
+    names = [
+        "deal_touches",
+        "days_since_deal_touch",
+        "deal_trend",
+        "days_open",
+        "source",
+        "country",
+        "industry",
+        "size_band",
+    ]
+    rows = pa.table(
+        {
+            "deal_touches": pa.array([12, 0], pa.int64()),
+            "days_since_deal_touch": pa.array([21, None], pa.int64()),
+            "deal_trend": pa.array([-1.0, 0.0]),
+            "days_open": pa.array([40, 40], pa.int64()),
+            "source": ["event", "event"],
+            "country": ["Germany", None],
+            "industry": ["Retail", None],
+            "size_band": ["51-200", "unknown"],
+        }
+    )
+    effects = np.array([[0.4, -0.6, -0.1, 0.3, 0.1, 0.5, -0.1, 0.0], [-0.2, 0.0, 0.0, 0.01, 0.1, -0.3, 0.0, 0.0]])
+    typical = {"deal_touches": 8.0, "days_since_deal_touch": 6.0}
+    up, down = (part.to_pylist() for part in reasons(rows, names, effects, (), typical))
+    assert up == [["Account: Retail, size 51-200, Germany", "Open for 40 days", "Source: event"], ["Source: event"]]
+    assert down == [
+        ["12 touches about this deal, last 21 days ago; deals that were won: 8, last 6 days ago"],
+        [
+            "Account of unknown industry, size unknown",
+            "No touch about this deal; deals that were won: 8, last 6 days ago",
+        ],
+    ]
+    assert all(len(part) <= 3 for part in (*up, *down))
 
 
 def test_the_calendar_is_no_reason():
@@ -468,6 +509,32 @@ def test_every_signal_has_words():
     from medallion.scoring.signals import SIGNALS
 
     assert {signal.name for signal in SIGNALS} | {"lead_score"} == set(PHRASES)
+
+
+def test_signals_of_a_contract_are_reasons_by_their_label():
+    from medallion.scoring.reasons import reasons
+    from medallion.scoring.signals import Own
+
+    own = [
+        Own("rival", "leads", "string", "opening", "Competitor"),
+        Own("renewal", "customers", "date", "delivery", "Renewal"),
+    ]
+    rows = pa.table({"rival": ["Norvex", None], "renewal": pa.array([12.0, None], pa.float64())})
+    up, down = reasons(rows, ["rival", "renewal"], np.array([[0.4, -0.2], [0.1, 0.2]]), own)
+    assert up.to_pylist() == [["Competitor: Norvex"], ["Renewal unknown", "Competitor unknown"]]
+    assert down.to_pylist() == [["Renewal: 12 days away"], []]
+
+
+def test_every_signal_is_in_one_group_at_most_and_groups_say_what_they_hold():
+    from medallion.scoring.reasons import CONTRASTED, GROUPS
+    from medallion.scoring.signals import SIGNALS
+
+    names = [name for group in GROUPS for name in group.signals]
+    assert len(names) == len({*names})
+    assert {*names} <= {signal.name for signal in SIGNALS}
+    for group in GROUPS:
+        assert {name for name, _ in group.says} <= {*group.signals}
+        assert not group.won or group.contrast(dict.fromkeys(CONTRASTED, 1.0))
 
 
 # again, and watching
@@ -541,7 +608,7 @@ def test_recipes_are_compared_on_the_same_later_deals(learned):
 
     def against(recipe):
         scorer = SimpleNamespace(version="before", kind="logistic")
-        return train._not_as_good(SimpleNamespace(scorer=scorer, document={"settings": recipe}), new, rows)
+        return train._not_as_good(SimpleNamespace(scorer=scorer, document={"settings": recipe}), new, rows, {})
 
     assert against(same) is None
     assert against({"penalty": 1e9}) is None

@@ -25,6 +25,7 @@ from medallion import cli, contracts, door, pipeline
 from medallion.care import doctor, erasure, export, maintain, restore, verify
 from medallion.config import load
 from medallion.errors import LakehouseError, StateRemovedError
+from medallion.gold import gold_contract
 from medallion.lakehouse import contracts_in_use, locks, maintenance, manifests, publishing, query, store
 from medallion.lakehouse.manifests import Kept, Manifest
 from medallion.lakehouse.store import Lakehouse
@@ -137,6 +138,18 @@ def test_an_earlier_state_is_opened_by_number_or_time(tmp_path, at):
         table(lake, "silver.mine", key)
         publishing.publish(lake, "run", now=AT + timedelta(days=place))
     assert keys(manifests.opened(lake, at)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("at", "number"), [("00:00:00", 2), ("00:00:00.000", 1), ("00:00:00.3", 1), ("00:00:00.400", 2)]
+)
+def test_a_time_is_as_exact_as_it_is_written(tmp_path, at, number):
+    """A whole second may be written with its milliseconds, and then what came later in it is not meant."""
+    lake = Lakehouse(str(tmp_path / "lake"))
+    for key, later in (("a", -1000), ("b", 400)):
+        table(lake, "silver.mine", key)
+        publishing.publish(lake, "run", now=AT + timedelta(milliseconds=later))
+    assert manifests.found(lake, f"2025-07-01T{at}").number == number
 
 
 @pytest.mark.parametrize(
@@ -363,6 +376,7 @@ def at_the_clock(monkeypatch, time):
 
 def test_upkeep(tmp_path, monkeypatch):
     """Files become few, each state that can be opened reads as it did, and gold is not computed again for it."""
+    monkeypatch.setattr(maintenance, "FILES", 32)
     lake = Lakehouse(str(tmp_path / "lake"))
     for place in range(40):
         table(lake, "silver.mine", f"{place:02}")
@@ -398,7 +412,7 @@ def test_upkeep_settles(tmp_path, monkeypatch):
         publishing.publish(lake, "run", now=AT + timedelta(days=day))
         for path in log["ops.manifests"].iterdir():
             os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 86_400))
-        if due := maintenance.due(lake, now):
+        if due := maintenance.due(lake):
             upkeep.append(day)
             with journal.writing(lake) as writer:
                 writer.maintain(now, due)
@@ -406,7 +420,65 @@ def test_upkeep_settles(tmp_path, monkeypatch):
     assert len(list(log["ops.manifests"].glob("*.json"))) <= 10
     assert keys(manifests.opened(lake, "2")) == ["01"]
     assert len(manifests.history(lake)) >= 15
-    assert maintenance.due(lake, now) == []
+    assert maintenance.due(lake) == []
+
+
+def test_files_are_compacted_more_often_than_removed(tmp_path, monkeypatch):
+    """To find out which files nothing needs takes longer than to write a few small ones into one."""
+    monkeypatch.setattr(maintenance, "FILES", 4)
+    lake = Lakehouse(str(tmp_path / "lake"))
+    for place in range(4):
+        table(lake, "silver.mine", str(place))
+    publishing.publish(lake, "run")
+    assert maintenance.due(lake) == ["silver.mine"]
+    with journal.writing(lake) as writer:
+        (done,) = writer.maintain(NOW, maintenance.due(lake), thorough=False)
+    assert (done.files_before, done.files_after, done.removed) == (4, 1, 0)
+    assert len(list(Path(lake.path("silver.mine")).glob("*.parquet"))) == 5
+    (done,) = [one for one in maintain.maintain(lake, NOW) if one.table == "silver.mine"]
+    assert (done.files_after, done.removed) == (1, 0)  # the state before the compaction can be opened
+
+
+def test_what_is_due_is_known_without_the_history(tmp_path, monkeypatch):
+    """It grows with every command."""
+    monkeypatch.setattr(maintenance, "COMMITS", 3)
+    lake = Lakehouse(str(tmp_path / "lake"))
+    for place in range(4):
+        write_deltalake(lake.path("silver.mine"), pa.table({"key": [str(place)]}), mode="overwrite")
+        publishing.publish(lake, "run")
+    monkeypatch.setattr(manifests, "history", lambda _: pytest.fail("not for this"))
+    assert maintenance.due(lake) == ["silver.mine"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_who_opens_a_table_reads_few_commits(tmp_path, kept):
+    """Unless the table would lose commits then that manifests need, which upkeep sees to first."""
+    lake, properties = Lakehouse(str(tmp_path / "lake")), store.KEEP_COMMITS if kept else {}
+    for count in range(1, maintenance.UNREAD + 1):
+        write_deltalake(lake.path("silver.mine"), pa.table({"key": ["a"]}), mode="append", configuration=properties)
+        assert maintenance.sum_up(lake) == ["silver.mine"] * (kept and count == maintenance.UNREAD)
+    log = Path(lake.path("silver.mine"), "_delta_log")
+    newest = f"{maintenance.UNREAD - 1:020d}"
+    assert [path.name for path in log.glob("*.checkpoint.parquet")] == [f"{newest}.checkpoint.parquet"] * kept
+    assert lake.version("silver.mine") == maintenance.UNREAD - 1
+    assert maintenance.sum_up(lake) == []
+
+
+def test_tables_keep_their_commits_from_the_first(spark, tmp_path):
+    lake = Lakehouse(str(tmp_path / "lake"))
+    store.create(spark, lake, gold_contract("gold.deals"))
+    assert lake.delta("gold.deals").metadata().configuration == store.KEEP_COMMITS
+
+
+def test_of_many_checkpoints_the_newest_is_looked_at(lake, monkeypatch):
+    """Upkeep leaves one for every state that can be opened."""
+    for key in "bcd":
+        table(lake, "silver.mine", key)
+        DeltaTable(lake.path("silver.mine")).create_checkpoint()
+    looked, real = [], store._ends
+    monkeypatch.setattr(store, "_ends", lambda path: looked.append(path.name) or real(path))
+    store.mend(lake, "silver.mine")
+    assert looked == [f"{3:020d}.checkpoint.parquet"]
 
 
 def test_upkeep_leaves_tables_of_somebody_else_alone(lake, monkeypatch):

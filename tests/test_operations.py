@@ -94,7 +94,7 @@ def test_a_run_that_failed_is_told_of_until_long_after(spark, exports, tmp_path,
     told = status.status(lake, NOW)
     assert told["runs"] == []
     (failure,) = told["failures"]
-    assert (failure["step"], failure["error"]) == ("gold: deals", "ConservationError")
+    assert (failure["step"], failure["error"]) == ("gold: check small tables", "ConservationError")
     assert failure["seconds"] > 0
     assert not lake.exists(restore.RUNS)  # nothing to go back to, and no sign for the dashboard
     shown = CliRunner().invoke(app, ["status", "--lakehouse", lake.root])

@@ -126,6 +126,28 @@ def test_every_movement_adds_up(history, rows, by, start, length):
         assert {tuple(r[n] for n in by): (r[f"{word}_deals"], r[word]) for r in found if r[f"{word}_deals"]} == still
 
 
+@settings(max_examples=4, deadline=None)
+@given(
+    rows=histories(),
+    by=st.sampled_from([None, *over_time.DIMENSIONS]),
+    start=st.integers(-1, 10),
+    length=st.integers(0, 12),
+)
+def test_the_steps_of_every_part_add_up_to_it(history, rows, by, start, length):
+    connection, first, last = history(rows), day(start), day(start + length)
+    for row in over_time.movement(connection, first, last, () if by is None else (by,)):
+        for part in ("start", *over_time.PARTS, "end"):
+            found = over_time.steps(connection, first, last, part, by, by and row[by])
+            assert sum(one["value"] for one in found) == row[part], (part, row)
+            if part != "revalued" and by not in ("owner", "stage"):
+                assert len(found) == abs(row[f"{part}_deals"]), (part, row)
+    (slips,) = over_time.slips(connection, first, last)
+    found = over_time.pushes(connection, first, last)
+    told = (len(found), sum(one["days"] for one in found), sum(one["deal_value"] for one in found))
+    assert told == (slips["pushes"], slips["days_pushed"], slips["pushed_value"])
+    assert len({one["lead_id"] for one in found}) == slips["pushed"]
+
+
 @settings(max_examples=30, deadline=None)
 @given(rows=histories(), on=st.integers(0, 20))
 def test_what_is_open_on_a_day_is_what_was_open_at_its_end(history, rows, on):
@@ -219,5 +241,7 @@ def test_what_is_refused(history):
         over_time.open_pipeline(history([]), day(0), ["ownr"])
     with pytest.raises(ContractError, match="by owner twice"):
         over_time.movement(history([]), day(0), day(1), ["owner", "owner"])
+    with pytest.raises(ContractError, match="no part 'luck'"):
+        over_time.steps(history([]), day(0), day(1), "luck")
     with pytest.raises(ContractError, match="is before"):
         over_time.movement(history([]), day(2), day(1))

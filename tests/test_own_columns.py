@@ -208,15 +208,15 @@ def test_power_bi_has_columns_of_ones_own(lake):
 
 @pytest.mark.slow
 def test_the_agent_answers_by_columns_of_ones_own(lake):
+    from medallion.agent.planner import Planner, Understood
     from medallion.agent.serving import serve
-    from medallion.agent.words import Call, Vocabulary
 
     with serve(lake) as serving:
-        found = [Vocabulary(serving).understand(text) for text in
+        found = [Planner(serving).understand(text) for text in
                  ("revenue by pipeline", "open pipeline by forecast", "expected revenue by the CRM by region")]  # fmt: skip
-    assert all(isinstance(one, Call) for one in found), found
-    assert [(one.arguments["metric"], one.arguments["by"]) for one in found] == [
-        ("revenue", ["pipeline"]), ("open_pipeline", ["forecast_category"]), ("crm_expected_revenue", ["region"]),
+    assert all(isinstance(one, Understood) for one in found), found
+    assert [(one.asked[0].metrics, str(one.asked[0].by[0])) for one in found] == [
+        (("revenue",), "pipeline"), (("open_pipeline",), "forecast_category"), (("crm_expected_revenue",), "region"),
     ]  # fmt: skip
 
 
@@ -288,3 +288,48 @@ def test_the_declarative_pipeline_has_the_columns_and_deals_of_the_job(spark, de
         wanted = rows(lake, f"select {columns} from gold.{name}")
         assert [row.asDict() for row in views[name]().select(*columns.split(", ")).collect()] == wanted
         assert [row["lead_id"] for row in wanted] == ["L1"]
+
+
+SIGNAL = "customProperties: [{property: signal, value: %s}]"
+
+
+@pytest.mark.parametrize(
+    ("entity", "column", "says"),
+    [
+        ("leads", "{name: competitor, physicalType: string, " + SIGNAL % "sometimes" + "}", "signal is 'sometimes'"),
+        ("leads", "{name: owner, " + SIGNAL % "opening" + "}", "it is a column of every lakehouse"),
+        (
+            "leads",
+            "{name: boss, physicalType: string, classification: pii, " + SIGNAL % "opening" + "}",
+            "do not learn",
+        ),
+        ("interactions", "{name: mood, physicalType: string, " + SIGNAL % "opening" + "}", "interactions are no part"),
+    ],
+)
+def test_a_column_that_cannot_be_a_signal_is_refused(entity, column, says):
+    text = f"{HEAD}schema:\n  - name: {entity}\n    properties:\n      - {column}\n"
+    with pytest.raises(ContractError, match=says):
+        contracts.entities([Override("mine.odcs.yaml", text)])
+
+
+def test_signals_of_a_contract_have_a_kind_and_say_when_they_are_known():
+    from medallion.scoring import signals
+
+    columns = [
+        "{name: competitor, businessName: Rival, physicalType: string, " + SIGNAL % "opening" + "}",
+        "{name: seats, logicalType: integer, physicalType: bigint, " + SIGNAL % "delivery" + "}",
+    ]
+    own = signals.own(
+        contracts.entities([contract(columns, ["{name: tier, physicalType: string, " + SIGNAL % "delivery" + "}"])])
+    )
+    told = [(one.name, one.entity, one.kind, one.known, one.label) for one in own]
+    assert told == [
+        ("competitor", "leads", "category", "opening", "Rival"),
+        ("seats", "leads", "amount", "delivery", "Seats"),
+        ("tier", "customers", "category", "delivery", "Tier"),
+    ]
+    assert signals.loaded({"own_signals": [one.dump() for one in own]}) == own
+    assert signals.own(contracts.entities()) == ()
+    taken = contract(["{name: days_open, physicalType: bigint, " + SIGNAL % "opening" + "}"])
+    with pytest.raises(ContractError, match="there is a signal of that name"):
+        signals.own(contracts.entities([taken]))

@@ -7,6 +7,7 @@ from decimal import Decimal as D
 
 import duckdb
 import pytest
+from pyspark.sql import functions as F
 from starlette.testclient import TestClient
 
 from conftest import NOW
@@ -343,6 +344,7 @@ def test_a_deal_hangs_on_one_person_where_one_alone_was_touched(frame):
         ("L2", "C1", "won", "Ann", D(2), None, opened, datetime(2025, 2, 1), None),
         ("L3", "C2", "open", "Ann", D(3), None, datetime(2025, 6, 1), None, None),
     )
+    deals = deals.withColumns({"owner_team": F.lit("East"), "owner_manager": F.lit("Max")})
     people = frame(PERSON, ("K1", "C1", None, "granted", "en", None), ("K2", "C1", "buyer", "denied", None, None))
     touches = frame(
         REACHED,
@@ -361,6 +363,9 @@ def test_a_deal_hangs_on_one_person_where_one_alone_was_touched(frame):
         "L2": (1, 1, 1, 1, True),
         "L3": (2, 0, 1, 0, None),
     }
+    assert (len(found["L1"]["role_names"]), len(found["L1"]["role_names_touched"])) == (2, 1)
+    assert set(found["L1"]["role_names_touched"]) < set(found["L1"]["role_names"])
+    assert {(row["owner_team"], row["owner_manager"]) for row in found.values()} == {("East", "Max")}
     activity = {row["contact_id"]: row for row in _records(contact_activity(people, touches, AS_OF, links, deals))}
     assert (activity["K1"]["touches"], activity["K1"]["open_leads"], activity["K1"]["open_value"]) == (1, 2, D(4))
     assert (activity["K2"]["touches"], activity["K2"]["days_since_last_touch"]) == (1, 207)
@@ -475,7 +480,7 @@ def test_metrics_of_optional_tables_are_there_where_the_tables_are(sample):
     contracts_in_use.for_readers(sample)
     assert not OPTIONAL_METRICS & {*metrics.metrics()}
     assert metrics.metrics()["revenue"].view.dimension("owner_team") is None
-    assert len(OPTIONAL_METRICS) == 11
+    assert len(OPTIONAL_METRICS) == 14
 
 
 @pytest.mark.slow
@@ -486,7 +491,7 @@ def test_the_page_of_an_account_names_its_people_by_permission_alone(deliver):
         options = Options(load(None, lakehouse=lake.root), Door(hosts=frozenset({"testserver"})), pii)
         with TestClient(application(options)) as client:
             said[pii] = client.get("/customers/C1").text
-    assert all(text in page for page in said.values() for text in ("People", "K1", "decision_maker", "granted"))
+    assert all(text in page for page in said.values() for text in ("People", "K1", "decision maker", "granted"))
     names = ("Ada Byron", "ada@acme.example", "+15551002000", "Head of Sales")
     assert not [text for text in names if text in said[False]]
     assert all(text in said[True] for text in names)
@@ -534,6 +539,7 @@ def test_gold_knows_owners_products_and_people_by_name(deliver, rows):
     assert value == {
         "quota": 3700, "quota_attainment": 0.27027, "contacts": 3, "contacts_never_touched": 1,
         "touches_per_contact": 0.666667, "single_threaded_deals": 0, "single_threaded_pipeline": 0, "contacts_per_deal": 2,
+        "roles_touched_per_deal": 1, "team_quota": 12700, "team_quota_attainment": 0.23622,
         "line_items": 2, "line_item_revenue": 206, "line_item_pipeline": 0,
     }  # fmt: skip
     assert [(row["owner_team"], row["value"]) for row in by_team] == [("East", 1000)]

@@ -25,7 +25,7 @@ def blocks(catalog="crm"):
     found = re.findall(
         r"CREATE OR REPLACE VIEW `crm`\.gold\.(\w+)\nWITH METRICS\nLANGUAGE YAML\nAS \$\$\n(.*?)\$\$;\n", text, re.S
     )
-    assert len(found) == text.count("CREATE OR REPLACE VIEW") == 5
+    assert len(found) == text.count("CREATE OR REPLACE VIEW") == 7
     return {name: yaml.safe_load(body) for name, body in found}
 
 
@@ -38,7 +38,9 @@ def test_every_metric_is_declared_once_and_worth_the_same(sample):
     declared = blocks()
     seen = []
     with query.connect(sample, layers=("gold", "silver")) as connection:
-        for view in declared.values():
+        for name, view in declared.items():
+            if name.endswith("_by_day_metrics"):
+                continue
             source = view["source"] if not view["source"].startswith("SELECT") else f"({view['source']})"
             for measure in view["measures"]:
                 seen.append(measure["name"])
@@ -52,7 +54,36 @@ def test_every_metric_is_declared_once_and_worth_the_same(sample):
             assert [one["name"] for one in view["dimensions"]] == [
                 one.name for one in metrics.named(view["measures"][0]["name"]).view.dimensions
             ]
-    assert sorted(seen) == sorted(name for name, one in modelled().items() if one.stands_alone)
+    assert sorted(seen) == sorted(
+        name for name, one in modelled().items() if one.stands_alone and not one.measure.parts
+    )
+
+
+def test_a_quarter_is_the_same_in_a_view_by_day_and_in_a_question(sample):
+    """Deals opened, deals won and the ratio of both, under one filter."""
+    from medallion.metrics.compilers.duckdb import answer
+    from medallion.metrics.question import Question
+
+    seen = 0
+    with query.connect(sample, layers=("gold", "silver")) as connection:
+        for name, view in blocks().items():
+            if not name.endswith("_by_day_metrics"):
+                continue
+            quarter = next(one["expr"] for one in view["dimensions"] if one["name"] == "quarter")
+            for measure in view["measures"]:
+                for period, where in (
+                    ("2025-Q1", f"{quarter} = '2025-Q1'"),
+                    ("2025-Q2", f"{quarter} = '2025-Q2'"),
+                    (None, "TRUE"),
+                ):
+                    sql = local(f"SELECT {measure['expr']} AS value FROM ({view['source']}) WHERE {where}")
+                    (value,) = connection.execute(sql).fetchone()
+                    asked = answer(connection, Question.read(measure["name"], period=period)).value
+                    assert metrics.plain(value) == pytest.approx(asked, abs=1e-6), (measure["name"], period)
+                    seen += 1
+    assert seen > 50
+    names = {one["name"] for one in blocks()["deals_by_day_metrics"]["measures"]}
+    assert {"conversion_rate", "conversion_rate_by_period", "revenue", "total_leads"} <= names
 
 
 def test_formats_are_those_that_databricks_knows():

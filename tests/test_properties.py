@@ -120,7 +120,10 @@ def test_every_row_of_random_batches_is_in_one_account(spark, deliveries):
             F.xxhash64("lead_id", "updated_at", "deal_value").alias("_version_hash"),
             F.when(F.col("refused"), F.array(F.lit("no"))).alias("_reasons"),
         )  # fmt: skip
-        told = silver.outcomes(staged, silver.conflicting_keys(staged, history, entity), history, entity)
+        conflicting = silver.conflicting_keys(staged, history, entity)
+        if number % 2:  # as a run has them where they are few
+            conflicting = [row["key_hash"] for row in conflicting.collect()]
+        told = silver.outcomes(staged, conflicting, history, entity)
         judged = [row.asDict() for row in told.collect()]
         accounts = Counter(row["_outcome"] for row in judged)
         assert accounts.total() + sum(1 for row in rows if row[3]) == len(rows)

@@ -15,15 +15,18 @@ DAY = timedelta(days=1)
 
 CUSTOMER = (
     "customer_id string, customer_name string, industry string, country string, employee_count bigint, "
-    "created_at timestamp, email string, phone string, known_from timestamp, known_until timestamp"
+    "created_at timestamp, email string, phone string, known_from timestamp, known_until timestamp, told_at timestamp, "
+    "tier string, renewal date"
 )
 LEAD = (
     "lead_id string, customer_id string, source string, owner string, status string, deal_value decimal(18,2), "
-    "created_at timestamp, closed_at timestamp, email string, phone string, known_from timestamp, known_until timestamp"
+    "created_at timestamp, closed_at timestamp, email string, phone string, known_from timestamp, known_until timestamp, "
+    "product_id string, expected_close_date date, entry_value decimal(18,2), pushes bigint, told_at timestamp, "
+    "competitor string, seats bigint"
 )
 TOUCH = (
     "interaction_id string, customer_id string, lead_id string, channel string, outcome string, occurred_at timestamp, "
-    "known_from timestamp, known_until timestamp"
+    "known_from timestamp, known_until timestamp, contact_id string"
 )
 STAGE = "lead_id string, stage string, entered_at timestamp, known_from timestamp, known_until timestamp"
 
@@ -32,11 +35,13 @@ def lead(lead_id="L1", status="open", created=CUTOFF - 30 * DAY, closed=None, kn
     return (
         lead_id, other.get("customer", "C1"), other.get("source", "website"), other.get("owner", "Ann"), status,
         Decimal(other.get("value", 100)), created, closed, "a@b.example", None, *known,
+        other.get("product", "P1"), other.get("expected"), Decimal(other.get("first", 50)), other.get("pushes", 0),
+        other.get("told"), other.get("competitor"), other.get("seats"),
     )  # fmt: skip
 
 
-def touch(number, at, deal="L1", outcome="positive", known=(None, None), channel="call", customer="C1"):
-    return (f"I{number}", customer, deal, channel, outcome, at, *known)
+def touch(number, at, deal="L1", outcome="positive", known=(None, None), channel="call", customer="C1", who=None):
+    return (f"I{number}", customer, deal, channel, outcome, at, *known, who)
 
 
 @pytest.fixture
@@ -44,15 +49,15 @@ def taken(frame):
     """`taken(leads, touches, ...)` gives the snapshots as dicts by deal."""
     from medallion.scoring.snapshots import Facts, snapshots
 
-    def make(leads, touches=(), stages=None, name="Acme", fixed=(), cutoffs=(CUTOFF,)):
-        customer = ("C1", name, "Retail", "Germany", 120, CUTOFF - 99 * DAY, None, "1", None, None)
+    def make(leads, touches=(), stages=None, name="Acme", fixed=(), cutoffs=(CUTOFF,), own=(), account=(None,) * 3):
+        customer = ("C1", name, "Retail", "Germany", 120, CUTOFF - 99 * DAY, None, "1", None, None, *account)
         facts = Facts(
-            frame(CUSTOMER, customer, ("C2", "Other", None, None, None, CUTOFF - 9 * DAY, None, None, None, None)),
+            frame(CUSTOMER, customer, ("C2", "Other", None, None, None, CUTOFF - 9 * DAY, *[None] * 7)),
             frame(LEAD, *leads),
             frame(TOUCH, *touches),
             None if stages is None else frame(STAGE, *stages),
         )
-        rows = snapshots(facts, cutoffs, ScoreWeights(), fixed).collect()
+        rows = snapshots(facts, cutoffs, ScoreWeights(), fixed, own=own).collect()
         return {(row["lead_id"], row["cutoff"].replace(tzinfo=None)): row.asDict() for row in rows}
 
     return make
@@ -88,7 +93,7 @@ def test_the_version_that_was_known_counts(taken):
     row = at(taken([lead()], [first, corrected]))
     assert (row["deal_touches"], row["positive_365d"], row["negative_365d"]) == (1, 1, 0)
     late = {"first": (None, BEFORE), "corrected": (BEFORE, None)}
-    versions = [first[:-2] + late["first"], corrected[:-2] + late["corrected"]]
+    versions = [first[:-3] + late["first"] + (None,), corrected[:-3] + late["corrected"] + (None,)]
     row = at(taken([lead()], versions))
     assert (row["deal_touches"], row["positive_365d"], row["negative_365d"]) == (1, 0, 1)
 
@@ -129,7 +134,8 @@ def test_history_of_the_account_leaves_out_the_deal_itself_and_what_had_not_ende
 
 def test_an_owner_counts_only_where_it_is_trusted(taken):
     deals = [lead(), lead("L2", "won", CUTOFF - 90 * DAY, BEFORE, customer="C2"), lead("L3", "lost", CUTOFF - 90 * DAY, BEFORE, owner="Bob", customer="C2")]  # fmt: skip
-    assert at(taken(deals))["owner_win_lift"] is None
+    assert (at(taken(deals))["owner_win_lift"], at(taken(deals))["owner"]) == (None, None)
+    assert at(taken(deals, fixed=["owner"]))["owner"] == "Ann"
     assert at(taken(deals, fixed=["owner"]))["owner_win_lift"] == pytest.approx((1 + 5 * 0.5) / 6 - 0.5, abs=1e-6)
 
 
@@ -145,10 +151,76 @@ def test_the_stage_is_the_last_one_entered_before(taken):
     assert at(taken([lead()]))["stage"] is None
 
 
-def test_names_and_amounts_change_nothing(taken):
+def test_names_and_later_amounts_change_nothing(taken):
     touches = [touch(n, CUTOFF - n * DAY) for n in range(1, 5)]
     plain = taken([lead(value=100)], touches)
     assert plain == taken([lead(value=999_999)], touches, name="Renamed & Co")
+    assert (at(plain)["amount_at_entry"], at(plain)["product"]) == (50.0, "P1")
+
+
+@pytest.mark.parametrize(
+    ("days", "told", "expected"),
+    [
+        (12, BEFORE, (0, 13, 2)),  # today is the day before the cutoff
+        (-5, BEFORE, (4, 0, 2)),
+        (-5, None, (4, 0, 2)),  # what scoring reads has been told
+        (
+            12,
+            CUTOFF,
+            (None, None, None),
+        ),  # a first delivery of deals that have closed since: the date is that of the end
+    ],
+)
+def test_the_expected_close_counts_from_the_delivery_that_says_it(taken, days, told, expected):
+    row = at(taken([lead(expected=(CUTOFF + days * DAY).date(), pushes=2, told=told)]))
+    assert (row["days_overdue"], row["days_to_close_date"], row["close_date_pushes"]) == expected
+
+
+def test_people_and_the_trend_of_a_deal(taken):
+    touches = [touch(1, CUTOFF - 3 * DAY, who="K1"), touch(2, CUTOFF - 4 * DAY, who="K2"), touch(3, CUTOFF - 40 * DAY, who="K1")]  # fmt: skip
+    row = at(taken([lead()], [*touches, touch(4, AFTER, who="K9"), touch(5, BEFORE, deal="L2", who="K8")]))
+    assert (row["deal_people"], row["deal_trend"]) == (2, 0.25)
+    assert (at(taken([lead()]))["deal_people"], at(taken([lead()]))["deal_trend"]) == (0, 0.0)
+
+
+def test_signals_of_a_contract(taken):
+    from medallion.scoring.signals import Own
+
+    def own(name, entity, kind, known):
+        return Own(name, entity, kind, known, name.capitalize())
+
+    added = [
+        own("competitor", "leads", "string", "opening"), own("seats", "leads", "bigint", "delivery"),
+        own("tier", "customers", "string", "delivery"), own("renewal", "customers", "date", "opening"),
+        own("gone", "leads", "string", "opening"),
+    ]  # fmt: skip
+    deal = {"competitor": "Norvex", "seats": 40}
+    known = at(taken([lead(**deal, told=BEFORE)], own=added, account=(BEFORE, "gold", (CUTOFF + 9 * DAY).date())))
+    late = at(taken([lead(**deal, told=CUTOFF)], own=added, account=(CUTOFF, "gold", (CUTOFF + 9 * DAY).date())))
+    names = [one.name for one in added]
+    assert [known[name] for name in names] == ["Norvex", 40.0, "gold", 10.0, None]
+    assert [late[name] for name in names] == ["Norvex", None, None, 10.0, None]
+
+
+def test_the_first_value_of_a_deal_and_the_pushes_of_its_expected_close(frame):
+    from medallion.scoring.snapshots import with_entry
+
+    schema = (
+        "lead_id string, currency string, deal_value decimal(18,2), expected_close_date string, known_at timestamp, "
+        "_source_file string, _source_row bigint"
+    )
+    versions = [
+        ("L1", "USD", Decimal(10), "2025-01-01", CUTOFF, "a", 1),
+        ("L1", "USD", Decimal(30), "2025-03-01", CUTOFF + DAY, "b", 1),
+        ("L1", "USD", Decimal(20), "2025-02-01", CUTOFF + 2 * DAY, "c", 1),
+        ("L1", "USD", None, "2025-02-02", CUTOFF + 3 * DAY, "d", 1),
+        ("L2", "EUR", Decimal(5), None, CUTOFF, "a", 2),
+    ]
+    from pyspark.sql import functions as F
+
+    rows = with_entry(frame(schema, *versions).withColumn("expected_close_date", F.col("expected_close_date").cast("date")), "USD")  # fmt: skip
+    found = [(r["lead_id"], r["entry_value"], r["pushes"]) for r in rows.orderBy("lead_id", "known_at").collect()]
+    assert found == [("L1", 10, 0), ("L1", 10, 1), ("L1", 10, 1), ("L1", 10, 2), ("L2", None, 0)]
 
 
 def test_later_data_changes_no_earlier_snapshot(taken):
@@ -217,7 +289,8 @@ def test_the_rule_score_of_a_snapshot_is_that_of_gold(spark, sample):
     from medallion.scoring.snapshots import current, snapshots
 
     frames = [store.read(spark, sample, f"silver.{name}_clean") for name in ("customers", "leads", "interactions")]
-    rows = snapshots(current(*frames, None), [datetime(2025, 7, 1)], ScoreWeights()).collect()
+    history = store.read(spark, sample, "silver.leads_history")
+    rows = snapshots(current(*frames, None, history, "USD"), [datetime(2025, 7, 1)], ScoreWeights()).collect()
     with query.connect(sample) as connection:
         gold = query.rows(connection, "select lead_id, lead_score, as_of from gold.deals where status = 'open'")
     assert {row["lead_id"]: row["lead_score"] for row in gold} == {row["lead_id"]: row["lead_score"] for row in rows}
@@ -236,7 +309,9 @@ def learned_late(spark):
 
     rng = np.random.default_rng(3)
     start, count = datetime(2025, 1, 1), 60
-    customers = [(f"C{n}", f"Name {n}", "Retail", "Germany", n * 7, start, None, "1", None, None) for n in range(count)]
+    customers = [
+        (f"C{n}", f"Name {n}", "Retail", "Germany", n * 7, start, None, "1", *[None] * 5) for n in range(count)
+    ]
     leads, touches, stages = [], [], []
     for n in range(count * 2):
         created = start + timedelta(days=float(rng.integers(0, 90)), seconds=float(rng.integers(0, 86_400)))
@@ -276,9 +351,9 @@ def _known_always():
 def _closed_at_as_age(original):
     from pyspark.sql import functions as F
 
-    def deals(leads, cutoffs):
+    def deals(leads, cutoffs, own):
         ends = leads.select("lead_id", F.col("closed_at").alias("_end"))
-        rows = original(leads, cutoffs).join(ends, on="lead_id", how="left")
+        rows = original(leads, cutoffs, own).join(ends, on="lead_id", how="left")
         return rows.withColumn("created_at", F.coalesce("_end", "created_at")).drop("_end")
 
     return deals

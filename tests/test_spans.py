@@ -9,10 +9,10 @@ import pytest
 
 from medallion.agent import model, spans
 from medallion.agent.answer import planned
+from medallion.agent.planner import Planner
 from medallion.agent.rules import Rules
 from medallion.agent.serving import serve
 from medallion.agent.tools import Tools
-from medallion.agent.words import Vocabulary
 from medallion.config import AgentSettings
 
 
@@ -42,7 +42,7 @@ QUESTION = "What is the open value of C001?"
 def asked(serving, content):
     tools = Tools(serving, Rules(), content)
     with spans.question("ask", f"{QUESTION} ann@example.com", content) as answers:
-        answers.append(planned(tools, Vocabulary(serving), QUESTION))
+        answers.append(planned(tools, Planner(serving), QUESTION))
     return answers[0]
 
 
@@ -87,7 +87,7 @@ def test_tools_that_a_model_calls_are_below_the_question(serving, exported):
 
     with spans.question("ask", "who", False) as answers:
         tools = Tools(serving, Rules())
-        answers.append(model.answered(tools, Vocabulary(serving), AgentSettings(), "who", FunctionModel(says)))
+        answers.append(model.answered(tools, Planner(serving), AgentSettings(), "who", FunctionModel(says)))
     assert answers[0].calls == ("find_customer",), answers[0].notes
     named = {one.name: one for one in exported()}
     assert named["execute_tool find_customer"].parent.span_id == named["invoke_agent medallion"].context.span_id

@@ -288,11 +288,124 @@ def test_what_a_model_is_weighed_on_does_not_depend_on_the_order_of_rows():
     assert len(train._spread(rows, 1000)) == 100
 
 
+def afterwards_rows(rng, count=1200):
+    """One snapshot per deal; a third is open, half of the closed ones were delivered while they were open."""
+    end = rng.choice(["won", "lost", None], count)
+    before = np.array([one is None for one in end]) | (rng.random(count) < 0.5)
+    return (
+        {
+            "lead_id": [f"L{k}" for k in range(count)],
+            "cutoff": pa.array([FIRST] * count, pa.timestamp("us")),
+            "outcome": pa.array(end, pa.string()),
+        },
+        np.asarray(end, dtype=object),
+        before,
+    )
+
+
+@pytest.mark.parametrize("partly", [True, False], ids=["some closed later", "closed at first"])
+def test_fields_that_are_filled_when_a_deal_ends_are_named(partly):
+    from medallion.scoring import afterwards
+
+    rng = np.random.default_rng(5)
+    rows, end, before = afterwards_rows(rng)
+    before = before if partly else end == None  # noqa: E711
+    count, won, after = len(end), end == "won", ~before
+    noise = rng.random(count)
+    rows |= {
+        "partner": pa.array(np.where(after & (noise < np.where(won, 0.93, 0.05)), "P", None), pa.string()),
+        "value": pa.array(np.where(after & (end == "lost"), 0.0, 1000 + 100 * noise)),
+        "category": pa.array(np.where(after & (noise < 0.95), end, "pipeline"), pa.string()),
+        # what is honest: it tells much, or is known of half of the deals, or came up only lately
+        "competitor": pa.array(np.where(noise < np.where(won, 0.8, 0.35), "none", "Norvex"), pa.string()),
+        "half": pa.array(np.where(noise < 0.5, "x", None), pa.string()),
+        "lately": pa.array(np.where(before & (noise < 0.6), "x", None), pa.string()),
+        "empty": pa.array([None] * count, pa.string()),
+    }
+    kinds = {
+        name: "amount" if name == "value" else "category"
+        for name in rows
+        if name not in ("lead_id", "cutoff", "outcome")
+    }
+    found = afterwards.found(pa.table(rows), kinds, [f"L{k}" for k in np.flatnonzero(before)])
+    assert set(found) == {"partner", "value", "category"}
+    assert "of the deals that were delivered won" in found["partner"]
+    assert "AUC of 0.9" in found["category"] or "AUC of 1.0" in found["category"]
+
+
+def test_nothing_is_said_of_few_deals():
+    from medallion.scoring import afterwards
+
+    rows, end, before = afterwards_rows(np.random.default_rng(1), 30)
+    table = pa.table({**rows, "told": pa.array(end, pa.string())})
+    assert afterwards.found(table, {"told": "category"}, [f"L{k}" for k in np.flatnonzero(before)]) == {}
+    assert afterwards.found(table.slice(0, 0), {"told": "category"}, []) == {}
+
+
+def test_a_category_that_training_never_saw_and_a_missing_value_are_scored():
+    from medallion.scoring.hazards import Outcomes
+    from medallion.scoring.models import Logistic
+
+    rows = snapshots(count=600)
+    seen = pa.array(["a", "b", None] * len(rows), pa.string()).slice(0, len(rows))
+    amounts = pa.array([None, -5.0, 900.0, 3.0] * len(rows), pa.float64()).slice(0, len(rows))
+    rows = rows.append_column("mine", seen).append_column("size", amounts)
+    kinds = {"touches_30d": "amount", "mine": "category", "size": "amount"}
+    model = Logistic.fit(rows, Outcomes.of(rows, 90), 30.0, kinds)
+    one = rows.slice(0, 4).drop_columns(["mine", "size"])
+    new = one.append_column("mine", pa.array(["new", None, "a", "new"])).append_column(
+        "size", pa.array([None, 1e9, -1e9, 0.0])
+    )
+    assert np.isfinite(model.margins(new)).all()
+
+
 EMPTY_BUT_VALID = [
     # what the deals are like, whether there is something to learn from
     ("plain", True),
     ("all won", False),
 ]
+
+
+CONTRACT = """apiVersion: v3.1.0
+kind: DataContract
+id: mine
+version: 1.0.0
+status: active
+schema:
+  - name: leads
+    properties:
+      - {name: competitor, physicalType: string, customProperties: [{property: signal, value: opening}]}
+      - {name: partner, physicalType: string, customProperties: [{property: signal, value: opening}]}
+"""
+
+
+@pytest.mark.slow
+def test_columns_of_a_contract_are_learned_from_and_what_is_filled_at_the_end_is_not(deliver, tmp_path):
+    """The competitor tells how deals end; a partner is written down when they are won."""
+    rng = np.random.default_rng(6)
+    lines = ["lead_id,customer_id,status,deal_value,created_at,closed_at,competitor,partner"]
+    for k in range(950):
+        opened = FIRST + DAY * int(rng.integers(0, 500))
+        against = ("nobody", "Norvex")[int(rng.integers(0, 2))]
+        closed = opened + DAY * int(rng.exponential(60) + 1)
+        won = rng.random() < (0.8 if against == "nobody" else 0.2)
+        is_open = closed > datetime(2025, 6, 30)
+        status = "open" if is_open else "won" if won else "lost"
+        partner = "Integrator" if status == "won" and rng.random() < 0.95 else ""
+        day = "" if is_open else closed.date().isoformat()
+        lines.append(f"L{k},C{k % 300},{status},{100 + k},{opened.date()},{day},{against},{partner}")
+    accounts = ["customer_id,customer_name", *(f"C{k},Name {k}" for k in range(300))]
+    (tmp_path / "mine.odcs.yaml").write_text(CONTRACT)
+    contracts = (tmp_path / "mine.odcs.yaml",)
+    _, lake = deliver(
+        {"leads.csv": "\n".join(lines), "customers.csv": "\n".join(accounts)}, as_of="2025-06-30", contracts=contracts
+    )
+    settings = load(None, lakehouse=lake.root, contracts=contracts, as_of="2025-06-30")
+    outcome = train.train(settings, NOW)
+    assert set(outcome.evaluation["left_out"]) == {"partner"}
+    assert "it is filled when a deal ends" in outcome.evaluation["left_out"]["partner"]
+    assert outcome.evaluation["own_kinds"] == {"competitor": "category"}
+    assert outcome.evaluation["candidates"]["logistic"]["roc_auc"] > 0.65
 
 
 @pytest.mark.slow

@@ -64,6 +64,11 @@ measures:
   expr: COUNT(1)
   display_name: Customers
   comment: Accounts, whether they bought or not.
+  synonyms:
+  - customers
+  - accounts
+  - companies
+  - clients
   format:
     type: number
     decimal_places:
@@ -73,6 +78,11 @@ measures:
   expr: COUNT(CASE WHEN won_leads > 0 THEN 1 END)
   display_name: Buying customers
   comment: Accounts with at least one deal won.
+  synonyms:
+  - buyers
+  - customers who bought
+  - customers with a won deal
+  - buying accounts
   format:
     type: number
     decimal_places:
@@ -82,6 +92,9 @@ measures:
   expr: COUNT(CASE WHEN interactions_90d > 0 THEN 1 END)
   display_name: Active customers
   comment: Accounts touched in the last 90 days.
+  synonyms:
+  - active accounts
+  - customers touched recently
   format:
     type: number
     decimal_places:
@@ -91,6 +104,11 @@ measures:
   expr: AVG(lead_score)
   display_name: Average lead score
   comment: Mean rule score over all customers, 0 to 100.
+  synonyms:
+  - average score
+  - mean score
+  - mean lead score
+  - lead score
   format:
     type: number
     decimal_places:
@@ -100,6 +118,9 @@ measures:
   expr: COUNT(CASE WHEN lead_quality = 'Hot' THEN 1 END)
   display_name: Hot customers
   comment: Customers with a score of 80 or more.
+  synonyms:
+  - hot accounts
+  - hot leads
   format:
     type: number
     decimal_places:
@@ -109,6 +130,10 @@ measures:
   expr: COUNT(CASE WHEN lead_quality = 'Hot' THEN 1 END) / NULLIF(COUNT(1), 0)
   display_name: Hot share
   comment: Customers with a score of 80 or more as a share of all customers.
+  synonyms:
+  - share of hot customers
+  - share of hot leads
+  - hot lead share
   format:
     type: percentage
     decimal_places:
@@ -118,6 +143,10 @@ measures:
   expr: AVG(engagement_score)
   display_name: Average engagement
   comment: Mean engagement score over all customers, 0 to 100.
+  synonyms:
+  - average engagement score
+  - engagement score
+  - engagement
   format:
     type: number
     decimal_places:
@@ -127,6 +156,10 @@ measures:
   expr: CAST(SUM(won_value) AS DOUBLE) / NULLIF(COUNT(CASE WHEN won_leads > 0 THEN 1 END), 0)
   display_name: Revenue per buying customer
   comment: Won value per account that bought.
+  synonyms:
+  - revenue per customer
+  - revenue per buyer
+  - average revenue per customer
   format:
     type: currency
     currency_code: USD
@@ -137,6 +170,10 @@ measures:
   expr: MAX(won_value)
   display_name: Top customer's revenue
   comment: Won value of the customer who brought most.
+  synonyms:
+  - biggest customer's revenue
+  - largest customer's revenue
+  - revenue of the top customer
   format:
     type: currency
     currency_code: USD
@@ -147,6 +184,9 @@ measures:
   expr: CAST(MAX(won_value) AS DOUBLE) / NULLIF(CAST(SUM(won_value) AS DOUBLE), 0)
   display_name: Top customer's share
   comment: Won value of the customer who brought most as a share of all won value; how much hangs on one account.
+  synonyms:
+  - share of the top customer
+  - revenue concentration
   format:
     type: percentage
     decimal_places:
@@ -156,6 +196,9 @@ measures:
   expr: SUM(interactions) / NULLIF(COUNT(1), 0)
   display_name: Interactions per customer
   comment: Touches per account, those never touched included.
+  synonyms:
+  - touches per customer
+  - contacts per customer
   format:
     type: number
     decimal_places:
@@ -165,6 +208,10 @@ measures:
   expr: SUM(CASE WHEN won_leads > 0 THEN interactions END) / NULLIF(SUM(won_leads), 0)
   display_name: Interactions per won deal
   comment: Touches of the accounts that bought, per deal won.
+  synonyms:
+  - interactions per win
+  - touches per won deal
+  - touches per win
   format:
     type: number
     decimal_places:
@@ -174,6 +221,11 @@ measures:
   expr: MEDIAN(hours_to_first_touch)
   display_name: Lead response time
   comment: Median hours from an account's first deal to the first touch after it; accounts never touched since have none.
+  synonyms:
+  - response time
+  - median response time
+  - time to first touch
+  - lead response hours
   format:
     type: number
     decimal_places:
@@ -298,6 +350,11 @@ measures:
   expr: COALESCE(SUM(deal_value), 0)
   display_name: Total deal value
   comment: Value of all deals, whatever their state.
+  synonyms:
+  - deal value
+  - value of all deals
+  - total value
+  - total pipeline
   format:
     type: currency
     currency_code: USD
@@ -308,6 +365,11 @@ measures:
   expr: CAST(SUM(deal_value) AS DOUBLE) / NULLIF(COUNT(CASE WHEN has_value THEN 1 END), 0)
   display_name: Average deal value
   comment: Value per deal that has one.
+  synonyms:
+  - average deal size
+  - mean deal value
+  - deal size
+  - average value
   format:
     type: currency
     currency_code: USD
@@ -318,6 +380,9 @@ measures:
   expr: MEDIAN(CASE WHEN has_value THEN CAST(deal_value AS DOUBLE) END)
   display_name: Median deal value
   comment: Value that half of the deals with a value reach.
+  synonyms:
+  - median deal size
+  - median value
   format:
     type: currency
     currency_code: USD
@@ -328,6 +393,12 @@ measures:
   expr: COUNT(1)
   display_name: Deals
   comment: All deals, whatever their state.
+  synonyms:
+  - leads
+  - all deals
+  - total deals
+  - number of deals
+  - opportunities
   format:
     type: number
     decimal_places:
@@ -337,6 +408,10 @@ measures:
   expr: COUNT(CASE WHEN status = 'open' THEN 1 END)
   display_name: Open deals
   comment: Deals with status open.
+  synonyms:
+  - open leads
+  - open opportunities
+  - deals open
   format:
     type: number
     decimal_places:
@@ -346,6 +421,12 @@ measures:
   expr: COUNT(CASE WHEN status = 'won' THEN 1 END)
   display_name: Deals won
   comment: Deals with status won.
+  synonyms:
+  - won deals
+  - won leads
+  - wins
+  - closed won
+  - deals closed won
   format:
     type: number
     decimal_places:
@@ -355,6 +436,11 @@ measures:
   expr: COUNT(CASE WHEN status = 'lost' THEN 1 END)
   display_name: Deals lost
   comment: Deals with status lost.
+  synonyms:
+  - lost deals
+  - lost leads
+  - losses
+  - closed lost
   format:
     type: number
     decimal_places:
@@ -364,6 +450,10 @@ measures:
   expr: COUNT(CASE WHEN status = 'won' THEN 1 END) / NULLIF(COUNT(1), 0)
   display_name: Conversion rate
   comment: Won deals as a share of all deals, open ones included; in a period, of the deals opened in it (a cohort).
+  synonyms:
+  - conversion
+  - converted share
+  - share of deals won
   format:
     type: percentage
     decimal_places:
@@ -373,6 +463,8 @@ measures:
   expr: CAST(SUM(CASE WHEN status = 'won' THEN deal_value END) AS DOUBLE) / NULLIF(CAST(SUM(deal_value) AS DOUBLE), 0)
   display_name: Conversion rate by value
   comment: Won value as a share of the value of all deals, open ones included; in a period, of the deals opened in it.
+  synonyms:
+  - value conversion rate
   format:
     type: percentage
     decimal_places:
@@ -382,6 +474,10 @@ measures:
   expr: COUNT(CASE WHEN status = 'won' THEN 1 END) / NULLIF(COUNT(CASE WHEN status IN ('won', 'lost') THEN 1 END), 0)
   display_name: Win rate
   comment: Won deals as a share of closed deals.
+  synonyms:
+  - close rate
+  - success rate
+  - winning rate
   format:
     type: percentage
     decimal_places:
@@ -391,6 +487,9 @@ measures:
   expr: CAST(SUM(CASE WHEN status = 'won' THEN deal_value END) AS DOUBLE) / NULLIF(CAST(SUM(CASE WHEN status IN ('won', 'lost') THEN deal_value END) AS DOUBLE), 0)
   display_name: Win rate by value
   comment: Won value as a share of the value of closed deals.
+  synonyms:
+  - value win rate
+  - value weighted win rate
   format:
     type: percentage
     decimal_places:
@@ -400,6 +499,12 @@ measures:
   expr: COALESCE(SUM(CASE WHEN status = 'won' THEN deal_value END), 0)
   display_name: Revenue
   comment: Value of the deals won.
+  synonyms:
+  - sales
+  - won value
+  - turnover
+  - booked revenue
+  - value won
   format:
     type: currency
     currency_code: USD
@@ -410,6 +515,11 @@ measures:
   expr: CAST(SUM(CASE WHEN status = 'won' THEN deal_value END) AS DOUBLE) / NULLIF(COUNT(CASE WHEN status = 'won' AND has_value THEN 1 END), 0)
   display_name: Average won value
   comment: Value per deal won that has one.
+  synonyms:
+  - average won deal
+  - average win
+  - average won deal value
+  - average size of won deals
   format:
     type: currency
     currency_code: USD
@@ -420,6 +530,9 @@ measures:
   expr: COALESCE(SUM(CASE WHEN status = 'lost' THEN deal_value END), 0)
   display_name: Lost value
   comment: Value of the deals lost.
+  synonyms:
+  - value lost
+  - lost revenue
   format:
     type: currency
     currency_code: USD
@@ -430,6 +543,11 @@ measures:
   expr: COALESCE(SUM(CASE WHEN status = 'open' THEN deal_value END), 0)
   display_name: Open pipeline
   comment: Value of the open deals.
+  synonyms:
+  - pipeline
+  - pipeline value
+  - value of open deals
+  - open value
   format:
     type: currency
     currency_code: USD
@@ -440,6 +558,12 @@ measures:
   expr: SUM(weighted_value)
   display_name: Weighted pipeline
   comment: Open value times the probability to be won within the horizon of the forecast (90 days by default); a deal without an account has none.
+  synonyms:
+  - weighted value
+  - expected revenue
+  - expected value
+  - forecast revenue
+  - probability weighted pipeline
   format:
     type: currency
     currency_code: USD
@@ -450,6 +574,9 @@ measures:
   expr: COALESCE(SUM(CASE WHEN status = 'open' AND lead_quality = 'Hot' THEN deal_value END), 0)
   display_name: Hot pipeline
   comment: Value of the open deals of Hot customers.
+  synonyms:
+  - pipeline of hot customers
+  - hot open value
   format:
     type: currency
     currency_code: USD
@@ -460,6 +587,10 @@ measures:
   expr: COALESCE(SUM(CASE WHEN status = 'open' THEN deal_value END), 0)
   display_name: Open value due
   comment: Value of the open deals whose owners expect them to close in the period.
+  synonyms:
+  - pipeline due
+  - value due
+  - open value expected to close
   format:
     type: currency
     currency_code: USD
@@ -470,6 +601,9 @@ measures:
   expr: SUM(CASE WHEN status = 'open' THEN probability_to_convert END)
   display_name: Expected wins
   comment: Sum of the probabilities of the open deals to be won within the horizon of the forecast (90 days by default).
+  synonyms:
+  - wins expected
+  - expected number of wins
   format:
     type: number
     decimal_places:
@@ -479,6 +613,10 @@ measures:
   expr: AVG(CASE WHEN status = 'open' THEN probability_to_convert END)
   display_name: Average probability
   comment: Mean probability of the open deals to be won within the horizon of the forecast (90 days by default).
+  synonyms:
+  - mean probability
+  - average probability to convert
+  - average win probability
   format:
     type: percentage
     decimal_places:
@@ -488,6 +626,13 @@ measures:
   expr: AVG(CASE WHEN status = 'won' THEN cycle_days END)
   display_name: Sales cycle
   comment: Mean days from opening to winning, of deals won.
+  synonyms:
+  - cycle time
+  - sales cycle
+  - sales cycle length
+  - cycle length
+  - average cycle
+  - days to close
   format:
     type: number
     decimal_places:
@@ -497,6 +642,9 @@ measures:
   expr: COUNT(CASE WHEN status = 'open' THEN 1 END) * (CAST(SUM(CASE WHEN status = 'won' THEN deal_value END) AS DOUBLE) / NULLIF(COUNT(CASE WHEN status = 'won' AND has_value THEN 1 END), 0)) * (COUNT(CASE WHEN status = 'won' THEN 1 END) / NULLIF(COUNT(CASE WHEN status IN ('won', 'lost') THEN 1 END), 0)) / NULLIF(AVG(CASE WHEN status = 'won' THEN cycle_days END), 0)
   display_name: Sales velocity
   comment: 'Value per day that the pipeline yields: open deals times average won value times win rate over the sales cycle.'
+  synonyms:
+  - velocity
+  - pipeline velocity
   format:
     type: currency
     currency_code: USD
@@ -507,6 +655,10 @@ measures:
   expr: COUNT(CASE WHEN status = 'open' AND days_since_last_interaction > 30.0 THEN 1 END)
   display_name: Silent deals
   comment: Open deals whose account was touched, but not in the last 30 days (threshold silent_days).
+  synonyms:
+  - neglected deals
+  - stale deals
+  - deals gone silent
   format:
     type: number
     decimal_places:
@@ -516,6 +668,10 @@ measures:
   expr: COUNT(CASE WHEN status = 'open' AND days_since_last_interaction IS NULL THEN 1 END)
   display_name: Deals never touched
   comment: Open deals whose account was never touched; how long is counted from opening.
+  synonyms:
+  - untouched deals
+  - deals without touches
+  - deals without any touch
   format:
     type: number
     decimal_places:
@@ -525,11 +681,342 @@ measures:
   expr: COUNT(CASE WHEN status = 'open' AND expected_close_date < as_of THEN 1 END)
   display_name: Overdue deals
   comment: Open deals whose expected close date has passed.
+  synonyms:
+  - late deals
+  - deals past their expected close
+  - past due deals
   format:
     type: number
     decimal_places:
       type: exact
       places: 0
+$$;
+
+CREATE OR REPLACE VIEW `crm`.gold.deals_by_day_metrics
+WITH METRICS
+LANGUAGE YAML
+AS $$
+version: '1.1'
+comment: Deals, one row per deal; each measure counts by its own day.
+source: SELECT 'created_date' AS counted_by, CAST(created_at AS DATE) AS day, one.* FROM `crm`.gold.deals AS one UNION ALL SELECT 'closed_date' AS counted_by, CAST(closed_at AS DATE) AS day, one.* FROM `crm`.gold.deals AS one UNION ALL SELECT 'expected_close_date' AS counted_by, expected_close_date AS day, one.* FROM `crm`.gold.deals AS one
+dimensions:
+- name: day
+  expr: day
+  display_name: Day
+  comment: The day by which each measure counts, UTC
+  synonyms: []
+- name: month
+  expr: DATE_FORMAT(day, 'yyyy-MM')
+  display_name: Month
+  comment: The month by which each measure counts, UTC
+  synonyms: []
+- name: quarter
+  expr: CONCAT(YEAR(day), '-Q', QUARTER(day))
+  display_name: Quarter
+  comment: The quarter by which each measure counts, UTC
+  synonyms: []
+- name: year
+  expr: YEAR(day)
+  display_name: Year
+  comment: The year by which each measure counts, UTC
+  synonyms: []
+- name: status
+  expr: status
+  display_name: Status
+  comment: open, won or lost
+  synonyms:
+  - statuses
+- name: source
+  expr: source
+  display_name: Lead source
+  comment: Where the deal came from
+  synonyms:
+  - sources
+  - lead source
+  - lead sources
+- name: stage
+  expr: stage
+  display_name: Stage
+  comment: Pipeline stage
+  synonyms:
+  - stages
+  - pipeline stage
+- name: industry
+  expr: industry
+  display_name: Industry
+  comment: Industry of the account
+  synonyms:
+  - industries
+  - sector
+  - sectors
+- name: country
+  expr: country
+  display_name: Country
+  comment: Country of the head office
+  synonyms:
+  - countries
+- name: size_band
+  expr: size_band
+  display_name: Company size
+  comment: Band of the number of employees
+  synonyms:
+  - company size
+  - company sizes
+  - size
+  - sizes
+- name: lead_quality
+  expr: lead_quality
+  display_name: Lead quality
+  comment: Band of the customer's rule score
+  synonyms:
+  - quality
+  - band
+  - bands
+  - score band
+  - lead quality
+- name: owner
+  expr: owner
+  display_name: Owner
+  comment: Sales rep who owns the deal
+  synonyms:
+  - owners
+  - rep
+  - reps
+  - sales rep
+  - sales reps
+  - salesperson
+  - seller
+  - sellers
+- name: product_id
+  expr: product_id
+  display_name: Product
+  comment: Product of the deal
+  synonyms:
+  - product
+  - products
+measures:
+- name: total_deal_value
+  expr: COALESCE(SUM(deal_value) FILTER(WHERE counted_by = 'created_date'), 0)
+  display_name: Total deal value
+  comment: Value of all deals, whatever their state.
+  synonyms:
+  - deal value
+  - value of all deals
+  - total value
+  - total pipeline
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: average_deal_value
+  expr: CAST(SUM(deal_value) FILTER(WHERE counted_by = 'created_date') AS DOUBLE) / NULLIF(COUNT(CASE WHEN has_value THEN 1 END) FILTER(WHERE counted_by = 'created_date'), 0)
+  display_name: Average deal value
+  comment: Value per deal that has one.
+  synonyms:
+  - average deal size
+  - mean deal value
+  - deal size
+  - average value
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: median_deal_value
+  expr: MEDIAN(CASE WHEN has_value THEN CAST(deal_value AS DOUBLE) END) FILTER(WHERE counted_by = 'created_date')
+  display_name: Median deal value
+  comment: Value that half of the deals with a value reach.
+  synonyms:
+  - median deal size
+  - median value
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: total_leads
+  expr: COUNT(1) FILTER(WHERE counted_by = 'created_date')
+  display_name: Deals
+  comment: All deals, whatever their state.
+  synonyms:
+  - leads
+  - all deals
+  - total deals
+  - number of deals
+  - opportunities
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: won_leads
+  expr: COUNT(CASE WHEN status = 'won' THEN 1 END) FILTER(WHERE counted_by = 'closed_date')
+  display_name: Deals won
+  comment: Deals with status won.
+  synonyms:
+  - won deals
+  - won leads
+  - wins
+  - closed won
+  - deals closed won
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: lost_leads
+  expr: COUNT(CASE WHEN status = 'lost' THEN 1 END) FILTER(WHERE counted_by = 'closed_date')
+  display_name: Deals lost
+  comment: Deals with status lost.
+  synonyms:
+  - lost deals
+  - lost leads
+  - losses
+  - closed lost
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: conversion_rate
+  expr: COUNT(CASE WHEN status = 'won' THEN 1 END) FILTER(WHERE counted_by = 'created_date') / NULLIF(COUNT(1) FILTER(WHERE counted_by = 'created_date'), 0)
+  display_name: Conversion rate
+  comment: Won deals as a share of all deals, open ones included; in a period, of the deals opened in it (a cohort).
+  synonyms:
+  - conversion
+  - converted share
+  - share of deals won
+  format:
+    type: percentage
+    decimal_places:
+      type: exact
+      places: 1
+- name: conversion_rate_by_value
+  expr: CAST(SUM(CASE WHEN status = 'won' THEN deal_value END) FILTER(WHERE counted_by = 'created_date') AS DOUBLE) / NULLIF(CAST(SUM(deal_value) FILTER(WHERE counted_by = 'created_date') AS DOUBLE), 0)
+  display_name: Conversion rate by value
+  comment: Won value as a share of the value of all deals, open ones included; in a period, of the deals opened in it.
+  synonyms:
+  - value conversion rate
+  format:
+    type: percentage
+    decimal_places:
+      type: exact
+      places: 1
+- name: win_rate
+  expr: COUNT(CASE WHEN status = 'won' THEN 1 END) FILTER(WHERE counted_by = 'closed_date') / NULLIF(COUNT(CASE WHEN status IN ('won', 'lost') THEN 1 END) FILTER(WHERE counted_by = 'closed_date'), 0)
+  display_name: Win rate
+  comment: Won deals as a share of closed deals.
+  synonyms:
+  - close rate
+  - success rate
+  - winning rate
+  format:
+    type: percentage
+    decimal_places:
+      type: exact
+      places: 1
+- name: win_rate_by_value
+  expr: CAST(SUM(CASE WHEN status = 'won' THEN deal_value END) FILTER(WHERE counted_by = 'closed_date') AS DOUBLE) / NULLIF(CAST(SUM(CASE WHEN status IN ('won', 'lost') THEN deal_value END) FILTER(WHERE counted_by = 'closed_date') AS DOUBLE), 0)
+  display_name: Win rate by value
+  comment: Won value as a share of the value of closed deals.
+  synonyms:
+  - value win rate
+  - value weighted win rate
+  format:
+    type: percentage
+    decimal_places:
+      type: exact
+      places: 1
+- name: revenue
+  expr: COALESCE(SUM(CASE WHEN status = 'won' THEN deal_value END) FILTER(WHERE counted_by = 'closed_date'), 0)
+  display_name: Revenue
+  comment: Value of the deals won.
+  synonyms:
+  - sales
+  - won value
+  - turnover
+  - booked revenue
+  - value won
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: average_won_value
+  expr: CAST(SUM(CASE WHEN status = 'won' THEN deal_value END) FILTER(WHERE counted_by = 'closed_date') AS DOUBLE) / NULLIF(COUNT(CASE WHEN status = 'won' AND has_value THEN 1 END) FILTER(WHERE counted_by = 'closed_date'), 0)
+  display_name: Average won value
+  comment: Value per deal won that has one.
+  synonyms:
+  - average won deal
+  - average win
+  - average won deal value
+  - average size of won deals
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: lost_value
+  expr: COALESCE(SUM(CASE WHEN status = 'lost' THEN deal_value END) FILTER(WHERE counted_by = 'closed_date'), 0)
+  display_name: Lost value
+  comment: Value of the deals lost.
+  synonyms:
+  - value lost
+  - lost revenue
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: open_value_due
+  expr: COALESCE(SUM(CASE WHEN status = 'open' THEN deal_value END) FILTER(WHERE counted_by = 'expected_close_date'), 0)
+  display_name: Open value due
+  comment: Value of the open deals whose owners expect them to close in the period.
+  synonyms:
+  - pipeline due
+  - value due
+  - open value expected to close
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: average_cycle_days
+  expr: AVG(CASE WHEN status = 'won' THEN cycle_days END) FILTER(WHERE counted_by = 'closed_date')
+  display_name: Sales cycle
+  comment: Mean days from opening to winning, of deals won.
+  synonyms:
+  - cycle time
+  - sales cycle
+  - sales cycle length
+  - cycle length
+  - average cycle
+  - days to close
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
+- name: conversion_rate_by_period
+  expr: (COUNT(CASE WHEN status = 'won' THEN 1 END) FILTER(WHERE counted_by = 'closed_date')) / NULLIF((COUNT(1) FILTER(WHERE counted_by = 'created_date')), 0)
+  display_name: Conversion by period
+  comment: Deals won in the period, whenever they were opened, per deal opened in it.
+  synonyms:
+  - conversion rate by period
+  - period conversion
+  format:
+    type: percentage
+    decimal_places:
+      type: exact
+      places: 1
 $$;
 
 CREATE OR REPLACE VIEW `crm`.gold.channels_metrics
@@ -551,6 +1038,10 @@ measures:
   expr: COALESCE(SUM(interactions), 0)
   display_name: Interactions
   comment: Touches of any channel.
+  synonyms:
+  - interactions
+  - contacts made
+  - number of interactions
   format:
     type: number
     decimal_places:
@@ -560,6 +1051,10 @@ measures:
   expr: SUM(positive_touches) / NULLIF(SUM(interactions), 0)
   display_name: Positive rate
   comment: Touches with a positive answer or a booked meeting as a share of all touches.
+  synonyms:
+  - positive response rate
+  - positive share
+  - share of positive interactions
   format:
     type: percentage
     decimal_places:
@@ -569,6 +1064,10 @@ measures:
   expr: SUM(no_answer) / NULLIF(SUM(interactions), 0)
   display_name: No-answer rate
   comment: Touches without an answer as a share of all touches.
+  synonyms:
+  - no answer rate
+  - unanswered rate
+  - share without an answer
   format:
     type: percentage
     decimal_places:
@@ -578,6 +1077,9 @@ measures:
   expr: COALESCE(SUM(meeting_booked), 0)
   display_name: Meetings booked
   comment: Touches that ended with a booked meeting.
+  synonyms:
+  - booked meetings
+  - meetings
   format:
     type: number
     decimal_places:
@@ -587,6 +1089,11 @@ measures:
   expr: SUM(total_duration_minutes) / NULLIF(SUM(interactions), 0)
   display_name: Minutes per interaction
   comment: Minutes spent per touch, those without a duration counting as none.
+  synonyms:
+  - average duration
+  - duration
+  - minutes per touch
+  - length of an interaction
   format:
     type: number
     decimal_places:
@@ -596,6 +1103,9 @@ measures:
   expr: COALESCE(SUM(attributed_revenue), 0)
   display_name: Attributed revenue
   comment: Won value shared among the touches of the 90 days before each win; adds up to all revenue.
+  synonyms:
+  - revenue attributed
+  - channel revenue
   format:
     type: currency
     currency_code: USD
@@ -634,6 +1144,10 @@ measures:
   expr: AVG(CASE WHEN left_at IS NOT NULL THEN days_in_stage END)
   display_name: Days in stage
   comment: Mean days that deals stayed in a stage before they left it.
+  synonyms:
+  - time in stage
+  - days in stage
+  - stage duration
   format:
     type: number
     decimal_places:
@@ -643,6 +1157,70 @@ measures:
   expr: COUNT(1)
   display_name: Stages entered
   comment: How often deals entered a stage.
+  synonyms:
+  - stage entries
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+$$;
+
+CREATE OR REPLACE VIEW `crm`.gold.stages_by_day_metrics
+WITH METRICS
+LANGUAGE YAML
+AS $$
+version: '1.1'
+comment: Stays of deals in stages, one row each; each measure counts by its own day.
+source: SELECT 'entered_date' AS counted_by, CAST(entered_at AS DATE) AS day, one.* FROM `crm`.gold.stage_history AS one UNION ALL SELECT 'left_date' AS counted_by, CAST(left_at AS DATE) AS day, one.* FROM `crm`.gold.stage_history AS one
+dimensions:
+- name: day
+  expr: day
+  display_name: Day
+  comment: The day by which each measure counts, UTC
+  synonyms: []
+- name: month
+  expr: DATE_FORMAT(day, 'yyyy-MM')
+  display_name: Month
+  comment: The month by which each measure counts, UTC
+  synonyms: []
+- name: quarter
+  expr: CONCAT(YEAR(day), '-Q', QUARTER(day))
+  display_name: Quarter
+  comment: The quarter by which each measure counts, UTC
+  synonyms: []
+- name: year
+  expr: YEAR(day)
+  display_name: Year
+  comment: The year by which each measure counts, UTC
+  synonyms: []
+- name: stage
+  expr: stage
+  display_name: Stage
+  comment: Stage that the deal was in
+  synonyms:
+  - stages
+  - pipeline stage
+measures:
+- name: average_days_in_stage
+  expr: AVG(CASE WHEN NOT left_at IS NULL THEN days_in_stage END) FILTER(WHERE counted_by = 'left_date')
+  display_name: Days in stage
+  comment: Mean days that deals stayed in a stage before they left it.
+  synonyms:
+  - time in stage
+  - days in stage
+  - stage duration
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
+- name: stage_entries
+  expr: COUNT(1) FILTER(WHERE counted_by = 'entered_date')
+  display_name: Stages entered
+  comment: How often deals entered a stage.
+  synonyms:
+  - stage entries
   format:
     type: number
     decimal_places:
@@ -708,6 +1286,8 @@ measures:
   expr: COUNT(1)
   display_name: Touches
   comment: Touches, for a look by hour, day, outcome or direction.
+  synonyms:
+  - number of touches
   format:
     type: number
     decimal_places:
@@ -717,6 +1297,9 @@ measures:
   expr: COUNT(DISTINCT customer_id)
   display_name: Customers touched
   comment: Accounts with at least one touch.
+  synonyms:
+  - customers contacted
+  - contacted customers
   format:
     type: number
     decimal_places:
@@ -726,6 +1309,8 @@ measures:
   expr: COUNT(CASE WHEN outcome IN ('positive', 'meeting_booked') THEN 1 END) / NULLIF(COUNT(1), 0)
   display_name: Positive rate of touches
   comment: Touches with a positive answer or a booked meeting as a share of touches, for a look by hour, day or direction.
+  synonyms:
+  - positive touch rate
   format:
     type: percentage
     decimal_places:

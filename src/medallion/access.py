@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +44,11 @@ class Person:
     line: int
 
     @property
+    def sees_all(self) -> bool:
+        """Whether the person sees everyone's deals and accounts."""
+        return not ROLES[self.role][0]
+
+    @property
     def scope(self) -> str:
         """What the person sees, in words."""
         whose = ", ".join(self.owners or self.teams)
@@ -76,6 +81,30 @@ def read(path: Path) -> tuple[Person, ...]:
         if before is not person:
             raise place.wrong(node, f"{person.user} is declared on line {before.line} too", "Keep one of the two.")
     return tuple(found.values())
+
+
+def who(path: Path, user: str | None) -> Person:
+    """The person of that name in a declaration.
+
+    Raises:
+        ContractError: The declaration cannot be read, nobody is named, or nobody of that name is declared.
+    """
+    people = read(path)
+    if not (user or "").strip():
+        raise ContractError(
+            f"{path} declares who may see what, and nothing says who you are",
+            "Add `--me USER`, or set `me: USER` in config.yaml.",
+        )
+    found = named(people, user)
+    if found is None:
+        raise ContractError(f"{path}: declares no user {user!r}", "See `medallion access`.")
+    return found
+
+
+def named(people: Iterable[Person], user: str | None) -> Person | None:
+    """The person whom a consumer knows by that name; None where nobody is declared so."""
+    asked = (user or "").strip().casefold()
+    return next((one for one in people if one.user.casefold() == asked), None)
 
 
 class _Place:
@@ -155,18 +184,26 @@ class _Place:
         return text
 
 
-def unknown(people: Iterable[Person], owners: Collection[str], teams: Collection[str]) -> Iterator[tuple[Person, str]]:
-    """Owners and teams that people are declared with and that nobody has.
+def unknown(
+    people: Iterable[Person], owners: Mapping[str, int], teams: Collection[str]
+) -> Iterator[tuple[Person, str]]:
+    """Owners and teams that people are declared with and that nobody has, or several.
 
     Args:
         people: Those of `read`.
-        owners: Identifiers, addresses and names of owners, in small letters.
-        teams: Names of teams.
+        owners: Identifiers, addresses and names of owners, in small letters, each with how many owners it leads to.
+        teams: Names of teams, in small letters.
     """
     for person in people:
         for owner in person.owners:
-            if owner.casefold() not in owners:
+            found = owners.get(" ".join(owner.split()).lower(), 0)
+            if not found:
                 yield person, f"no owner is called {owner!r}"
+            elif found > 1:
+                yield (
+                    person,
+                    f"{found} owners are called {owner!r}, and the deals of none are seen; name the identifier",
+                )
         for team in person.teams:
-            if team not in teams:
+            if " ".join(team.split()).lower() not in teams:
                 yield person, f"no owner is in a team {team!r}"

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
 
+from medallion.columns import with_known_names
 from medallion.contracts import Filling
 from medallion.sources import SourceFile
 from medallion.sources.parsing import parse
@@ -24,6 +26,9 @@ PROVENANCE = (
     "_malformed",
     "_malformed_reason",
 )
+_TYPES = {"_source_row": "bigint", "_ingested_at": "timestamp", "_row_hash": "bigint"}
+#: What `rows` is given of each file.
+FILE = StructType([StructField("file", StringType())])
 
 
 def columns_of(files: Iterable[SourceFile]) -> list[str]:
@@ -58,16 +63,9 @@ def rows(specifications: DataFrame, columns: list[str], batch_id: str, ingested_
         batch_id: The batch.
         ingested_at: When the batch was learned, ISO 8601 in UTC.
     """
-    quoted = [f"`{name}` string" for name in columns]
-    schema = ", ".join(
-        [
-            *quoted,
-            "_source_file string",
-            "_source_row bigint",
-            "_malformed string",
-            "_malformed_reason string",
-        ]
-    )
+    schema = StructType([StructField(name, StringType()) for name in columns])
+    for name in ("_source_file", "_source_row", "_malformed", "_malformed_reason"):
+        schema = schema.add(name, "long" if name == "_source_row" else "string")
 
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -75,13 +73,23 @@ def rows(specifications: DataFrame, columns: list[str], batch_id: str, ingested_
                 yield from parse(SourceFile.from_dict(json.loads(text)), columns)
 
     cells = [F.col(f"`{name}`") for name in columns]
-    return specifications.mapInArrow(read, schema).select(
-        *cells,
-        F.lit(batch_id).alias("_batch_id"),
-        "_source_file",
-        "_source_row",
-        F.lit(ingested_at).cast("timestamp").alias("_ingested_at"),
-        F.xxhash64(*cells, F.col("_malformed")).alias("_row_hash"),
-        "_malformed",
-        "_malformed_reason",
+    found = (
+        with_known_names(specifications, ["file"])
+        .mapInArrow(read, schema)
+        .select(
+            *cells,
+            F.lit(batch_id).alias("_batch_id"),
+            "_source_file",
+            "_source_row",
+            F.lit(ingested_at).cast("timestamp").alias("_ingested_at"),
+            F.xxhash64(*cells, F.col("_malformed")).alias("_row_hash"),
+            "_malformed",
+            "_malformed_reason",
+        )
     )
+    return with_known_names(found, [*columns, *PROVENANCE])
+
+
+def types_of(columns: Iterable[str]) -> list[tuple[str, str]]:
+    """The columns of `rows` with their types as Spark writes them: cells are text."""
+    return [(name, _TYPES.get(name, "string")) for name in (*columns, *PROVENANCE)]

@@ -9,13 +9,26 @@ end in `\z`: for Java `$` also stands before a last line end.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import NullType, StructField, StructType
 
 from medallion.cells.texts import ODD_SPACE
 
 _SPACES = " " + ODD_SPACE.replace("\u2000-\u200b", "".join(map(chr, range(0x2000, 0x200C))))
+
+
+def with_known_names(frame: DataFrame, names: Iterable[str]) -> DataFrame:
+    """A frame that nobody else has yet and that has the columns `names`, so that it need not ask the engine for them.
+
+    `columns` and `mapInArrow` ask, and the engine then analyzes the whole plan. A client of Spark Connect takes these as
+    what it was told before, any other does not look. Their types are not known.
+    """
+    known: Any = frame
+    known._cached_schema = StructType([StructField(name, NullType()) for name in names])
+    return frame
 
 
 def squish(text: Column) -> Column:

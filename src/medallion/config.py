@@ -84,7 +84,11 @@ class CrmSettings(BaseModel):
 
 
 class AgentSettings(BaseModel):
-    """What the sales agent is told."""
+    """What the sales agent is told.
+
+    Attributes:
+        me: The owner whom `I` and `my` mean in a question.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -127,6 +131,7 @@ class Settings(BaseModel):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     rates: Path | None = None
     access: Path | None = None
+    me: str | None = None
     accept: bool = False
     hold_back: HoldBack = HoldBack()
     engine: Literal["auto", "sail", "remote", "databricks"] = "auto"

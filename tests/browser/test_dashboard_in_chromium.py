@@ -20,7 +20,8 @@ pytestmark = pytest.mark.skipif("MEDALLION_CHROMIUM" not in os.environ, reason="
 
 LOOKS = [("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390)]
 PAGES = [
-    "/pipeline", "/customers", "/interactions", "/sales", "/health", "/customers/C001", "/metrics/win_rate?by=source",
+    "/today", "/forecast", "/forecast/deals?part=commit", "/changes?by=owner", "/changes/steps?part=won",
+    "/explore?metrics=revenue,win_rate&by=owner&period=2025-Q2", "/explore/rows?metrics=revenue&of=revenue", "/metrics", "/pipeline", "/customers", "/interactions", "/sales", "/health", "/customers/C001", "/metrics/win_rate?by=source",
     "/rows/deals", "/rows/quarantine", "/figures/pipeline/stages", "/sales?owner=Nobody", "/nothing",
 ]  # fmt: skip
 EVIL = "<img src=x onerror=alert(1)>"
@@ -192,6 +193,58 @@ def test_the_keyboard_goes_all_the_way(visit, address):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("(e => [...document.querySelectorAll('*')].indexOf(e))(document.activeElement)"))
     assert len(reached) >= seen - 2
+
+
+def test_a_card_is_worked_off_by_hand_and_printed(visit, address, lake):
+    """On a phone the first card is above the fold; done takes it away, undo brings it back, and it prints without buttons."""
+    from medallion.care import follow_ups
+
+    page = visit("light", 390)
+    page.goto(address + "/", wait_until="networkidle")
+    first = page.locator(".call").first
+    box = first.bounding_box()
+    assert box["y"] + box["height"] < 900
+    key = first.get_attribute("data-customer")
+    assert min(first.locator("button").nth(n).bounding_box()["height"] for n in range(4)) >= 44
+    first.locator("text=Done").click()
+    page.wait_for_selector("text=Dealt with")
+    assert key not in page.eval_on_selector_all(".call", "all => all.map(c => c.dataset.customer)")
+    assert follow_ups.every(lake)[-1].customer_id == key
+    shot(page, "today-done")
+    assert violations(page) == []
+    page.emulate_media(media="print")
+    assert not page.locator(".acts").first.is_visible()
+    assert page.locator(".printed").first.inner_text().startswith("Medallion · figures as of")
+    page.emulate_media(media="screen")
+    page.click("text=Undo")
+    page.wait_for_function("key => document.querySelector('.call').dataset.customer === key", arg=key)
+
+
+def test_a_question_is_asked_narrowed_and_taken_back(visit, address):
+    """By hand: a split is chosen, a bar is clicked, its condition is crossed out, and going back shows what its address says."""
+    page = visit()
+    page.goto(address + "/explore", wait_until="networkidle")
+    page.select_option("#by-1", "source")  # the second alone
+    page.wait_for_url("**by=source**")
+    page.wait_for_selector("tbody .barred a")
+    page.goto(address + "/explore", wait_until="networkidle")
+    page.select_option("#by-0", "owner")
+    page.wait_for_url("**by=owner**")
+    page.wait_for_selector("tbody .barred a")
+    whole = page.locator("tfoot a").first.inner_text()
+    owner, value = (page.locator(f"tbody tr:first-child {one}").first.inner_text() for one in ("td a", "td.n a"))
+    page.locator("tbody .barred a").first.click()
+    page.wait_for_selector(".chip")
+    assert owner in page.locator(".chip").inner_text()
+    assert page.locator("tbody td.n a").first.inner_text() == value
+    page.click(".chip a")
+    page.wait_for_function("!document.querySelector('.chip')")
+    assert page.locator("tbody td.n a").first.inner_text() == whole
+    page.go_back()
+    page.wait_for_selector(".chip")
+    page.locator("tbody td.n a").first.click()
+    page.wait_for_url("**/explore/rows**")
+    assert value in page.locator("h1").inner_text()
 
 
 def test_charts_answer_to_the_pointer_and_show_texts_as_texts(visit, address):

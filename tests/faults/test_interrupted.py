@@ -91,7 +91,7 @@ def doors_of_restore(monkeypatch):
 
 
 def point(lake, version):
-    return restore.points(lake)[version][1].isoformat()
+    return restore.points(lake)[version].ended.isoformat(timespec="milliseconds")
 
 
 @pytest.mark.slow

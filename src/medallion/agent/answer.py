@@ -9,10 +9,12 @@ from typing import Any
 
 from medallion import figures
 from medallion.agent import spans
+from medallion.agent.explaining import EXPLAINING
 from medallion.agent.facts import Found, Ledger, Receipt
+from medallion.agent.planner import Declined, Intent, Planner, Understood
 from medallion.agent.tools import Tools
-from medallion.agent.words import Call, Declined, Vocabulary
 from medallion.errors import MedallionError
+from medallion.metrics.question import Question, Records
 
 #: Rows of a finding that are told; the rest is counted.
 MOST_ROWS = 25
@@ -31,6 +33,8 @@ class Answer:
         closest: Questions that can be answered instead.
         by: `planner`, or the model's name.
         notes: Staleness, a model that was not there, and the like.
+        calls: Tools that were called.
+        understood: What the planner understood, which the next question may go on from.
     """
 
     question: str
@@ -42,6 +46,7 @@ class Answer:
     by: str = "planner"
     notes: tuple[str, ...] = ()
     calls: tuple[str, ...] = field(default=())
+    understood: Understood | None = field(default=None, compare=False)
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -59,48 +64,87 @@ class Answer:
         }
 
 
-def planned(tools: Tools, vocabulary: Vocabulary, question: str) -> Answer:
-    """Answer without a model, or say why not."""
-    understood = vocabulary.understand(question)
+def planned(tools: Tools, planner: Planner, question: str, before: Understood | None = None) -> Answer:
+    """Answer without a model, or say why not.
+
+    Args:
+        tools: What reads.
+        planner: What understands.
+        question: As it was asked.
+        before: What was asked before it, which it may go on from.
+    """
+    understood = planner.understand(question, before)
     if isinstance(understood, Declined):
-        return Answer(
-            question, "", declined=understood.reason, closest=understood.closest or vocabulary.closest(question)
-        )
+        return Answer(question, "", declined=understood.reason, closest=understood.closest or planner.closest(question))
     try:
-        found = called(tools, understood)
+        found = [one for asked in understood.asked for one in called(tools, asked)]
     except MedallionError as error:
-        return Answer(question, "", declined=error.problem, closest=(error.remedy or vocabulary.closest(question)[0],))
+        closest = (error.remedy,) if error.remedy else planner.closest(question)[:1]
+        return Answer(question, "", declined=error.problem, closest=closest)
     ledger = Ledger()
     for one in found:
         ledger.add(one)
-    text, receipts = told(ledger, understood.column)
-    notes = (understood.note,) if understood.note else ()
-    return Answer(question, text, tuple(found), tuple(receipts), notes=notes, calls=(understood.tool,))
+    text, receipts = told(ledger)
+    first = verdict(understood, found)
+    text = f"{first}\n{text}" if first else text
+    calls = tuple(dict.fromkeys(one.tool for one in found))
+    return Answer(
+        question, text, tuple(found), tuple(receipts), notes=understood.notes, calls=calls, understood=understood
+    )
 
 
-def called(tools: Tools, call: Call) -> list[Found]:
-    """What a tool finds, always as a list."""
-    with spans.tool(call.tool, call.arguments, tools.trace_content):
-        result = getattr(tools, call.tool)(**call.arguments)
+def called(tools: Tools, asked: Question | Records | Intent) -> list[Found]:
+    """What a question, list or intent finds."""
+    name = asked.tool if isinstance(asked, Intent) else "asked"
+    arguments = dict(asked.arguments) if isinstance(asked, Intent) else {"question": str(asked)}
+    with spans.tool(name, arguments, tools.trace_content):
+        if not isinstance(asked, Intent):
+            return [tools.asked(asked)]
+        result = EXPLAINING[name](tools, **arguments) if name in EXPLAINING else getattr(tools, name)(**arguments)
     return result if isinstance(result, list) else [result]
 
 
-def told(ledger: Ledger, column: str | None = None) -> tuple[str, list[Receipt]]:
-    """Findings in plain lines, with a receipt per figure; only one column of the first row where it is given, of the first finding that has it."""
+def verdict(understood: Understood, found: Sequence[Found]) -> str:
+    """Yes or no, of a question whether a figure rose or fell; empty for others."""
+    slots = understood.slots
+    if slots.contrast and slots.yes_no and len(slots.by) == 1 and len(found) == 1:
+        return _contrast(
+            [str(value) for one in slots.where for value in getattr(one, "values", ())], found[0], slots.contrast
+        )
+    if slots.contrast and slots.yes_no and len(found) == 2 and all(len(one.rows) == 1 for one in found):
+        return _more(found[0].rows[0].get("value"), found[1].rows[0].get("value"), slots.contrast)
+    if slots.turn not in ("up", "down") or not slots.yes_no or slots.goal == "why" or not found:
+        return ""
+    rows = [one.rows[0] for one in found if len(one.rows) == 1]
+    values = [(row["value_before"], row["value"]) for row in rows if "value_before" in row]
+    if not values and len(rows) == 2:
+        values = [(rows[0].get("value"), rows[1].get("value"))]
+    if len(values) != 1 or None in values[0]:
+        return ""
+    before, now = values[0]
+    return _more(now, before, "more" if slots.turn == "up" else "less")
+
+
+def _contrast(values: Sequence[str], found: Found, way: str) -> str:
+    """Yes or no, of a question whether the first of two values has more than the second."""
+    rows = {str(row.get(name)): row.get("value") for row in found.rows for name in row if str(row.get(name)) in values}
+    first, second = (rows.get(value) for value in values) if len(values) == 2 else (None, None)
+    return _more(first, second, way)
+
+
+def _more(first: Any, second: Any, way: str) -> str:
+    """Whether the first of two figures is more, or less; empty where one of them is not known."""
+    if first is None or second is None:
+        return ""
+    return "Yes." if (first > second if way == "more" else first < second) else "No."
+
+
+def told(ledger: Ledger) -> tuple[str, list[Receipt]]:
+    """Findings in plain lines, with a receipt per figure."""
     lines: list[str] = []
     receipts: list[Receipt] = []
     for place, found in enumerate(ledger.found, 1):
         name = f"F{place}"
-        if column is not None:
-            if found.field(column) is None or receipts:
-                continue
-            receipt = ledger.receipt(name, 0, column)
-            if receipt is not None:
-                receipts.append(receipt)
-                who = found.rows[0].get("customer_name") or found.rows[0].get("customer_id")
-                key = found.rows[0].get("customer_id")
-                lines.append(f"{receipt.label} of {who}{f' ({key})' if key != who else ''}: {receipt.written}")
-            continue
         split = len(found.rows) != 1 or found.key
         lines.append(f"{found.title}{'' if split else ': ' + _value(ledger, name, 0, found, receipts)}")
         if split:

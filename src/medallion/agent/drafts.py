@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from medallion.agent import consent
 from medallion.agent.facts import Found
 from medallion.agent.tools import Tools
 from medallion.config import AgentSettings
@@ -23,6 +25,8 @@ def draft(tools: Tools, settings: AgentSettings, customer: str, kind: str) -> st
         customer: Key or name.
         kind: email, whatsapp or call-script.
 
+    It is for the first person of the account who may be contacted, by key and role; who may not is named with the reason.
+
     Raises:
         MedallionError: There is no such kind or account, or it must not be contacted this way.
     """
@@ -31,36 +35,64 @@ def draft(tools: Tools, settings: AgentSettings, customer: str, kind: str) -> st
     account, deals, touches = tools.account_brief(customer)
     facts = account.rows[0]
     channel = {"call-script": "call"}.get(kind, kind)
-    for one in tools.rules.suppressed:
-        if one.customer_id == facts["customer_id"] and one.channel in (None, channel) and not _over(one.until, tools):
+    name, blocked = facts["customer_name"], consent.in_force(tools.rules.suppressed, tools.serving.as_of)
+    for one in blocked:
+        if one.customer_id == facts["customer_id"] and one.channel in (None, channel):
             raise MedallionError(
-                f"{facts['customer_name']} is not to be contacted by {channel}{': ' + one.reason if one.reason else ''}",
+                f"{name} is not to be contacted by {channel}{': ' + one.reason if one.reason else ''}",
                 "It is on the suppression list of the settings.",
             )
-    situation, ask = _situation(facts, deals, touches)
+    known = consent.people(tools.serving, [facts["customer_id"]], [row["lead_id"] for row in deals.rows]).get(
+        facts["customer_id"], []
+    )
+    person = consent.first(known, channel, blocked)
+    not_to = [f"{one['contact_id']} {why}" for one in known if (why := consent.why_not(one, channel, blocked))]
+    if known and person is None:
+        raise MedallionError(
+            f"Nobody at {name} may be contacted by {channel}: {'; '.join(not_to)}",
+            "Ask for consent in another way, or correct it in the CRM.",
+        )
+    text = _text(account, deals, touches, settings, kind)
+    heads = [f"To: {consent.called(person)}"] if person else []
+    heads += [f"Not to: {'; '.join(not_to)}"] if not_to else []
+    return "\n".join([*heads, text])
+
+
+def _text(account: Found, deals: Found, touches: Found, settings: AgentSettings, kind: str) -> str:
+    facts, last = account.rows[0], touches.rows[0] if touches.rows else None
+    situation, ask = opening(facts["customer_name"], last, is_open=bool(facts["open_leads"]))
     if kind == "call-script":
         return _script(account, deals, touches, situation, ask)
-    greeting, closing = _GREETING[settings.tone], _CLOSING[settings.tone]
     if kind == "whatsapp":
-        return f"{greeting} {situation} {ask}\n{settings.signature or '[your name]'}"
-    subject = f"Subject: {_subject(facts)}"
-    body = f"{greeting}\n\n{situation}\n\n{ask}\n\n{closing},\n{settings.signature or '[your name]'}"
-    return f"{subject}\n\n{body}"
+        return f"{_GREETING[settings.tone]} {situation} {ask}\n{settings.signature or '[your name]'}"
+    subject, body = letter(settings, facts["customer_name"], last, is_open=bool(facts["open_leads"]))
+    return f"Subject: {subject}\n\n{body}"
 
 
-def _over(until: Any, tools: Tools) -> bool:
-    return until is not None and tools.serving.as_of is not None and until < tools.serving.as_of
+def letter(
+    settings: AgentSettings, name: Any, last: Mapping[str, Any] | None, *, is_open: bool, first_name: str = ""
+) -> tuple[str, str]:
+    """Subject and text of an e-mail to an account; `last` is its last touch, as in `opening`."""
+    situation, ask = opening(name, last, is_open=is_open)
+    greeting = _GREETING[settings.tone]
+    if first_name:
+        greeting = greeting.replace("[first name]", _one_line(first_name)).replace(
+            "[First name]", _one_line(first_name)
+        )
+    subject = f"Next steps for {_one_line(name)}" if is_open else f"How are things at {_one_line(name)}?"
+    body = f"{greeting}\n\n{situation}\n\n{ask}\n\n{_CLOSING[settings.tone]},\n{settings.signature or '[your name]'}"
+    return subject, body
 
 
-def _subject(facts: dict[str, Any]) -> str:
-    name = _one_line(facts["customer_name"])
-    return f"Next steps for {name}" if facts["open_leads"] else f"How are things at {name}?"
+def opening(name: Any, last: Mapping[str, Any] | None, *, is_open: bool) -> tuple[str, str]:
+    """What to say first and what to ask for, from what happened last.
 
-
-def _situation(facts: dict[str, Any], deals: Found, touches: Found) -> tuple[str, str]:
-    """What to say first and what to ask for, from what happened last."""
-    name = _one_line(facts["customer_name"])
-    last = touches.rows[0] if touches.rows else None
+    Args:
+        name: The account's.
+        last: `channel`, `outcome` and `occurred_at` of its last touch; None where there was none.
+        is_open: Whether it has an open deal.
+    """
+    name = _one_line(name)
     if last is None:
         return (
             f"we have not spoken yet, and I would like to learn what matters to {name}.",
@@ -74,7 +106,7 @@ def _situation(facts: dict[str, Any], deals: Found, touches: Found) -> tuple[str
             "Is there anything you would like me to prepare?",
         )
     if last["outcome"] == "positive":
-        ask = "Shall we agree on the next step?" if facts["open_leads"] else "Is there something new we can help with?"
+        ask = "Shall we agree on the next step?" if is_open else "Is there something new we can help with?"
         return f"thank you for {when}, it was good to hear from you.", ask
     if last["outcome"] == "no_answer":
         return (

@@ -11,19 +11,20 @@ import time
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from medallion import metrics
 from medallion.agent import audit, spans
 from medallion.agent.answer import Answer, planned, references
 from medallion.agent.facts import Found
+from medallion.agent.planner import Planner, Understood
 from medallion.agent.tools import READING, Tools
-from medallion.agent.words import Vocabulary
 from medallion.care.proposals import Actions
 from medallion.config import utc_now
 from medallion.errors import MedallionError, extra
 
 with extra("agent", "MCP"):
-    from mcp.server.fastmcp import FastMCP
+    from mcp.server.fastmcp import Context, FastMCP
     from mcp.server.fastmcp.exceptions import ToolError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ INSTRUCTIONS = (
 )
 
 
-def server(tools: Tools, host: str = "127.0.0.1", port: int = 8765) -> FastMCP:
+def server(tools: Tools, host: str = "127.0.0.1", port: int = 8765, me: str | None = None) -> FastMCP:
     """The server over a conversation's tools.
 
     Raises:
@@ -44,7 +45,8 @@ def server(tools: Tools, host: str = "127.0.0.1", port: int = 8765) -> FastMCP:
     """
     made = FastMCP("medallion", instructions=INSTRUCTIONS, host=host, port=port)
     lake = tools.serving.lake
-    vocabulary = Vocabulary(tools.serving)
+    planner = Planner(tools.serving, me)
+    asked_before: WeakKeyDictionary[Any, Understood] = WeakKeyDictionary()
 
     def offered(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
         @wraps(function)
@@ -73,11 +75,16 @@ def server(tools: Tools, host: str = "127.0.0.1", port: int = 8765) -> FastMCP:
         made.tool(name=function.__name__, description=inspect.getdoc(function))(offered(function))
 
     @made.tool()
-    def ask(question: str) -> dict[str, Any]:
-        """Answer a question in plain words by the metrics' vocabulary, without a language model; declines what it cannot."""
+    def ask(question: str, context: Context[Any, Any, Any]) -> dict[str, Any]:
+        """Answer a question in plain words by the metrics' vocabulary, without a language model; declines what it cannot.
+
+        A question without a subject of its own goes on from the one before in the same session: `and for Germany?`.
+        """
         with spans.question("mcp", question[:2000], tools.trace_content) as answers:
-            answer = planned(tools, vocabulary, question[:2000])
+            answer = planned(tools, planner, question[:2000], asked_before.get(context.session))
             answers.append(answer)
+        if answer.understood is not None:
+            asked_before[context.session] = answer.understood
         audit.record(lake, answer, "mcp", utc_now(), 0.0)
         return answer.document()
 

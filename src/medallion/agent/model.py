@@ -18,8 +18,8 @@ from medallion import metrics
 from medallion.agent import prose, spans
 from medallion.agent.answer import Answer, planned, references
 from medallion.agent.facts import Found, Ledger
+from medallion.agent.planner import Planner, Understood
 from medallion.agent.tools import READING, Tools
-from medallion.agent.words import Vocabulary
 from medallion.config import AgentSettings
 from medallion.errors import MedallionError, extra
 
@@ -134,7 +134,12 @@ def _schema(function: Any) -> dict[str, Any]:
 
 
 def answered(
-    tools: Tools, vocabulary: Vocabulary, settings: AgentSettings, question: str, model: Model | str | None = None
+    tools: Tools,
+    planner: Planner,
+    settings: AgentSettings,
+    question: str,
+    model: Model | str | None = None,
+    before: Understood | None = None,
 ) -> Answer:
     """Answer with the model of the settings; by the planner where it fails or its prose cannot be shown."""
     conversation = Conversation(tools)
@@ -143,7 +148,7 @@ def answered(
         text = asyncio.run(_run(agent(chosen), question, conversation, settings.timeout_seconds))
     except Exception as error:  # noqa: BLE001 - whatever a model or its endpoint does, the planner answers
         reason = _reason(error)
-        plain = planned(tools, vocabulary, question)
+        plain = planned(tools, planner, question, before)
         return replace(plain, notes=(*plain.notes, f"Answered without the model: {reason}"))
     shown = prose.rendered(text, conversation.ledger)
     named = chosen if isinstance(chosen, str) else chosen.model_name

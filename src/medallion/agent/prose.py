@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from importlib.resources import files
 
 from medallion.agent.facts import REFERENCE, Ledger, Receipt
-from medallion.agent.words import WORDS
+from medallion.contracts import yaml
 
+_TOLD = yaml.load(files("medallion.agent").joinpath("prose.yaml").read_text(encoding="utf-8"))
+WORDS: dict[str, frozenset[str]] = {name: frozenset(text.split()) for name, text in _TOLD.items()}
 _ROMAN = re.compile(r"(?=[mdclxvi])m{0,4}(cm|cd|d?c{0,3})(xc|xl|l?x{0,3})(ix|iv|v?i{0,3})")
 #: Words that only look like Roman numerals.
 _NO_ROMAN = frozenset({"i", "mix", "mi", "di", "d", "c", "m", "l"})

@@ -3,48 +3,69 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from medallion.care import follow_ups
 from medallion.config import AgentSettings
 from medallion.errors import MedallionError
+from medallion.lakehouse.store import Lakehouse
 
 CHANNELS = ("call", "email", "whatsapp", "meeting")
-_HEADER = ("customer_id", "channel", "until", "reason")
+_HEADER = ("customer_id", "contact_id", "channel", "until", "reason")
 
 
 @dataclass(frozen=True)
 class Suppressed:
-    """An account that must not be contacted: on one channel or, without it, at all; until a day or, without it, ever."""
+    """An account or person not to be contacted: on one channel or, without it, at all; until a day or, without it, ever."""
 
     customer_id: str
     channel: str | None = None
     until: date | None = None
     reason: str = ""
+    contact_id: str = ""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What the call list keeps to."""
+    """What the call list keeps to.
+
+    Attributes:
+        capacity: Accounts per rep.
+        rest_days: Days that an account is left alone after a contact.
+        suppressed: Who must not be contacted.
+        put_off: The first day on which an account that someone has dealt with is planned again, by its key.
+    """
 
     capacity: int = 20
     rest_days: int = 2
     suppressed: tuple[Suppressed, ...] = ()
+    put_off: Mapping[str, date] = field(default_factory=dict)
+
+    def refused(self, customer_id: str, on: date) -> frozenset[str | None]:
+        """Channels that an account must not be contacted on, on a day; None stands for all of them."""
+        return frozenset(
+            one.channel
+            for one in self.suppressed
+            if one.customer_id == customer_id and (one.until is None or one.until >= on)
+        )
 
 
-def rules(settings: AgentSettings) -> Rules:
-    """The rules as the settings have them, with the suppression list read.
+def rules(settings: AgentSettings, lake: Lakehouse) -> Rules:
+    """The rules as the settings have them, with the suppression list read, and what people did with the plans so far.
 
     Raises:
         MedallionError: The list cannot be read; names file, line and value.
     """
     listed = suppressed(settings.suppressions) if settings.suppressions else ()
-    return Rules(settings.capacity, settings.rest_days, listed)
+    put_off = follow_ups.put_off(follow_ups.every(lake), settings.rest_days)
+    return Rules(settings.capacity, settings.rest_days, listed, put_off)
 
 
 def suppressed(path: Path) -> tuple[Suppressed, ...]:
-    """The suppression list: CSV with `customer_id`, and optionally `channel`, `until` and `reason`.
+    """The suppression list: CSV with `customer_id` or `contact_id`, and optionally `channel`, `until` and `reason`.
 
     Raises:
         MedallionError: It cannot be read, or a line says something impossible.
@@ -53,8 +74,10 @@ def suppressed(path: Path) -> tuple[Suppressed, ...]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            if "customer_id" not in (reader.fieldnames or ()):
-                raise MedallionError(f"{path}: has no column customer_id", f"Header: {','.join(_HEADER)}.")
+            if not {"customer_id", "contact_id"} & {*(reader.fieldnames or ())}:
+                raise MedallionError(
+                    f"{path}: has no column customer_id or contact_id", f"Header: {','.join(_HEADER)}."
+                )
             for row in reader:
                 place = f"{path}, line {reader.line_num}"
                 channel = (row.get("channel") or "").strip().lower() or None
@@ -65,10 +88,15 @@ def suppressed(path: Path) -> tuple[Suppressed, ...]:
                     until = date.fromisoformat(text) if text else None
                 except ValueError as error:
                     raise MedallionError(f"{place}: until {text!r} is no date", "Write it as 2025-12-31.") from error
-                key = (row["customer_id"] or "").strip()
-                if not key:
-                    raise MedallionError(f"{place}: customer_id is empty", "Give the key of an account.")
-                found.append(Suppressed(key, channel, until, (row.get("reason") or "").strip()))
+                key, person = ((row.get(name) or "").strip() for name in ("customer_id", "contact_id"))
+                if not key and not person:
+                    raise MedallionError(
+                        f"{place}: customer_id and contact_id are empty", "Give the key of an account or of a contact."
+                    )
+                # of a person at an account the person alone
+                found.append(
+                    Suppressed("" if person else key, channel, until, (row.get("reason") or "").strip(), person)
+                )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise MedallionError(
             f"{path}: cannot be read: {error}", "Check `agent.suppressions` in config.yaml."

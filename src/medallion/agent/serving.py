@@ -32,19 +32,22 @@ TABLES: dict[str, tuple[str, ...]] = {
     "gold.score_bands": (),
     "gold.stage_history": (),
     "gold.lead_scores": (),
+    "gold.deal_changes": (),
     "gold.attainment": (),
     "gold.contact_activity": (),
     "gold.deal_people": (),
     "gold.line_items": (),
     "silver.interactions_clean": ("notes", "_source_file", "_source_row", "_batch_id", "_version_hash", "known_at"),
+    "silver.identities": ("why", "decision_id", "decided_at"),
+    "silver.deal_contacts_clean": ("_source_file", "_source_row", "_batch_id", "_version_hash", "known_at"),
     "silver.products_clean": ("_source_file", "_source_row", "_batch_id", "_version_hash", "known_at"),
 }
 _FEATURES = "gold.customer_features"
 #: Tables that a lakehouse need not have: one without scores, or of before the version that added the table.
 _OPTIONAL = (
-    *("gold.lead_scores", "gold.score_bands"),
+    *("gold.lead_scores", "gold.score_bands", "gold.deal_changes"),
     *("gold.attainment", "gold.contact_activity", "gold.deal_people", "gold.line_items"),
-    "silver.products_clean",
+    *("silver.products_clean", "silver.deal_contacts_clean", "silver.identities"),
 )
 #: Seconds that one query may take.
 PATIENCE = 10.0

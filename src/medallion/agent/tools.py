@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from medallion import metrics
-from medallion.agent import sql_guard
+from medallion.agent import consent, sql_guard
 from medallion.agent.facts import Field, Found
 from medallion.agent.rules import Rules, Suppressed
 from medallion.agent.serving import Serving, serve
@@ -28,7 +28,7 @@ from medallion.metrics.understanding import Understood
 
 _FEATURES, _DEALS, _SCORES = "gold.customer_features", "gold.deals", "gold.lead_scores"
 _BANDS = "gold.score_bands"
-_TOUCHES = "silver.interactions_clean"
+_TOUCHES, _IDENTITIES = "silver.interactions_clean", "silver.identities"
 #: One row per account with an open deal, with its best one, at its position in a call list of everybody.
 _OPEN_ACCOUNTS = f"""
 select row_number() over (order by owner nulls last, expected_value desc nulls last, lead_score desc, customer_id) as position, *
@@ -106,7 +106,9 @@ class Tools:
 
         One row per account with an open deal: the rep of its best deal, the next step, channel and hour, the expected
         value (sum of value times probability of its open deals), reasons, and what happened last. Accounts that were
-        touched within the days of rest, and those that must not be contacted, are left out and counted in the note.
+        touched within the days of rest, those that someone has dealt with on an earlier plan, and those that must not be
+        contacted are left out and counted in the note. Where people of the account are known, `contact_id` is one who may
+        be contacted on the channel.
 
         Args:
             owner: Only this rep's accounts.
@@ -125,20 +127,27 @@ class Tools:
         if owner is not None and owner.casefold() not in {str(name).casefold() for name in known}:
             names = ", ".join(str(name) for name in known[:20])
             raise MedallionError(f"no deal belongs to {owner!r}", f"Owners: {names}.")
-        end = self._day()
+        end = self.day
         on = day or end + timedelta(days=1)
         if on < end:
             raise MedallionError(
                 f"{on.isoformat()} is before {end.isoformat()}, the last day of the data: who was to be contacted then is not known",
                 f"Give a day from {end.isoformat()}; `medallion replay {on.isoformat()}` gives the state of a past day.",
             )
-        blocked = [one for one in self.rules.suppressed if one.until is None or one.until >= on]
-        nobody = sorted({one.customer_id for one in blocked if one.channel is None})
-        bindings = [on, min(most, _MOST_ROWS), owner, owner, nobody, on, self.rules.rest_days]
+        blocked = consent.in_force(self.rules.suppressed, on)
+        listed = {one.customer_id for one in blocked if one.customer_id and one.channel is None}
+        denied = sorted({*consent.silent(self.serving, blocked)} - listed)
+        nobody = sorted({*listed, *denied})
+        away = sorted({key for key, day in self.rules.put_off.items() if day > on} - {*nobody})
+        bindings = [on, min(most, _MOST_ROWS), owner, owner, [*nobody, *away], on, self.rules.rest_days]
         rows = self.serving.rows(_CALL_LIST, bindings)
         hours, last, why = self._hours(), self._last(rows), self._reasons(rows)
+        people = consent.people(self.serving, [row["customer_id"] for row in rows], [row["lead_id"] for row in rows])
         for row in rows:
-            row["channel"] = self._channel(row, blocked)
+            known = people.get(row["customer_id"], [])
+            row["channel"] = self._channel(row, blocked, known)
+            person = consent.first(known, row["channel"], blocked) if row["channel"] else None
+            row["contact_id"], row["contact_role"] = (person["contact_id"], person["role"]) if person else (None, None)
             row["hour"] = hours.get(row["channel"])
             row["reasons"] = why.get(row["position"]) or []
             row |= last.get(row.pop("position"), {"last_channel": None, "last_outcome": None})
@@ -147,13 +156,16 @@ class Tools:
         total = len(rows)
         if cut:  # those beyond the capacity, whom nothing but that leaves out
             whole = f"open_accounts where {_CONTACTABLE}"
-            total += self._count(whole, [owner, owner, nobody, on, self.rules.rest_days]) - cut
+            total += self._count(whole, [owner, owner, [*nobody, *away], on, self.rules.rest_days]) - cut
         left = self.serving.rows(
             "select count(*) filter (last_interaction_at >= cast(? as date) - cast(? as integer)) as resting, "
-            "count(*) filter (customer_id in (select unnest(?))) as refused "
+            "count(*) filter (customer_id in (select unnest(?))) as refused, "
+            "count(*) filter (customer_id in (select unnest(?))) as denied, "
+            "count(*) filter (customer_id in (select unnest(?))) as away "
             "from open_accounts where ? is null or lower(owner) = lower(?)",
-            [on, self.rules.rest_days, nobody, owner, owner],
+            [on, self.rules.rest_days, sorted(listed), denied, away, owner, owner],
         )[0]
+        dealt_with = f", {left['away']:,} done or put off" if left["away"] else ""
         return self._found(
             "call_plan",
             f"Who to contact on {on.isoformat()}",
@@ -166,6 +178,8 @@ class Tools:
                 Field("next_step", "Next step"),
                 Field("channel", "Channel"),
                 Field("hour", "Best hour (UTC)", "number"),
+                Field("contact_id", "Contact"),
+                Field("contact_role", "Role of the contact"),
                 Field("expected_value", "Expected value", "money"),
                 Field("at_stake", "At stake", "money"),
                 Field("probability", "Probability of the best deal", "percent", 1),
@@ -179,11 +193,13 @@ class Tools:
             ),
             ("customer_id",),
             rows,
-            (_DEALS, _FEATURES, _SCORES, _TOUCHES),
+            (_DEALS, _FEATURES, _SCORES, _TOUCHES, consent.PEOPLE, consent.LINKS),
             f"with open_accounts as ({_OPEN_ACCOUNTS}){_CALL_LIST}",
             bindings,
             f"Left out: {left['resting']:,} with a contact in the last {self.rules.rest_days} days, "
-            f"{left['refused']:,} not to be contacted.",
+            f"{left['refused']:,} not to be contacted"
+            + (f", {left['denied']:,} where everyone known has denied consent" if left["denied"] else "")
+            + f"{dealt_with}.",
             total,
         )
 
@@ -197,7 +213,7 @@ class Tools:
             MedallionError: There is no such account, or several; the message names them.
         """
         key = self.one_customer(customer)
-        facts = (
+        facts: tuple[Field, ...] = (
             Field("customer_id", "Account key"), Field("customer_name", "Account"), Field("industry", "Industry"),
             Field("country", "Country"), Field("size_band", "Company size"), Field("account_manager", "Account manager"),
             Field("lead_score", "Lead score", "number"), Field("lead_quality", "Band"), Field("segment", "Segment"),
@@ -215,13 +231,19 @@ class Tools:
             Field("next_step", "Next step"),
         )  # fmt: skip
         sql = f"select {', '.join(one.name for one in facts)} from {_FEATURES} where customer_id = ?"
+        rows, made_of = self.serving.rows(sql, [key]), self._made_of(key)
+        if made_of:
+            facts, rows = (
+                (*facts, Field("made_of", "Merged into it", "list")),
+                [{**row, "made_of": made_of} for row in rows],
+            )
         account = self._found(
             "account_brief",
             "The account",
             facts,
             ("customer_id",),
-            self.serving.rows(sql, [key]),
-            (_FEATURES,),
+            rows,
+            (_FEATURES, *([_IDENTITIES] if made_of else [])),
             sql,
             [key],
         )
@@ -307,30 +329,45 @@ class Tools:
             raise ContractError("top and bottom stand for order and limit", "Give one or the others.")
         asked = Question.read(metric, by or (), where, period, compare, having, order or (), limit, as_of)
         if ranked is not None and by:
-            first = asked.metrics[0]
-            asked = dataclasses.replace(
-                asked, order=(Order(first, top is not None),), limit=ranked, having=(*asked.having, f"{first} is known")
-            )
+            asked = dataclasses.replace(asked, order=(Order(asked.metrics[0], top is not None),), limit=ranked)
+        return self.asked(asked, "metric_value")
+
+    def asked(self, asked: Question | Records, tool: str = "asked") -> Found:
+        """The answer to a typed question. A ranking leaves out what has nothing to rank it by, and says how many.
+
+        Raises:
+            ContractError: It is not understood whole.
+        """
+        if isinstance(asked, Records):
+            with self.serving.lock:
+                listed = answer(self.serving.connection, asked)
+            return self._answered(tool, listed, "", listed.total)
+        first = asked.metrics[0]
+        ranked = bool(asked.by and asked.limit and asked.order and asked.order[0].name == first)
+        whole = asked
+        if ranked:
+            asked = dataclasses.replace(asked, having=(*asked.having, f"{first} is known"))
         with self.serving.lock:
             found = answer(self.serving.connection, asked)
-            unknown = self._without_a_value(asked, found) if ranked is not None and by else 0
-        first_metric = metrics.named(asked.metrics[0])
-        note = " ".join((first_metric.measure.comment, *found.notes))
+            unknown = (
+                answer(self.serving.connection, dataclasses.replace(whole, limit=1)).total - found.total
+                if ranked
+                else 0
+            )
+        note = " ".join((metrics.named(first).measure.comment, *found.notes))
         if unknown:
             note += f" {unknown:,} without a value left out."
-        money = any(one.type == "currency" for one in found.columns)
-        if self.serving.currencies and money:
+        if self.serving.currencies and any(one.type == "currency" for one in found.columns):
             note += f" {self.serving.currencies}"
         told = found.understood
-        if ranked is not None and by and isinstance(told, Understood):
-            told = dataclasses.replace(told, having=None) if len(asked.having) == 1 else told
-        total = None if asked.limit is None else found.total
-        return self._answered("metric_value", dataclasses.replace(found, understood=told), note, total)
+        if ranked and isinstance(told, Understood) and not whole.having:
+            found = dataclasses.replace(found, understood=dataclasses.replace(told, having=None))
+        return self._answered(tool, found, note, None if whole.limit is None else found.total)
 
-    def _without_a_value(self, asked: Question, found: Answered) -> int:
-        """How many rows a ranking leaves out, since they have nothing to rank them by."""
-        everything = dataclasses.replace(asked, having=asked.having[:-1], limit=1)
-        return answer(self.serving.connection, everything).total - found.total
+    def reading(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What a function of the metrics reads from the connection."""
+        with self.serving.lock:
+            return function(self.serving.connection, *arguments)
 
     def records(
         self,
@@ -357,9 +394,7 @@ class Tools:
             ContractError: There is no such entity, column or value.
         """
         asked = Records.read(entity, where, period, order or (), limit, columns or (), as_of)
-        with self.serving.lock:
-            found = answer(self.serving.connection, asked)
-        return self._answered("records", found, "", found.total)
+        return self.asked(asked, "records")
 
     def _answered(self, tool: str, found: Answered, note: str, total: int | None) -> Found:
         """The answer to a question as a finding."""
@@ -413,13 +448,13 @@ class Tools:
     def compare_channels(self) -> Found:
         """What each channel brings: touches, positive rate with its interval, revenue shared among touches."""
         sql = (
-            "select channel, interactions, positive_rate, positive_rate_low, positive_rate_high, attributed_revenue, "
+            "select channel, interactions, positive_touches, positive_rate, positive_rate_low, positive_rate_high, attributed_revenue, "
             "average_duration_minutes from gold.channel_performance where interactions > 0 "
             "order by positive_rate desc nulls last, channel"
         )
         fields = (
             Field("channel", "Channel"), Field("interactions", "Touches", "number"),
-            Field("positive_rate", "Positive rate", "percent", 1),
+            Field("positive_touches", "Positive touches", "number"), Field("positive_rate", "Positive rate", "percent", 1),
             Field("positive_rate_low", "at least (95%)", "percent", 1),
             Field("positive_rate_high", "at most (95%)", "percent", 1),
             Field("attributed_revenue", "Attributed revenue", "money"),
@@ -575,6 +610,9 @@ class Tools:
             MedallionError: None or several; the message names the nearest.
         """
         exact = self.serving.rows(f"select customer_id from {_FEATURES} where customer_id = ?", [text.strip()])
+        if not exact and _IDENTITIES in self.serving.versions:  # one that was merged
+            sql = f"select entity_key as customer_id from {_IDENTITIES} where entity = 'customers' and source_key = ?"
+            exact = self.serving.rows(sql, [text.strip().upper()])
         if exact:
             return str(exact[0]["customer_id"])
         found = self.find_customer(text)
@@ -588,6 +626,13 @@ class Tools:
             raise MedallionError(f"{text!r} may mean several accounts", f"Say which: {shown}.")
         return str(several[0]["customer_id"])
 
+    def _made_of(self, key: str) -> list[str]:
+        """Keys of the accounts that were merged into one."""
+        if _IDENTITIES not in self.serving.versions:
+            return []
+        sql = f"select source_key from {_IDENTITIES} where entity = 'customers' and entity_key = $1 and source_key <> $1 order by 1"
+        return [row["source_key"] for row in self.serving.rows(sql, [key])]
+
     def _prepare(self, *names: str) -> None:
         for name in names:
             self.serving.prepare(name, _PREPARED[name])
@@ -598,7 +643,9 @@ class Tools:
             return sql
         return sql.replace(f"from {_FEATURES}", "from names").replace("lower(customer_name)", "name_lower")
 
-    def _day(self) -> date:
+    @property
+    def day(self) -> date:
+        """The last day of the data."""
         return self.serving.as_of or date(1970, 1, 1)
 
     def _found(
@@ -674,12 +721,16 @@ class Tools:
         return {places[row["lead_id"]]: row["reasons"] for row in rows}
 
     @staticmethod
-    def _channel(row: Mapping[str, Any], blocked: list[Suppressed]) -> str | None:
-        """The preferred channel, or the next one that the account can be reached on and has not refused."""
+    def _channel(row: Mapping[str, Any], blocked: list[Suppressed], people: list[consent.Person]) -> str | None:
+        """The preferred channel, or the next one on which the account can be reached and has not refused.
+
+        Where people of the account are known, one of them has to be free to be contacted on it.
+        """
         refused = {one.channel for one in blocked if one.customer_id == row["customer_id"]}
         reachable = {"call": row["has_phone"], "whatsapp": row["has_phone"], "email": row["has_email"], "meeting": True}
         wanted = [row["preferred_channel"], "call", "email", "whatsapp", "meeting"]
-        return next((one for one in wanted if one and one not in refused and reachable.get(one)), None)
+        free = (one for one in wanted if one and one not in refused and reachable.get(one))
+        return next((one for one in free if not people or consent.first(people, one, blocked)), None)
 
 
 def _field(column: Column, name: str) -> Field:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
+
 from medallion import contracts, figures, pipeline
+from medallion.care import compared
 from medallion.config import Settings
 from medallion.contracts import Entity
 from medallion.errors import LakehouseError
@@ -33,6 +37,8 @@ _MEANT = {
 }  # fmt: skip
 #: So many accounts at most share a deal by which they may be one.
 _OF_FEW = 3
+#: The probability from which two records that someone asks about are compared.
+_HOWEVER_UNLIKELY = 0.0001
 
 
 @dataclass(frozen=True)
@@ -113,13 +119,75 @@ def candidates(settings: Settings, kind: str, threshold: float = matching.REVIEW
     """
     lake = Lakehouse(settings.lakehouse)
     entity = _entity(lake, settings, kind)
-    made = decisions.read(lake)
-    rows = _records(lake, entity, kind)
-    table = forms.accounts(rows) if kind == "accounts" else forms.contacts(rows)
-    found = matching.candidates(table, kind, threshold)
-    apart = decided.kept_apart(made, entity.name)
-    left = tuple(pair for pair in found.pairs if frozenset((pair.left, pair.right)) not in apart)
-    return Candidates(left, found.learned)
+    records, found = _found(lake, entity, kind)
+    if threshold < matching.REVIEW:
+        found = matching.candidates(records, kind, threshold)
+    apart = decided.kept_apart(decisions.read(lake), entity.name)
+    left = (pair for pair in found.pairs if pair.probability >= threshold)
+    return replace(found, pairs=tuple(pair for pair in left if frozenset((pair.left, pair.right)) not in apart))
+
+
+def pair(settings: Settings, kind: str, one: str, other: str) -> Pair | None:
+    """Two records as a pair, however unlikely; None where nothing by which candidates are looked for agrees.
+
+    Args:
+        settings: Which lakehouse.
+        kind: accounts or contacts.
+        one: Key of a record.
+        other: Key of the other.
+
+    Raises:
+        LakehouseError: There is no such entity in the lakehouse.
+        MedallionError: Splink is not installed.
+    """
+    lake = Lakehouse(settings.lakehouse)
+    records, found = _found(lake, _entity(lake, settings, kind), kind)
+    if found.weights is None:
+        return None
+    pairs = matching.candidates_of(records, kind, [one], found.weights, _HOWEVER_UNLIKELY)
+    return next((pair for pair in pairs if {pair.left, pair.right} == {one, other}), None)
+
+
+def _found(lake: Lakehouse, entity: Entity, kind: str) -> tuple[pa.Table, Candidates]:
+    """The records as they are compared, and the pairs that are listed; only records that are new or have changed since the
+    last time are compared.
+    """
+    before = compared.read(lake, kind)
+    own, fresh = _own(lake, entity, kind, before)
+    records = forms.compared(own.drop_columns(["content"]), kind)
+    gone = before is not None and before.own.num_rows > own.num_rows - len(fresh)
+    changed = len(fresh) + (before.changed if before else 0)
+    if before is None or before.found.weights is None or changed > compared.LEARNED_FOR * own.num_rows:
+        found, changed = matching.candidates(records, kind), 0
+    elif fresh or gone:
+        unchanged = set(own["unique_id"].to_pylist()) - fresh
+        new = matching.candidates_of(records, kind, fresh, before.found.weights)
+        found = compared.joined(before.found, unchanged, new)
+    else:
+        return records, before.found
+    compared.keep(lake, kind, compared.Compared(own, found, changed), uuid.uuid4().hex)
+    return records, found
+
+
+def _own(lake: Lakehouse, entity: Entity, kind: str, before: compared.Compared | None) -> tuple[pa.Table, set[str]]:
+    """The forms of all records, with `content`, and the keys of those that are new or have changed since."""
+    tables, sql = _records(lake, entity, kind)
+    with query.connect(lake, layers=["silver"], only=tables) as connection:
+        connection.execute(f"create temp table asked as select *, hash(one)::varchar as content from ({sql}) one")
+        if before is not None:
+            connection.register("kept", before.own)
+            alike = "asked.key = kept.unique_id and asked.content = kept.content"
+            kept = connection.sql(f"select * from kept where exists (from asked where {alike})").to_arrow_table()
+            rows = query.rows(
+                connection, f"select * from asked where not exists (from kept where {alike}) order by key"
+            )
+            connection.unregister("kept")
+        else:
+            kept, rows = None, query.rows(connection, "select * from asked order by key")
+    made = (forms.of_accounts if kind == "accounts" else forms.of_contacts)(rows)
+    made = made.append_column("content", pa.array([row["content"] for row in rows], pa.string()))
+    whole = made if kept is None else pa.concat_tables([kept.cast(made.schema), made]).sort_by("unique_id")
+    return whole, {row["key"] for row in rows}
 
 
 def _entity(lake: Lakehouse, settings: Settings, kind: str) -> Entity:
@@ -130,14 +198,13 @@ def _entity(lake: Lakehouse, settings: Settings, kind: str) -> Entity:
     return entity
 
 
-def _records(lake: Lakehouse, entity: Entity, kind: str) -> list[dict[str, Any]]:
-    """The records of silver with what is compared, under the names that `forms` knows."""
+def _records(lake: Lakehouse, entity: Entity, kind: str) -> tuple[set[str], str]:
+    """The tables and the query of the records of silver with what is compared, under the names that `forms` knows."""
     meant = {
         name: column for name, columns in _MEANT.items() if (column := _first(columns, entity.column_names)) is not None
     }
     chosen = ", ".join(f'c."{column}"::varchar as "{name}"' for name, column in {"key": entity.key, **meant}.items())
-    tables = {entity.clean.name}
-    joined = ""
+    tables, joined = {entity.clean.name}, ""
     if kind == "contacts":
         company = 'c."company"' if "company" in entity.column_names else "null"
         if "customer_id" in entity.column_names and lake.exists("silver.customers_clean"):
@@ -146,19 +213,17 @@ def _records(lake: Lakehouse, entity: Entity, kind: str) -> list[dict[str, Any]]
             joined = "left join silver.customers_clean a using (customer_id)"
         else:
             chosen += f", {company} as employer"
-    with query.connect(lake, layers=["silver"], only={*tables, "silver.leads_clean"}) as connection:
-        rows = query.rows(connection, f"select {chosen} from {entity.clean.name} c {joined} order by 1")
-        if kind == "accounts" and lake.exists("silver.leads_clean"):
-            deals = query.rows(
-                connection,
-                "with told as (select customer_id, lower(lead_name) || '|' || deal_value || '|' || created_at::date as deal "
-                "from silver.leads_clean where customer_id is not null), shared as (select deal from told where deal is not null "
-                f"group by 1 having count(distinct customer_id) between 2 and {_OF_FEW}) "
-                "select customer_id as key, list(distinct deal order by deal) as deals from told semi join shared using (deal) group by 1",
-            )
-            by_key = {row["key"]: row["deals"] for row in deals}
-            rows = [{**row, "deals": by_key.get(row["key"], [])} for row in rows]
-    return rows
+    elif lake.exists("silver.leads_clean"):
+        tables.add("silver.leads_clean")
+        chosen += ", coalesce(d.deals, []) as deals"
+        joined = (
+            "left join (with told as (select customer_id, lower(lead_name) || '|' || deal_value || '|' || created_at::date as deal "
+            "from silver.leads_clean where customer_id is not null), shared as (select deal from told where deal is not null "
+            f"group by 1 having count(distinct customer_id) between 2 and {_OF_FEW}) "
+            "select customer_id as account, list(distinct deal order by deal) as deals from told semi join shared using (deal) group by 1"
+            f') d on d.account = c."{entity.key}"'
+        )
+    return tables, f"select {chosen} from {entity.clean.name} c {joined}"
 
 
 def _first(names: Iterable[str], there: Sequence[str]) -> str | None:

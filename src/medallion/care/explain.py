@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pyspark.sql import functions as F
 
+from medallion import contracts
 from medallion.config import Settings, end_of_day
 from medallion.errors import LakehouseError
-from medallion.lakehouse import query, store
+from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
+from medallion.learning.facts import current_facts
 from medallion.pipeline import models
 from medallion.scoring import reasons, snapshots
 from medallion.weights import ScoreWeights
@@ -133,19 +136,18 @@ def _by_model(
     """Exact contributions of every signal, and the forecast for a deal that looks otherwise."""
     spark = session(settings.engine, settings.memory_gib)
 
-    def mine(name: str) -> Any:
-        if not lake.exists(f"silver.{name}_clean"):
-            return None
-        frame = store.read(spark, lake, f"silver.{name}_clean")
-        return frame.filter(F.col("customer_id") == customer_id) if "customer_id" in frame.columns else frame
-
-    leads = store.read(spark, lake, "silver.leads_clean")
-    facts = snapshots.current(mine("customers"), leads, mine("interactions"), mine("stage_changes"))
+    facts = current_facts(spark, lake, contracts.entities(contracts_in_use.overrides(lake, settings.contracts)))
+    facts = replace(
+        facts,
+        customers=facts.customers.filter(F.col("customer_id") == customer_id),
+        interactions=facts.interactions.filter(F.col("customer_id") == customer_id),
+    )
     at: datetime = end_of_day(day)
-    table = snapshots.snapshots(facts, [at], settings.score, entry.fixed, [customer_id]).toArrow()
+    table = snapshots.snapshots(facts, [at], settings.score, entry.fixed, [customer_id], entry.own).toArrow()
     model = entry.scorer.model
     effects = entry.scorer.contributions(table, exact=True)
-    words = {name: reasons.PHRASES[name].of(table[name].combine_chunks()).to_pylist() for name in model.names}
+    phrases = reasons.phrases(entry.own)
+    words = {name: phrases[name].of(table[name].combine_chunks()).to_pylist() for name in model.names}
     found: dict[str, Any] = {"version": entry.scorer.version, "trained_on": entry.scorer.trained_on, "deals": {}}
     for place, row in enumerate(table.to_pylist()):
         if row["lead_id"] not in ids:

@@ -38,10 +38,13 @@ def export(
 
     Raises:
         LakehouseError: There is no lakehouse.
-        MedallionError: A table does not exist, or the folder cannot be written.
+        MedallionError: A table does not exist, the folder cannot be written, or who looks may not see personal data.
     """
+    if pii and lake.seen_by and not lake.seen_by.personal:
+        raise MedallionError(f"{lake.seen_by.user} may not see personal data", "Leave --show-pii out.")
     with query.connect(lake, layers=("silver", "gold", "ops")) as connection:
         present = [name for name in lake.tables() if not name.startswith("bronze.")]
+        present = query.readable(connection, present) if lake.seen_by else present
         wanted = list(names) or [name for name in present if not name.startswith("ops.")]
         if unknown := [name for name in wanted if name not in present]:
             raise MedallionError(f"There is no table {unknown[0]}", f"Tables: {', '.join(present)}.")

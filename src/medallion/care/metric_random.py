@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -25,11 +25,13 @@ from medallion.metrics.compilers.sql import DUCKDB, SPARK, Dialect, compile_ques
 from medallion.metrics.conditions import And, Condition, Not, Or, Test
 from medallion.metrics.periods import UNITS
 from medallion.metrics.question import Order, Question, Split
-from medallion.metrics.understanding import Facts, understand
+from medallion.metrics.understanding import Facts, Understood, understand
 from medallion.pipeline.steps import Report, Steps
 
 #: Runs an understood question in a dialect and gives its rows.
 Run = Callable[[Question, Dialect], list[tuple[Any, ...]]]
+#: Gives what another says otherwise of an answer; None where it cannot be asked.
+Other = Callable[[Understood, Sequence[Mapping[str, Any]]], list[str] | None]
 _PERIODS = (
     "2025-Q1", "2025-Q2", "ytd", "qtd", "mtd", "last 30 days", "last 90 days", "last 3 months", "this quarter", "last quarter",
     "since 2025-03", "until 2025-04", "2025", "FY2025", "last 2 weeks", "2025-02-10 to 2025-05-09", "next 3 months", "this year",
@@ -208,6 +210,40 @@ def compared(
             }
             different.append({"question": str(understand(smallest, facts)), **answers})
     return {"asked": asked, "refused": refused, "different": different}
+
+
+def compared_with(connection: duckdb.DuckDBPyConnection, other: Other, count: int, seed: int) -> dict[str, Any]:
+    """Ask random questions of DuckDB and compare the answers with those of another.
+
+    Returns:
+        See `check`; `untold` is how many of the questions the other cannot be asked.
+    """
+    facts = by_duckdb.facts_of(connection)
+    maker = Maker(facts, random.Random(seed))  # noqa: S311 - chance that can be repeated
+
+    def differs(question: Question) -> list[str] | None:
+        try:
+            found = by_duckdb.answer(connection, question)
+        except ContractError:
+            return None
+        return other(found.understood, found.rows) if isinstance(found.understood, Understood) else None
+
+    asked = refused = untold = 0
+    different: list[dict[str, Any]] = []
+    while asked < count and refused < 50 * count:
+        question = replace(maker.question(), having=(), order=(), limit=None)
+        try:
+            understand(question, facts)
+        except ContractError:
+            refused += 1
+            continue
+        asked += 1
+        found = differs(question)
+        untold += found is None
+        if found:
+            smallest = shrunk(question, lambda one: bool(differs(one)))
+            different.append({"question": str(understand(smallest, facts)), "told": differs(smallest)})
+    return {"asked": asked, "refused": refused, "untold": untold, "different": different}
 
 
 def shrunk(question: Question, differs: Callable[[Question], bool]) -> Question:

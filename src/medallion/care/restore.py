@@ -128,7 +128,7 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
 def _manifest(lake: Lakehouse, to: str) -> Manifest | None:
     """The manifest that is meant; None where it is a run from before the first."""
     known = manifests.history(lake)
-    if manifests.is_number(to) or (known and manifests.last_by(known, manifests.time_of(to, "--to"))):
+    if manifests.is_number(to) or (known and manifests.last_by(known, to, "--to")):
         return manifests.found(lake, to, "--to")
     return None
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from datetime import UTC, date, datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from medallion import contracts, metrics
+from medallion import contracts, figures, metrics
 from medallion.contracts import Table
 from medallion.errors import LakehouseError
 from medallion.gold import gold_contract
@@ -305,10 +306,57 @@ def scores(lake: Lakehouse, top: int) -> dict[str, Any]:
             "order by s.probability desc nulls last, s.lead_score desc, s.lead_id limit $1",
             [top],
         )
+        found = _bands(connection) if lake.exists("gold.score_bands") else []
     return {
         **whole,
+        "bands": found,
+        "doubts": doubts(found),
         "deals": best,
         "shown": len(best),
         "total": whole["open_deals"],
         "currency": contracts_in_use.currency(lake),
     }
+
+
+#: Closed deals from which the win rate of a band is compared, and open deals from which a band may hold half of them.
+_LEAST_CLOSED, _LEAST_OPEN = 20, 200
+_Z_90 = 1.645
+
+
+def _bands(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Per band of the rule score, the best first: open deals, closed ones and the share won of these, and the thresholds
+    that would divide the open deals into quarters.
+    """
+    return query.rows(
+        connection,
+        "select b.lead_quality as band, count(d.lead_id) as open_deals, any_value(b.closed_leads) as closed, "
+        "any_value(b.win_rate) as win_rate, (select quantile_disc(lead_score, [0.75, 0.5, 0.25]) from gold.deals "
+        "where status = 'open') as quarters from gold.score_bands b left join gold.deals d "
+        "on d.lead_quality = b.lead_quality and d.status = 'open' group by 1 "
+        "order by list_position(['Hot', 'Warm', 'Cool', 'Cold'], band)",
+    )
+
+
+def doubts(bands: list[dict[str, Any]]) -> list[str]:
+    """What is odd about the bands, in sentences: a lower one won more often beyond chance, or one holds most open deals."""
+    said = []
+    known = [band for band in bands if (band["closed"] or 0) >= _LEAST_CLOSED]
+    for higher, lower in combinations(known, 2):
+        p, q = float(higher["win_rate"]), float(lower["win_rate"])
+        chance = (p * (1 - p) / higher["closed"] + q * (1 - q) / lower["closed"]) ** 0.5
+        if q - p > _Z_90 * chance:
+            said.append(
+                f"{lower['band']} deals were won more often than {higher['band']} ones, {figures.percent(q)} of "
+                f"{lower['closed']:,} against {figures.percent(p)} of {higher['closed']:,}: go by the probability, not by "
+                "the band"
+            )
+    total = sum(band["open_deals"] for band in bands)
+    for band in bands:
+        if total >= _LEAST_OPEN and band["open_deals"] * 2 > total:
+            hot, warm, cool = band["quarters"]
+            better = f"; `score: {{bands: {{hot: {hot}, warm: {warm}, cool: {cool}}}}}` in config.yaml makes quarters"
+            said.append(
+                f"{band['band']} holds {figures.percent(band['open_deals'] / total)} of {total:,} open deals, so the bands "
+                f"hardly divide them{better if 100 >= hot > warm > cool > 0 else ''}"
+            )
+    return said

@@ -7,7 +7,7 @@ import typer
 from medallion import access as declared
 from medallion.cli.command import Call, command, group
 from medallion.errors import ContractError
-from medallion.lakehouse import query
+from medallion.lakehouse import query, visible
 
 app = group()
 _OWNERS = "silver.owners_clean"
@@ -28,10 +28,13 @@ def access(call: Call) -> None:
     if lake.exists(_OWNERS):
         with query.connect(lake, layers=["silver"], only={_OWNERS}) as connection:
             rows = query.rows(connection, f"select owner_id, email, owner_name, team from {_OWNERS}")
-        called = {
-            str(row[name]).casefold() for row in rows for name in ("owner_id", "email", "owner_name") if row[name]
-        }
-        unknown = [*declared.unknown(people, called, {row["team"] for row in rows})]
+        called: dict[str, set[str]] = {}
+        for row in rows:
+            for name in ("owner_id", "email", "owner_name"):
+                if row[name]:
+                    called.setdefault(visible.comparable(str(row[name])), set()).add(str(row["owner_id"]))
+        counts = {text: len(keys) for text, keys in called.items()}
+        unknown = [*declared.unknown(people, counts, {visible.comparable(row["team"] or "") for row in rows})]
     shown = [
         {"user": one.user, "role": one.role, "sees": one.scope, "personal data": "yes" if one.personal else "no"}
         for one in people
@@ -42,7 +45,6 @@ def access(call: Call) -> None:
         call.records("Declared", shown)
         for problem in problems:
             call.say(problem)
-        call.say("Dashboard, agent and Power BI do not apply it yet: they show what they show to everyone.")
 
     call.answer({"people": shown, "unknown": problems}, tell)
     if problems:

@@ -13,10 +13,10 @@ import typer
 from medallion.agent import audit, drafts, spans
 from medallion.agent.answer import Answer, age, planned
 from medallion.agent.facts import Found, simple
+from medallion.agent.planner import Planner, Understood
 from medallion.agent.rules import rules
 from medallion.agent.serving import serve
 from medallion.agent.tools import Tools
-from medallion.agent.words import Vocabulary
 from medallion.cli import console
 from medallion.cli.command import Call, Receipts, command, group
 from medallion.config import Settings, utc_now
@@ -30,17 +30,30 @@ def _tools(call: Call, *, many: bool = False) -> Iterator[tuple[Tools, Settings]
     """The tools over a lakehouse; for many questions with the tables in memory and what the tools share computed."""
     settings = call.settings()
     with serve(call.lake, locked=many) as serving:
-        tools = Tools(serving, rules(settings.agent), settings.agent.trace_content)
+        tools = Tools(serving, rules(settings.agent, call.lake), settings.agent.trace_content)
         if many:
             tools.prepare()
         yield tools, settings
+
+
+def _me(call: Call, tools: Tools) -> str | None:
+    """The owner whom `I` and `my` mean: who looks, by the name that the deals they see have where that is one."""
+    if call.person is None:
+        return call.me or call.settings().me
+    seen = tools.serving.rows("select distinct owner from gold.deals where owner is not null limit 2")
+    return str(seen[0]["owner"]) if call.person.owners and len(seen) == 1 else call.person.user
 
 
 def _show_age(call: Call, tools: Tools) -> None:
     call.say(*age(tools.serving.as_of, utc_now().date()))
 
 
-@command(app, examples=("`medallion plan`", "`medallion plan --owner 'Priya Nair' --capacity 10 --json`"), at=True)
+@command(
+    app,
+    examples=("`medallion plan`", "`medallion plan --owner 'Priya Nair' --capacity 10 --json`"),
+    at=True,
+    shows="own",
+)
 def plan(
     call: Call,
     owner: Annotated[str | None, typer.Option(help="Only this rep's accounts.")] = None,
@@ -64,7 +77,8 @@ def plan(
                 "#": found.written(row, "rank"),
                 "account": f"{row['customer_name'] or ''} ({row['customer_id']})",
                 "do": f"{row['next_step']} · {row['channel']}"
-                + ("" if row["hour"] is None else f" at {row['hour']}:00 UTC"),
+                + ("" if row["hour"] is None else f" at {row['hour']}:00 UTC")
+                + (f" · {row['contact_id']}" if row["contact_id"] else ""),
                 "expected": found.written(row, "expected_value"),
                 "at stake": found.written(row, "at_stake"),
                 "why": "; ".join(row["reasons"][:2]),
@@ -84,7 +98,12 @@ def plan(
         call.answer(_document(found), tell)
 
 
-@command(app, examples=("`medallion brief C004`", "`medallion brief 'Northgate Freight Lines' --receipts`"), at=True)
+@command(
+    app,
+    examples=("`medallion brief C004`", "`medallion brief 'Northgate Freight Lines' --receipts`"),
+    at=True,
+    shows="own",
+)
 def brief(
     call: Call,
     customer: Annotated[str, typer.Argument(help="Key or name of an account.")],
@@ -138,7 +157,7 @@ def _document(found: Found) -> dict[str, Any]:
     }
 
 
-@command(app, examples=("`medallion draft C001 --kind email`",), json=False, at=True)
+@command(app, examples=("`medallion draft C001 --kind email`",), json=False, at=True, shows="own")
 def draft(
     call: Call,
     customer: Annotated[str, typer.Argument(help="Key or name of an account.")],
@@ -149,15 +168,17 @@ def draft(
         console.lines(call.screen, drafts.draft(tools, settings.agent, customer, kind))
 
 
-def _answer(tools: Tools, settings: Settings, vocabulary: Vocabulary, question: str, door: str) -> Answer:
+def _answer(
+    tools: Tools, settings: Settings, planner: Planner, question: str, door: str, before: Understood | None = None
+) -> Answer:
     started = time.perf_counter()
     with spans.question(door, question, settings.agent.trace_content) as answers:
         if settings.agent.model:
             from medallion.agent import model  # pydantic-ai, which only those have who set a model
 
-            answer = model.answered(tools, vocabulary, settings.agent, question)
+            answer = model.answered(tools, planner, settings.agent, question, before=before)
         else:
-            answer = planned(tools, vocabulary, question)
+            answer = planned(tools, planner, question, before)
         answers.append(answer)
     audit.record(tools.serving.lake, answer, door, utc_now(), round(time.perf_counter() - started, 4))
     return answer
@@ -193,6 +214,7 @@ def _show(call: Call, answer: Answer, receipts: bool) -> None:
         "`medallion ask 'Which owner has the highest revenue?' --receipts`",
     ),
     at=True,
+    shows="asks",
 )
 def ask(
     call: Call,
@@ -201,7 +223,7 @@ def ask(
 ) -> None:
     """Answer a question about sales, with a receipt for every figure; says so where it cannot (exit status 1)."""
     with _tools(call) as (tools, settings):
-        answer = _answer(tools, settings, Vocabulary(tools.serving), question, "ask")
+        answer = _answer(tools, settings, Planner(tools.serving, _me(call, tools)), question, "ask")
 
         def tell() -> None:
             _show(call, answer, receipts)
@@ -212,11 +234,12 @@ def ask(
         raise typer.Exit(1)
 
 
-@command(app, examples=("`medallion chat`",), json=False, at=True, live=True)
+@command(app, examples=("`medallion chat`",), json=False, at=True, shows="asks", live=True)
 def chat(call: Call, receipts: Receipts = False) -> None:
-    """Answer questions one after the other; an empty line or `exit` ends."""
+    """Answer questions one after the other, each may go on from the one before; an empty line or `exit` ends."""
     with _tools(call, many=True) as (tools, settings):
-        vocabulary = Vocabulary(tools.serving)
+        planner = Planner(tools.serving, _me(call, tools))
+        before: Understood | None = None
         _show_age(call, tools)
         call.say("Ask away; an empty line ends.")
         while True:
@@ -226,7 +249,9 @@ def chat(call: Call, receipts: Receipts = False) -> None:
                 break
             if question.casefold() in ("", "exit", "quit"):
                 break
-            _show(call, _answer(tools, settings, vocabulary, question, "chat"), receipts)
+            answer = _answer(tools, settings, planner, question, "chat", before)
+            before = answer.understood or before
+            _show(call, answer, receipts)
 
 
 @command(
@@ -237,6 +262,7 @@ def chat(call: Call, receipts: Receipts = False) -> None:
     ),
     json=False,
     at=True,
+    shows="asks",
     live=True,
 )
 def mcp(
@@ -249,4 +275,4 @@ def mcp(
     from medallion.agent import mcp_server  # the protocol's library, an extra
 
     with _tools(call, many=True) as (tools, _):
-        mcp_server.server(tools, host, port).run(transport="streamable-http" if http else "stdio")
+        mcp_server.server(tools, host, port, _me(call, tools)).run(transport="streamable-http" if http else "stdio")

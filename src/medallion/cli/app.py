@@ -61,7 +61,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "agent",
         "Answer a question about sales, with a receipt for every figure; says so where it cannot (exit status 1).",
     ),
-    "chat": ("agent", "Answer questions one after the other; an empty line or `exit` ends."),
+    "chat": (
+        "agent",
+        "Answer questions one after the other, each may go on from the one before; an empty line or `exit` ends.",
+    ),
     "mcp": ("agent", "Offer the agent's tools to clients of the Model Context Protocol."),
     "eda": ("report", "Write the exploratory analysis: report as text and page, pictures, customer features as CSV."),
     "slides": ("report", "Write six slides with the figures of the lakehouse, and what to say to them."),

@@ -9,17 +9,18 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal
 
 import typer
 
 from medallion import addresses
 from medallion.cli import console
-from medallion.errors import StateRemovedError
+from medallion.errors import ContractError, StateRemovedError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from medallion.access import Person
     from medallion.config import Settings
     from medallion.lakehouse.store import Lakehouse
 
@@ -40,6 +41,23 @@ At = Annotated[
     str | None,
     typer.Option("--at", help="Read an earlier state: number of a manifest, or a time in UTC [default: the last]."),
 ]
+Me = Annotated[
+    str | None,
+    typer.Option(
+        "--me", metavar="USER", help="Who looks, where a file declares who may see what [default: the settings]."
+    ),
+]
+MeAsks = Annotated[
+    str | None,
+    typer.Option(
+        "--me",
+        metavar="USER",
+        help="Who asks: whom `I` and `my` mean; and who looks, where a file declares who may see what [default: the settings].",
+    ),
+]
+#: What a command shows: what the person sees who looks, or who asks too; figures of everyone; or personal data, or records
+#: as they came.
+Shows = Literal["own", "asks", "all", "personal"]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -73,6 +91,7 @@ class Call:
     path: str | None = None
     as_json: bool = False
     at: str | None = None
+    me: str | None = None
 
     def settings(self, **overrides: Any) -> Settings:
         """The settings, with what the command line says in place of what the file says.
@@ -90,6 +109,54 @@ class Call:
         from medallion.lakehouse.store import Lakehouse
 
         return Lakehouse(self.settings().lakehouse)
+
+    @cached_property
+    def person(self) -> Person | None:
+        """Who looks; None where nothing declares who may see what.
+
+        Raises:
+            ContractError: Something does, and does not know who is named; or nobody is named.
+        """
+        from medallion import access
+
+        declared = self.settings().access
+        return None if declared is None else access.who(declared, self.me or self.settings().me)
+
+    def use_of_me(self, shows: Shows | None) -> None:
+        """Refuse `--me` where it would change nothing.
+
+        Raises:
+            ContractError: No file declares who may see what, and nobody asks.
+        """
+        if self.me and shows != "asks" and self.settings().access is None:
+            raise ContractError(
+                "--me: no file declares who may see what", "Name one in config.yaml: `access:` (docs/ACCESS.md)."
+            )
+
+    @contextmanager
+    def looking(self, shows: Shows) -> Iterator[None]:
+        """Read of the lakehouse what the person sees who looks.
+
+        Raises:
+            ContractError: The person may not see what the command shows.
+        """
+        self.use_of_me(shows)
+        person = self.person
+        if person is None or (person.sees_all and person.personal):
+            yield
+        elif shows in ("own", "asks"):
+            with self.lake.looking(person):
+                yield
+        elif not person.sees_all:
+            raise ContractError(
+                f"{person.user} sees {person.scope}, and this command shows everyone's", "See docs/ACCESS.md."
+            )
+        elif shows == "personal":
+            raise ContractError(
+                f"{person.user} may not see personal data, which this command reads", "See docs/ACCESS.md."
+            )
+        else:
+            yield
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -152,6 +219,7 @@ def command(
     lakehouse: bool = True,
     at: bool = False,
     live: bool = False,
+    shows: Shows | None = "personal",
 ) -> Callable[[Callable[Concatenate[Call, ...], None]], Callable[..., None]]:
     """Make a command of a function whose first parameter is the `Call` and whose others are its own options.
 
@@ -163,12 +231,13 @@ def command(
         lakehouse: It has `--lakehouse` and `--config`.
         at: It has `--at`: it reads one state, the last or an earlier one.
         live: Without `--at` it follows what other commands do.
+        shows: What a command with `--at` shows; with None it asks itself who looks.
     """
     shared: dict[str, tuple[Any, Any]] = {}
     if lakehouse:
         shared |= {"lakehouse": (LakehousePath, None), "config": (Config, None)}
     if at:
-        shared["at"] = (At, None)
+        shared |= {"at": (At, None), "me": (MeAsks if shows == "asks" else Me, None)}
     if json:
         shared["as_json"] = (AsJson, False)
 
@@ -176,16 +245,23 @@ def command(
         def run(**options: Any) -> None:
             options = {key: _of_this_machine(value) for key, value in options.items()}
             given = {key: options.pop(key) for key in shared}
-            call = Call(given.get("config"), given.get("lakehouse"), given.get("as_json", False), given.get("at"))
+            call = Call(
+                given.get("config"),
+                given.get("lakehouse"),
+                given.get("as_json", False),
+                given.get("at"),
+                given.get("me"),
+            )
             opened = at and (call.at or not live)
-            try:
-                with call.reading() if opened else nullcontext():
-                    body(call, **options)
-            except StateRemovedError:
-                if call.at or not at:
-                    raise
-                with call.reading() if opened else nullcontext():  # once more, of the newest state
-                    body(call, **options)
+            with call.looking(shows) if at and shows else nullcontext():
+                try:
+                    with call.reading() if opened else nullcontext():
+                        body(call, **options)
+                except StateRemovedError:
+                    if call.at or not at:
+                        raise
+                    with call.reading() if opened else nullcontext():  # once more, of the newest state
+                        body(call, **options)
 
         own = list(inspect.signature(body, eval_str=True).parameters.values())[1:]
         kind = inspect.Parameter.KEYWORD_ONLY

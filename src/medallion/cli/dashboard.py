@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from medallion import access
 from medallion.cli.command import Call, command, group
 from medallion.errors import MedallionError, extra
 
@@ -24,6 +25,7 @@ app = group()
     ),
     json=False,
     at=True,
+    shows=None,
     live=True,
 )
 def dashboard(
@@ -47,10 +49,15 @@ def dashboard(
         import jinja2  # noqa: F401
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
+    people = access.read(settings.access) if settings.access else None
+    call.use_of_me(None)
+    me = call.person if people is None or user_header is None or export is not None else None
+    if show_pii and me and not me.personal:
+        raise MedallionError(f"{me.user} may not see personal data", "Leave --show-pii out.")
     if export is not None:
         from medallion.dashboard.export import export as write
 
-        write(settings, export, pii=show_pii)
+        write(settings, export, pii=show_pii, person=me)
         call.say(f"{export}: {export.stat().st_size / 1000:,.0f} kB, opens without a server or network.")
         return
     password = None
@@ -63,4 +70,14 @@ def dashboard(
             )
     from medallion.dashboard.serving import serve
 
-    serve(settings, host, port, open_=open_, pii=show_pii, password=password, user_header=user_header)
+    serve(
+        settings,
+        host,
+        port,
+        open_=open_,
+        pii=show_pii,
+        password=password,
+        user_header=user_header,
+        people=people,
+        me=me,
+    )

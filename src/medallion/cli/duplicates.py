@@ -106,9 +106,8 @@ def show(
     """Show two records side by side, what speaks for one and for two, and what merging them would change."""
     settings = call.settings()
     sides = [duplicates.side(settings, of, key) for key in (one, other)]
-    pairs = duplicates.candidates(settings, of, 0.0001).pairs
     keys = {each.key for each in sides}
-    pair = next((pair for pair in pairs if {pair.left, pair.right} == keys), None)
+    pair = duplicates.pair(settings, of, *(each.key for each in sides))
     effect = None if len(keys) < 2 else duplicates.merging(settings, of, [one, other], "", "", utc_now())
     document = {
         "records": [{"key": each.key, "made_of": each.made_of, "values": {k: str(v) for k, v in each.values.items() if v is not None}, "personal": each.personal} for each in sides],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -115,6 +116,7 @@ AsOf = Annotated[
         "`medallion metrics value pipeline_coverage --set sales_target=500000 --json`",
     ),
     at=True,
+    shows="own",
 )
 def value(
     call: Call,
@@ -181,6 +183,7 @@ def value(
         "`medallion metrics movement 2025-05-31 2025-06-30 --by expected_close_month --known-as-of 2025-06-30`",
     ),
     at=True,
+    shows="own",
 )
 def movement(
     call: Call,
@@ -235,28 +238,30 @@ def _moves(rows: list[dict[str, Any]], part: str) -> bool:
         "`medallion metrics check`",
         "`medallion metrics check --dax`",
         "`medallion metrics check --random 300 --seed 7`",
+        "`medallion metrics check --random 300 --dax`",
     ),
     at=True,
+    shows="all",
 )
 def check(
     call: Call,
     dax: Annotated[bool, typer.Option("--dax", help="Evaluate the measures of the Power BI model instead.")] = False,
     count: Annotated[
         int | None,
-        typer.Option("--random", min=1, help="Ask so many random questions of DuckDB and of Spark SQL instead."),
+        typer.Option(
+            "--random", min=1, help="Ask so many random questions of DuckDB and of Spark SQL, or in DAX, instead."
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", help="Of --random: the same seed asks the same questions; 1 without.")
     ] = None,
 ) -> None:
     """Compute every metric by two routes and compare: with Spark and with DuckDB, or in DAX and with DuckDB."""
-    if dax and count:
-        raise ContractError("--dax and --random exclude each other", "Give one of the two.")
     if seed is not None and not count:
         raise ContractError("--seed is of random questions", "Give --random too, with how many.")
     contracts_in_use.for_readers(call.lake)
     if count:
-        _random(call, count, 1 if seed is None else seed)
+        _random(call, count, 1 if seed is None else seed, dax=dax)
         return
     with call.steps() as report:
         found = _in_dax(call.lake) if dax else metric_check.check(call.settings(), call.lake, report)
@@ -273,14 +278,19 @@ def check(
         raise typer.Exit(1)
 
 
-def _random(call: Call, count: int, seed: int) -> None:
+def _random(call: Call, count: int, seed: int, *, dax: bool) -> None:
     status.needs(call.lake, sorted({table for one in metrics.metrics().values() for table in one.view.tables}))
     with call.steps() as report:
-        found = metric_random.check(call.settings(), call.lake, count, seed, report)
+        if dax:
+            found = _in_dax(call.lake, count, seed)
+        else:
+            found = metric_random.check(call.settings(), call.lake, count, seed, report)
 
     def tell() -> None:
         call.records("Different", found["different"])
         asked = f"{figures.count(found['asked'], 'question')} each way, {found['refused']:,} refused"
+        if dax:
+            asked += f", {found['untold']:,} that a report cannot ask"
         call.say(f"{asked}, {len(found['different'])} different.")
 
     call.answer(found, tell)
@@ -288,14 +298,19 @@ def _random(call: Call, count: int, seed: int) -> None:
         raise typer.Exit(1)
 
 
-def _in_dax(lake: Lakehouse) -> list[dict[str, Any]]:
-    from medallion.powerbi.check import check as compare  # DAX and its evaluator, for this one comparison
-    from medallion.powerbi.model import model
-    from medallion.powerbi.rows import read
+def _in_dax(lake: Lakehouse, count: int | None = None, seed: int = 1) -> Any:
+    """Every measure in its filter contexts, or so many random questions."""
+    from medallion.powerbi import asked, check, evaluate, model, rows  # DAX and its evaluator, for this one comparison
 
-    status.needs(lake, sorted({table for metric in metrics.metrics().values() for table in metric.view.tables}))
+    whole = model.model()
+    tables = {table for metric in metrics.metrics().values() for table in metric.view.tables}
+    status.needs(lake, sorted(tables.union(*(table.sources for table in whole.tables))))
     with query.connect(lake, layers=("gold", "silver")) as connection:
-        return compare(connection, model(), read(connection, model()))
+        found = rows.read(connection, whole)
+        if count is None:
+            return check.check(connection, whole, found)
+        other = partial(asked.differences, evaluate.Evaluator(whole, found))
+        return metric_random.compared_with(connection, other, count, seed)
 
 
 @command(app, examples=("`medallion metrics databricks --catalog crm`",))

@@ -86,7 +86,7 @@ def score(
     call.answer({"changed": result.changed, "recovered": result.recovered, **found}, tell)
 
 
-@command(app, examples=("`medallion explain L-1012`", "`medallion explain C004 --json`"), at=True)
+@command(app, examples=("`medallion explain L-1012`", "`medallion explain C004 --json`"), at=True, shows="own")
 def explain(
     call: Call,
     key: Annotated[str, typer.Argument(help="A deal or an account, such as L-1012 or C004.")],
@@ -99,7 +99,7 @@ def explain(
     call.answer(found, lambda: _show_explained(call, found))
 
 
-@command(app, examples=("`medallion monitor`", "`medallion monitor --json | jq .recommendation`"), at=True)
+@command(app, examples=("`medallion monitor`", "`medallion monitor --json | jq .recommendation`"), at=True, shows="all")
 def monitor(call: Call, models: Models = None) -> None:
     """Compare the model with the open deals of today, and its forecasts with the outcomes."""
     from medallion.learning import monitor
@@ -163,6 +163,8 @@ def _show_trained(call: Call, outcome: Outcome) -> None:
     call.records(title, rows, f"Won within {outcome.horizon_days} days: {percent(e['base_rate']['won_share'])}")
     checks = e["leak_checks"]
     call.say(f"Leak checks passed: {sum(c['passed'] for c in checks)} of {len(checks)}")
+    for name, reason in e["left_out"].items():
+        call.say(f"Not used: {name}, since {reason}.")
     if "simulated" in e["trained_on"]:
         call.say(f"Trained on {e['trained_on']}: it knows nothing of real customers.")
     if outcome.promoted:
@@ -199,6 +201,19 @@ def _show_scores(call: Call, found: dict[str, Any]) -> None:
     call.records(f"{first}{found['open_deals']:,} open deals as of {found['as_of']}, scored {by}{wins}", rows)
     if not rows:
         call.say("No deal is open.")
+    if found["bands"]:
+        bands = [
+            {
+                "band": band["band"],
+                "open deals": band["open_deals"],
+                "closed deals": band["closed"],
+                "won": percent(band["win_rate"], none=""),
+            }
+            for band in found["bands"]
+        ]
+        call.records("Bands of the rule score, with the share won of closed deals", bands)
+    for doubt in found["doubts"]:
+        call.say(f"{doubt}.")
 
 
 def _show_explained(call: Call, found: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from medallion import access
 from medallion.care import status
 from medallion.cli.command import Call, command, group
 from medallion.errors import MedallionError
@@ -26,6 +27,7 @@ app.callback()(lambda: None)
         "--http-path /sql/1.0/warehouses/abc --catalog crm --live`",
     ),
     at=True,
+    shows="all",
 )
 def build(
     call: Call,
@@ -53,9 +55,13 @@ def build(
         raise MedallionError("--live needs a Databricks source", "Give --host, --http-path and --catalog.")
     source = warehouse or (m.Folder(folder) if folder else m.Folder())
     contracts_in_use.for_readers(call.lake)
-    status.needs(call.lake, [table.source for table in model.model().tables if table.kind == "gold"])
+    status.needs(call.lake, [name for table in model.model().tables for name in table.sources])
+    declared = call.settings().access
+    people = access.read(declared) if declared else ()
     with query.connect(call.lake, layers=("gold", "silver")) as connection:
-        built = build.build(connection, out, source, data, pictures, currency=call.currency, note=proof.note(call.lake))
+        built = build.build(
+            connection, out, source, data, pictures, currency=call.currency, note=proof.note(call.lake), people=people
+        )
     files = [{"file": str(path), "kB": round(_size(path) / 1000)} for path in built.files]
 
     def tell() -> None:

@@ -25,6 +25,7 @@ app = group()
         "`medallion records interactions --period 'last 7 days' --json`",
     ),
     at=True,
+    shows="own",
 )
 def records(
     call: Call,

@@ -24,6 +24,7 @@ app = group()
     ),
     json=False,
     at=True,
+    shows="all",
 )
 def eda(call: Call, out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("analysis")) -> None:
     """Write the exploratory analysis: report as text and page, pictures, customer features as CSV."""
@@ -42,6 +43,7 @@ def eda(call: Call, out: Annotated[Path, typer.Option(help="Folder to write.")] 
     ),
     json=False,
     at=True,
+    shows="all",
 )
 def slides(call: Call, out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("presentation")) -> None:
     """Write six slides with the figures of the lakehouse, and what to say to them."""

@@ -37,6 +37,7 @@ app = group()
         "`medallion run --source data/updates` · a second delivery into the same tables",
         "`medallion run --as-of 2025-03-31` · gold as it stood at the end of March",
         "`medallion run --source crm --contract crm/contract.odcs.yaml` · with your own mapping",
+        "`medallion run --source exports/2024-03 --known-at name` · an export of the past, as known at the end of March 2024",
     ),
 )
 def run(
@@ -51,13 +52,21 @@ def run(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Rebuild every gold table and read every file, whatever has changed.")
     ] = False,
+    known_at: Annotated[
+        str | None,
+        typer.Option(
+            "--known-at",
+            help="When these files were delivered, for exports of the past: a date for its end, a time (UTC), or `name` for the day or month in the folder's name.",
+        ),
+    ] = None,
 ) -> None:
     """Bring new exports through bronze, silver and gold, and tell the insights."""
     settings = call.settings(
         source=source, as_of=as_of, contracts=tuple(contract) if contract else None, accept=accept or None
     )
     with call.steps() as report:
-        result = pipeline.run(settings, utc_now(), report, full_refresh=full_refresh)
+        known = days.of_delivery(known_at, settings.source)
+        result = pipeline.run(settings, utc_now(), report, full_refresh=full_refresh, known_at=known)
     found, day = status.insights(call.lake), status.as_of(call.lake)
 
     def tell() -> None:

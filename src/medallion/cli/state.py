@@ -21,7 +21,7 @@ from medallion.pipeline import extensions, proof
 app = group()
 
 
-@command(app, examples=("`medallion insights`", "`medallion insights --json | jq .win_rate`"), at=True)
+@command(app, examples=("`medallion insights`", "`medallion insights --json | jq .win_rate`"), at=True, shows="own")
 def insights(call: Call) -> None:
     """Print the figures of the gold tables."""
     figures, day = state.insights(call.lake), state.as_of(call.lake)
@@ -48,7 +48,13 @@ def show_insights(call: Call, figures: dict[str, Any], day: Any, currency: str, 
         call.say(note)
 
 
-@command(app, examples=("`medallion status`", "`medallion status --json | jq .row_accounts`"), at=True, live=True)
+@command(
+    app,
+    examples=("`medallion status`", "`medallion status --json | jq .row_accounts`"),
+    at=True,
+    shows="all",
+    live=True,
+)
 def status(call: Call) -> None:
     """Show runs, manifests, batches, row accounts, quarantine and freshness."""
     document = state.status(call.lake, utc_now(), call.settings().contracts)
@@ -73,7 +79,7 @@ def status(call: Call) -> None:
     call.answer(document, tell)
 
 
-@command(app, examples=("`medallion tables`", "`medallion tables --lakehouse /data/lake --json`"), at=True)
+@command(app, examples=("`medallion tables`", "`medallion tables --lakehouse /data/lake --json`"), at=True, shows="all")
 def tables(call: Call) -> None:
     """List the tables with their rows, version and grain."""
     try:
@@ -92,6 +98,7 @@ def tables(call: Call) -> None:
         "`medallion export --format parquet --to export --table gold.customer_features`",
     ),
     at=True,
+    shows="own",
 )
 def export(
     call: Call,
@@ -118,7 +125,7 @@ def export(
     call.answer(written, tell)
 
 
-@command(app, examples=("`medallion gate`", "`medallion gate --max-refused 0.02 --json`"), at=True)
+@command(app, examples=("`medallion gate`", "`medallion gate --max-refused 0.02 --json`"), at=True, shows="all")
 def gate(
     call: Call,
     max_refused: Annotated[

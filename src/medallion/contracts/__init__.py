@@ -86,6 +86,9 @@ def entities(overrides: Iterable[Path | Override] = ()) -> dict[str, Entity]:
             _check_lookups(item, source, known)
         for column in item.in_gold:
             _check_gold(item, column)
+        for column in item.columns:
+            if column.signal:
+                _check_signal(item, column)
     return {name: known[name].in_currency(known["leads"].unsaid) for name in _parents_first(known)}
 
 
@@ -128,6 +131,23 @@ def _check_gold(item: Entity, column: Column) -> None:
         raise ContractError(
             f"{place}: a probability lies between 0 and 1",
             "Write physicalType: double, logicalTypeOptions: {minimum: 0, maximum: 1}; its source may say unit: percent.",
+        )
+
+
+def _check_signal(item: Entity, column: Column) -> None:
+    """Refuse a column that models cannot learn from."""
+    place = f"{item.name}.{column.name}: signal"
+    if item.name not in TO_GOLD:
+        raise ContractError(
+            f"{place}: {item.name} are no part of a deal",
+            f"Leave it out; columns of {' and '.join(TO_GOLD)} can be signals.",
+        )
+    if column.pii or column.kind in _PERSONAL or column.type.startswith("array"):
+        raise ContractError(f"{place}: models do not learn from texts about persons, or lists", "Leave signal out.")
+    if column.name in {c.name for c in _shipped()[item.name].columns}:
+        raise ContractError(
+            f"{place}: it is a column of every lakehouse, which models use as docs/LEAD_SCORING.md says",
+            "Leave signal out, or give your column a name of its own.",
         )
 
 
@@ -184,6 +204,11 @@ def table(name: str) -> Table:
     return _tables_in(f"{name.rpartition('.')[2]}.odcs.yaml")[name]
 
 
+def declared(name: str) -> Table | None:
+    """As `table`; None where no file declares a table of that name."""
+    return _tables_in(f"{name.rpartition('.')[2]}.odcs.yaml").get(name)
+
+
 @cache
 def _tables_in(file: str) -> dict[str, Table]:
     path = _HOME / "tables" / file
@@ -208,6 +233,7 @@ __all__ = [
     "Severity",
     "Source",
     "Table",
+    "declared",
     "entities",
     "guesses",
     "is_shipped",

@@ -44,7 +44,8 @@ class Column:
     `spellings` maps a lower-case spelling to the canonical value; `accepted` is the closed list of values,
     empty when the vocabulary is open. `checks` holds the severity of each check: `null`, `readable`,
     `accepted`, `range`, `pattern`, `future`, `reference`. With `gold` the column goes on to gold and its metrics, where
-    people see `label`.
+    people see `label`. With `signal`, models learn from it: it is the value at the `opening` of the deal, or one that is
+    only known from the `delivery` that says it.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Column:
     checks: dict[str, Severity] = field(default_factory=dict, hash=False)
     label: str = ""
     gold: bool = False
+    signal: str = ""
 
     @property
     def shown(self) -> str:

@@ -24,7 +24,9 @@ from medallion.errors import ContractError
 _KINDS = {"string": "text", "integer": "integer", "number": "money", "date": "date", "timestamp": "timestamp"}
 _SEMANTIC_KINDS = {"identifier", "code", "money", "email", "phone", "text", "free_text"}
 _TYPES = re.compile(r"string|bigint|double|boolean|date|timestamp|decimal\(\d+,\d+\)|array<(string|double)>")
-_COLUMN_PROPERTIES = {"spellings", "fallback", "default", "unit", "event", "dateFormats", "gold"}
+_COLUMN_PROPERTIES = {"spellings", "fallback", "default", "unit", "event", "dateFormats", "gold", "signal"}
+#: When the value of a signal is known.
+_KNOWN = ("opening", "delivery")
 _OBJECT_PROPERTIES = {
     "filePatterns",
     "versionColumn",
@@ -157,6 +159,7 @@ def column(
         reference=reference,
         label=declared.businessName or start.label,
         gold=_flag(extra, "gold", place) if "gold" in extra else start.gold,
+        signal=_known(extra["signal"], place) if "signal" in extra else start.signal,
     )
     _validate(changed, place)
     return replace(changed, checks=_checks(declared, changed, start, place))
@@ -180,6 +183,16 @@ def _flag(extra: dict[str, Any], name: str, place: str) -> bool:
     if not isinstance(extra[name], bool):
         raise ContractError(f"{place}: {name} is {extra[name]!r}", "Write true or false.")
     return bool(extra[name])
+
+
+def _known(value: Any, place: str) -> str:
+    """When the value of a signal is known."""
+    if value not in _KNOWN:
+        raise ContractError(
+            f"{place}: signal is {value!r}",
+            "Write opening for a value that is set when the deal is opened and stays, or delivery for one that changes.",
+        )
+    return str(value)
 
 
 def _texts(extra: dict[str, Any], name: str, place: str) -> tuple[str, ...]:

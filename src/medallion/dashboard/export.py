@@ -10,6 +10,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from medallion import door
+from medallion.access import Person
 from medallion.charts import theme
 from medallion.config import Settings, utc_now
 from medallion.dashboard import health, pages, pictures, web, words
@@ -23,14 +24,14 @@ ROWS = 50
 MODES: tuple[theme.Mode, theme.Mode] = ("light", "dark")
 
 
-def export(settings: Settings, target: Path, *, pii: bool = False) -> None:
-    """Write the file, whole or not at all.
+def export(settings: Settings, target: Path, *, pii: bool = False, person: Person | None = None) -> None:
+    """Write the file, whole or not at all; with what a person sees where one is given.
 
     Raises:
         LakehouseError: There is no lakehouse, or no gold in it.
         MedallionError: The file cannot be written, or charts are not installed.
     """
-    reading = Reading(Lakehouse(settings.lakehouse))
+    reading = Reading(Lakehouse(settings.lakehouse, person=person))
     try:
         text = page(reading, settings, pii=pii)
     finally:
@@ -55,7 +56,7 @@ def page(reading: Reading, settings: Settings, *, pii: bool = False) -> str:
         lakehouse=Path(reading.lake.root).name,
         pages=[_page(one, reading, pii=pii) for one in pages.PAGES.values()],
         reliability=_reliability(health.model(reading, settings)),
-        health=health.health(reading, settings, utc_now()),
+        health=None if reading.person and not reading.person.sees_all else health.health(reading, settings, utc_now()),
         pii=pii,
         health_title=words.PAGES["health"][0],
     )  # fmt: skip

@@ -75,7 +75,7 @@ class Given:
         return f"?{urlencode(merged)}" if merged else ""
 
 
-def given(pairs: Sequence[tuple[str, str]], allowed: Iterable[str]) -> Given:
+def given(pairs: Sequence[tuple[str, str]], allowed: Iterable[str], longest: int = LONGEST) -> Given:
     """The parameters of an address.
 
     Raises:
@@ -89,8 +89,8 @@ def given(pairs: Sequence[tuple[str, str]], allowed: Iterable[str]) -> Given:
             )
         if name in seen:
             raise BadRequestError(words.say("given_twice", name=name))
-        if len(value) > LONGEST or any(not letter.isprintable() for letter in value):
-            raise BadRequestError(words.say("not_text", name=name, longest=LONGEST))
+        if len(value) > longest or any(not letter.isprintable() for letter in value):
+            raise BadRequestError(words.say("not_text", name=name, longest=longest))
         if value.strip():
             seen[name] = value.strip()
     return Given(tuple(sorted(seen.items())))

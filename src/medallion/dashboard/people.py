@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from medallion import figures
+from medallion.agent import cards, drafts
 from medallion.config import end_of_day
 from medallion.dashboard.reading import Reading
 from medallion.gold import gold_contract
@@ -44,14 +46,21 @@ def customer(reading: Reading, weights: ScoreWeights, key: str, *, pii: bool = F
         "left join silver.leads_clean c using (lead_id) where d.customer_id = ? order by d.created_at desc, d.lead_id",
         [key],
     )
+    events = _events(reading, key, account["as_of"])
+    last = next((one for one in events if one["file"] is not None), None)  # touches have a place in a file
+    touch = last and {"channel": last["what"], "outcome": last["detail"], "occurred_at": last["happened"]}
+    is_open = bool(account["open_leads"])
     return {
         "account": account,
+        "opening": " ".join(drafts.opening(account["customer_name"], touch, is_open=is_open)),
+        "points": _points(reading, key, deals, touch),
+        "products": _products(reading, key),
         "made_of": made_of,
         "score": explain.rule_score(account, weights),
         "scores": scores,
         "deals": deals,
         "people": _people(reading, key, pii=pii),
-        "events": _events(reading, key, account["as_of"]),
+        "events": events,
         "features": _features(account),
     }
 
@@ -67,6 +76,45 @@ def _people(reading: Reading, key: str, *, pii: bool) -> list[dict[str, Any]] | 
         f"order by a.last_touch_at desc nulls last, a.contact_id limit {PEOPLE}",
         [key],
     )
+
+
+def _products(reading: Reading, key: str) -> list[dict[str, Any]]:
+    """What the account has bought and what is offered to it: by product, the value of deals won and open."""
+    if "gold.line_items" in reading.tables:
+        source, name, value = "gold.line_items", "product_name", "amount"
+    elif any(row["column_name"] == "product_name" for row in reading.rows("describe gold.deals")):
+        source, name, value = "gold.deals", "product_name", "deal_value"
+    else:
+        return []
+    return reading.rows(
+        f"select {name} as product, coalesce(sum({value}) filter (status = 'won'), 0) as won, "
+        f"coalesce(sum({value}) filter (status = 'open'), 0) as open from {source} "
+        f"where customer_id = ? and {name} is not null group by 1 having won <> 0 or open <> 0 order by open desc, won desc, 1",
+        [key],
+    )
+
+
+def _points(reading: Reading, key: str, deals: list[dict[str, Any]], last: dict[str, Any] | None) -> list[str]:
+    """What is open, one sentence each: dates that have passed or are near, people who were not reached, no answer."""
+    told = []
+    for deal in deals:
+        closes = deal["expected_close_date"] if deal["status"] == "open" else None
+        if closes is not None and closes <= deal["as_of"]:
+            told.append(f"{deal['lead_id']} was expected to close on {closes} and is still open.")
+        elif closes is not None and (closes - deal["as_of"]).days <= cards.FRESH_DAYS:
+            told.append(f"{deal['lead_id']} is expected to close on {closes}.")
+    if "gold.deal_people" in reading.tables:
+        rows = reading.rows(
+            "select lead_id, contacts, contacts_touched from gold.deal_people where customer_id = ? and status = 'open' "
+            "and contacts_touched < contacts order by lead_id",
+            [key],
+        )
+        told += [
+            f"{row['lead_id']}: {row['contacts_touched']} of {row['contacts']} contacts were touched." for row in rows
+        ]
+    if last and last["outcome"] == "no_answer":
+        told.append(f"The last touch, on {figures.day(last['occurred_at'])}, was not answered.")
+    return told
 
 
 def _made_of(reading: Reading, key: str) -> tuple[str, list[str]]:

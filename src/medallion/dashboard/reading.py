@@ -7,8 +7,10 @@ import hashlib
 import os
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -18,8 +20,9 @@ import duckdb
 from cachetools import LRUCache, cached
 
 from medallion import metrics, temporary
+from medallion.access import Person
 from medallion.errors import LakehouseError
-from medallion.lakehouse import contracts_in_use, query
+from medallion.lakehouse import contracts_in_use, manifests, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.metrics import Answer, Filter, Relation
 from medallion.pipeline import proof
@@ -33,6 +36,8 @@ MEMORY, MEMORY_ONCE = "105MB", "600MB"
 REMEMBERED = 4000
 #: How many pages and pictures are remembered for one version, compressed.
 WRITTEN = 1000
+#: So many different views of a version stay open, those asked for last.
+OPEN = 8
 #: Seconds between two looks for a new version.
 LOOK = 1.0
 #: Seconds between the first answer of a version and work in the background: time for the figures of a page.
@@ -59,12 +64,15 @@ class Reading:
             LakehouseError: There is no lakehouse, or no gold in it.
         """
         self.lake, self.sign = lake, sign
+        #: Who sees what is read; None where nothing declares it.
+        self.person = lake.seen_by
         #: ISO code of all amounts.
         self.currency = contracts_in_use.currency(lake)
         #: What became of amounts in others, in words.
         self.currencies = proof.note(lake)
         self._stack = ExitStack()
-        self._connection = self._stack.enter_context(query.connect(lake, alone=True))
+        self._read = manifests.as_read(lake)
+        self._connection = self._stack.enter_context(query.connect(self._read, alone=True))
         try:
             for name in _NEEDED:
                 lake.delta(name)
@@ -101,7 +109,8 @@ class Reading:
         """Let go of the files; work in the background is broken off."""
         self.closed = True
         if working := self.working:
-            working.interrupt()
+            with suppress(duckdb.Error):  # it has just ended
+                working.interrupt()
             self.complete.wait(10)
         with suppress(duckdb.Error):  # a request still reads; the process ends soon
             self._stack.close()
@@ -116,6 +125,10 @@ class Reading:
         """What `write` gives, compressed with gzip, once per key as long as it is remembered."""
         found: bytes = self._written(key, lambda: gzip.compress(write(), 6))
         return found
+
+    def version(self, name: str) -> int:
+        """The version of a table that is read."""
+        return self._read.version(name)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A cursor of its own for a thread, in UTC."""
@@ -232,53 +245,61 @@ def _remembering(most: int) -> Callable[[Hashable, Callable[[], Any]], Any]:
 
 
 class Source:
-    """Gives the reading of the newest version, and a new one when a run has ended since."""
+    """Gives the reading of the newest version, and a new one when a run has ended since; one for all who see the same."""
 
     def __init__(self, lake: Lakehouse, opened: Callable[[Reading], None] = lambda reading: None) -> None:
         """Of a lakehouse; `opened` runs in the background with each version, once it has answered a request."""
         self.lake, self._opened = lake, opened
         self._lock = threading.Lock()
         self._sign: tuple[int, ...] | None = None
-        self._reading: Reading | None = None
+        self._readings: OrderedDict[Person | None, Reading] = OrderedDict()
         self._looked = 0.0
-        self._waits = False
+        self._waiting: list[Reading] = []
 
-    def reading(self) -> Reading:
-        """The reading to answer a request from.
+    def reading(self, person: Person | None = None) -> Reading:
+        """The reading to answer a request from: what a person sees, or everything.
 
         Raises:
             LakehouseError: There is no lakehouse, or no gold in it.
         """
+        alike = person and replace(person, user="", line=0)
         with self._lock:
-            if self._reading is None or monotonic() - self._looked > LOOK:
+            if not self._readings or monotonic() - self._looked > LOOK:
                 sign = self._look()
-                if self._reading is None or sign != self._sign:
-                    # the one before is closed by nobody: requests may still read from it, and it goes with them
-                    self._reading, self._sign = Reading(self.lake, _short(sign)), sign
-                    self._waits = True
-                self._looked = monotonic()
-            return self._reading
+                if sign != self._sign:
+                    # those before are closed by nobody: requests may still read from them, and they go with them
+                    self._readings.clear()
+                    self._waiting.clear()
+                self._sign, self._looked = sign, monotonic()
+            if alike not in self._readings:
+                found = Reading(replace(self.lake, person=alike), _short(self._sign or ()))
+                self._readings[alike] = found
+                self._waiting.append(found)
+                while len(self._readings) > OPEN:
+                    self._readings.popitem(last=False)
+            self._readings.move_to_end(alike)
+            return self._readings[alike]
 
     def answered(self) -> None:
         """A request was answered: whoever waits for figures of a new version has the first of them."""
         with self._lock:
-            if self._waits and self._reading:
-                self._waits = False
-                later = threading.Timer(PAUSE, self._opened, (self._reading,))
+            for reading in self._waiting:
+                later = threading.Timer(PAUSE, self._opened, (reading,))
                 later.daemon = True
                 later.start()
+            self._waiting.clear()
 
     def close(self) -> None:
-        """Let go of the version that is open."""
+        """Let go of the versions that are open."""
         with self._lock:
-            if self._reading:
-                self._reading.close()
-            self._reading = None
+            for reading in self._readings.values():
+                reading.close()
+            self._readings.clear()
 
     def forget(self) -> None:
         """Open anew at the next request: files of the version were taken away."""
         with self._lock:
-            self._reading = None
+            self._readings.clear()
 
     def _look(self) -> tuple[int, ...]:
         if self.lake.folder is None:

@@ -9,6 +9,7 @@ import webbrowser
 
 import uvicorn
 
+from medallion.access import Person
 from medallion.config import Settings
 from medallion.dashboard import safety
 from medallion.dashboard.web import Options, application
@@ -25,8 +26,10 @@ def serve(
     pii: bool = False,
     password: str | None = None,
     user_header: str | None = None,
+    people: tuple[Person, ...] | None = None,
+    me: Person | None = None,
 ) -> None:
-    """Serve until interrupted.
+    """Serve until interrupted; with `people` each sees what is declared, whom `user_header` names, or else `me`.
 
     Raises:
         LakehouseError: There is no lakehouse.
@@ -45,7 +48,7 @@ def serve(
         hosts=safety.LOOPBACK if loopback and not user_header else None,
         secure=not loopback,
     )
-    app = application(Options(settings, door, pii))
+    app = application(Options(settings, door, pii, people, me))
     listening = _listen(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
     sys.stdout.write(f"The dashboard is at {address} · Ctrl+C ends it.\n")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
+import re
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import anyio
 import anyio.to_thread
@@ -32,9 +34,27 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from medallion import charts, figures, metrics, temporary
+from medallion import access, charts, figures, metrics, temporary
+from medallion.access import Person
+from medallion.care import follow_ups
 from medallion.config import Settings, utc_now
-from medallion.dashboard import copies, health, pages, parameters, people, safety, tables, words, writing
+from medallion.dashboard import (
+    changes,
+    copies,
+    explore,
+    health,
+    outlook,
+    pages,
+    parameters,
+    people,
+    safety,
+    saved,
+    tables,
+    today,
+    words,
+    writing,
+)
+from medallion.dashboard.listing import Listing
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading, Source
 from medallion.errors import ContractError, MedallionError, StateRemovedError
@@ -49,7 +69,9 @@ THEMES = ("system", "light", "dark")
 _STATIC = {
     "app.css": "text/css", "app.js": "text/javascript", "htmx.min.js": "text/javascript", "icon.svg": "image/svg+xml",
 }  # fmt: skip
-_MOST_FORM = 4096
+#: Cookie with the owner whose plan opens first.
+MINE = "mine"
+_MOST_FORM = 8192
 #: Requests that are answered at a time; the others wait. Each thread keeps memory of its own.
 THREADS = 12
 
@@ -61,13 +83,17 @@ class Options:
     Attributes:
         settings: Lakehouse, weights of the score, contracts, models.
         door: Who may come in.
-        pii: Whether personal data is shown.
+        pii: Whether personal data is shown, where nothing declares who may see what.
+        people: Who may see what, where a file declares it.
+        me: Who looks, where no proxy names the user.
         debug: Whether the terminal gets tracebacks.
     """
 
     settings: Settings
     door: safety.Door = field(default_factory=safety.Door)
     pii: bool = False
+    people: tuple[Person, ...] | None = None
+    me: Person | None = None
     debug: bool = False
 
 
@@ -121,8 +147,30 @@ class Dashboard:
     def _prepare(self, reading: Reading) -> None:
         """In the background: copies for filters and sorts, and what the pages need as they open."""
         copies.make(reading)
+        if reading.person and not reading.person.sees_all:
+            return
         with suppress(MedallionError, duckdb.Error):  # whoever opens the page is told
             health.health(reading, self.options.settings, utc_now())
+
+    def _person(self, request: Request) -> Person | None:
+        """Who looks; None where nothing declares who may see what.
+
+        Raises:
+            HTTPException: The user whom the proxy names is not declared.
+        """
+        if self.options.people is None:
+            return None
+        header = self.options.door.user_header
+        person = access.named(self.options.people, request.headers.get(header)) if header else self.options.me
+        if person is None:
+            raise HTTPException(403, words.say("not_declared"))
+        return person
+
+    def _pii(self, reading: Reading | None) -> bool:
+        """Whether personal data is shown."""
+        if self.options.people is None:
+            return self.options.pii
+        return bool(reading and reading.person and reading.person.personal)
 
     # pages ---------------------------------------------------------------------------------------------------------
 
@@ -138,14 +186,160 @@ class Dashboard:
             )
 
         def made() -> bytes:
-            context = page_context(page, found, reading, pii=self.options.pii)
+            context = page_context(page, found, reading, pii=self._pii(reading))
             return bytes(self._html(request, reading, "page.html.j2", **context).body)
 
         held = reading.written(("page", page.name, found, request.cookies.get("theme")), made)
         return _compressed(request, held, "text/html; charset=utf-8", _FRESH)
 
+    def today(self, request: Request, reading: Reading) -> Response:
+        """Whom to contact, from the plan of the agent."""
+        found = parameters.given(request.query_params.multi_items(), ("owner",))
+        owner, known = found.get("owner"), today.owners(reading)
+        if owner is not None and owner not in known:
+            raise BadRequestError(words.say("no_such_owner", owner=owner))
+        told = today.today(reading, self.options.settings, owner, pii=self._pii(reading))
+        return self._html(
+            request, reading, "today.html.j2", page="today", title=words.PAGES["today"][0], owner=owner, owners=known, told=told,
+            snoozes=today.SNOOZES, mine=_mine(request),
+        )  # fmt: skip
+
+    async def remember(self, request: Request) -> Response:
+        """Remember whose plan opens first."""
+        owner = (await _form(request)).get("owner", "")
+        _from_here(request)
+        response = RedirectResponse(_today(owner), status_code=303)
+        secure = self.options.door.secure
+        response.set_cookie(
+            MINE, quote(owner), max_age=31_536_000 if owner else 0, httponly=True, samesite="strict", secure=secure
+        )
+        return response
+
+    async def follow_up(self, request: Request) -> Response:
+        """Record what was done with an account of the plan."""
+        _from_here(request)
+        form = await _form(request)
+        return await run_in_threadpool(self._follow_up, request, form)
+
+    def _follow_up(self, request: Request, form: dict[str, str]) -> Response:
+        reading, door = self.source.reading(), self.options.door
+        kind, days, key = form.get("kind", ""), form.get("days", ""), form.get("customer_id", "")
+        deals = reading.rows("select lead_id from gold.deals where customer_id = ? and status = 'open'", [key])
+        day, lead = today.day_of(reading), form.get("lead_id") or None
+        if day is None or not deals or lead not in (None, *(one["lead_id"] for one in deals)):
+            raise BadRequestError(words.say("not_planned", key=key[:60]))
+        until = None
+        if kind == "snoozed":
+            until = day + timedelta(days=next((n for n in today.SNOOZES if str(n) == days), 0))
+        note = form.get("note", "") if kind == "note" else ""
+        proxy = request.headers.get(door.user_header, "").strip() if door.user_header else None
+        who = today.user(proxy, shared=door.password is not None)
+        try:
+            follow_ups.add(reading.lake, kind, day, key, lead, who, utc_now(), until=until, note=note)
+        except MedallionError as error:
+            return self._html(
+                request, reading, "error.html.j2", 409, page="today", title=words.say("not_kept"), problem=error.problem,
+                remedy=error.remedy,
+            )  # fmt: skip
+        return RedirectResponse(_today(form.get("owner", "")), status_code=303)
+
+    def forecast(self, request: Request, reading: Reading) -> Response:
+        """The forecast of a period beside its quota."""
+        found = parameters.given(request.query_params.multi_items(), outlook.PARAMETERS)
+        told = outlook.page(reading, self.options.settings, found)
+        return self._html(
+            request, reading, "forecast.html.j2", page="forecast", title=words.PAGES["forecast"][0], splits=outlook.SPLITS, **told
+        )  # fmt: skip
+
+    def forecast_deals(self, request: Request, reading: Reading) -> Response:
+        """The deals behind a figure of the forecast."""
+        found = parameters.given(request.query_params.multi_items(), (*outlook.PARAMETERS, "part", "group"))
+        back = f"/forecast{found.query(only=outlook.PARAMETERS)}"
+        return self._listing(request, reading, outlook.listed(reading, self.options.settings, found), found, back)
+
+    def changes(self, request: Request, reading: Reading) -> Response:
+        """How the open pipeline of one day became that of another."""
+        found = parameters.given(request.query_params.multi_items(), changes.PARAMETERS)
+        try:
+            told, problem = changes.page(reading, found), ""
+        except BadRequestError as error:  # the days stay on the page, to be changed there
+            told, problem = {"start": None, "end": None, "by": found.get("by")}, str(error)
+        return self._html(
+            request, reading, "changes.html.j2", 400 if problem else 200, page="changes", title=words.PAGES["changes"][0],
+            splits=changes.SPLITS, found=found, problem=problem, **told,
+        )  # fmt: skip
+
+    def steps(self, request: Request, reading: Reading) -> Response:
+        """The steps behind a part of what changed."""
+        found = parameters.given(request.query_params.multi_items(), (*changes.PARAMETERS, "part", "group"))
+        back = f"/changes{found.query(only=changes.PARAMETERS)}"
+        return self._listing(request, reading, changes.listed(reading, found), found, back)
+
+    def explore(self, request: Request, reading: Reading) -> Response:
+        """Any question of metrics, by a form."""
+        found = explore.given(request.query_params.multi_items())
+        if kind := request.path_params.get("kind"):
+            listed = explore.file(reading, found)
+            return _file(kind, listed.file_name, listed.write)
+        told: dict[str, Any] = {}
+        try:
+            told, problem = explore.page(reading, found), ""
+        except BadRequestError as error:  # the question stays on the page, to be changed there
+            problem = str(error)
+        return self._html(
+            request, reading, "explore.html.j2", 400 if problem else 200, page="explore",
+            title=words.PAGES["explore"][0] if problem else str(told["understood"]), found=found, problem=problem,
+            form=explore.form(reading, found), views=saved.views(), place=saved.folder(), **told,
+        )  # fmt: skip
+
+    def behind(self, request: Request, reading: Reading) -> Response:
+        """The rows behind a figure of Explore."""
+        keys = [name for name in request.query_params if re.fullmatch(r"key\d", name)]
+        found = explore.given(request.query_params.multi_items(), ("of", *keys))
+        back = f"/explore{found.query(only=parameters.QUESTION)}"
+        return self._listing(request, reading, explore.listed(reading, found), found, back)
+
+    def catalogue(self, request: Request, reading: Reading) -> Response:
+        """All metrics."""
+        parameters.given(request.query_params.multi_items(), ())
+        return self._html(
+            request, reading, "catalogue.html.j2", page="explore", title="Metrics", every=list(metrics.metrics().values())
+        )  # fmt: skip
+
+    async def save_view(self, request: Request) -> Response:
+        """Keep a question under a name."""
+        _from_here(request)
+        form = await _form(request)
+        name = form.pop("view", "")
+        found = explore.given(list(form.items()))
+        return await run_in_threadpool(self._save_view, request, name, found)
+
+    def _save_view(self, request: Request, name: str, found: Given) -> Response:
+        reading = self.source.reading()
+        explore.answered(reading, explore.question(found))
+        try:
+            made = saved.save(name, found)
+        except MedallionError as error:
+            return self._html(
+                request, reading, "error.html.j2", 409, page="explore", title=words.say("not_kept"), problem=error.problem,
+                remedy=error.remedy,
+            )  # fmt: skip
+        return RedirectResponse(made.address, status_code=303)
+
+    def _listing(self, request: Request, reading: Reading, listed: Listing, found: Given, back: str) -> Response:
+        """Rows as a page, or as a file where the address ends in its kind."""
+        kind = request.path_params.get("kind")
+        if kind is None:
+            return self._html(
+                request, reading, "listing.html.j2", page="", title=listed.title, listed=listed, back=back,
+                download=request.url.path, query=found.query(),
+            )  # fmt: skip
+        return _file(kind, listed.file_name, listed.write)
+
     def health(self, request: Request, reading: Reading) -> Response:
-        """The page about the data."""
+        """The page about the data, for who sees all of them."""
+        if reading.person and not reading.person.sees_all:
+            raise HTTPException(403, words.say("of_everyone"))
         parameters.given(request.query_params.multi_items(), ())
         minute = utc_now().replace(second=0, microsecond=0)
 
@@ -211,7 +405,7 @@ class Dashboard:
             raise HTTPException(404, words.say("not_found"))
         found = parameters.given(request.query_params.multi_items(), table.allowed)
         where = table.understood(found, reading)
-        slice_ = tables.page(reading, table, found, where, pii=self.options.pii, size=50)
+        slice_ = tables.page(reading, table, found, where, pii=self._pii(reading), size=50)
         told = list(parameters.of_dimensions(where).items())
         return self._html(
             request, reading, "rows.html.j2", page="", title=table.title, slice=slice_, found=found, told=told,
@@ -221,25 +415,21 @@ class Dashboard:
     def download(self, request: Request, reading: Reading) -> Response:
         """The rows of a table as a file."""
         table, kind = tables.TABLES.get(request.path_params["table"]), request.path_params["kind"]
-        if table is None or kind not in ("csv", "parquet"):
+        if table is None:
             raise HTTPException(404, words.say("not_found"))
         found = parameters.given(request.query_params.multi_items(), table.allowed)
         where = table.understood(found, reading)
-        folder, remove = temporary.make()
-        path = Path(folder, f"{table.name}.{kind}")
-        try:
-            tables.download(reading, table, found, where, path, pii=self.options.pii)
-        except BaseException:
-            remove()
-            raise
-        media = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}[kind]
-        return FileResponse(path, media_type=media, filename=path.name, background=BackgroundTask(remove))
+        return _file(
+            kind,
+            lambda kind: f"{table.name}.{kind}",
+            lambda path: tables.download(reading, table, found, where, path, pii=self._pii(reading)),
+        )
 
     def customer(self, request: Request, reading: Reading) -> Response:
         """One customer."""
         parameters.given(request.query_params.multi_items(), ())
         key = request.path_params["key"]
-        found = people.customer(reading, self.options.settings.score, key, pii=self.options.pii)
+        found = people.customer(reading, self.options.settings.score, key, pii=self._pii(reading))
         if found is None:
             raise HTTPException(404, words.say("no_customer", key=key[:60]))
         name = found["account"]["customer_name"] or key
@@ -348,7 +538,7 @@ class Dashboard:
         token = door.enter(who, (await _form(request)).get("password", ""))
         if token is None:
             return again(403, words.say("sign_in_failed"))
-        response = RedirectResponse("/pipeline", status_code=303)
+        response = RedirectResponse("/", status_code=303)
         response.set_cookie(
             safety.COOKIE, token, max_age=safety.SESSION_SECONDS, httponly=True, samesite="strict", secure=door.secure
         )
@@ -365,11 +555,12 @@ class Dashboard:
         """An endpoint that reads the newest version, and reads anew when a version's files were taken away."""
 
         def endpoint(request: Request) -> Response:
+            person = self._person(request)
             try:
-                return answer(request, self.source.reading())
+                return answer(request, self.source.reading(person))
             except (duckdb.IOException, StateRemovedError):
                 self.source.forget()
-                reading = self.source.reading()
+                reading = self.source.reading(person)
                 with query.damage_in_words(manifests.as_read(reading.lake), reading.tables):
                     return answer(request, reading)
             finally:
@@ -386,7 +577,7 @@ class Dashboard:
             status, title, problem = (
                 error.status_code,
                 words.say("missing"),
-                error.detail if error.status_code == 404 else words.say("not_found"),
+                error.detail if error.status_code in (403, 404) else words.say("not_found"),
             )
         elif isinstance(error, MedallionError):
             status, title, problem, remedy = 503, words.say("unavailable"), error.problem, error.remedy
@@ -406,9 +597,10 @@ class Dashboard:
             currency=reading.currency if reading else "",
             currencies=reading.currencies if reading else "",
             sign=reading.sign if reading else "",
-            pii=self.options.pii,
+            pii=self._pii(reading),
             signed_in=self.options.door.password is not None,
             nav=_nav(request) if reading else (),
+            asked=_asked(request),
             **context,
         )
         return HTMLResponse(text, status, headers=_FRESH)
@@ -424,6 +616,23 @@ def _compressed(request: Request, content: bytes, kind: str, headers: dict[str, 
         vary = ", ".join(filter(None, (headers.get("vary"), "Accept-Encoding")))
         return Response(content, media_type=kind, headers={**headers, "content-encoding": "gzip", "vary": vary})
     return Response(gzip.decompress(content), media_type=kind, headers=headers)
+
+
+_MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+
+
+def _file(kind: str, name: Callable[[str], str], write: Callable[[Path], None]) -> Response:
+    """A file to download, which is removed when it is sent."""
+    if kind not in _MEDIA:
+        raise HTTPException(404, words.say("not_found"))
+    folder, remove = temporary.make()
+    path = Path(folder, name(kind))
+    try:
+        write(path)
+    except BaseException:
+        remove()
+        raise
+    return FileResponse(path, media_type=_MEDIA[kind], filename=path.name, background=BackgroundTask(remove))
 
 
 def page_context(
@@ -492,10 +701,22 @@ def _nav(request: Request) -> list[tuple[str, str, str]]:
     here = dict(request.query_params)
     found = []
     for name, (title, _) in words.PAGES.items():
+        if name == "today":
+            found.append((name, title, _today(here.get("owner") or _mine(request))))
+            continue
         known = pages.PAGES[name].filters if name in pages.PAGES else ()
         kept = Given(tuple((key, here[key]) for key in known if here.get(key)))
         found.append((name, title, f"/{name}{kept.query()}"))
     return found
+
+
+def _asked(request: Request) -> list[tuple[str, str]]:
+    """What an address narrows a page to, for a print."""
+    return [
+        (name, text)
+        for name, text in request.query_params.multi_items()
+        if text and name not in ("after", "at", "sort")
+    ]
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -505,6 +726,26 @@ async def _form(request: Request) -> dict[str, str]:
         if len(body) > _MOST_FORM:
             raise BadRequestError(words.say("not_text", name="form", longest=_MOST_FORM))
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _from_here(request: Request) -> None:
+    """Refuse a form that a page elsewhere has sent: browsers say where a form comes from, and pages cannot change that.
+
+    Raises:
+        HTTPException: It does not come from this dashboard.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), urlsplit(request.headers.get("origin", ""))
+    if not (site == "same-origin" if site else origin.netloc and origin.netloc == request.headers.get("host")):
+        raise HTTPException(403, words.say("not_from_here"))
+
+
+def _mine(request: Request) -> str:
+    """Whose plan opens first; empty for everyone's."""
+    return unquote(request.cookies.get(MINE, ""))[: parameters.LONGEST]
+
+
+def _today(owner: str) -> str:
+    return f"/today{Given().query(owner=owner)}"
 
 
 def _back(request: Request) -> str:
@@ -559,7 +800,7 @@ def application(options: Options) -> Starlette:
         return Route(path, shown.answering(answer), methods=["GET"])
 
     async def home(request: Request) -> Response:
-        return RedirectResponse("/pipeline")
+        return RedirectResponse(_today(_mine(request)))
 
     async def alive(request: Request) -> Response:
         return PlainTextResponse("alive")
@@ -582,7 +823,22 @@ def application(options: Options) -> Starlette:
             Route("/sign-out", shown.sign_out, methods=["POST"]),
             Route("/theme", shown.theme, methods=["POST"]),
             Route("/static/{name}", shown.static),
+            asked("/today", shown.today),
+            Route("/today/mine", shown.remember, methods=["POST"]),
+            Route("/today/done", shown.follow_up, methods=["POST"]),
+            asked("/forecast", shown.forecast),
+            asked("/forecast/deals.{kind}", shown.forecast_deals),
+            asked("/forecast/deals", shown.forecast_deals),
+            asked("/changes", shown.changes),
+            asked("/changes/steps.{kind}", shown.steps),
+            asked("/changes/steps", shown.steps),
             asked("/health", shown.health),
+            asked("/explore.{kind}", shown.explore),
+            asked("/explore", shown.explore),
+            Route("/explore/views", shown.save_view, methods=["POST"]),
+            asked("/explore/rows.{kind}", shown.behind),
+            asked("/explore/rows", shown.behind),
+            asked("/metrics", shown.catalogue),
             asked("/metrics/{name}", shown.metric),
             asked("/question", shown.question),
             asked("/records/{entity}", shown.question),

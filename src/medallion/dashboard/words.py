@@ -6,10 +6,14 @@ TITLE = "Medallion"
 
 #: Pages in their order: path, name, what they answer.
 PAGES = {
+    "today": ("Today", "Whom to contact, why now, and how to begin."),
     "pipeline": ("Lead Scoring & Pipeline", "Who to call now and why, and what the open deals are worth."),
+    "forecast": ("Forecast", "What the period brings beside its quota, and what stands in the way."),
+    "changes": ("What changed", "How the open pipeline of one day became that of another."),
     "customers": ("Customer Analytics", "Who the customers are, how they score and who brings the revenue."),
     "interactions": ("Interaction Analytics", "Which channels, hours and days get answers."),
     "sales": ("Sales Performance", "Revenue, win rate, velocity and cycle, by month, rep and customer."),
+    "explore": ("Explore", "Any metric, split, filtered, in any period, compared."),
     "health": ("Data health", "Where every row went, how fresh the data is, and what the model is worth."),
 }
 FILTERS = {
@@ -46,11 +50,26 @@ TEXTS = {
     "sign_in_failed": "This is not the password.",
     "too_many": "Too many attempts. Wait a minute and try again.",
     "no_user": "This dashboard opens through its sign-in proxy alone.",
+    "not_declared": "You are signed in, and no file declares what you may see. Ask whoever keeps this dashboard.",
+    "of_everyone": "This page is about everyone's data, and you see your own.",
+    "no_such_owner": "{owner}: no owner of an open deal has this name. Choose one from the list.",
+    "no_scores": "There is no score yet, so there is nothing to forecast from. `medallion run` scores open deals.",
+    "no_such_split": "This page is not split by {name!r}. It is split by: {known}.",
+    "no_such_show": "There is no way to show it called {name!r}; there are chart and table.",
+    "no_changes": "There is no history of deals yet. `medallion run` makes it.",
+    "after_the_data": "{day} is after {last}, the last day of the data. Choose a day up to that one.",
+    "no_such_step": "There is no part {name!r}. There are: {known}.",
+    "no_such_part": "The forecast has no figure {name!r}. It has: {known}.",
+    "no_such_group": "No {by} of this forecast is called {name!r}.",
+    "not_from_here": "This form was not sent from this dashboard; nothing was recorded.",
+    "not_kept": "Not recorded",
+    "not_planned": "There is no account {key!r} with an open deal; nothing was recorded.",
     "wrong_host": "This dashboard does not answer to that host name.",
 }
 
 #: What stands where a table has no rows.
 EMPTY = {
+    "today": "Nobody is left to contact: every open deal was touched lately, is done, or is put off.",
     "calls": "No deal is open, so there is nobody to call.",
     "moves": "No deal's odds moved by more than a tenth since the last score of an earlier day.",
     "quarantine": "Nothing waits in quarantine: every record was accepted.",

@@ -20,11 +20,12 @@ SCORED = "ops.scored_leads"
 #: What amounts in other currencies are in the reporting one.
 CONVERSIONS = "silver.conversions"
 
-#: What a model scores open deals from, in the order in which snapshots take it.
+#: What a model scores open deals from.
 SCORED_FROM = (
     "silver.customers_clean",
     "silver.leads_clean",
     "silver.interactions_clean",
+    "silver.leads_history",
     "silver.stage_changes_clean",
 )
 
@@ -67,7 +68,7 @@ class Step:
     @property
     def contract(self) -> Table:
         """The table's contract: a file of its own, or what `contract()` of its module gives."""
-        return contracts.tables().get(self.table) or cast(Table, self._home.contract())
+        return contracts.declared(self.table) or cast(Table, self._home.contract())
 
     @property
     def _home(self) -> ModuleType:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from medallion.identities import normal
@@ -32,10 +32,30 @@ _LOOKED_FOR = {
         "by_initial": ("initial", "employer"),
     },
 }  # fmt: skip
+#: The forms that a record has by itself.
+_OWN = {"accounts": (*(name for name in ACCOUNT if name != "label"), "start"), "contacts": CONTACT}
+#: What may belong to many differently named records, a portal or a switchboard, and is then nobody's in particular.
+_SHAREABLE = {"accounts": ("domain", "phone", "email"), "contacts": ("phone", "email")}
+#: The word of each name that the fewest others have, if it is told by it.
+_RAREST = """
+with words as (select unique_id, unnest(list_distinct(words)) as word from own),
+counted as (select word, count(*) as n from words group by 1)
+select unique_id, word from words join counted using (word) where length(word) > 2
+qualify row_number() over (partition by unique_id order by n, word) = 1"""
 
 
 def accounts(records: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Accounts in comparable forms.
+    """Accounts in comparable forms; see `of_accounts`."""
+    return compared(of_accounts(records), "accounts")
+
+
+def contacts(records: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Contacts in comparable forms; see `of_contacts`."""
+    return compared(of_contacts(records), "contacts")
+
+
+def of_accounts(records: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Accounts in the forms that each record has by itself, whatever others there are.
 
     Args:
         records: `key` and, as far as known, `name`, `email`, `website`, `phone`, `country`, `city`, `street`, `postcode` and
@@ -70,15 +90,11 @@ def accounts(records: Iterable[Mapping[str, Any]]) -> pa.Table:
                 "deals": list(record.get("deals") or ()),
             }
         )
-    _unshare(rows, ("domain", "phone", "email"))
-    for row in rows:
-        row["label"] = row["domain"].split(".")[0] if row["domain"] else None
-    _rarest(rows)
     return _table(rows, "accounts")
 
 
-def contacts(records: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Contacts in comparable forms.
+def of_contacts(records: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Contacts in the forms that each record has by itself, whatever others there are.
 
     Args:
         records: `key` and, as far as known, `name` or `first` and `last`, `email`, `phone` and `employer`, the name of the
@@ -110,7 +126,6 @@ def contacts(records: Iterable[Mapping[str, Any]]) -> pa.Table:
                 "deals": [],
             }
         )
-    _unshare(rows, ("phone", "email"))
     return _table(rows, "contacts")
 
 
@@ -120,38 +135,48 @@ def skeleton(words: Sequence[str]) -> str:
     return joined[:1] + "".join(c for c in joined[1:] if c not in "aeiou")
 
 
-def _unshare(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
-    """Take out values that belong to many differently named records: they are nobody's in particular."""
-    for column in columns:
-        names: dict[str, set[str]] = {}
-        for row in rows:
-            if row[column]:
-                names.setdefault(row[column], set()).add((row["name"] or "")[:4])
-        shared = {value for value, known in names.items() if len(known) > _SHARED}
-        for row in rows:
-            if row[column] in shared:
-                row[column] = None
-
-
-def _rarest(rows: list[dict[str, Any]]) -> None:
-    """The word of each name that the fewest others have, if it is told by it."""
-    counts = Counter(word for row in rows for word in set(row["words"]))
-    for row in rows:
-        words = [word for word in row["words"] if len(word) > 2]
-        row["rare"] = min(words, key=lambda word: (counts[word], word), default=None)
-
-
 def _table(rows: list[dict[str, Any]], kind: str) -> pa.Table:
-    looked_for = _LOOKED_FOR[kind]
-    for column, parts in looked_for.items():
-        values = ["\x1f".join(row[p] for p in parts) if all(row[p] for p in parts) else None for row in rows]
-        counts = Counter(value for value in values if value)
-        for row, value in zip(rows, values, strict=True):
-            row[column] = value if value and 1 < counts[value] <= _COMMON else None
-    names = ACCOUNT if kind == "accounts" else CONTACT
-    text = {name: pa.array([row[name] for row in rows], pa.string()) for name in ("key", *names, *looked_for)}
+    text = {name: pa.array([row[name] for row in rows], pa.string()) for name in ("key", *_OWN[kind])}
     lists = {name: pa.array([row[name] for row in rows], pa.list_(pa.string())) for name in ("words", "deals")}
     return pa.table({"unique_id": text.pop("key"), **text, **lists})
+
+
+def compared(own: pa.Table, kind: str) -> pa.Table:
+    """Records as they are compared: without values that belong to nobody in particular, and with what is looked for.
+
+    Args:
+        own: What `of_accounts` or `of_contacts` gave.
+        kind: `accounts` or `contacts`.
+    """
+    shared = {
+        column: f"(select {column} from own where {column} is not null group by 1 "
+        f"having count(distinct left(coalesce(name, ''), 4)) > {_SHARED})"
+        for column in _SHAREABLE[kind]
+    }
+    plain = ", ".join(
+        f"case when {column} not in {values} then {column} end as {column}" for column, values in shared.items()
+    )
+    more = ", split_part(domain, '.', 1) as label, rare.word as rare" if kind == "accounts" else ""
+    joined = f"left join ({_RAREST}) rare using (unique_id)" if kind == "accounts" else ""
+    looked_for = {
+        column: " || chr(31) || ".join(f"nullif({part}, '')" for part in parts)
+        for column, parts in _LOOKED_FOR[kind].items()
+    }
+    wanted = ", ".join(f"{value} as {column}" for column, value in looked_for.items())
+    counted = ", ".join(
+        f"case when {column} in (select {column} from sought where {column} is not null group by 1 "
+        f"having count(*) between 2 and {_COMMON}) then {column} end as {column}"
+        for column in looked_for
+    )
+    names = ", ".join(ACCOUNT if kind == "accounts" else CONTACT)
+    with duckdb.connect() as connection:
+        connection.register("given", own)
+        connection.execute("create table own as select *, row_number() over () as place from given")
+        return connection.sql(
+            f"with plain as (select * replace ({plain}) from own), whole as (select plain.*{more} from plain {joined}), "
+            f"sought as materialized (select *, {wanted} from whole) "
+            f"select unique_id, {names}, {counted}, words, deals from sought order by place"
+        ).to_arrow_table()
 
 
 def looked_for(kind: str) -> tuple[str, ...]:

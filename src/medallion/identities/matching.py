@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -209,11 +209,20 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """Of two random records the probability that they are one; per field m and u of each level, the last `unlike`."""
+
+    matching: float
+    levels: Mapping[str, tuple[tuple[float, float], ...]]
+
+
+@dataclass(frozen=True)
 class Candidates:
     """The pairs from a probability on, the likeliest first, and how the weights were come by, in words."""
 
     pairs: tuple[Pair, ...]
     learned: str
+    weights: Weights | None = None
 
 
 def candidates(records: pa.Table, kind: str, threshold: float = REVIEW) -> Candidates:
@@ -234,11 +243,50 @@ def candidates(records: pa.Table, kind: str, threshold: float = REVIEW) -> Candi
         connection.register("records", records)
         connection.execute("create table given as select * from records")
         weights, learned = _learn(connection, kind, rows)
-        linker = _linker(connection, kind, weights)
-        _tell_frequencies(linker, connection, kind, rows, weights)
-        found = linker.inference.predict(threshold_match_probability=threshold)
-        pairs = tuple(_pairs(connection, found.physical_name, kind))
-    return Candidates(pairs, learned)
+        return Candidates(_predicted(connection, kind, rows, weights, threshold), learned, weights)
+
+
+def candidates_of(
+    records: pa.Table, kind: str, keys: Collection[str], weights: Weights, threshold: float = REVIEW
+) -> tuple[Pair, ...]:
+    """The pairs of which one record at least is among some, by weights that were learned before.
+
+    Args:
+        records: All records, as `candidates` has them.
+        kind: `accounts` or `contacts`.
+        keys: Keys of the records that are new or have changed.
+        weights: Those that `candidates` gave.
+        threshold: Probability from which a pair counts.
+    """
+    if records.num_rows < 2 or not keys:
+        return ()
+    alike = " or ".join(
+        f'"{column}" in (select "{column}" from records where "{column}" is not null and unique_id in (from fresh))'
+        for column in forms.looked_for(kind)
+    )
+    with _quiet(), duckdb.connect() as connection:
+        connection.register("records", records)
+        connection.execute("create table fresh (key varchar)")
+        connection.execute("insert into fresh select unnest(?::varchar[])", [list(keys)])
+        connection.execute(
+            "create table given as select *, unique_id in (from fresh) as is_fresh from records "
+            f"where unique_id in (from fresh) or {alike}"
+        )
+        return _predicted(connection, kind, records.num_rows, weights, threshold, of_fresh=True)
+
+
+def _predicted(
+    connection: duckdb.DuckDBPyConnection,
+    kind: str,
+    rows: int,
+    weights: Weights,
+    threshold: float,
+    of_fresh: bool = False,
+) -> tuple[Pair, ...]:
+    linker = _linker(connection, kind, weights, of_fresh=of_fresh)
+    _tell_frequencies(linker, connection, kind, rows, weights)
+    found = linker.inference.predict(threshold_match_probability=threshold)
+    return tuple(_pairs(connection, found.physical_name, kind))
 
 
 @contextmanager
@@ -255,9 +303,11 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _linker(connection: duckdb.DuckDBPyConnection, kind: str, weights: Weights, retain: bool = True) -> Linker:
+def _linker(
+    connection: duckdb.DuckDBPyConnection, kind: str, weights: Weights, retain: bool = True, of_fresh: bool = False
+) -> Linker:
     try:
-        from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+        from splink import DuckDBAPI, Linker, SettingsCreator
     except ImportError as error:
         raise MedallionError(
             "duplicates are found with Splink, which is not installed",
@@ -266,7 +316,10 @@ def _linker(connection: duckdb.DuckDBPyConnection, kind: str, weights: Weights, 
     settings = SettingsCreator(
         link_type="dedupe_only",
         comparisons=[_comparison(each, weights.levels[each.name]) for each in _FIELDS[kind]],
-        blocking_rules_to_generate_predictions=[block_on(column) for column in forms.looked_for(kind)],
+        blocking_rules_to_generate_predictions=[
+            f'l."{column}" = r."{column}"' + " and (l.is_fresh or r.is_fresh)" * of_fresh
+            for column in forms.looked_for(kind)
+        ],
         retain_intermediate_calculation_columns=retain,
         retain_matching_columns=retain,
         additional_columns_to_retain=list(_BESIDE[kind]),
@@ -285,7 +338,7 @@ def _tell_frequencies(
             column, least = each.frequent, weights.levels[each.name][0][1]
             connection.execute(
                 f'create or replace temp table others_{column} as select "{column}", greatest((count(*) - 2) / {rows}, {least}) '
-                f'as "tf_{column}" from given where "{column}" is not null group by 1'
+                f'as "tf_{column}" from records where "{column}" is not null group by 1'
             )
             linker.table_management.register_term_frequency_lookup(f"others_{column}", column, overwrite=True)
 
@@ -306,14 +359,6 @@ def _comparison(each: Field, levels: Sequence[tuple[float, float]]) -> dict[str,
             level |= {"tf_adjustment_column": each.frequent}
         declared.append(level)
     return {"output_column_name": f"f_{each.name}", "comparison_levels": declared}
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Of two random records the probability that they are one; per field m and u of each level, the last `unlike`."""
-
-    matching: float
-    levels: Mapping[str, tuple[tuple[float, float], ...]]
 
 
 def _usual(kind: str, rows: int) -> Weights:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: How the contract is named that the setting `currency` stands for.
 _SETTING = "setting currency"
-TABLE, RATES = "ops.contracts", "ops.rates"
+TABLE, RATES = query.CONTRACTS, "ops.rates"
 #: Tables of optional entities that metrics look at.
 OF_OPTIONAL = ("silver.owners_clean", "gold.attainment", "gold.contact_activity", "gold.deal_people", "gold.line_items")
 
@@ -63,10 +63,7 @@ def _in_use(lake: Lakehouse, newest: bool) -> tuple[Override, ...]:
     if not lake.exists(TABLE):
         return ()
     with query.connect(lake, layers=["ops"], only={TABLE}, newest=newest) as connection:
-        rows = query.rows(
-            connection,
-            f"select path, content from {TABLE} where known_at = (select max(known_at) from {TABLE}) order by position",
-        )
+        rows = query.rows(connection, query.contract_files(TABLE))
     return tuple(Override(row["path"], row["content"]) for row in rows)
 
 

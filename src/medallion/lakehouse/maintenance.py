@@ -6,11 +6,12 @@ A catalog does this itself (predictive optimization).
 
 from __future__ import annotations
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from deltalake import DeltaTable
@@ -21,12 +22,13 @@ from medallion.lakehouse import locks, manifests, publishing, store
 from medallion.lakehouse.manifests import Manifest
 from medallion.lakehouse.store import BESIDE, Lakehouse
 
-#: A table is due when it has so many files that are small, or so many commits that no checkpoint covers or nothing needs.
-FILES, SMALL, COMMITS = 32, 32 << 20, 50
+#: A table is due when it has so many files that are small (the engine writes up to one per core), or so many commits since
+#: commits were last removed.
+FILES, SMALL, COMMITS = max(16, 4 * (os.cpu_count() or 1)), 32 << 20, 50
+#: Who opens a table reads the commits since its newest checkpoint, so after as many the next one is written.
+UNREAD = 10
 #: Hours for which files of a table that is written beside the lock are left alone, since a commit may be about to name them.
 _BESIDE_HOURS = 24
-#: Versions are removed by `maintain`, which knows the manifests, and not with whatever checkpoint is written next.
-_PROPERTY = {"delta.enableExpiredLogCleanup": "false"}
 
 
 @dataclass(frozen=True)
@@ -60,35 +62,43 @@ def tables(lake: Lakehouse) -> list[str]:
     return [name for name in lake.tables() if manifests.is_ours(name) and not name.endswith(publishing.WORK)]
 
 
-def due(lake: Lakehouse, now: datetime | None = None) -> list[str]:
-    """Tables that have come to many small files or long logs, as far as upkeep can make them fewer.
+def due(lake: Lakehouse) -> list[str]:
+    """Tables that have come to many small files or long logs."""
+    return [name for name in tables(lake) if _has_small_files(lake.delta(name)) or _is_long(lake, name)]
 
-    Args:
-        lake: The lakehouse.
-        now: The clock, UTC without zone.
+
+def sum_up(lake: Lakehouse) -> list[str]:
+    """Write checkpoints of tables in a folder that have come to many commits since their last; gives their names.
+
+    The caller holds the lock. No version changes and nothing is removed, so that no manifest is needed.
     """
-    names = tables(lake)
-    long = [] if lake.folder is None else [name for name in names if len(_commits(lake, name)) >= COMMITS]
-    needs = needed(manifests.history(lake), now.replace(tzinfo=UTC) if now else datetime.now(UTC)) if long else {}
-    return [
-        name
-        for name in names
-        if _has_small_files(lake.delta(name)) or (name in long and _is_long(lake, name, needs.get(name, set())))
-    ]
+    names = [name for name in tables(lake) if _is_unread(lake, name)] if lake.folder is not None else []
+    for name in names:
+        locks.check()
+        commit = store.newest_commit(lake, name)
+        for path in (commit.path, Path(commit.path).parent) if commit else ():
+            door.flush(Path(path))  # a checkpoint must not outlive the commit that it ends with
+        with door.through(lake.path(name)):
+            lake.delta(name).create_checkpoint()
+    return names
 
 
-def maintain(lake: Lakehouse, names: Iterable[str], needs: dict[str, set[int]]) -> list[Maintained]:
+def maintain(
+    lake: Lakehouse, names: Iterable[str], needs: dict[str, set[int]], *, thorough: bool = True
+) -> list[Maintained]:
     """Compact tables, write checkpoints, and remove files and commits that no manifest needs. The caller holds the lock.
 
     Args:
         lake: A lakehouse in a folder or at an address.
         names: The tables.
         needs: Versions of each that stay, from `needed`.
+        thorough: Without it only tables whose logs are long lose files and commits, in a folder; to find which takes longest.
 
     Raises:
         LakehouseError: The content of a table was not the same afterwards; nothing of it is removed then.
     """
-    return [_maintained(lake, name, needs.get(name, set())) for name in names]
+    thorough = thorough or lake.folder is None
+    return [_maintained(lake, name, needs.get(name, set()), thorough or _is_long(lake, name)) for name in names]
 
 
 def _has_small_files(table: DeltaTable) -> bool:
@@ -96,50 +106,71 @@ def _has_small_files(table: DeltaTable) -> bool:
     return len(sizes) >= FILES and sum(sizes) < SMALL * len(sizes)
 
 
-def _is_long(lake: Lakehouse, name: str, needs: Collection[int]) -> bool:
-    commits = [int(path.stem) for path in _commits(lake, name)]
-    log = Path(lake.path(name), "_delta_log")
-    covered = max(store.checkpointed(log), default=-1)
-    spare = _old(lake, name) if name in BESIDE else {*commits[:-1]} - {*needs}
-    return len(spare) >= COMMITS or sum(version > covered for version in commits) >= COMMITS
+def _is_long(lake: Lakehouse, name: str) -> bool:
+    """Whether many commits came since upkeep gave every commit that stays a checkpoint; beside the lock, whether many are old."""
+    if lake.folder is None:
+        return False
+    if name in BESIDE:
+        return len(_old(lake, name)) >= COMMITS
+    commits, summed_up = _log(lake, name)
+    return len(commits - summed_up) >= COMMITS
+
+
+def _is_unread(lake: Lakehouse, name: str) -> bool:
+    """Whether a checkpoint is missed. Only where it does not have the next writer remove commits that manifests need."""
+    commits, summed_up = _log(lake, name)
+    newest = max(summed_up, default=-1)
+    return sum(version > newest for version in commits) >= UNREAD and (name in BESIDE or _keeps_commits(lake, name))
+
+
+def _keeps_commits(lake: Lakehouse, name: str) -> bool:
+    (only,) = store.KEEP_COMMITS.items()
+    return only in lake.delta(name).metadata().configuration.items()
+
+
+def _log(lake: Lakehouse, name: str) -> tuple[set[int], set[int]]:
+    """Versions that have a commit in the log of a table in a folder, and those that have a checkpoint."""
+    names = [file for file in store.names_of(Path(lake.path(name), "_delta_log")) if file[:20].isdigit()]
+    commits = {int(file[:20]) for file in names if file[20:] == ".json"}
+    return commits, {int(file[:20]) for file in names if file.startswith(".checkpoint", 20)}
 
 
 def _old(lake: Lakehouse, name: str) -> set[int]:
     """Commits of a table written beside the lock that nobody reads any more: before the newest, and of another day."""
     limit = time.time() - _BESIDE_HOURS * 3600
-    commits = _commits(lake, name)
-    ages = {int(path.stem): path.stat().st_mtime for path in commits[:-1]}
+    log = Path(lake.path(name), "_delta_log")
+    commits, _ = _log(lake, name)
+    ages = {version: (log / f"{version:020d}.json").stat().st_mtime for version in sorted(commits)[:-1]}
     young = min((version for version, written in ages.items() if written >= limit), default=1 << 63)
     return {version for version in ages if version < young}
 
 
-def _commits(lake: Lakehouse, name: str) -> list[Path]:
-    return sorted(path for path in Path(lake.path(name), "_delta_log").glob("[0-9]*.json") if path.stem.isdigit())
-
-
-def _maintained(lake: Lakehouse, name: str, needs: Collection[int]) -> Maintained:
+def _maintained(lake: Lakehouse, name: str, needs: Collection[int], removing: bool) -> Maintained:
     locks.check()
     table = lake.delta(name)
-    before, commits = len(table.file_uris()), len(_commits(lake, name)) if lake.folder is not None else 0
-    if table.metadata().configuration.get(next(iter(_PROPERTY))) != "false":
+    before, commits = len(table.file_uris()), _commits(lake, name)
+    if not _keeps_commits(lake, name):
         with door.through(lake.path(name)):
-            table.alter.set_table_properties(_PROPERTY)
+            table.alter.set_table_properties(store.KEEP_COMMITS)
     if before > 1:
         _compacted(lake, name)
-    table = lake.delta(name)
-    newest = table.version()
+    newest = lake.delta(name).version()
     hours = _BESIDE_HOURS if name in BESIDE else 0
-    stay = sorted({*needs, newest})
-    gone = store.vacuum(lake, name, hours, stay)
+    gone = store.vacuum(lake, name, hours, sorted({*needs, newest})) if removing else 0
     with door.through(lake.path(name)):
         lake.delta(name).create_checkpoint()
-    if lake.folder is not None and name in BESIDE:
+    if lake.folder is None or not removing:
+        pass
+    elif name in BESIDE:
         store.flush(lake, name)
         _remove(lake, name, _old(lake, name))
-    elif lake.folder is not None:
+    else:
         _shorten(lake, name, {*needs, newest, lake.version(name)})
-    after = len(_commits(lake, name)) if lake.folder is not None else 0
-    return Maintained(name, before, len(lake.delta(name).file_uris()), commits, after, gone)
+    return Maintained(name, before, len(lake.delta(name).file_uris()), commits, _commits(lake, name), gone)
+
+
+def _commits(lake: Lakehouse, name: str) -> int:
+    return 0 if lake.folder is None else len(_log(lake, name)[0])
 
 
 def _compacted(lake: Lakehouse, name: str) -> None:

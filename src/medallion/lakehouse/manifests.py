@@ -388,7 +388,7 @@ def is_number(text: str) -> bool:
 def _at(known: Iterable[Manifest], at: str, option: str) -> Manifest | None:
     if is_number(at):
         return next((one for one in known if one.number == int(at)), None)
-    return last_by(known, time_of(at, option))
+    return last_by(known, at, option)
 
 
 def time_of(text: str, option: str) -> datetime:
@@ -407,9 +407,13 @@ def time_of(text: str, option: str) -> datetime:
     return told if told.tzinfo else told.replace(tzinfo=UTC)
 
 
-def last_by(known: Iterable[Manifest], time: datetime) -> Manifest | None:
-    """The last manifest by a time, compared as it is shown: to the second, or to the millisecond."""
-    unit = 1000 if time.microsecond else 1_000_000
+def last_by(known: Iterable[Manifest], text: str, option: str) -> Manifest | None:
+    """The last manifest by the time that an option tells (UTC), compared as it is written: to the second, or to the millisecond.
+
+    Raises:
+        LakehouseError: It is no time.
+    """
+    time, unit = time_of(text, option), 1000 if "." in text or "," in text else 1_000_000
     before = (
         one for one in known if one.written_at - timedelta(microseconds=one.written_at.microsecond % unit) <= time
     )

@@ -21,7 +21,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
+from pyspark.sql import DataFrame
 from pyspark.sql.types import BinaryType, LongType, StringType, StructField, StructType
+
+from medallion.columns import with_known_names
 
 #: Rows of a row group: what a task holds of a table before it is written.
 _GROUP = 1 << 17
@@ -73,7 +76,7 @@ def written_to(
         schemas: Columns per table, as its files have them.
     """
 
-    def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         groups = _groups(batches)
         first = next(groups, None)
         if first is None:
@@ -83,7 +86,15 @@ def written_to(
         else:
             yield pa.RecordBatch.from_pylist(_write(chain([first], groups), folders, schemas), schema=_FILES)
 
-    return write
+    return task
+
+
+def write(
+    rows: DataFrame, names: Iterable[str], folders: Mapping[str, str], schemas: Mapping[str, pa.Schema]
+) -> dict[str, list[Any]]:
+    """Write rows of the columns `names` to the tables of a lakehouse in a folder; gives the files of each."""
+    given = with_known_names(rows, names).mapInArrow(written_to(folders, schemas), FILES).collect()
+    return written(given, folders, schemas)
 
 
 def written(given: Iterable[Any], folders: Mapping[str, str], schemas: Mapping[str, pa.Schema]) -> dict[str, list[Any]]:

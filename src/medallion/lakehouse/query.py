@@ -10,7 +10,7 @@ import atexit
 import contextlib
 import itertools
 import re
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -22,10 +22,10 @@ import duckdb
 from deltalake import DeltaTable
 
 from medallion import addresses, temporary
-from medallion.contracts import table
+from medallion.contracts import Override, entities, table
 from medallion.contracts.own import opened
 from medallion.errors import LakehouseError, StateRemovedError
-from medallion.lakehouse import manifests, unity
+from medallion.lakehouse import manifests, unity, visible
 from medallion.lakehouse.places import LAYERS
 from medallion.lakehouse.store import GO_BACK, Lakehouse, damage, erasing
 
@@ -37,6 +37,8 @@ _NAMED = re.compile(
     r'|"[^"]*"',
     re.IGNORECASE | re.DOTALL,
 )
+#: The contract files that the lakehouse was used with.
+CONTRACTS = "ops.contracts"
 _counter = itertools.count()
 
 
@@ -108,14 +110,61 @@ def connect(
             f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."
         )
     with empty(alone) as connection, damage_in_words(lake, names):
+        whole = _whole(connection, lake)
+        seen = _seen(connection, lake, names, whole)
         if not lake.place.reads_files:
-            yield cast(duckdb.DuckDBPyConnection, _Fetching(connection, lake, names))
+            yield cast(duckdb.DuckDBPyConnection, _Fetching(connection, names, seen))
             return
         for name in names:
-            opened_table = lake.delta(name)
-            rows = source(connection, lake, name, opened_table, gained=_gained(name, opened_table))
-            connection.execute(f"create view {name} as {rows}")
+            if (rows := seen(name)) is not None:
+                connection.execute(f"create view {name} as {rows}")
         yield connection
+
+
+def _whole(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> Callable[[str], visible.Whole]:
+    """What gives the query of all rows of a table, and its columns; of a catalog the rows are fetched first, once."""
+
+    @cache
+    def of(name: str) -> visible.Whole:
+        if lake.place.reads_files:
+            opened_table = lake.delta(name)
+            gained = _gained(name, opened_table)
+            rows = source(connection, lake, name, opened_table, gained=gained)
+            return rows, [*(field.name for field in opened_table.schema().fields), *gained]
+        rows, fetched = (
+            unity.arrow(lake.root, name, (lake.pinned or {}).get(name)),
+            f"fetched.{name.replace('.', '__')}",
+        )
+        connection.execute(f"create schema if not exists fetched; create table {fetched} as from rows")
+        return f"from {fetched}", rows.schema.names
+
+    return of
+
+
+def _seen(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lakehouse,
+    names: Collection[str],
+    whole: Callable[[str], visible.Whole],
+) -> Callable[[str], str | None]:
+    """What gives the query of the rows of a table that whoever reads the lakehouse sees; None where they see none."""
+    person = lake.seen_by
+    if person is None or visible.MACHINERY.issuperset(names) or (person.sees_all and person.personal):
+        return lambda name: whole(name)[0]
+    used = [] if not lake.exists(CONTRACTS) else rows(connection, contract_files(f"({whole(CONTRACTS)[0]})"))
+    columns = visible.personal(entities(Override(row["path"], row["content"]) for row in used).values())
+    return visible.compiled(
+        connection, person, lambda name: whole(name) if lake.exists(name) else None, lambda name: columns.get(name, ())
+    )
+
+
+def contract_files(of: str) -> str:
+    """A query that gives the contract files that were used last: `path` and `content`, in their order.
+
+    Args:
+        of: `CONTRACTS`, or a query of its rows.
+    """
+    return f"select path, content from {of} where known_at = (select max(known_at) from {of}) order by position"
 
 
 @contextmanager
@@ -230,8 +279,10 @@ class _Fetching:
     Each is fetched once, whole; for tables that do not fit into memory a SQL warehouse is the better place to ask.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, lake: Lakehouse, names: Iterable[str]) -> None:
-        self._connection, self._lake, self._waiting = connection, lake, set(names)
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, names: Iterable[str], seen: Callable[[str], str | None]
+    ) -> None:
+        self._connection, self._waiting, self._seen = connection, set(names), seen
 
     def execute(self, sql: str, *arguments: Any) -> duckdb.DuckDBPyConnection:
         self._fetch(sql)
@@ -243,9 +294,8 @@ class _Fetching:
 
     def _fetch(self, sql: str) -> None:
         for name in sorted(self._waiting & named(sql)):
-            rows = unity.arrow(self._lake.root, name, (self._lake.pinned or {}).get(name))
-            self._connection.execute(f"create table {name} as from rows")  # the variable; DuckDB finds it by its name
-            del rows
+            if (rows := self._seen(name)) is not None:
+                self._connection.execute(f"create view {name} as {rows}")
             self._waiting.discard(name)
 
     def __getattr__(self, name: str) -> Any:
@@ -320,6 +370,16 @@ def rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Iterable[A
     cursor = connection.execute(sql, list(parameters))
     names = [column[0] for column in cursor.description or []]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def readable(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> list[str]:
+    """Those of some tables that are there for whoever reads."""
+    found = []
+    for name in names:
+        with contextlib.suppress(duckdb.CatalogException):
+            connection.execute(f"select 1 from {name} limit 0")
+            found.append(name)
+    return found
 
 
 def for_spreadsheets(connection: duckdb.DuckDBPyConnection, name: str) -> str:

@@ -27,6 +27,7 @@ from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
 from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
 
 from medallion import addresses, door
+from medallion.access import Person
 from medallion.contracts import Table
 from medallion.errors import LakehouseError, StateRemovedError
 from medallion.lakehouse import locks, places, unity
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 #: Tables that are written beside the lock, while others read: no manifest says which version counts.
-BESIDE = frozenset({"ops.manifests", "ops.agent_log", "ops.failures"})
+BESIDE = frozenset({"ops.manifests", "ops.agent_log", "ops.failures", "ops.follow_ups"})
+#: Versions are removed by upkeep, which knows the manifests, and not with whatever is written after a checkpoint.
+KEEP_COMMITS = {"delta.enableExpiredLogCleanup": "false"}
 _NAME = re.compile(rf"(?:{'|'.join(LAYERS)})\.[a-z][a-z0-9_]*")
 _again = retry(
     retry=retry_if_exception_message(match=r"(?s).*(Failed to commit transaction|Missing commit file|Concurrent).*"),
@@ -63,6 +66,9 @@ def reading(root: str, versions: Mapping[str, int]) -> Iterator[None]:
     finally:
         _reading.pop(key)
 
+
+#: Who looks at lakehouses that this process reads, by their place.
+_looking: dict[str, Person] = {}
 
 #: Tables that stay open, by the place of their lakehouse, each with the commit that was its newest when it was opened.
 _open: dict[str, dict[str, tuple[tuple[str, int, int, int], DeltaTable]]] = {}
@@ -90,11 +96,13 @@ class Lakehouse:
         root: The folder, the address or the catalog.
         versions: Version of each table that is read, as a manifest has them; without it the newest ones. Who holds the
             lakehouse for writing reads what it writes.
+        person: Who reads it; without one, whoever this process reads it for.
         place: What the root names; all that differs between a folder, an address and a catalog is asked of it.
     """
 
     root: str
     versions: Mapping[str, int] | None = field(default=None, hash=False)
+    person: Person | None = field(default=None, hash=False)
     place: Place = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -107,6 +115,20 @@ class Lakehouse:
         """Version of each table that is read; None where it is the newest."""
         versions = _reading.get(self.place.key) if _reading and self.versions is None else self.versions
         return None if versions is None or locks.is_ours(self.root) else versions
+
+    @property
+    def seen_by(self) -> Person | None:
+        """Who reads it, and sees no more than is declared; None where nothing is declared, and for who writes."""
+        return self.person or (_looking.get(self.place.key) if _looking else None)
+
+    @contextmanager
+    def looking(self, person: Person) -> Iterator[None]:
+        """Read of the lakehouse what a person sees, whoever in this process opens it."""
+        _looking[self.place.key] = person
+        try:
+            yield
+        finally:
+            _looking.pop(self.place.key)
 
     @property
     def folder(self) -> Path | None:
@@ -139,10 +161,15 @@ class Lakehouse:
         path = self.path(name)
         opened = _open.get(self.place.key) if _open and version is None else None
         now = state(self, name) if opened is not None else None
-        if opened is not None and now and (before := opened.get(name)) and before[0] == now:
+        before = opened.get(name) if opened is not None and now else None
+        if before and before[0] == now:
             return before[1]
         try:
-            table = self.place.delta(name, version)
+            if before and now and _leads_on(name, before[0], now):
+                table = before[1]
+                table.update_incremental()
+            else:
+                table = self.place.delta(name, version)
         except DeltaError as error:
             if found := damage(self, name):
                 raise found.error() from error
@@ -277,6 +304,20 @@ def damage(lake: Lakehouse, name: str, data: bool = True) -> Damage | None:
     return Damage(name, int(path.stem), path, says) if path and says else None
 
 
+def _leads_on(name: str, before: tuple[str, int, int, int], now: tuple[str, int, int, int]) -> bool:
+    """Whether a table that was opened at a commit comes to a later one by reading on.
+
+    Its commit is still as it was: the table has not been made anew since, nor gone back. What is written beside the lock
+    is opened again, so that who appends to it is told of the commits of others.
+    """
+    try:
+        found = Path(before[0]).stat()
+    except (OSError, ValueError):
+        return False
+    same = (found.st_ino, found.st_size, found.st_mtime_ns) == before[1:]
+    return same and before[0] < now[0] and name not in BESIDE
+
+
 def newest_commit(lake: Lakehouse, name: str) -> os.DirEntry[str] | None:
     """The newest commit in the log of a table in a folder; None where there is none, and elsewhere."""
     if lake.folder is None:
@@ -289,6 +330,15 @@ def newest_commit(lake: Lakehouse, name: str) -> os.DirEntry[str] | None:
 
 
 _COMMIT = re.compile(r"\d{20}\.json")
+
+
+def names_of(log: Path) -> list[str]:
+    """Names of the files in a log; none where it is not there. It may have hundreds, and a path of each would take long."""
+    try:
+        with os.scandir(log) as files:
+            return [file.name for file in files]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def state(lake: Lakehouse, name: str) -> tuple[str, int, int, int] | None:
@@ -319,23 +369,23 @@ def mend(lake: Lakehouse, name: str) -> None:
     if lake.folder is None:
         return
     log = Path(lake.path(name), "_delta_log")
-    newest = max((path.stem for path in log.glob("[0-9]*.json")), default="")
-    for path in [
-        *log.glob("[0-9]*.checkpoint*.torn"),
-        *(path for path in log.glob("[0-9]*.crc") if path.stem > newest),
-    ]:
-        _put_aside(path)
-    whole, broken = _checkpoints(log)
-    for error in broken_checkpoints(lake, name):
+    names = names_of(log)
+    newest = max((one[:20] for one in names if _COMMIT.fullmatch(one)), default="")
+    for one in names:
+        checksum = one[:20].isdigit() and one.endswith(".crc")
+        if (checksum and one[:20] > newest) or (_CHECKPOINT.match(one) and one.endswith(".torn")):
+            _put_aside(log / one)
+    whole, broken = _newest_checkpoint(log, names)
+    for error in broken_checkpoints(lake, name) if broken else ():
         if error.remedy != MENDED:
             raise error
     for path in broken:
         _put_aside(path)
     hint = log / "_last_checkpoint"
-    if hint.exists() and _checkpoint_named(hint) not in whole:
+    if hint.name in names and (named := _checkpoint_named(hint)) != whole and named not in checkpointed(log):
         with door.through(hint):
             hint.unlink()
-    for path in _behind_a_gap(log, max(whole, default=-1)):
+    for path in _behind_a_gap(log, names, whole):
         _put_aside(path)
 
 
@@ -348,11 +398,12 @@ def broken_checkpoints(lake: Lakehouse, name: str) -> list[LakehouseError]:
     if lake.folder is None:
         return []
     log = Path(lake.path(name), "_delta_log")
-    whole, broken = _checkpoints(log)
+    whole, broken = _newest_checkpoint(log, names_of(log))
     found = []
     for version in sorted({int(path.name[:20]) for path in broken}):
         problem = f"{name}: its checkpoint of version {version} was not written whole"
-        lacking = _not_summed_up_again(log, version, whole)
+        summed_up = range(whole + 1, version + 1)
+        lacking = [one for one in summed_up if not (log / f"{one:020d}.json").exists()]
         if lacking:
             problem += f", and commits that it sums up are no longer there, such as {lacking[0]:020d}.json"
         found.append(LakehouseError(problem, f"Restore the folder {log.parent} from a backup." if lacking else MENDED))
@@ -368,38 +419,50 @@ def _put_aside(path: Path) -> None:
 
 def checkpointed(log: Path) -> set[int]:
     """Versions that have a checkpoint of which every part was written whole."""
-    return _checkpoints(log)[0]
+    found = _checkpoints(log, names_of(log))
+    return {version for version, kinds in found.items() if any(map(_is_whole, kinds.items()))}
 
 
-def _checkpoints(log: Path) -> tuple[set[int], list[Path]]:
-    """Versions of the checkpoints in a log that are whole, and the files of later ones that were not written whole.
+def _newest_checkpoint(log: Path, names: Iterable[str]) -> tuple[int, list[Path]]:
+    """Version of the newest checkpoint in a log that is whole (-1 without one), and the files of later ones that are not.
 
-    Readers find checkpoints by the names of files, also those that `_last_checkpoint` does not name. Other writers may
-    split one into parts, whose names say how many there are.
+    Readers find checkpoints by the names of files, also those that `_last_checkpoint` does not name. Upkeep leaves one for
+    every version that can be opened, so only the newest are looked at.
     """
-    found: dict[tuple[int, str], list[Path]] = defaultdict(list)
-    for path in sorted(log.glob("[0-9]*.checkpoint*.parquet")):
-        parts = _PART.fullmatch(path.name)
-        found[int(path.name[:20]), parts[1] if parts else path.name].append(path)
-    lacking = {one for one, paths in found.items() if one[1].isdigit() and len(paths) < int(one[1])}
-    lacking |= {one for one, paths in found.items() if not all(map(_ends, paths))}
-    whole = {version for version, _ in {*found} - lacking}
-    later = sorted(one for one in lacking if one[0] > max(whole, default=-1))
-    return whole, [path for one in later for path in found[one]]
+    broken: list[Path] = []
+    for version, kinds in sorted(_checkpoints(log, names).items(), reverse=True):
+        if any(map(_is_whole, kinds.items())):
+            return version, broken
+        broken += [path for paths in kinds.values() for path in paths]
+    return -1, broken
 
 
+def _checkpoints(log: Path, names: Iterable[str]) -> dict[int, dict[str, list[Path]]]:
+    """Files of the checkpoints of each version, by the file or, where another writer has split it, by the number of parts."""
+    found: dict[int, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    for name in sorted(names):
+        if _CHECKPOINT.match(name) and name.endswith(".parquet"):
+            parts = _PART.fullmatch(name)
+            found[int(name[:20])][parts[1] if parts else name].append(log / name)
+    return found
+
+
+def _is_whole(checkpoint: tuple[str, list[Path]]) -> bool:
+    parts, paths = checkpoint
+    return not (parts.isdigit() and len(paths) < int(parts)) and all(map(_ends, paths))
+
+
+_CHECKPOINT = re.compile(r"\d{20}\.checkpoint")
 _PART = re.compile(r"\d{20}\.checkpoint\.\d{10}\.(\d{10})\.parquet")
 
 
-def _behind_a_gap(log: Path, summed_up: int) -> list[Path]:
+def _behind_a_gap(log: Path, names: Iterable[str], summed_up: int) -> list[Path]:
     """Commits after one that is lost, newest first, with their checksums; none where nothing is left before it."""
-    versions = sorted(int(path.stem) for path in log.glob("[0-9]*.json") if _COMMIT.fullmatch(path.name))
-    later = [version for version in versions if version > summed_up]
+    versions = {int(name[:20]) for name in names if _COMMIT.fullmatch(name)}
+    later = sorted(version for version in versions if version > summed_up)
     if not later or (summed_up < 0 < later[0]):
         return []
-    lost = next(
-        (one for one in range(summed_up + 1, later[-1]) if not (log / f"{one:020d}.json").exists()), later[-1] + 1
-    )
+    lost = next((one for one in range(summed_up + 1, later[-1]) if one not in versions), later[-1] + 1)
     behind = [f"{version:020d}" for version in reversed(later) if version > lost]
     return [path for stem in behind for path in (log / f"{stem}.crc", log / f"{stem}.json") if path.exists()]
 
@@ -417,12 +480,6 @@ def _ends(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 4))
         return file.read() == b"PAR1"
-
-
-def _not_summed_up_again(log: Path, version: int, whole: set[int]) -> list[int]:
-    """Commits up to a version that are there neither themselves nor in an earlier checkpoint, of those that are `whole`."""
-    before = max((one for one in whole if one < version), default=-1)
-    return [one for one in range(before + 1, version + 1) if not (log / f"{one:020d}.json").exists()]
 
 
 def flush(lake: Lakehouse, name: str) -> None:
@@ -567,7 +624,7 @@ def save_files(
     mine: str = "true",
     *,
     append: bool = True,
-    whole: bool = False,
+    names: Iterable[str] | None = None,
 ) -> None:
     """Write rows to several tables in one pass over them: files first, then a commit per table, in their order.
 
@@ -581,7 +638,7 @@ def save_files(
         tables: Contracts, each with the condition that its rows meet; the first has all rows of the frame.
         mine: The condition that tells these rows from others in the first table.
         append: Add the rows; without it the content of the tables is replaced, and a table with other columns made anew.
-        whole: The frame has every column of the contracts, as in `save`.
+        names: The columns of the frame, so that the engine need not be asked which it has, as in `save`.
 
     Raises:
         LakehouseError: A column has another type than its contract says.
@@ -594,12 +651,13 @@ def save_files(
         create(spark, lake, contract)
         columns[contract.name] = _grown(lake, contract)
     if not all(_takes_files(lake, name) for name in columns):
-        save(frame, spark, lake, first, append=append, whole=whole)
+        every = None if names is None else {*names}
+        save(frame, spark, lake, first, append=append, whole=every is not None and every.issuperset(first.column_names))
         rows = read(spark, lake, first.name).filter(mine)
         for contract, condition in others:
-            save(rows.filter(condition), spark, lake, contract, append=append, whole=whole)
+            save(rows.filter(condition), spark, lake, contract, append=append, whole=True)
         return
-    _in_one_pass(frame, lake, columns, [condition for _, condition in others], append=append, whole=whole)
+    _in_one_pass(frame, lake, columns, [condition for _, condition in others], append=append, names=names)
     for contract in tables:
         _check(lake, contract)
 
@@ -616,7 +674,7 @@ def _in_one_pass(
     conditions: Sequence[str] = (),
     *,
     append: bool = True,
-    whole: bool = False,
+    names: Iterable[str] | None = None,
 ) -> None:
     """Write rows to tables of these columns, those after the first by condition, then commit the files of each."""
     from medallion.lakehouse import onepass
@@ -624,13 +682,12 @@ def _in_one_pass(
     flags = {onepass.flag(place): condition for place, condition in enumerate(conditions, 1)}
     columns = {name: kind for named in tables.values() for name, kind in named} | dict.fromkeys(flags, "boolean")
     flagged = frame.selectExpr("*", *(f"{condition} AS {flag}" for flag, condition in flags.items()))
-    shaped = _shaped(flagged, [*columns.items()], columns if whole else None)
+    shaped = _shaped(flagged, [*columns.items()], None if names is None else {*names, *flags})
     folders = {name: lake.path(name) for name in tables}
     schemas = {name: pa.schema(lake.delta(name).schema().to_arrow()) for name in tables}
     locks.check()
     with door.through(next(iter(folders.values()))):
-        given = shaped.mapInArrow(onepass.written_to(folders, schemas), onepass.FILES).collect()
-        files = onepass.written(given, folders, schemas)
+        files = onepass.write(shaped, columns, folders, schemas)
     for name in tables:
         rows = sum(file["rows"] for file in files[name])
         added: list[AddAction | RemoveAction] = [onepass.added(file) for file in files[name]]
@@ -666,15 +723,15 @@ def append_rows(rows: Sequence[tuple[Any, ...]], spark: SparkSession, lake: Lake
     columns = dict(zip(contract.column_names, zip(*rows, strict=True), strict=True))
     schema = pa.schema(lake.delta(contract.name).schema().to_arrow())
     cells = [pa.array(columns.get(field.name, [None] * len(rows)), field.type) for field in schema]
-    _append(pa.Table.from_arrays(cells, schema=schema), lake.path(contract.name))
+    _append(pa.Table.from_arrays(cells, schema=schema), lake, contract.name)
     _check(lake, contract)
 
 
 @_again
-def _append(table: Any, path: str) -> None:
+def _append(rows: pa.Table, lake: Lakehouse, name: str) -> None:
     locks.check()
-    with door.through(path):
-        write_deltalake(path, table, mode="append")
+    with door.through(lake.path(name)):
+        write_deltalake(lake.delta(name), rows, mode="append")
 
 
 def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
@@ -686,9 +743,9 @@ def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
 def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
     """An empty table of nullable columns; made from a frame with literals, some would be NOT NULL for all time."""
     if lake.folder is None:
-        schema = ", ".join(f"`{column}` {kind}" for column, kind in columns)
+        said = ", ".join(f"`{column}` {kind}" for column, kind in columns)
         _commit(
-            spark.createDataFrame([], schema),
+            spark.createDataFrame([], said),
             lake.path(name),
             "append",
             unity.RETENTION if _quoted(lake.path(name)) else {},
@@ -697,7 +754,8 @@ def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[s
 
     locks.check()
     with door.through(lake.path(name)):
-        DeltaTable.create(lake.path(name), Schema([_field(column, kind) for column, kind in columns]), mode="ignore")
+        fields = Schema([_field(column, kind) for column, kind in columns])
+        DeltaTable.create(lake.path(name), fields, mode="ignore", configuration=KEEP_COMMITS)
 
 
 def _shaped(frame: DataFrame, schema: list[tuple[str, str]], names: Iterable[str] | None = None) -> DataFrame:
@@ -805,8 +863,13 @@ def _check(lake: Lakehouse, contract: Table) -> None:
         )
 
 
-def merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Table) -> int:
+def merge(
+    frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Table, *, whole: bool = False, met: bool = False
+) -> int:
     """Insert or replace rows by the contract's key, one commit; the frame has one row per key.
+
+    It has every column of the contract where it is `whole`, as in `save`, and some of its keys were known before where they
+    are `met`; neither is then asked of the engine.
 
     Rows whose keys are all new are appended. The embedded engine's MERGE writes every file of the table anew, whatever
     it changes, and takes two to three times as long as that needs (decision 11); so in a folder, which only one
@@ -815,9 +878,9 @@ def merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Tabl
     """
     create(spark, lake, contract)
     columns = _grown(lake, contract)
-    frame = _shaped(frame, columns)
+    frame = _shaped(frame, columns, contract.column_names if whole else None)
     keys, there = list(contract.key), read(spark, lake, contract.name)
-    if there.select(*keys).join(frame.select(*keys), on=keys, how="left_semi").isEmpty():
+    if not met and there.select(*keys).join(frame.select(*keys), on=keys, how="left_semi").isEmpty():
         _commit(frame, lake.path(contract.name), "append", {})
     elif engine_name() == "sail" and lake.folder is not None:
         kept = there.join(frame.select(*keys), on=keys, how="left_anti").select(*(f"`{name}`" for name, _ in columns))
@@ -850,21 +913,24 @@ def _execute(spark: SparkSession, path: str, statement: str) -> None:
     unity.written(path)
 
 
-def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str) -> int:
-    """Append to a bronze table, whose columns are whatever the exports had; gives the new version.
+def append_raw(
+    frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str, columns: Sequence[tuple[str, str]]
+) -> int:
+    """Append a frame of these columns and types to a bronze table, whose columns are whatever the exports had; gives the
+    new version.
 
     Columns that the table does not have yet are added to it first (as nullable text), those that the frame
     does not have become null.
     """
     if not lake.exists(name):
-        _make(spark, lake, name, [(field.name, field.dataType.simpleString()) for field in frame.schema.fields])
-    known = spark_types(lake, name)
-    gained = [(column, "string") for column in frame.columns if column not in dict(known)]
+        _make(spark, lake, name, [*columns])
+    known, there = spark_types(lake, name), [column for column, _ in columns]
+    gained = [(column, "string") for column in there if column not in dict(known)]
     _add_columns(lake, name, gained)
     if _takes_files(lake, name):
-        _in_one_pass(frame, lake, {name: [*known, *gained]})
+        _in_one_pass(frame, lake, {name: [*known, *gained]}, names=there)
     else:
-        _commit(_shaped(frame, [*known, *gained]), lake.path(name), "append", {})
+        _commit(_shaped(frame, [*known, *gained], there), lake.path(name), "append", {})
     return lake.version(name)
 
 

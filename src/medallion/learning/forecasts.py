@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from medallion import contracts
 from medallion.config import Settings
@@ -20,8 +21,8 @@ from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
 from medallion.scoring import forecast
-from medallion.scoring.forecast import Deals, Expected, LifeTable, NewDeals
-from medallion.scoring.hazards import Curves, edges
+from medallion.scoring.forecast import Deals, Expected, LifeTable, NewDeals, Pace
+from medallion.scoring.hazards import Curves, Floats, edges
 from medallion.scoring.models import logit, sigmoid
 
 TABLE = "ops.forecasts"
@@ -94,6 +95,48 @@ class Forecast:
     stored: bool = False
 
 
+@dataclass(frozen=True)
+class Deal:
+    """A deal behind a forecast: won in the period, or open.
+
+    Attributes:
+        lead_id: Its key.
+        group: Its part of the dimension that the forecast is split by; empty without one.
+        is_won: Won in the period.
+        value: What it is worth.
+        probability: P(won in the period): 1 of a won one, None where it is not known.
+        is_due: Open, and its expected close date lies in the period.
+        is_overdue: Open, and its expected close date has passed.
+        is_slipped: Open, and its expected close date lay in the period before and lies after it now.
+    """
+
+    lead_id: str
+    group: str
+    is_won: bool
+    value: float
+    probability: float | None
+    is_due: bool
+    is_overdue: bool
+    is_slipped: bool
+
+    def part_of(self, part: str) -> bool:
+        """Whether it is counted in a figure of the forecast, one of `PARTS`."""
+        p = -1.0 if self.probability is None else self.probability
+        return {
+            "won": self.is_won,
+            "open": not self.is_won and p >= 0,
+            "commit": p >= forecast.COMMIT,
+            "best_case": p >= forecast.BEST_CASE,
+            "pipeline": self.is_due,
+            "overdue": self.is_overdue,
+            "slipped": self.is_slipped,
+        }[part]
+
+
+#: Figures of a forecast that have deals behind them; that of `open` is the value times the probability.
+PARTS = ("won", "open", "commit", "best_case", "pipeline", "overdue", "slipped")
+
+
 def period(text: str | None, day: date) -> Period:
     """The period that a text names, the quarter of the day when None.
 
@@ -144,22 +187,56 @@ def make(
         LakehouseError: There is no lakehouse, or gold is empty.
         MedallionError: The period or the dimension is none.
     """
-    if by is not None and by not in DIMENSIONS:
-        raise MedallionError(f"{by!r} is nothing to split a forecast by", f"Choose one of: {', '.join(DIMENSIONS)}.")
+    _one_of_the_dimensions(by)
     lake = Lakehouse(settings.lakehouse)
     for name in ("gold.deals", "gold.lead_scores"):
         lake.delta(name)
     with query.connect(lake, layers=["gold", "silver"]) as connection:
-        day = query.rows(connection, "select max(as_of) as day from gold.deals")[0]["day"]
-        if day is None:
-            raise LakehouseError(f"{lake.root}: gold has no deals", "Run `medallion run` first.")
-        found = _forecast(connection, settings.score.horizon_days, day, period(named, day), by, new_deals)
-        if lake.exists(_QUOTAS):
-            _with_quotas(found, _quotas(connection, found.period))
+        found, _ = read(
+            connection, settings.score.horizon_days, named, by, new_deals=new_deals, quotas=lake.exists(_QUOTAS)
+        )
     found.manifest = manifests.number(lake)
     if keep:
         found.stored = _kept(settings, lake, found, now)
     return found
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection,
+    horizon_days: int,
+    named: str | None = None,
+    by: str | None = None,
+    *,
+    new_deals: bool = True,
+    quotas: bool = True,
+) -> tuple[Forecast, list[Deal]]:
+    """The forecast of a period over the views of gold that a connection has, and the deals behind it.
+
+    Args:
+        connection: With the views of gold and silver.
+        horizon_days: Of the probability, where no model says it.
+        named: The period; the quarter of gold's last day when None.
+        by: One of `DIMENSIONS`.
+        new_deals: Expect revenue from deals that are not opened yet, too.
+        quotas: Whether `gold.attainment` is there.
+
+    Raises:
+        LakehouseError: Gold is empty.
+        MedallionError: The period or the dimension is none.
+    """
+    _one_of_the_dimensions(by)
+    day = query.rows(connection, "select max(as_of) as day from gold.deals")[0]["day"]
+    if day is None:
+        raise LakehouseError("gold has no deals", "Run `medallion run` first.")
+    found, deals = _forecast(connection, horizon_days, day, period(named, day), by, new_deals)
+    if quotas:
+        _with_quotas(found, _quotas(connection, found.period))
+    return found, deals
+
+
+def _one_of_the_dimensions(by: str | None) -> None:
+    if by is not None and by not in DIMENSIONS:
+        raise MedallionError(f"{by!r} is nothing to split a forecast by", f"Choose one of: {', '.join(DIMENSIONS)}.")
 
 
 #: Deals with what the last score of the day kept of them.
@@ -178,7 +255,7 @@ order by d.lead_id
 
 def _forecast(
     connection: duckdb.DuckDBPyConnection, horizon: int, day: date, when: Period, by: str | None, new_deals: bool
-) -> Forecast:
+) -> tuple[Forecast, list[Deal]]:
     rows = query.rows(connection, _DEALS.format(dimension=f"d.{DIMENSIONS[by]}" if by else "''"), [day])
     names = sorted({row["grouped"] for row in rows})
     place = {name: k for k, name in enumerate(names)}
@@ -189,14 +266,21 @@ def _forecast(
     for row in rows:
         if row["status"] == "won" and row["closed"] is not None and when.first <= row["closed"] <= when.last:
             won[place[row["grouped"]]] += row["value"]
-    table = _life_table(rows, day)
-    open_deals = _open(told, place, table, horizon, day, begins, ends)
+    table, pace = _life_table(rows, day), _pace(rows, day)
+    open_deals = _open(told, place, table, horizon, day, begins, ends, pace)
     none = NewDeals(np.zeros(len(names)), np.zeros(0))
     new = _new(rows, place, table, horizon, day, when) if new_deals else none
-    parts = forecast.expect(won, open_deals, new, len(names), _unrest(rows, table, day, ends))
+    parts = forecast.expect(won, open_deals, new, len(names), _unrest(rows, table, day, ends, pace))
     groups = [{by: name, **_amounts(part)} for name, part in zip(names, parts, strict=False)] if by else []
     slipped = _slipped(connection, when)
-    return Forecast(
+    in_period = {row["lead_id"]: float(p) for row, p in zip(told, open_deals.probability, strict=True)}
+    deals = [
+        _deal(row, in_period.get(row["lead_id"]), when, day, is_slipped=row["lead_id"] in slipped)
+        for row in rows
+        if row["status"] == "open"
+        or (row["status"] == "won" and row["closed"] is not None and when.first <= row["closed"] <= when.last)
+    ]
+    found = Forecast(
         day,
         0,
         when,
@@ -210,6 +294,21 @@ def _forecast(
         _sum([row for row in still if row["expected"] and row["expected"] <= day]),
         _sum([row for row in still if row["lead_id"] in slipped]),
         len(still) - len(told),
+    )
+    return found, deals
+
+
+def _deal(row: dict[str, Any], probability: float | None, when: Period, day: date, *, is_slipped: bool) -> Deal:
+    is_won, expected = row["status"] == "won", row["expected"]
+    return Deal(
+        row["lead_id"],
+        row["grouped"],
+        is_won,
+        row["value"],
+        1.0 if is_won else probability,
+        not is_won and expected is not None and when.first <= expected <= when.last,
+        not is_won and expected is not None and expected <= day,
+        not is_won and is_slipped,
     )
 
 
@@ -256,17 +355,25 @@ def _life_table(rows: list[dict[str, Any]], day: date) -> LifeTable:
     return LifeTable.of(days[whole], (status == "won")[whole], (status == "lost")[whole])
 
 
-def _unrest(rows: list[dict[str, Any]], table: LifeTable, day: date, length: int) -> float:
+def _lives(rows: list[dict[str, Any]], day: date) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Of each deal days since its opening and its end, NaN while it is open, and whether it was won."""
+    return (
+        np.array([(day - row["opened"]).days for row in rows], dtype=float),
+        np.array([(day - row["closed"]).days if row["closed"] else np.nan for row in rows], dtype=float),
+        np.array([row["status"] == "won" for row in rows], dtype=bool),
+    )
+
+
+def _pace(rows: list[dict[str, Any]], day: date) -> Pace:
+    """How fast deals are won in each week of a quarter."""
+    return Pace.of(*_lives([r for r in rows if r["opened"] and (r["status"] == "open" or r["closed"])], day), day)
+
+
+def _unrest(rows: list[dict[str, Any]], table: LifeTable, day: date, length: int, pace: Pace) -> float:
     """How far past periods of this length were off together."""
     dated = [row for row in rows if row["opened"] and row["has_value"] and (row["status"] == "open" or row["closed"])]
-    return forecast.unrest(
-        np.array([(day - row["opened"]).days for row in dated], dtype=float),
-        np.array([(day - row["closed"]).days if row["closed"] else np.nan for row in dated], dtype=float),
-        np.array([row["status"] == "won" for row in dated], dtype=bool),
-        np.array([row["value"] for row in dated], dtype=float),
-        table,
-        max(length, 1),
-    )
+    value = np.array([row["value"] for row in dated], dtype=float)
+    return forecast.unrest(*_lives(dated, day), value, table, max(length, 1), pace, day)
 
 
 def _open(
@@ -277,20 +384,22 @@ def _open(
     day: date,
     begins: int,
     ends: int,
+    pace: Pace,
 ) -> Deals:
     """Open deals with P(won in the period) and its interval, which is as wide on the log odds as the published one."""
     p, low, high = (np.array([row[name] for row in rows], dtype=float) for name in ("p", "low", "high"))
     here = np.zeros(len(rows))
     scored = np.array([row["won_by"] is not None for row in rows], dtype=bool)
+    factors = pace.days(day, max(ends, 0))
     ages = np.array([(day - row["opened"]).days if row["opened"] else 0 for row in rows], dtype=float)
     if (~scored).any():
         by_age = table.curves(ages[~scored], horizon).tilted(p[~scored], horizon)
-        here[~scored] = forecast.in_period(by_age, begins, ends)
+        here[~scored] = forecast.in_period(by_age, begins, ends, factors)
     for own in sorted({row["horizon_days"] for row in rows if row["won_by"] is not None}):
         mine = np.array([row["won_by"] is not None and row["horizon_days"] == own for row in rows])
         kept = [row for row, is_mine in zip(rows, mine, strict=True) if is_mine]
         curves = Curves(edges(own), np.array([r["won_by"] for r in kept]), np.array([r["lost_by"] for r in kept]))
-        here[mine] = forecast.in_period(curves, begins, ends)
+        here[mine] = forecast.in_period(curves, begins, ends, factors)
     own = logit(here)
     return Deals(
         np.array([row["value"] for row in rows], dtype=float),
@@ -401,23 +510,31 @@ def _is_there(lake: Lakehouse, found: Forecast) -> bool:
     return bool(rows)
 
 
-def compared(lake: Lakehouse, day: date) -> dict[str, Any] | None:
-    """Kept forecasts of periods that are over, compared with what came; None where there are none.
+def outcomes(connection: duckdb.DuckDBPyConnection, day: date) -> list[dict[str, Any]]:
+    """Kept forecasts of periods that are over by a day, each with the `revenue` that came, the oldest period first.
 
     Of each period and day the last forecast of all deals together counts, made before the period was over and with
-    deals that were not opened yet. `error` is the mean of |forecast - revenue| / revenue.
+    deals that were not opened yet.
+    """
+    return query.rows(
+        connection,
+        f"select f.*, coalesce((select sum(deal_value) from gold.deals where status = 'won' and closed_at::date "
+        f"between f.first_day and f.last_day), 0)::double as revenue from {TABLE} f "
+        "where part is null and new_deals and as_of < last_day and last_day <= $1 "
+        "qualify row_number() over (partition by period, as_of order by made_at desc) = 1 order by last_day, as_of",
+        [day],
+    )
+
+
+def compared(lake: Lakehouse, day: date) -> dict[str, Any] | None:
+    """Kept forecasts of periods that are over, compared with what came, as `outcomes` has them; None where there are none.
+
+    `error` is the mean of |forecast - revenue| / revenue.
     """
     if not lake.exists(TABLE):
         return None
     with query.connect(lake, layers=["ops", "gold"]) as connection:
-        rows = query.rows(
-            connection,
-            f"select f.*, coalesce((select sum(deal_value) from gold.deals where status = 'won' and closed_at::date "
-            f"between f.first_day and f.last_day), 0)::double as revenue from {TABLE} f "
-            "where part is null and new_deals and as_of < last_day and last_day <= $1 "
-            "qualify row_number() over (partition by period, as_of order by made_at desc) = 1 order by last_day, as_of",
-            [day],
-        )
+        rows = outcomes(connection, day)
     if not rows:
         return None
     inside = {

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from medallion import contracts
 from medallion.config import Settings, end_of_day
 from medallion.figures import percent
-from medallion.lakehouse import query, store
+from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.learning import forecasts, train
+from medallion.learning.facts import current_facts
 from medallion.pipeline import models
 from medallion.pipeline.steps import Report, Steps
 from medallion.scoring import drift, snapshots
@@ -98,10 +100,8 @@ def watch(settings: Settings, report: Report = lambda name, seconds: None) -> Wa
 def _signals(settings: Settings, lake: Lakehouse, entry: Entry, day: date) -> pa.Table:
     """Signals of the deals that are open now."""
     spark = session(settings.engine, settings.memory_gib)
-    names = [f"silver.{name}_clean" for name in ("customers", "leads", "interactions", "stage_changes")]
-    frames = [store.read(spark, lake, name) if lake.exists(name) else None for name in names]
-    facts = snapshots.current(*frames)
-    return snapshots.snapshots(facts, [end_of_day(day)], settings.score, entry.fixed).toArrow()
+    facts = current_facts(spark, lake, contracts.entities(contracts_in_use.overrides(lake, settings.contracts)))
+    return snapshots.snapshots(facts, [end_of_day(day)], settings.score, entry.fixed, own=entry.own).toArrow()
 
 
 #: One score per deal and day, the one known last, of deals whose horizon is over, with their outcomes.

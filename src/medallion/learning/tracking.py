@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.errors import MedallionError, extra
-from medallion.scoring.signals import SIGNALS, kind
+from medallion.scoring.signals import Kind, kinds
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
@@ -69,7 +70,7 @@ def track(uri: str, outcome: Outcome, catalog: str | None = None) -> None:
                 if one[name] is not None:
                     client.log_metric(run.run_id, f"{kind}_{name}", one[name])
         client.log_artifacts(run.run_id, str(folder))
-        client.log_dict(run.run_id, _description(run.run_id), "MLmodel")
+        client.log_dict(run.run_id, _description(run.run_id, evaluation["own_kinds"]), "MLmodel")
         client.set_terminated(run.run_id)
         _register(client, model)
         version = client.create_model_version(model, source=run.artifact_uri, run_id=run.run_id)
@@ -124,9 +125,10 @@ def _register(client: MlflowClient, model: str) -> None:
         client.create_registered_model(model)
 
 
-def _description(run_id: str) -> dict[str, Any]:
+def _description(run_id: str, own: Mapping[str, Kind]) -> dict[str, Any]:
     """The `MLmodel` file: signals in, probability out. Unity Catalog takes no model without such a signature."""
-    columns = [ColSpec("string" if kind(s) == "category" else "double", s.name, required=False) for s in SIGNALS]
+    every = {**kinds(), **own}
+    columns = [ColSpec("string" if of == "category" else "double", name, required=False) for name, of in every.items()]
     signature = ModelSignature(Schema(columns), Schema([ColSpec("double", "probability")]))
     flavors = {"medallion": {"loader": "medallion.scoring.registry", "format": "model.json"}}
     return dict(Model(artifact_path="", run_id=run_id, flavors=flavors, signature=signature).to_dict())

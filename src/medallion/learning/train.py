@@ -22,11 +22,12 @@ from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, identities, journal, models
 from medallion.pipeline.steps import Report, Steps
-from medallion.scoring import card, drift, leaks, registry, snapshots, training
+from medallion.scoring import afterwards, card, drift, leaks, reasons, registry, signals, snapshots, training
 from medallion.scoring.evaluation import gain
 from medallion.scoring.predict import Scorer
-from medallion.scoring.readiness import BOOST_LEADS, BOOST_WON, Evidence
-from medallion.scoring.snapshots import Facts, versions
+from medallion.scoring.readiness import BOOST_LEADS, BOOST_WON, Evidence, NotReadyError
+from medallion.scoring.signals import Kind
+from medallion.scoring.snapshots import Facts, versions, with_entry
 from medallion.silver import life, resolved, without
 from medallion.version import VERSION
 
@@ -109,6 +110,9 @@ class _Training:
         self.settings, self.lake, self.where, self.now, self.steps = settings, lake, where, now, steps
         self.horizon = settings.score.horizon_days
         self.entities = contracts.entities(contracts_in_use.overrides(lake, settings.contracts))
+        self.own = signals.own(self.entities)
+        self.signals = signals.kinds(self.own)
+        self.left_out: dict[str, str] = {}
 
     def do(self, anyway: bool, writer: Writer) -> Outcome:
         """Everything, in order."""
@@ -123,10 +127,14 @@ class _Training:
             facts = self._facts(spark)
             self._save_snapshots(spark, facts, cutoffs, day)
             rows = self._rows()
+            self._leave_out(rows)
         with self.steps.step("leak checks"):
             leaks = self._check_leaks(spark, facts, cutoffs)
         with self.steps.step("train and test"):
-            learned = training.learn(rows, self.horizon, evidence.kinds, self.settings.score, SEED)
+            try:
+                learned = training.learn(rows, self.horizon, evidence.kinds, self.settings.score, SEED, self.signals)
+            except NotReadyError as error:
+                raise self._cause(error) from error
         with self.steps.step("compare and register"):
             self._conclude(outcome, learned, leaks, rows, anyway, writer)
         if self.settings.mlflow and outcome.version is not None:
@@ -180,7 +188,8 @@ class _Training:
             accepted = history.filter(f"_outcome IN {STANDING}").count()
             single = accepted == store.read(spark, self.lake, entity.clean.name).count()
             history = life.following(history, resolved.references(entity, pairs))
-            return versions(history, entity.key, min(known), single=single)
+            found = versions(history, entity.key, min(known), single=single)
+            return with_entry(found, entity.currency, single=single) if entity.name == "leads" else found
 
         stages = self.entities.get("stage_changes")
         there = stages is not None and self.lake.exists(stages.history.name)
@@ -195,10 +204,10 @@ class _Training:
 
         if not cutoffs:
             Evidence(0, 0).check()
-        rows = snapshots.snapshots(facts, cutoffs, self.settings.score, self.settings.fixed_columns)
+        rows = snapshots.snapshots(facts, cutoffs, self.settings.score, self.settings.fixed_columns, own=self.own)
         leads = store.read(spark, self.lake, self.entities["leads"].clean.name)
         told = snapshots.labelled(rows, leads, self.horizon, end_of_day(day))
-        store.save(told, spark, self.lake, snapshots.CONTRACT)
+        store.save(told, spark, self.lake, snapshots.contract(self.own))
 
     def _rows(self) -> pa.Table:
         """The snapshots, or those of some of the deals where there are too many to learn from at once."""
@@ -208,6 +217,34 @@ class _Training:
             some = f"where md5_number_lower(lead_id) % {parts} = 0" if parts > 1 else ""
             table: pa.Table = connection.sql(f"from gold.lead_snapshots {some}").to_arrow_table()
             return table
+
+    def _cause(self, error: NotReadyError) -> NotReadyError:
+        """The error, or the reason behind it: deals that had ended when the first delivery of them came."""
+        sql = (
+            "with first as (select lead_id, min(known_at) as told from silver.leads_history group by 1) "
+            "select count(*) as ended, count(*) filter (told > (select min(told) from first) and closed_at <= told) as late "
+            "from silver.leads_clean join first using (lead_id) where status <> 'open'"
+        )
+        with query.connect(self.lake, layers=["silver"]) as connection:
+            row = query.rows(connection, sql)[0]
+        if row["late"] * 2 < row["ended"]:
+            return error
+        return NotReadyError(
+            f"{error.problem}. The cause: {row['late']:,} of {row['ended']:,} closed deals came with a later delivery that was "
+            "read when they had ended, so nothing was known of them while they were open",
+            "If these are exports of the past, load them into a new lakehouse, the oldest first, each with the day on which "
+            "it came: medallion run --source FOLDER --known-at DATE.",
+        )
+
+    def _leave_out(self, rows: pa.Table) -> None:
+        """Learn from no signal that is filled, or changed, only when a deal ends."""
+        suspects = [name for name in (*signals.LATEST, *(one.name for one in self.own)) if name in self.signals]
+        with query.connect(self.lake, layers=["silver"]) as connection:
+            rows_of = query.rows(connection, "select distinct lead_id from silver.leads_history where status = 'open'")
+        open_then = {row["lead_id"] for row in rows_of}
+        self.left_out = afterwards.found(rows, {name: self.signals[name] for name in suspects}, open_then)
+        for name in self.left_out:
+            del self.signals[name]
 
     def _check_leaks(self, spark: SparkSession, facts: Facts, cutoffs: list[datetime]) -> list[Checked]:
 
@@ -222,7 +259,7 @@ class _Training:
             interactions=here(some.interactions),
             stage_changes=None if stages is None else here(stages),
         )
-        checked = leaks.check(sample, cutoffs, self.settings.score, self.settings.fixed_columns)
+        checked = leaks.check(sample, cutoffs, self.settings.score, self.settings.fixed_columns, self.own)
         if failed := [item for item in checked if item.differ]:
             raise MedallionError(
                 "Snapshots depend on the future: "
@@ -269,6 +306,8 @@ class _Training:
         evaluation["leak_checks"] = [{**asdict(item), "passed": item.passed} for item in leaks]
         evaluation["as_of"], evaluation["horizon_days"] = outcome.as_of.isoformat(), self.horizon
         evaluation["fixed_columns"] = list(self.settings.fixed_columns)
+        evaluation["own_kinds"] = {one.name: one.kind for one in self.own if one.name in self.signals}
+        evaluation["left_out"] = self.left_out
         outcome.evaluation = evaluation
         present = self._present()
         outcome.champion = present.scorer.version if present else None
@@ -282,6 +321,8 @@ class _Training:
             "horizon_days": self.horizon,
             "trained_on": evaluation["trained_on"],
             "fixed_columns": list(self.settings.fixed_columns),
+            "own_signals": [one.dump() for one in self.own if one.name in model.names],
+            "typical": reasons.typical(rows),
             "learned_until": evaluation["last_cutoff"],
             "model": model.dump(),
             "settings": learned.candidates[learned.champion].settings,
@@ -292,9 +333,10 @@ class _Training:
         }
         trees = getattr(model, "trees", None)
         scorer = Scorer("", model.kind, document["model"], trees, learned.calibration, learned.tiers, self.horizon)
-        document["profile"] = drift.profile(rows, model.names, scorer.contributions(_spread(rows, _PROFILED)))
+        effects = scorer.contributions(_spread(rows, _PROFILED))
+        document["profile"] = drift.profile(rows, model.names, effects, self.signals)
         if present is not None and not anyway:
-            outcome.reason = _not_as_good(present, learned, rows) or ""
+            outcome.reason = _not_as_good(present, learned, rows, self.signals) or ""
         outcome.promoted = not outcome.reason
         texts = {
             "evaluation.json": json.dumps(evaluation, indent=1) + "\n",
@@ -325,14 +367,14 @@ def _spread(rows: pa.Table, most: int) -> pa.Table:
     return ordered.take(np.unique(np.linspace(0, max(len(rows) - 1, 0), most).astype(int))) if len(rows) else rows
 
 
-def _not_as_good(present: Entry, learned: Learned, rows: pa.Table) -> str | None:
+def _not_as_good(present: Entry, learned: Learned, rows: pa.Table, kinds: dict[str, Kind]) -> str | None:
     """Why a new model may not take the place of the present one; None when it may.
 
     Compared are the recipes: the kind and the settings of the present one, learned from the same rows as the new one,
     on the same later deals. The present model itself may have learned from these.
     """
     horizon = int(learned.evaluation["horizon_days"])
-    other = training.again(rows, horizon, present.scorer.kind, present.document["settings"], SEED)
+    other = training.again(rows, horizon, present.scorer.kind, present.document["settings"], SEED, kinds)
     new = learned.candidates[learned.champion]
     found = gain(other.actual, other.forecast, new.forecast, other.accounts, SEED)
     if found.no_worse:

@@ -77,25 +77,63 @@ def movement(
         for part in ("start", *PARTS, "end")
         if part != "revalued"
     )
+    sql = f"{_moves(by, known_as_of)} select {_names(by)} {value}, {deals} from parts {_grouped(by)}"
+    return _rows(connection, sql, known_as_of, start=start, end=end)
+
+
+def steps(
+    connection: duckdb.DuckDBPyConnection,
+    start: date,
+    end: date,
+    part: str,
+    by: str | None = None,
+    group: str | None = None,
+    known_as_of: datetime | None = None,
+) -> list[Row]:
+    """What one part of a movement is made of: one row per deal that is open on the day, or per step of one in between.
+
+    Each has `lead_id`, the `day` of the step, `owner` and `stage` as they were, the deal's `deal_value` after it, and `value`,
+    which adds up to the part. With `by`, those of one group alone; None is the group without a value.
+
+    Raises:
+        ContractError: There is no such part or dimension, or the days are not in order.
+    """
+    _in_order(start, end)
+    if part not in ("start", *PARTS, "end"):
+        raise ContractError(f"a movement has no part {part!r}", f"Parts: start, {', '.join(PARTS)}, end.")
+    names = () if by is None else (by,)
+    given: dict[str, str | None] = {} if by is None else {"given": group}
+    only = f"and cast({by} as varchar) is not distinct from $given" if by is not None else ""
+    sql = f"""{_moves(names, known_as_of)} select lead_id, day, owner_then as owner, stage_then as stage, deal_value, value from parts
+        where part = $part and (value <> 0 or n <> 0) {only} order by day, lead_id, value"""
+    return _rows(connection, sql, known_as_of, start=start, end=end, part=part, **given)
+
+
+def _moves(by: Sequence[str], known_as_of: datetime | None) -> str:
+    """The beginning of a query over `parts`: every step of a movement with its part, its value and how many deals it adds."""
     same, was = _struct(by), "g is not distinct from was_g"
-    sql = f"""{_changes(by, known_as_of)}, steps as (
-            select from_day, status, deal_value as v, {same} as g, lag(deal_value) over w as was_v, lag({same}) over w as was_g,
-                lag(status) over w as was
+    told = "lead_id, from_day as day, owner as owner_then, stage as stage_then, v as deal_value"
+    at = f"select {same} as g, deal_value as v, lead_id, from_day, owner, stage from changes"
+    return f"""{_changes(by, known_as_of)}, steps as (
+            select lead_id, from_day, status, owner, stage, deal_value as v, {same} as g, lag(deal_value) over w as was_v,
+                lag({same}) over w as was_g, lag(status) over w as was
             from changes window w as (partition by lead_id order by valid_from)
             qualify from_day > $start and from_day <= $end
         ), moves as (
-            select g, 'start' as part, 1 as n, v from (select {same} as g, deal_value as v from changes where {_open_at("$start")})
-            union all select g, 'end', 1, v from (select {same} as g, deal_value as v from changes where {_open_at("$end")})
-            union all select g, 'opened', 1, v from steps where was is null and status <> 'withdrawn'
-            union all select g, 'reopened', 1, v from steps where was <> 'open' and status = 'open'
-            union all select was_g, 'moved_out', -1, -was_v from steps where was = 'open' and status <> 'withdrawn' and not {was}
-            union all select g, 'moved_in', 1, was_v from steps where was = 'open' and status <> 'withdrawn' and not {was}
-            union all select g, 'revalued', 0, v - was_v from steps where was = 'open' and status <> 'withdrawn'
-            union all select g, status, -1, -v from steps where status in ('won', 'lost') and (was is null or was = 'open')
-            union all select was_g, 'withdrawn', -1, -was_v from steps where was = 'open' and status = 'withdrawn'
-        ), parts as (select {", ".join(f"g.{name} as {name}" for name in by) or "true as total"}, part, n, v as value from moves)
-        select {_names(by)} {value}, {deals} from parts {_grouped(by)}"""
-    return _rows(connection, sql, known_as_of, start=start, end=end)
+            select g, 'start' as part, 1 as n, v as moved, {told} from ({at} where {_open_at("$start")})
+            union all select g, 'end', 1, v, {told} from ({at} where {_open_at("$end")})
+            union all select g, 'opened', 1, v, {told} from steps where was is null and status <> 'withdrawn'
+            union all select g, 'reopened', 1, v, {told} from steps where was <> 'open' and status = 'open'
+            union all select was_g, 'moved_out', -1, -was_v, {told} from steps
+                where was = 'open' and status <> 'withdrawn' and not {was}
+            union all select g, 'moved_in', 1, was_v, {told} from steps
+                where was = 'open' and status <> 'withdrawn' and not {was}
+            union all select g, 'revalued', 0, v - was_v, {told} from steps where was = 'open' and status <> 'withdrawn'
+            union all select g, status, -1, -v, {told} from steps where status in ('won', 'lost') and (was is null or was = 'open')
+            union all select was_g, 'withdrawn', -1, -was_v, {told} from steps where was = 'open' and status = 'withdrawn'
+        ), parts as (
+            select {", ".join(f"g.{name} as {name}" for name in by) or "true as total"}, part, n, moved as value, lead_id, day,
+                owner_then, stage_then, deal_value from moves)"""
 
 
 def slips(
@@ -115,17 +153,39 @@ def slips(
     """
     _in_order(start, end)
     later = "expected_close_date > was_expected"
-    sql = f"""{_changes(by, known_as_of)}, steps as (
-            select *, lag(expected_close_date) over w as was_expected, lag(status) over w as was
-            from changes window w as (partition by lead_id order by valid_from)
-            qualify from_day > $start and from_day <= $end
-        )
-        select {_names(by)} count(distinct lead_id) filter ({later}) as pushed, count(*) filter ({later}) as pushes,
+    sql = f"""{_dates_moved(by, known_as_of)} select {_names(by)} count(distinct lead_id) filter ({later}) as pushed, count(*) filter ({later}) as pushes,
             coalesce(sum(expected_close_date - was_expected) filter ({later}), 0)::bigint as days_pushed,
             coalesce(sum(deal_value) filter ({later}), 0) as pushed_value,
             count(distinct lead_id) filter (not {later}) as pulled_in
-        from steps where status = 'open' and was = 'open' and expected_close_date <> was_expected {_grouped(by)}"""
+        from steps {_grouped(by)}"""
     return _rows(connection, sql, known_as_of, start=start, end=end)
+
+
+def pushes(
+    connection: duckdb.DuckDBPyConnection, start: date, end: date, known_as_of: datetime | None = None
+) -> list[Row]:
+    """The pushes that `slips` counts, one row per push: `lead_id`, `day`, `owner`, `stage`, the expected close dates `was_expected`
+    and `expected_close_date`, `days` between them, and the deal's `deal_value` after it.
+
+    Raises:
+        ContractError: The days are not in order.
+    """
+    _in_order(start, end)
+    sql = f"""{_dates_moved((), known_as_of)} select lead_id, from_day as day, owner, stage, was_expected, expected_close_date,
+            (expected_close_date - was_expected)::bigint as days, deal_value
+        from steps where expected_close_date > was_expected order by day, lead_id, was_expected"""
+    return _rows(connection, sql, known_as_of, start=start, end=end)
+
+
+def _dates_moved(by: Sequence[str], known_as_of: datetime | None) -> str:
+    """The beginning of a query over `steps`: each time that the expected close of an open deal was moved."""
+    return f"""{_changes(by, known_as_of)}, steps as (
+            select * from (
+                select *, lag(expected_close_date) over w as was_expected, lag(status) over w as was
+                from changes window w as (partition by lead_id order by valid_from)
+            ) where from_day > $start and from_day <= $end and status = 'open' and was = 'open'
+                and expected_close_date <> was_expected
+        )"""
 
 
 def stage_conversion(
@@ -203,7 +263,9 @@ def _in_order(start: date, end: date) -> None:
         raise ContractError(f"{end} is before {start}", "Give the earlier day first.")
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, sql: str, known_as_of: datetime | None, **given: date) -> list[Row]:
+def _rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, known_as_of: datetime | None, **given: date | str | None
+) -> list[Row]:
     known = {} if known_as_of is None else {"known": known_as_of.replace(tzinfo=UTC)}
     result = connection.execute(sql, {**given, **known})
     names = [column[0] for column in result.description or ()]

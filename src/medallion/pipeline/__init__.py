@@ -109,6 +109,7 @@ def run(
     report: Report = lambda name, seconds: None,
     stages: Collection[str] = BOTH,
     full_refresh: bool = False,
+    known_at: datetime | None = None,
 ) -> Result:
     """Bring what is new in the source folder into the lakehouse, then gold up to date.
 
@@ -119,15 +120,19 @@ def run(
         stages: Run only one of `BRONZE_TO_SILVER` and `SILVER_TO_GOLD`.
         full_refresh: Compute every table of gold again, whether or not anything it depends on has changed, and read every
             source file, also those that are as the last run has read them.
+        known_at: When the files were delivered, UTC without zone: for exports of the past that are loaded later, in the
+            order in which they came. None is now.
 
     Raises:
         ContractError: A contract cannot be used, or says something that is only a guess.
         SourceError: Nothing in the folder can be read.
-        LakehouseError: Another run is writing, or the folder cannot be written.
+        LakehouseError: Another run is writing, the folder cannot be written, or `known_at` is not between the last delivery
+            and now.
         ConservationError: A law does not hold; the batch is left unfinished.
     """
     recovered = _recovered(settings)
-    work = _Work(settings, now, report, full_refresh)
+    work = _Work(settings, now, report, full_refresh, known_at)
+    work.check_known_at()
     scan = sources.Scan((), (), ())
     memory = Memory.of({} if full_refresh else locks.sources(work.lake.root), work.read_by)
     if BRONZE_TO_SILVER in stages:
@@ -148,9 +153,11 @@ def run(
             journal.needs_whole_batches(work.lake, with_gold=False)
             todo, kind = [], journal.SCORE
         result = work.do(todo, SILVER_TO_GOLD in stages, writer.intent(kind, written_names(), last=journal.RUNS))
-        if result.changed and (due := maintenance.due(work.lake, now)):
+        if result.changed and (due := maintenance.due(work.lake)):
             with work.steps.step("maintain tables"):
-                writer.maintain(now, due)
+                writer.maintain(now, due, thorough=False)
+        if result.changed:
+            maintenance.sum_up(work.lake)
         return result
 
 
@@ -319,7 +326,15 @@ _TOLD = 5
 class _Work:
     """One run: what it is to do, with which contracts, and what came of it."""
 
-    def __init__(self, settings: Settings, now: datetime, report: Report, full_refresh: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        now: datetime,
+        report: Report,
+        full_refresh: bool = False,
+        known_at: datetime | None = None,
+    ) -> None:
+        self.known_at = known_at or now
         self.started = time.perf_counter()
         self.settings, self.now, self.full_refresh = settings, now, full_refresh
         self.lake = Lakehouse(settings.lakehouse)
@@ -364,6 +379,24 @@ class _Work:
         waiting = [b for b in batches.history(self.lake) if b.state in (batches.STARTED, batches.INGESTED)]
         return [replace(batch, files=tuple(map(self._as_now, batch.files))) for batch in waiting]
 
+    def check_known_at(self) -> None:
+        """Refuse a time of delivery in the future, or one at which a later delivery was known already.
+
+        Raises:
+            LakehouseError: It is one.
+        """
+        if self.known_at == self.now:
+            return
+        said = f"{self.known_at:%Y-%m-%d %H:%M}"
+        if self.known_at > self.now:
+            raise LakehouseError(f"--known-at {said} UTC lies in the future", "Name the time at which the files came.")
+        last = max((batch.known_at for batch in batches.history(self.lake)), default=None)
+        if last is not None and last >= self.known_at:
+            raise LakehouseError(
+                f"{self.lake.root}: a delivery is known since {last:%Y-%m-%d %H:%M} UTC, which is not before {said}",
+                "Load deliveries in the order in which they came, the oldest first, into a new lakehouse.",
+            )
+
     def _as_now(self, file: sources.SourceFile) -> sources.SourceFile:
         """A file that was read before, by the present contracts; accepted once, it stays accepted."""
         mapped = sources.remapped(file, self.entities)
@@ -399,11 +432,11 @@ class _Work:
         if not known and not read_now.files:
             problems = dict.fromkeys(item.problem for item in self.result.refused)
             raise SourceError("\n".join(problems), self.result.refused[0].remedy)
-        fresh = [Batch.of(read_now.files, self.now)] if read_now.files else []
+        fresh = [Batch.of(read_now.files, self.known_at)] if read_now.files else []
         unread_names = {(item.name, item.entity) for item in self.result.refused}
         there = tuple(file for file in scan.files if (file.name, file.entity) not in unread_names)
         stayed = {batch.batch_id for batch in hold.replaced(known) if self._left_behind(batch)}
-        replaced = hold.replaced([*known, Batch.of(there, self.now)])
+        replaced = hold.replaced([*known, Batch.of(there, self.known_at)])
         self.replaced = [batch for batch in replaced if batch.batch_id not in stayed]
         gone = {batch.batch_id for batch in self.replaced}
         left = [batch for batch in known if batch.batch_id not in gone]

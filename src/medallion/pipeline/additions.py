@@ -9,7 +9,7 @@ from medallion.lakehouse import store
 from medallion.lakehouse.store import Lakehouse
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
     from medallion.features import AsOf
 
@@ -52,10 +52,13 @@ def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, as_of: A
 
     from medallion.features.engagement import totals_cache_key
 
-    now = touches.agg(F.count(F.lit(1)).alias("n"), F.max("known_at").cast("string").alias("known_to")).collect()[0]
-    nothing = Additions(now["known_to"])
+    def counted(since: str | None) -> Row:
+        later = F.col("known_at") > F.lit(since).cast("timestamp")
+        known_to = F.max("known_at").cast("string").alias("known_to")
+        return touches.agg(F.count(F.lit(1)).alias("n"), known_to, F.count_if(later).alias("added")).collect()[0]
+
     if not lake.exists(TOTALS) or not lake.exists(DAYS):
-        return nothing
+        return Additions(counted(None)["known_to"])
     totals = store.read(spark, lake, TOTALS).agg(
         F.sum("touches").alias("n"),
         F.max("known_to").cast("string").alias("known_to"),
@@ -70,13 +73,14 @@ def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, as_of: A
         F.countDistinct("known_to").alias("readings_by_day"),
     )
     totals = totals.join(days, how="cross").collect()[0]
+    now = counted(totals["known_to"])
+    nothing = Additions(now["known_to"])
     alike = all(totals[name] == totals[f"{name}_by_day"] for name in ("n", "known_to", "readings"))
     if totals["unmarked"] or not alike or not totals["lowest"] == totals["highest"] == totals_cache_key(as_of):
         return nothing
     if totals["readings"] >= AT_MOST:
         return nothing
-    added = touches.filter(F.col("known_at") > F.lit(totals["known_to"]).cast("timestamp"))
-    count = added.count()
-    if totals["n"] + count != now["n"]:
+    if totals["n"] + now["added"] != now["n"]:
         return nothing
-    return Additions(now["known_to"], added, count, now["n"])
+    added = touches.filter(F.col("known_at") > F.lit(totals["known_to"]).cast("timestamp"))
+    return Additions(now["known_to"], added, now["added"], now["n"])

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame as Frame
 from pyspark.sql import functions as F
+from pyspark.sql.types import LongType, StructField, StructType
 
 from medallion import bronze, contracts, silver, sources
+from medallion.columns import with_known_names
 from medallion.contracts import Entity, Filling, Table
 from medallion.errors import ConservationError, SourceError
 from medallion.lakehouse import store
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 _WORKERS = 2
 #: Up to so many keys are written into a query; more of them are a table that it joins.
 _FEW = 300
+#: So many conflicting keys, of files of so many bytes in all, are fetched; of more of them the engine keeps a table.
+_MANY, _SMALL = 20_000, 64 << 20
+_HASHES = StructType([StructField("key_hash", LongType())])
 #: What is done for each entity: its records against the contract, then its versions into history and clean table.
 _CONFORM, _KEEP = "conform", "keep"
 _OPS = ("silver.quarantine", "ops.row_accounts", "ops.quality_metrics")
@@ -77,7 +82,7 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
     if retried:  # a kill while they were removed leaves half of a table, which cannot be written over
         store.drop(lake, [name for entity in present for name in entity.work])
 
-    met: dict[str, bool] = {}
+    conflicting: dict[str, Conflicts] = {}
 
     def work(task: tuple[str, str]) -> None:
         kind, name = task
@@ -85,7 +90,7 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
             if kind == _CONFORM:
                 _conform(context, context.entities[name], batch, gate)
             else:
-                met[name] = _keep(context, context.entities[name], batch, retried, ends)
+                conflicting[name] = _keep(context, context.entities[name], batch, retried, ends)
 
     ends = Ends(context, batch, gate, retried)
     ends.prepare(present)
@@ -94,7 +99,7 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
         touched = ends.follow(present)
     with steps.step("silver: quarantine, accounts, quality"):
         _quarantine(context, present, batch, retried)
-        accounts = _accounts(context, present, batch, retried, gate, touched, met)
+        accounts = _accounts(context, present, batch, retried, gate, touched, conflicting)
         _quality(context, present, batch, accounts, retried)
     _conserve(accounts, batch)
     # in this order: a batch that was killed in between is done again, from bronze; the other way round they would stay
@@ -138,15 +143,16 @@ def _ingest(context: Context, batch: Batch, present: list[Entity], retried: bool
 
     def load(entity: Entity) -> None:
         files, name = batch.files_of(entity.name), f"bronze.{entity.name}"
-        listed = spark.createDataFrame([(json.dumps(file.as_dict()),) for file in files], "file string")
-        frame = bronze.rows(listed, bronze.columns_of(files), batch.batch_id, batch.known_at.isoformat(sep=" "))
+        listed = spark.createDataFrame([(json.dumps(file.as_dict()),) for file in files], bronze.FILE)
+        columns = bronze.columns_of(files)
+        frame = bronze.rows(listed, columns, batch.batch_id, batch.known_at.isoformat(sep=" "))
         if gone.hashes:
             frame = redaction.withheld(frame, entity, context.entities, bronze.mapping_of(files), gone)
         if retried:
             context.delete_rows(name, _mine(batch))
             for file in files:
                 sources.unchanged(file)
-        store.append_raw(frame, spark, lake, name)
+        store.append_raw(frame, spark, lake, name, bronze.types_of(columns))
 
     try:
         with ThreadPoolExecutor(_WORKERS) as pool:
@@ -211,7 +217,9 @@ def _again(context: Context, entity: Entity, batch: Batch) -> DataFrame:
 def _raw(context: Context, entity: Entity, batch: Batch) -> DataFrame:
     """The records of a batch as bronze has them, or as refused rows and their corrections have them."""
     if not batch.origin:
-        return context.read(f"bronze.{entity.name}").filter(_mine(batch))
+        rows, name = context.read(f"bronze.{entity.name}").filter(_mine(batch)), f"bronze.{entity.name}"
+        names = context.lake.place.reads_files and [column for column, _ in store.spark_types(context.lake, name)]
+        return with_known_names(rows, names) if names else rows
     if batch.is_held_file:
         return _again(context, entity, batch)
     if batch.is_reread:
@@ -260,7 +268,8 @@ def _conform(context: Context, entity: Entity, batch: Batch, gate: Gate) -> None
 
     def stage(rows: DataFrame) -> None:
         found = silver.readings(rows, entity, mapping, lookups, survivors, merges)
-        context.save_files(silver.conform(found, entity, unknown), {entity.staged: "true"}, append=False, whole=True)
+        rows, names = silver.conform(found, entity, unknown), entity.staged.column_names
+        context.save_files(rows, {entity.staged: "true"}, append=False, names=names)
 
     stage(raw)
     if held := gate.look(entity, parents, references):
@@ -279,36 +288,61 @@ def _orphan_keys(
     return {name: saved.filter(F.col("referring") == name) for name in names}
 
 
-def _keep(context: Context, entity: Entity, batch: Batch, retried: bool, ends: Ends) -> bool:
-    """One entity of a batch from its staged table to its history and clean tables; whether it met keys known before."""
-    staged = context.read(entity.staged)
+def _keep(context: Context, entity: Entity, batch: Batch, retried: bool, ends: Ends) -> Conflicts:
+    """One entity of a batch from its staged table to its history and clean tables; gives its conflicting keys."""
     store.grow(context.lake, entity.history)
-    earlier = _earlier(context, entity, batch)
-    context.save(silver.conflicting_keys(staged, earlier, entity), entity.conflicting_keys, whole=True)
-    met = not context.read(entity.conflicting_keys).filter("known").isEmpty()
-    judged = _judged(context, entity, batch, met)
-    kept = {entity.history: "true"}
+    conflicting = _conflicting(context, entity, batch)
+    met, may_end = conflicting.met, _may_end(entity, batch)
+    history = _earlier(context, entity, batch) if met else None
+    judged = silver.outcomes(context.read(entity.staged), conflicting.keys, history, entity, may_end)
+    members = context.members.get(entity.name)
+    if members is not None:
+        judged = resolved.merged(judged, entity, identities.merged_keys(members))
+    kept, names = {entity.history: "true"}, silver.outcome_columns(entity, may_end)
     if retried:
         context.delete_rows(entity.history.name, _mine(batch))
     if met or retried:
-        context.save_files(silver.versions(judged), kept)
+        context.save_files(silver.versions(judged), kept, names=names)
         mine = context.read(entity.history).filter(_mine(batch))
-        context.merge(silver.current(mine, entity), entity.clean)
+        context.merge(silver.current(mine, entity), entity.clean, whole=True, met=met)
     else:
-        context.save_files(silver.versions(judged), {**kept, entity.clean: silver.CURRENT}, _mine(batch))
+        tables = {**kept, entity.clean: silver.CURRENT}
+        context.save_files(silver.versions(judged), tables, _mine(batch), names=names)
     if ends.may_end(entity):
         ends.close(entity, met or retried)
-    return met
+    return conflicting
 
 
-def _judged(context: Context, entity: Entity, batch: Batch, met: bool) -> DataFrame:
-    """The valid rows of a batch with their outcome; `met` says whether a key of theirs was known before the batch."""
-    asked = context.read(entity.conflicting_keys)
-    history = _earlier(context, entity, batch) if met else None
-    may_end = life.is_told(bronze.mapping_of(batch.files_of(entity.name))) or entity.merges is not None
-    judged = silver.outcomes(context.read(entity.staged), asked, history, entity, may_end)
-    members = context.members.get(entity.name)
-    return judged if members is None else resolved.merged(judged, entity, identities.merged_keys(members))
+def _may_end(entity: Entity, batch: Batch) -> bool:
+    return life.is_told(bronze.mapping_of(batch.files_of(entity.name))) or entity.merges is not None
+
+
+@dataclass(frozen=True)
+class Conflicts:
+    """The conflicting keys of an entity in a batch: hashes where they are few, else a frame; and whether one was known."""
+
+    keys: DataFrame | Sequence[int]
+    met: bool
+
+    @property
+    def any(self) -> bool:
+        """Whether there may be some."""
+        return not isinstance(self.keys, Sequence) or bool(self.keys)
+
+
+def _conflicting(context: Context, entity: Entity, batch: Batch) -> Conflicts:
+    """The conflicting keys of an entity: kept in this process, or of a large delivery in a work table."""
+    earlier = _earlier(context, entity, batch)
+    found = silver.conflicting_keys(context.read(entity.staged), earlier, entity)
+    if sum(file.size_bytes for file in batch.files_of(entity.name)) <= _SMALL:
+        rows = found.limit(_MANY + 1).collect()
+        if len(rows) <= _MANY:
+            met, hashes = any(row["known"] for row in rows), [row["key_hash"] for row in rows]
+            few = len(hashes) <= _FEW
+            return Conflicts(hashes if few else context.spark.createDataFrame([(one,) for one in hashes], _HASHES), met)
+    context.save(found, entity.conflicting_keys, whole=True)
+    keys = context.read(entity.conflicting_keys)
+    return Conflicts(keys, not keys.filter("known").isEmpty())
 
 
 def _parent_keys(context: Context, entity: Entity, batch: Batch) -> dict[str, DataFrame]:
@@ -378,13 +412,17 @@ def _accounts(
     retried: bool,
     gate: Gate,
     touched: Mapping[str, int],
-    met: Mapping[str, bool],
+    conflicting: Mapping[str, Conflicts],
 ) -> list[dict[str, Any]]:
     """Count where every record of the batch went, table by table, and write it down."""
     parts = []
     quarantine = context.read("silver.quarantine").filter(_mine(batch, "batch_id"))
     for entity in present:
-        judged = _judged(context, entity, batch, met[entity.name])
+        keys, repeated = conflicting[entity.name], None
+        if keys.any:
+            history = _earlier(context, entity, batch) if keys.met else None
+            staged, may_end = context.read(entity.staged), _may_end(entity, batch)
+            repeated = silver.conflicts(staged, keys.keys, history, entity, may_end)
         again = batch.origin and not (batch.is_held_file or batch.is_reread)
         read = _refused(context, entity, batch) if again else _raw(context, entity, batch)
         if held := gate.names(entity.name):
@@ -394,7 +432,7 @@ def _accounts(
                 entity,
                 read,
                 context.read(entity.staged),
-                judged,
+                repeated,
                 context.read(entity.history).filter(_mine(batch)),
                 quarantine.filter(F.col("entity") == entity.name),
             )
@@ -413,26 +451,25 @@ def _accounts(
     if retried:
         context.delete_rows(contract.name, _mine(batch, "batch_id"))
     rows = [tuple(account[name] for name in contract.column_names) for account in accounts]
-    store.append_rows(rows, context.spark, context.lake, contract)
+    context.append_rows(rows, contract)
     return accounts
 
 
 def _quality(
     context: Context, present: list[Entity], batch: Batch, accounts: list[dict[str, Any]], retried: bool
 ) -> None:
-    parts = []
-    for entity, account in zip(present, accounts, strict=False):
-        counted = silver.counted(context.read(entity.staged))
-        of_entity = checks.measure(counted, entity, account["duplicate"] + account["superseded"])
-        parts.append(of_entity.withColumns({"entity": F.lit(entity.name), "run_id": F.lit(account["run_id"])}))
-    measured = reduce(Frame.unionByName, parts).withColumns(
-        {
-            "batch_id": F.lit(batch.batch_id),
-            "known_at": F.lit(batch.known_at.isoformat(sep=" ")).cast("timestamp"),
-        }
-    )
+    parts = [checks.counts(silver.counted(context.read(entity.staged)), entity) for entity in present]
+    counted = {row["entity"]: row.asDict() for row in reduce(Frame.unionByName, parts).collect()}
+    given = {"batch_id": batch.batch_id, "known_at": batch.known_at, "run_id": context.run_id}
+    rows = [
+        {**row, **given, "entity": entity.name}
+        for entity, account in zip(present, accounts, strict=False)
+        for row in checks.quality(counted[entity.name], entity, account["duplicate"] + account["superseded"])
+    ]
     contract = contracts.table("ops.quality_metrics")
-    _save_once(context, measured, contract, _mine(batch, "batch_id"), retried, whole=True)
+    if retried:
+        context.delete_rows(contract.name, _mine(batch, "batch_id"))
+    context.append_rows([tuple(row[name] for name in contract.column_names) for row in rows], contract)
 
 
 def _conserve(accounts: list[dict[str, Any]], batch: Batch) -> None:

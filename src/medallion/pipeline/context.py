@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from medallion.contracts import Entity, Table
 from medallion.lakehouse import query, store
@@ -44,13 +44,15 @@ class Context:
         """A table as it is now."""
         return store.read(self.spark, self.lake, table if isinstance(table, str) else table.name)
 
-    def has_rows(self, table: Table, condition: str) -> bool:
-        """Whether a condition of SQL holds for some row of a table; asked without the engine, which plans it for longer."""
+    def has_rows(self, table: Table, *conditions: str) -> list[bool]:
+        """Whether each condition of SQL holds for some row of a table; asked without the engine, which plans it for longer."""
         name = table.name
         if not self.lake.place.reads_files:
-            return not self.read(name).filter(condition).isEmpty()
+            return [not self.read(name).filter(condition).isEmpty() for condition in conditions]
         with query.connect(self.lake, [name.split(".")[0]], only={name}) as connection:
-            return bool(query.rows(connection, f"select 1 as there from {name} where {condition} limit 1"))
+            each = (f"exists (select 1 from {name} where {condition})" for condition in conditions)
+            (row,) = query.rows(connection, f"select [{', '.join(each)}] as holds")
+        return list(row["holds"])
 
     def create(self, contract: Table) -> None:
         """An empty table, unless it exists."""
@@ -67,14 +69,18 @@ class Context:
         mine: str = "true",
         *,
         append: bool = True,
-        whole: bool = False,
+        names: Iterable[str] | None = None,
     ) -> None:
         """Write rows to several tables in one pass over them, as `store.save_files` does."""
-        store.save_files(frame, self.spark, self.lake, tables, mine, append=append, whole=whole)
+        store.save_files(frame, self.spark, self.lake, tables, mine, append=append, names=names)
 
-    def merge(self, frame: DataFrame, contract: Table) -> None:
-        """Upsert rows by the key of their contract."""
-        store.merge(frame, self.spark, self.lake, contract)
+    def merge(self, frame: DataFrame, contract: Table, *, whole: bool = False, met: bool = False) -> None:
+        """Upsert rows by the key of their contract, as `store.merge` does."""
+        store.merge(frame, self.spark, self.lake, contract, whole=whole, met=met)
+
+    def append_rows(self, rows: Sequence[tuple[Any, ...]], contract: Table) -> None:
+        """Append rows that this process has in hand, as `store.append_rows` does."""
+        store.append_rows(rows, self.spark, self.lake, contract)
 
     def delete_rows(self, name: str, condition: str) -> None:
         """Delete the rows of a table for which a condition holds."""

@@ -101,15 +101,15 @@ class Writer:
             publishing.publish(self.lake, self.kind, log.common.get("run_id", ""), cut=self.is_cut())
         self.published = True
 
-    def maintain(self, now: datetime, names: Collection[str]) -> list[Maintained]:
-        """Keep up tables; the state before has its manifest. `now` is the clock, UTC without zone."""
+    def maintain(self, now: datetime, names: Collection[str], *, thorough: bool = True) -> list[Maintained]:
+        """Keep up tables (`maintenance.maintain`); the state before has its manifest. `now` is the clock, UTC without zone."""
         self.publish()
         self.held.settle()
         needs = maintenance.needed(manifests.history(self.lake), now.replace(tzinfo=UTC))
         for name in names:  # what it goes back to if it is killed, and what a half done batch has come to
             needs.setdefault(name, set()).add(self.lake.version(name))
         with self.intent(publishing.MAINTAIN, names):
-            return maintenance.maintain(self.lake, names, needs)
+            return maintenance.maintain(self.lake, names, needs, thorough=thorough)
 
     def is_cut(self) -> bool:
         """Whether the intent is a restore after commits were lost: no manifest from before it may be opened."""

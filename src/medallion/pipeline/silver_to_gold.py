@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
@@ -45,6 +46,8 @@ _FEW = 20_000
 #: Touches, or rows of a table that is not made from them, from which that is quicker than computing a table whole:
 #: finding the keys is a query more.
 _MANY = 200_000
+#: Rows from which a table is checked as soon as it is written; smaller ones are checked in one statement at the end.
+_LARGE = 200_000
 _NO_EVENTS = date(1970, 1, 1)
 _END_OF_TIME = "9999-12-31"
 #: The type of amounts, and the sum from which one of them, to the nearest double, no longer fits into it.
@@ -126,9 +129,12 @@ def silver_to_gold(
     if is_past_day:
         rewind(as_of_time.instant)
 
-    held_out = _in_reporting_currency(context, frames, day, known_as_of, target is None)
-    every, ended = frames["silver.leads_history"], " or ".join(f"_outcome = '{outcome}'" for outcome in ENDED)
-    frames["silver.leads_history"], some_ended = versions, context.has_rows(entities["leads"].history, ended)
+    foreign = f"currency <> '{entities['leads'].currency}' and deal_value is not null"
+    ended = " or ".join(f"_outcome = '{outcome}'" for outcome in ENDED)
+    some_foreign, some_ended = context.has_rows(entities["leads"].history, foreign, ended)
+    some_foreign = some_foreign and not frames["silver.leads_clean"].filter(foreign).isEmpty()
+    held_out = _in_reporting_currency(context, frames, day, known_as_of, some_foreign, target is None)
+    every, frames["silver.leads_history"] = frames["silver.leads_history"], versions
     if held_out or some_ended:  # stages of deals that are there
         frames["silver.leads_history"] = silver.of_counted(versions, frames["silver.leads_clean"])
     every = silver.ended_by(every, as_of_time.last_instant if some_ended and not is_past_day else None)
@@ -160,6 +166,8 @@ def silver_to_gold(
     named_so = {entities[name].clean.name for name in contracts.OPTIONAL_NAMES} - optional
     facts = {_EVERY_CHANNEL: _counts_every_channel(entities)}
 
+    later: dict[str, DataFrame] = {}
+
     def make(name: str) -> None:
         step = by_table[name]
         with steps.step(name.replace(".", ": ")), _of_module(step):
@@ -181,7 +189,11 @@ def silver_to_gold(
                 out, step, contract, inputs, since, found.rows.get(name, 0) if name in found.kept else None
             )
             frames[name] = out.read(name)
-            verify(frames[name] if written is None else frames[name].filter(written), contract)
+            rows = frames[name] if written is None else frames[name].filter(written)
+            if _is_small(out.lake, name):
+                later[name] = rows
+            else:
+                verify(rows, contract)
 
     needs = {name: {given for given in by_table[name].inputs if given in wanted} for name in by_table if name in wanted}
     try:
@@ -189,19 +201,26 @@ def silver_to_gold(
     except Exception as error:
         _explain_overflow(frames["silver.leads_clean"], entities["leads"], error)
         raise
+    with steps.step("gold: check small tables"):
+        for name, verdict in _verdicts(later).items():
+            with _of_module(by_table[name]):
+                _refuse_broken(verdict, later[name], gold_contract(name))
     with steps.step("gold: compare revenue"):
         odd = _compare_revenue(frames)
     if score_at is not None and asks:
         with steps.step("gold: lead_scores"):
-            if target is None:
-                _delete_unfinished(context)
-            _append_scores(out, frames, as_of_time, score_at)
+            _append_scores(out, frames, as_of_time, score_at, unfinished=target is None)
     store.drop(out.lake, [SCORED])
     return day, [*odd, *held_out]
 
 
 def _in_reporting_currency(
-    context: Context, frames: dict[str, DataFrame], day: date, known_as_of: datetime | None, keep: bool
+    context: Context,
+    frames: dict[str, DataFrame],
+    day: date,
+    known_as_of: datetime | None,
+    some_foreign: bool,
+    keep: bool,
 ) -> list[str]:
     """Put deals and their versions in the reporting currency in the place of `silver.leads_clean` and `silver.leads_history`;
     says which are held out, or by old rates.
@@ -213,12 +232,11 @@ def _in_reporting_currency(
         frames: The tables that gold is computed from.
         day: The last day to count.
         known_as_of: Only rates known before this time count.
+        some_foreign: Whether there is an amount in another currency.
         keep: Write down the conversions.
     """
     leads, reporting = frames["silver.leads_clean"], context.entities["leads"].currency
-    foreign = f"currency <> '{reporting}' and deal_value is not null"
-    history = context.entities["leads"].history
-    if not context.has_rows(history, foreign) or leads.filter(foreign).isEmpty():
+    if not some_foreign:
         if keep and context.lake.exists(CONVERSIONS):
             context.delete_rows(CONVERSIONS, "true")
         return []
@@ -379,39 +397,49 @@ def _few(context: Context, step: Step, inputs: list[Any], since: Additions, kept
 
 
 def _scored(context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, champion: Entry) -> DataFrame:
-    *always, changes = SCORED_FROM
-    customers, leads, interactions = (frames[name] for name in always)
-    facts = snapshots.current(customers, leads, interactions, frames.get(changes))
-    rows = snapshots.snapshots(facts, [as_of.time], as_of.weights, champion.fixed)
+    customers, leads, interactions, history, changes = SCORED_FROM
+    facts = snapshots.current(
+        frames[customers],
+        frames[leads],
+        frames[interactions],
+        frames.get(changes),
+        frames[history].filter(F.coalesce(F.col("updated_at") < as_of.instant, F.lit(True))),
+        context.entities["leads"].currency,
+    )
+    rows = snapshots.snapshots(facts, [as_of.time], as_of.weights, champion.fixed, own=champion.own)
     context.save(predict.scored(rows, champion.scorer), predict.WORK)
     return context.read(SCORED)
 
 
-def _delete_unfinished(context: Context) -> None:
-    """Remove scores of runs that were killed after they had written them: those known when no finished run began."""
+def _delete_scores(context: Context, same: str, unfinished: bool) -> None:
+    """Remove scores of the `same` day and time, and those that killed runs had written where `unfinished` ones are looked
+    for: those known when no finished run began.
+    """
+    name = contracts.table("gold.lead_scores").name
+    scores = context.read(name).select(F.col("known_as_of").alias("_at"), F.expr(same).alias("_same")).distinct()
+    if unfinished and context.lake.exists("ops.runs"):
+        runs = context.read("ops.runs").select(F.col("started_at").alias("_at"), F.lit(True).alias("_ended")).distinct()
+        scores = scores.join(runs, on="_at", how="left")
+    else:
+        scores = scores.withColumn("_ended", F.lit(None).cast("boolean") if unfinished else F.lit(True))
+    odd = scores.filter(F.col("_same") | F.col("_ended").isNull())
+    rows = odd.select(F.col("_at").cast("string").alias("at"), "_same", "_ended").collect()
+    listed = ", ".join(f"TIMESTAMP '{row['at']}'" for row in sorted(rows) if not row["_ended"])
+    conditions = [f"known_as_of IN ({listed})"] if listed else []
+    conditions += [same] if any(row["_same"] and row["_ended"] for row in rows) else []
+    if conditions:
+        context.delete_rows(name, " OR ".join(f"({condition})" for condition in conditions))
 
-    def times(name: str, column: str) -> set[str]:
-        if not context.lake.exists(name):
-            return set()
-        rows = context.read(name).select(F.col(column).cast("string").alias("as_of")).distinct().collect()
-        return {str(row["as_of"]) for row in rows}
 
-    scores = contracts.table("gold.lead_scores").name
-    unfinished = sorted(times(scores, "known_as_of") - times("ops.runs", "started_at"))
-    if unfinished:
-        listed = ", ".join(f"TIMESTAMP '{as_of}'" for as_of in unfinished)
-        context.delete_rows(scores, f"known_as_of IN ({listed})")
-
-
-def _append_scores(context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, known_at: datetime) -> None:
+def _append_scores(
+    context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, known_at: datetime, unfinished: bool
+) -> None:
     contract = contracts.table("gold.lead_scores")
     before = None
     same = f"as_of = DATE '{as_of.day}' AND known_as_of = TIMESTAMP '{known_at.isoformat(sep=' ')}'"
     if context.lake.exists(contract.name):
+        _delete_scores(context, same, unfinished)
         before = context.read(contract)
-        if not before.filter(same).isEmpty():
-            context.delete_rows(contract.name, same)
-            before = context.read(contract)
     rows = lead_scores(
         frames["gold.deals"], frames["gold.customer_features"], frames.get(SCORED), before, as_of, known_at
     )
@@ -425,10 +453,38 @@ def verify(frame: DataFrame, contract: Table) -> None:
     Raises:
         ConservationError: Rows break an invariant, or a key occurs twice.
     """
+    _refuse_broken(_verdict(frame, contract).collect()[0], frame, contract)
+
+
+def _is_small(lake: Lakehouse, name: str) -> bool:
+    """Whether a table is checked with others: its rows are few, and its files say so without the engine."""
+    rows = store.count(lake, name) if lake.place.reads_files else None
+    return rows is not None and rows < _LARGE
+
+
+def _verdicts(frames: Mapping[str, DataFrame]) -> dict[str, Any]:
+    """What `_verdict` says of tables of gold, asked in one statement."""
+    if not frames:
+        return {}
+    each = [_verdict(frame, gold_contract(name)) for name, frame in frames.items()]
+    rows = {row["name"]: row for row in reduce(lambda one, other: one.unionByName(other), each).collect()}
+    return {name: rows[name] for name in frames}
+
+
+def _verdict(frame: DataFrame, contract: Table) -> DataFrame:
+    """How often a key of a table is `repeated`, and how many rows break each of its invariants, `broken`: one row."""
     # of several columns their hash: a distinct count would hold them all in memory, and a count by itself reads twice
     key = F.col(contract.key[0]) if len(contract.key) == 1 else F.xxhash64(*contract.key)
     broken = [F.count_if(~F.coalesce(F.expr(rule), F.lit(True))) for rule in contract.invariants]
-    repeated, *counts = frame.agg(F.count(F.lit(1)) - F.countDistinct(key), *broken).collect()[0]
+    return frame.agg(
+        F.lit(contract.name).alias("name"),
+        (F.count(F.lit(1)) - F.countDistinct(key)).alias("repeated"),
+        F.array(*broken).cast("array<bigint>").alias("broken"),
+    )
+
+
+def _refuse_broken(verdict: Any, frame: DataFrame, contract: Table) -> None:
+    repeated, counts = verdict["repeated"], verdict["broken"]
     if repeated and len(contract.key) > 1:  # or two keys have one hash
         repeated = frame.count() - frame.select(*contract.key).distinct().count()
     rules = (f"unique {', '.join(contract.key)}", *contract.invariants)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from medallion.access import Person
 from medallion.errors import MedallionError
-from medallion.powerbi import evaluate, layout, pbix, rows, theme, tmdl
+from medallion.powerbi import evaluate, layout, pbix, reach, roles, rows, theme, tmdl
 from medallion.powerbi import pictures as drawings
 from medallion.powerbi.m import Databricks, Folder, Source
 from medallion.powerbi.model import Model, model
+from medallion.powerbi.pages import pages
 
 NAME = "sales_pipeline_dashboard"
 #: Rows of all tables that are written into a .pbix; more are for Power BI to fetch.
@@ -40,7 +42,7 @@ class Built:
 
 def build(
     connection: duckdb.DuckDBPyConnection, folder: Path, source: Source | None = None, with_data: bool = True,
-    pictures: bool = False, *, currency: str, note: str = "",
+    pictures: bool = False, *, currency: str, note: str = "", people: Sequence[Person] = (),
 ) -> Built:  # fmt: skip
     """Write all files; those of an earlier build are replaced, nothing else in the folder is touched.
 
@@ -52,6 +54,7 @@ def build(
         pictures: Whether to draw the pages too; needs the data.
         currency: ISO code of the amounts.
         note: What became of amounts in other currencies; told with the table of deals.
+        people: Who may see what; the model has a role for them.
 
     Raises:
         MedallionError: pbix-mcp is missing, the folder cannot be written, there are too many rows, or a value
@@ -59,9 +62,12 @@ def build(
     """
     evaluate.needed()
     whole, refreshed = model(currency), source or Folder()
+    for page in pages():
+        reach.check(page, whole)
     if note:
         told = [replace(t, description=f"{t.description} {note}") if t.name == "Deals" else t for t in whole.tables]
         whole = replace(whole, tables=tuple(told))
+    whole = replace(whole, permissions=roles.permissions(connection, people, [table.name for table in whole.tables]))
     if isinstance(refreshed, Databricks) and refreshed.live and with_data:
         raise MedallionError("a live report holds no data", "Add --no-data to --live.")
     if pictures and not with_data:

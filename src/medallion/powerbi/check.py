@@ -11,43 +11,58 @@ from typing import Any
 import duckdb
 
 from medallion import metrics
+from medallion.errors import ContractError
 from medallion.metrics import Filter, Metric
+from medallion.metrics.answers import days
+from medallion.metrics.compilers.duckdb import answer
+from medallion.metrics.conditions import Test
+from medallion.metrics.question import Question
 from medallion.powerbi.evaluate import Evaluator, Field
-from medallion.powerbi.model import Measure, Model, dimension
-from medallion.powerbi.rows import Rows
+from medallion.powerbi.model import Measure, Model, dimension, parameter_values, titled
+from medallion.powerbi.rows import FIRST_DAY, Rows
+
+#: Columns of the date table by which a reader chooses a period that a question can name as well.
+PERIODS = tuple(("Date", one) for one in ("Week", "Month", "Quarter", "Year", "Fiscal quarter", "Fiscal year"))
 
 
 def check(connection: duckdb.DuckDBPyConnection, model: Model, rows: Rows, most: int = 12) -> list[dict[str, Any]]:
-    """Compare all measures with their metrics: in total, by values of each dimension, and by pairs of dimensions.
+    """Compare all measures with their metrics: in total, by values of each dimension, by pairs of dimensions, and in
+    periods, each alone and with a value of a dimension. Where a metric refuses a period its measure has to be blank.
 
     Args:
         connection: From `medallion.lakehouse.query.connect`, with the layers gold and silver.
         model: The model.
         rows: Its rows, read through that connection.
-        most: How many values of a dimension are looked at, those with most rows first.
+        most: How many values of a dimension are looked at, those with most rows first, and how many periods of a kind.
 
     Returns:
         One document per metric: `metric`, `contexts` compared, `same`, and `different` with the contexts that are
         not, each as text with both values.
     """
     evaluator = Evaluator(model, rows)
-    views: dict[str, list[Measure]] = {}
+    alike: dict[tuple[Any, ...], list[Measure]] = {}
     for measure in model.measures:
-        if measure.metric and metrics.named(measure.metric).stands_alone:
-            views.setdefault(measure.folder, []).append(measure)
+        if measure.metric:
+            metric = metrics.named(measure.metric)
+            names = tuple(one.name for one in metric.dimensions)
+            alike.setdefault((measure.folder, metric.measure.period, names, metric.stands_alone), []).append(measure)
     found = []
-    for measures in views.values():
+    for measures in alike.values():
+        first = metrics.named(str(measures[0].metric))
         different: dict[str, list[str]] = {str(one.metric): [] for one in measures}
-        contexts = list(_contexts(connection, metrics.named(str(measures[0].metric)), most))
-        for filters, fields in contexts:
+        contexts = 0
+        for told, asked, fields in itertools.chain(
+            _alone(connection, evaluator, first, most) if first.stands_alone else (),
+            _timed(connection, evaluator, first, most),
+        ):
+            contexts += 1
             values = evaluator.values([one.name for one in measures], fields, by=list(fields))
             for one in measures:
-                answer = metrics.computed(connection, metrics.named(str(one.metric)), filters=tuple(filters))
-                if not same(values[one.name], answer.value, rows=answer.rows[0]["n"]):
-                    told = f"{' and '.join(map(str, filters)) or 'total'}: "
-                    different[answer.metric.name].append(f"{told}DAX {values[one.name]}, metric {answer.value}")
+                answered = _asked(connection, str(one.metric), *asked)
+                if answered and not same(values[one.name], answered[0], rows=answered[1]):
+                    different[str(one.metric)].append(f"{told}: DAX {values[one.name]}, metric {answered[0]}")
         found += [
-            {"metric": name, "contexts": len(contexts), "same": not wrong, "different": wrong}
+            {"metric": name, "contexts": contexts, "same": not wrong, "different": wrong}
             for name, wrong in different.items()
         ]
     return found
@@ -63,25 +78,95 @@ def same(dax: Any, value: float | int | None, rows: int) -> bool:
     return math.isclose(float(dax), float(value), rel_tol=1e-9, abs_tol=1e-6)
 
 
-def _contexts(
-    connection: duckdb.DuckDBPyConnection, metric: Metric, most: int
-) -> Iterator[tuple[list[Filter], Mapping[Field, list[Any]]]]:
+def _asked(
+    connection: duckdb.DuckDBPyConnection, name: str, filters: tuple[Filter, ...], period: str | None
+) -> tuple[Any, int] | None:
+    """What a metric is worth, with the rows behind it: of no value where it refuses the period, None where it refuses the
+    filters.
+    """
+    metric = metrics.named(name)
+    if period is None:
+        found = metrics.computed(connection, metric, filters=filters)
+        return found.value, found.rows[0]["n"]
+    targets = tuple((one.name, float(_target(one.name))) for one in metric.parameters if one.default is None)
+    where = tuple(Test(one.dimension, "=", one.values) for one in filters)
+    try:
+        answered = answer(connection, Question((name,), where=where, period=period, parameters=targets))
+    except ContractError:
+        whole = _asked(connection, name, (), period) if filters else (None, 0)
+        return whole if whole == (None, 0) else None
+    return answered.value, answered.rows[0]["n"] if answered.rows else 0
+
+
+_Asked = tuple[tuple[Filter, ...], str | None]
+_Context = tuple[str, _Asked, Mapping[Field, list[Any]]]
+
+
+def _alone(
+    connection: duckdb.DuckDBPyConnection, evaluator: Evaluator, metric: Metric, most: int
+) -> Iterator[_Context]:
     """Filter contexts: none, every value of every dimension, and each two neighbouring dimensions with two values."""
-    yield [], {}
-    reached = [(one.name, field) for one in metric.view.dimensions if (field := dimension(metric, one.name))]
-    values = {name: _values(connection, metric, name)[:most] for name, _ in reached}
+    yield "total", ((), None), {}
+    reached = [(one.name, field) for one in metric.dimensions if (field := dimension(metric, one.name))]
+    values = {name: _values(connection, evaluator, metric, name, field)[:most] for name, field in reached}
     for name, field in reached:
         for value in values[name]:
-            yield [_filter(name, [value])], {field: [_day(value)]}
+            filters = (_filter(name, [value]),)
+            yield str(filters[0]), (filters, None), {field: [_day(value)]}
     for (one, first), (other, second) in itertools.pairwise(reached):
         left, right = values[one][:2], values[other][-2:]
+        if first == second or not (left and right):
+            continue
+        both = (_filter(one, left), _filter(other, right))
         fields = {first: [_day(v) for v in left], second: [_day(v) for v in right]}
-        yield [_filter(one, left), _filter(other, right)], fields
+        yield " and ".join(map(str, both)), (both, None), fields
 
 
-def _values(connection: duckdb.DuckDBPyConnection, metric: Metric, name: str) -> list[Any]:
-    rows = metrics.ask(connection, metric.name, by=name).rows
-    return [row[name] for row in sorted(rows, key=lambda row: -row["n"])]
+def _timed(
+    connection: duckdb.DuckDBPyConnection, evaluator: Evaluator, metric: Metric, most: int
+) -> Iterator[_Context]:
+    """Periods that have begun, the last ones of each kind, alone and with a value of one dimension after the other."""
+    today = days(connection)[1]
+    targets = {
+        (titled(one.name), titled(one.name)): [_target(one.name)] for one in metric.parameters if one.default is None
+    }
+    narrowed = itertools.cycle(list(_narrowed(connection, evaluator, metric)))
+    for field in PERIODS:
+        begun = [one for one in evaluator.distinct(field) if today and evaluator.first_day(field, one) <= today]
+        for period in begun[-most:]:
+            yield f"period {period}", ((), str(period)), {field: [period], **targets}
+            for name, column, value in itertools.islice(narrowed, 1):
+                filters = (_filter(name, [value]),)
+                told = f"{filters[0]} in period {period}"
+                yield told, (filters, str(period)), {field: [period], column: [value], **targets}
+
+
+def _narrowed(
+    connection: duckdb.DuckDBPyConnection, evaluator: Evaluator, metric: Metric
+) -> Iterator[tuple[str, Field, Any]]:
+    """Values of dimensions that are no time: name, column of the model, value."""
+    for one in metric.dimensions:
+        if not one.is_time and (field := dimension(metric, one.name)):
+            for value in _values(connection, evaluator, metric, one.name, field)[:2]:
+                if value is not None:
+                    yield one.name, field, value
+
+
+def _target(name: str) -> int:
+    return parameter_values(name)[4]
+
+
+def _values(
+    connection: duckdb.DuckDBPyConnection, evaluator: Evaluator, metric: Metric, name: str, field: Field
+) -> list[Any]:
+    """The values of a dimension, those with most rows first; of days those that the date table has."""
+    if metric.stands_alone:
+        rows = metrics.ask(connection, metric.name, by=name).rows
+        found = [row[name] for row in sorted(rows, key=lambda row: -row["n"])]
+    else:
+        found = list(metrics.values_of(connection, metric.dimension(name)))
+    known = set(evaluator.distinct(field)) if field[0] == "Date" else None
+    return [one for one in found if known is None or one is None or _day(one) in known]
 
 
 def _filter(name: str, values: Iterable[Any]) -> Filter:
@@ -89,4 +174,8 @@ def _filter(name: str, values: Iterable[Any]) -> Filter:
 
 
 def _day(value: Any) -> Any:
-    return datetime(value.year, value.month, value.day) if isinstance(value, date) else value  # noqa: DTZ001
+    """A value as the model has it: a day as midnight, none before the first that DAX counts."""
+    if not isinstance(value, date):
+        return value
+    day = max(value, FIRST_DAY)
+    return datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a day has no zone

@@ -13,7 +13,8 @@ import yaml
 from sqlglot import exp
 
 from medallion.errors import ContractError, MedallionError
-from medallion.metrics import Metric, MetricView, metrics
+from medallion.metrics import Dimension, Measure, Metric, MetricView, metrics
+from medallion.powerbi.dates import TIME
 from medallion.powerbi.model import dimension, home, model, modelled
 from medallion.powerbi.pages import Page, Visual, pages
 
@@ -64,8 +65,69 @@ def statements(catalog: str, currency: str) -> str:
 
 
 def views() -> dict[str, MetricView]:
-    """The views by the name that they get in Databricks."""
-    return {_view(metric): metric.view for metric in modelled().values()}
+    """The views by the name that they get in Databricks, each with the metrics that are told there.
+
+    Beside those of the declarations, one by day for each that counts by several days.
+    """
+    declared = {_view(metric): metric.view for metric in modelled().values()}
+    found = {}
+    for name, view in declared.items():
+        told = tuple(one for one in view.measures if Metric(view, one).stands_alone)
+        found[name] = view.model_copy(update={"measures": tuple(one for one in told if not one.parts)})
+        if len({one.period for one in told if one.period}) > 1:
+            found[name.replace("_metrics", "_by_day_metrics")] = _by_day(view, told)
+    return found
+
+
+#: What the day of a view by day is also told as.
+_UNITS = tuple(
+    Dimension(
+        name=name, expr=expr, display_name=name.capitalize(), comment=f"The {name} by which each measure counts, UTC"
+    )
+    for name, expr in (
+        ("day", "day"),
+        ("month", "DATE_FORMAT(day, 'yyyy-MM')"),
+        ("quarter", "CONCAT(YEAR(day), '-Q', QUARTER(day))"),
+        ("year", "YEAR(day)"),
+    )
+)
+
+
+def _by_day(view: MetricView, told: tuple[Measure, ...]) -> MetricView:
+    """A view in which each metric counts by its own day: one row per row of the source and day that metrics count by.
+
+    Its `day` is the day opened to what counts deals opened and the day closed to what counts deals won, so that one
+    filter is a period to all of them, and a ratio of metrics takes each by its own.
+    """
+    days = {one.period for one in told if one.period}
+    rows = " UNION ALL ".join(
+        f"SELECT '{one.name}' AS counted_by, {one.expr} AS day, one.* FROM {view.source} AS one"
+        for one in view.dimensions
+        if one.name in days
+    )
+    dated = {one.name: one for one in told if one.period}
+    whole = view.model_copy(
+        update={
+            "source": rows,
+            "comment": f"{view.comment.rstrip('.')}; each measure counts by its own day.",
+            "dimensions": (*_UNITS, *(one for one in view.dimensions if not one.is_time)),
+            "measures": tuple(one.model_copy(update={"expr": _counted_by(one)}) for one in dated.values()),
+        }
+    )
+    made = tuple(one for one in told if one.parts and all(part in dated for part in one.parts))
+    return whole.model_copy(update={"measures": (*whole.measures, *made)})
+
+
+def _counted_by(measure: Measure) -> str:
+    """A measure's expression over the rows of its own day."""
+
+    def narrowed(node: exp.Expr) -> exp.Expr:
+        if not isinstance(node, exp.AggFunc):
+            return node
+        where = sqlglot.parse_one(f"counted_by = '{measure.period}'", read="spark")
+        return exp.Filter(this=node, expression=exp.Where(this=where))
+
+    return sqlglot.parse_one(measure.expr, read="spark").transform(narrowed).sql("spark")
 
 
 def _view(metric: Metric) -> str:
@@ -101,11 +163,11 @@ def _declared(view: MetricView, catalog: str, currency: str) -> dict[str, Any]:
             "expr": " ".join(Metric(view, one).expression({}).split()),
             "display_name": one.display_name,
             "comment": one.comment,
+            "synonyms": list(one.synonyms),
             "format": one.format.model_dump(exclude_none=True)
             | ({"currency_code": currency} if one.format.type == "currency" else {}),
         }
         for one in view.measures
-        if not one.parts and Metric(view, one).stands_alone
     ]
     return found
 
@@ -163,6 +225,8 @@ def query_of(visual: Visual, catalog: str) -> str | None:
         return None
     listed = [*columns, *(f"MEASURE({one.name}) AS {one.name}" for one in measures)]
     text = f"SELECT {', '.join(listed)} FROM {_qualified(catalog, _view(measures[0]))}"
+    if visual.where and visual.where[0] == TIME:
+        return None  # the calculation group is Power BI's
     if visual.where:
         field, values = visual.where
         name = _dimension(measures[0], field)
@@ -189,11 +253,12 @@ def _measures(visual: Visual) -> list[Metric]:
 
 
 def _columns(visual: Visual) -> list[str] | None:
-    """Dimensions of a visual in its metrics' view; None where one of its columns is no dimension there."""
-    metric = _measures(visual)[0]
+    """Dimensions of a visual in its metrics' view; None where one of its columns is no dimension there, or is another one
+    for each metric, as a month is that counts deals opened and deals won.
+    """
     fields = [one for group in visual.fields.values() for one in group if not isinstance(one, str)]
-    found = [_dimension(metric, field) for field in fields]
-    return None if None in found else [str(one) for one in found]
+    found, *others = ([_dimension(metric, field) for field in fields] for metric in _measures(visual))
+    return None if None in found or any(one != found for one in others) else [str(one) for one in found]
 
 
 def _dimension(metric: Metric, field: tuple[str, str]) -> str | None:

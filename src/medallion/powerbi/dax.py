@@ -16,7 +16,7 @@ Texts are compared without regard to case in DAX; canonical values differ by mor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlglot
 from sqlglot import exp
@@ -42,11 +42,13 @@ class Place:
         table: Table of the model.
         columns: Name of its column in the model by the name in SQL.
         parameters: DAX of each parameter by name.
+        parts: Name of the measure of each metric that `MEASURE(...)` may name, and whether it is 0 of no rows.
     """
 
     table: str
     columns: Mapping[str, str]
     parameters: Mapping[str, str]
+    parts: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
 
 
 def quoted(table: str) -> str:
@@ -65,6 +67,15 @@ def column(table: str, name: str) -> str:
     "'Deals'[Value [USD]]]"
     """
     return f"{quoted(table)}[{name.replace(']', ']]')}]"
+
+
+def measure(name: str) -> str:
+    """A measure in DAX.
+
+    >>> measure("Deals [open]")
+    '[Deals [open]]]'
+    """
+    return f"[{name.replace(']', ']]')}]"
 
 
 def text(value: str) -> str:
@@ -129,8 +140,15 @@ def _scalar(node: exp.Expr, place: Place) -> str:
         return f"COALESCE({', '.join(parts)})"
     if isinstance(node, exp.Mul):
         return f"{_scalar(node.this, place)} * {_scalar(node.expression, place)}"
+    if isinstance(node, exp.Add | exp.Sub):
+        return _summed(node, place)
     if isinstance(node, exp.Div):
         return _divided(node, place)
+    if isinstance(node, exp.Case):
+        when, then = _case(node)
+        return f"IF({_compared(when, place)}, {_scalar(then, place)})"
+    if isinstance(node, exp.Anonymous) and node.name.upper() == "MEASURE":
+        return _part(node, place)
     if isinstance(node, exp.Count):
         return f"({_count(node, place)} + 0)"
     if name := _AGGREGATES.get(type(node)):
@@ -146,6 +164,31 @@ def _divided(node: exp.Div, place: Place) -> str:
     elif not (isinstance(by, exp.Literal) and not by.is_string and float(by.this)):
         raise _refused(node, "a division by what may be zero")
     return f"DIVIDE({_scalar(node.this, place)}, {_scalar(by, place)})"
+
+
+def _part(node: exp.Anonymous, place: Place) -> str:
+    """Another measure; one that is 0 of no rows is so here too, where it is blank to a visual."""
+    name = node.expressions[0].name
+    if name not in place.parts:
+        raise _refused(node, "a metric that the view does not have")
+    label, from_zero = place.parts[name]
+    return f"({measure(label)} + 0)" if from_zero else measure(label)
+
+
+def _summed(node: exp.Add | exp.Sub, place: Place) -> str:
+    """A sum or difference, blank where one of the sides is: DAX would take that one for 0."""
+    left, right = _scalar(node.this, place), _scalar(node.expression, place)
+    known = [f"NOT ISBLANK({told})" for told in (left, right)]
+    return f"IF({' && '.join(known)}, {left} {'+' if isinstance(node, exp.Add) else '-'} {right})"
+
+
+def _compared(node: exp.Expr, place: Place) -> str:
+    """Whether two figures are in this order; neither may be blank."""
+    sign = _ORDER.get(type(node))
+    if sign is None:
+        raise _refused(node, "a condition on figures that is no order")
+    sides = [_scalar(side, place) for side in (node.this, node.expression)]
+    return " && ".join([*(f"NOT ISBLANK({one})" for one in sides), f"{sides[0]} {sign} {sides[1]}"])
 
 
 def _parameter(node: exp.Placeholder, place: Place) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -42,6 +43,14 @@ class Evaluator:
             for table in model.tables
         }
         self._measures = {one.name: one.expression for one in model.measures}
+        self._groups = [
+            {
+                "table": table.name, "column": table.columns[0].name, "precedence": 0,
+                "items": [{"name": one.name, "expression": one.expression, "ordinal": place}
+                          for place, one in enumerate(table.items)],
+            }
+            for table in model.tables if table.items
+        ]  # fmt: skip
         self._relationships = [
             {
                 "FromTable": one.table, "FromColumn": one.column, "ToTable": one.to, "ToColumn": one.to_column,
@@ -63,7 +72,8 @@ class Evaluator:
         grouped = {f"{table}.{column}" for table, column in by}
         found: dict[str, Any] = evaluate_measures_batch(
             list(names), self._tables, self._measures, context,
-            relationships=self._relationships, date_tables={"Date": "Date"},
+            relationships=self._relationships, date_tables={"Date": "Date"}, calculation_groups=self._groups,
+            measure_formats={one.name: {"format_string": one.form, "expression": None} for one in self.model.measures},
             group_keys=grouped or None,
             selected_filters={k: v for k, v in context.items() if k not in grouped} if grouped else None,
             model_columns={name: set(table["columns"]) for name, table in self._tables.items()},
@@ -79,10 +89,23 @@ class Evaluator:
         found = {row[at]: row[order] for row in self._tables[field[0]]["rows"]}
         return sorted(found, key=lambda value: (value is None, found[value] if value is not None else 0))
 
+    def has_blank(self, field: Field) -> bool:
+        """Whether rows may belong to none of a table's, so that a reader may choose blank beside its values."""
+        return any(one.to == field[0] for one in self.model.relationships) and None not in self.distinct(field)
+
+    def first_day(self, field: Field, value: Any) -> date:
+        """The first day of the date table that has a value in one of its columns."""
+        table = self.model.table(field[0])
+        day, at = (table.columns.index(table.column(name)) for name in ("Date", field[1]))
+        found: date = next(row[day] for row in self._tables[field[0]]["rows"] if row[at] == value).date()
+        return found
+
     def combinations(self, fields: Sequence[Field], filters: Mapping[Field, Iterable[Any]]) -> list[tuple[Any, ...]]:
         """The combinations of columns that occur, looked up from the table on the many side of the others."""
         tables = list(dict.fromkeys(table for table, _ in (*fields, *filters)))
-        base = next((one for one in ("Deals", "Touches") if one in tables), tables[0])
+        base = tables[0]
+        if len(tables) > 1:
+            base = next(one for one in ("Deals", "Touches", *tables) if {*tables} <= {one, *self._reached(one)})
         table = self.model.table(base)
         found: dict[tuple[Any, ...], None] = {}
         for row in self._tables[base]["rows"]:
@@ -92,6 +115,9 @@ class Evaluator:
             if all(here[field] in values for field, values in filters.items()):
                 found[tuple(here[field] for field in fields)] = None
         return list(found)
+
+    def _reached(self, table: str) -> set[str]:
+        return {one.to for one in self.model.relationships if one.table == table and one.active}
 
     def _one_side(self, base: str, other: str, here: Mapping[Field, Any]) -> dict[Field, Any]:
         """The row of another table that a row belongs to; blanks where it belongs to none."""

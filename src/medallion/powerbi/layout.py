@@ -224,7 +224,9 @@ def _objects(visual: Visual) -> dict[str, Any]:
             found["selection"] = [{"properties": {"singleSelect": _value("true")}}]
         return found
     if visual.kind == "card":
-        return {"categoryLabels": [{"properties": {"show": _value("false")}}]}
+        found = {"categoryLabels": [{"properties": {"show": _value("false")}}]}
+        size = "10D" if visual.where else "20D" if visual.box.height < 80 else ""
+        return found | ({"labels": [{"properties": {"fontSize": _value(size)}}]} if size else {})
     if visual.colours:
         return {"dataPoint": [_coloured(visual, name, colour) for name, colour in visual.colours.items()]}
     if visual.kind in ("clusteredBarChart", "clusteredColumnChart") and len(visual.fields["Y"]) == 1:
@@ -252,7 +254,7 @@ def _coloured(visual: Visual, name: str, colour: str) -> dict[str, Any]:
 
 def _frame(visual: Visual) -> dict[str, Any]:
     """Title and alternative text of the container."""
-    shown = visual.kind != "textbox"
+    shown = visual.kind != "textbox" and not (visual.kind == "card" and visual.where)
     title: dict[str, Any] = {"show": _value("true" if shown else "false")}
     if shown:
         title["text"] = _text(visual.title)

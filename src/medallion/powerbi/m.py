@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from medallion.powerbi import rows
@@ -92,13 +93,13 @@ def _parameter(name: str, value: str, description: str) -> Expression:
 
 def mode(table: Table, source: Source) -> str:
     """How a table is stored: a copy, or nothing but the query."""
-    live = isinstance(source, Databricks) and source.live and table.kind in ("gold", "dates")
+    live = isinstance(source, Databricks) and source.live and table.kind in ("gold", "values", "dates")
     return "directQuery" if live else "import"
 
 
 def partition(table: Table, model: Model, source: Source) -> str:
     """The query of a table."""
-    if isinstance(source, Databricks) and table.kind in ("gold", "dates"):
+    if isinstance(source, Databricks) and table.kind in ("gold", "values", "dates"):
         return _warehouse(table)
     if table.kind == "dates":
         return _dates(model)
@@ -110,7 +111,7 @@ def partition(table: Table, model: Model, source: Source) -> str:
         one = table.columns[0].source
         values = json.dumps(parameter_values(one))[1:-1]
         return f"Table.FromColumns({{{{{values}}}}}, type table [{one} = Int64.Type])"
-    return _gold(table)
+    return _values(table) if table.kind == "values" else _gold(table)
 
 
 #: Stands in a query for the catalog, which is a parameter.
@@ -141,6 +142,8 @@ def _gold(table: Table) -> str:
             ("Until", 'List.Max(List.Transform(Gold("gold.customer_features")[as_of], Day))'),
             ("Kept", f"Table.SelectRows(Source, each Day([{table.until}]) <= Until)"),
         ]
+    if table.unless:
+        steps.append(("Kept", f"Table.SelectRows(Source, each [{table.unless}] = null)"))
     for one in table.columns:
         if one.m:
             last = steps[-1][0]
@@ -156,34 +159,58 @@ def _gold(table: Table) -> str:
     return _let(steps)
 
 
+def _values(table: Table) -> str:
+    """One row per value of the key, whatever its case, with what the source says of it."""
+    key, *more = (one.source for one in table.columns)
+    lists = ", ".join(f"Gold({text(name)})[{key}]" for name in table.keys)
+    typed = ", ".join(f"{one.source} = {_TYPES[one.type]}" for one in table.columns[:1])
+    steps = [
+        ("Every", f"List.Transform(List.RemoveNulls(List.Combine({{{lists}}})), Text.TrimEnd)"),
+        ("Keys", "List.Distinct(List.Sort(Every), Comparer.OrdinalIgnoreCase)"),
+        ("Rows", f"Table.FromColumns({{Keys}}, type table [{typed}])"),
+    ]
+    if more:
+        named = ", ".join(map(text, more))
+        known = (
+            f"Table.Group(Gold({text(table.source)}), {{{text(key)}}}, {{"
+            + ", ".join(f"{{{text(name)}, each List.Max([{name}]), type text}}" for name in more)
+            + "}, GroupKind.Global, Comparer.OrdinalIgnoreCase)"
+        )
+        steps += [
+            ("Known", known),
+            ("Joined", f'Table.NestedJoin(Rows, {{{text(key)}}}, Known, {{{text(key)}}}, "known", JoinKind.LeftOuter)'),
+            ("Expanded", f'Table.ExpandTableColumn(Joined, "known", {{{named}}})'),
+        ]
+    return _let(steps)
+
+
 def _dates(model: Model) -> str:
     columns = [
         f"{one.table}[{model.table(one.table).column(one.column).source}]"
         for one in model.relationships
-        if one.to == "Date"
+        if one.to == "Date" and one.column not in rows.ANY_DAY
     ]
+    columns.append("Customers[as_of]")
     first = f"#date({rows.FIRST_DAY.year}, {rows.FIRST_DAY.month}, {rows.FIRST_DAY.day})"
     return _let(
         [
             ("Known", f"List.RemoveNulls(List.Combine({{{', '.join(columns)}}}))"),
             ("Ends", "if List.IsEmpty(Known) then {#date(2000, 1, 1)} else Known"),
             ("First", f"List.Max({{#date(Date.Year(List.Min(Ends)), 1, 1), {first}}})"),
-            ("Last", "#date(Date.Year(List.Max(Ends)), 12, 31)"),
+            ("Last", "#date(Date.Year(List.Max(Ends)) + 1, 12, 31)"),
             ("Days", "List.Dates(First, Duration.Days(Last - First) + 1, #duration(1, 0, 0, 0))"),
             ("Dates", "Table.FromColumns({Days}, type table [date = date])"),
-            ("Years", 'Table.AddColumn(Dates, "year", each Date.Year([date]), Int64.Type)'),
-            (
-                "Quarters",
-                'Table.AddColumn(Years, "quarter", each Text.From([year]) & "-Q" & '
-                "Text.From(Date.QuarterOfYear([date])), type text)",
-            ),
-            (
-                "Months",
-                'Table.AddColumn(Quarters, "month", each Date.ToText([date], [Format = "yyyy-MM", Culture = "en-US"]), '
-                "type text)",
-            ),
+            *_added("Dates", model.table("Date")),
         ]
     )
+
+
+def _added(first: str, table: Table) -> Iterator[tuple[str, str]]:
+    """Steps that add the columns that Power Query computes, each to the step before."""
+    for one in table.columns:
+        if one.m:
+            yield f"With_{one.source}", f'Table.AddColumn({first}, "{one.source}", each {one.m}, {_TYPES[one.type]})'
+            first = f"With_{one.source}"
 
 
 def _let(steps: list[tuple[str, str]]) -> str:

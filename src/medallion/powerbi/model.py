@@ -1,7 +1,8 @@
 """The semantic model, told once: every file that Power BI opens is written from it.
 
-A star: deals, touches, stays in stages and days are facts; customers, channels and a marked date table are what
-they are looked at by. Measures are the metrics, one for one, plus a few that need the date table.
+A star: deals, their states over time, touches, stays in stages and days are facts; customers, channels, reps, products,
+lead sources, stages, statuses and a marked date table are what they are looked at by. Measures are the metrics, one for
+one, plus a few that need the date table.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from medallion.errors import ContractError
 from medallion.figures import sign
 from medallion.gold import gold_contract
 from medallion.metrics import Format, Metric, Parameter, metrics
-from medallion.metrics.loading import own_files
-from medallion.powerbi import dax
+from medallion.metrics.compilers.sql import counts_from_zero
+from medallion.metrics.declared import Measure as Declared
+from medallion.metrics.loading import declarations, own_files
+from medallion.powerbi import dates, dax, measures
 
 Type = Literal["String", "Int64", "Double", "Decimal", "DateTime", "Boolean"]
 
@@ -64,6 +67,14 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Hierarchy:
+    """Columns of a table that are gone down, the widest first."""
+
+    name: str
+    levels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Table:
     """A table of the model, read from one table or query of the lakehouse; from none when `kind` is not `gold`.
 
@@ -72,18 +83,37 @@ class Table:
         source: Qualified table, such as `gold.deals`.
         description: What one row is.
         columns: Its columns.
-        kind: `gold`, `dates`, `metrics` (the metric dictionary) or `parameter`.
+        kind: `gold`, `dates`, `values` (the values of a key), `metrics` (the metric dictionary), `parameter`, or `items`
+            (a calculation group).
         until: Whether only days up to the one that gold describes count, by this column.
+        unless: Rows that have a value in this column do not count.
+        keys: Of the kind `values`: the tables that have the key, the first column; `source` has the others.
         hidden: Not in the list of tables.
+        hierarchies: Ways down through its columns.
+        items: Of the kind `items`: its choices.
     """
 
     name: str
     source: str
     description: str
     columns: tuple[Column, ...]
-    kind: Literal["gold", "dates", "metrics", "parameter"] = "gold"
+    kind: Literal["gold", "dates", "values", "metrics", "parameter", "items"] = "gold"
     until: str | None = None
+    unless: str | None = None
+    keys: tuple[str, ...] = ()
     hidden: bool = False
+    hierarchies: tuple[Hierarchy, ...] = ()
+    items: tuple[dates.Item, ...] = ()
+
+    @property
+    def is_read(self) -> bool:
+        """Whether its rows are read from tables of the lakehouse."""
+        return self.kind in ("gold", "values")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The tables of the lakehouse that it is read from."""
+        return tuple(dict.fromkeys((self.source, *self.keys))) if self.is_read else ()
 
     def column(self, name: str) -> Column:
         """The column that readers see under that name; KeyError when there is none."""
@@ -116,7 +146,18 @@ class Relationship:
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure; `metric` names the metric that it is, None for those that need the date table."""
+    """A measure.
+
+    Attributes:
+        name: What readers see.
+        expression: Its DAX.
+        description: What it means.
+        form: Format string.
+        folder: Display folder.
+        metric: The metric that it is; None for those that need the date table.
+        tables: The tables that it is computed from; none of what is the same whatever the reader chooses.
+        is_dated: Whether it has a value in each period.
+    """
 
     name: str
     expression: str
@@ -124,15 +165,18 @@ class Measure:
     form: str
     folder: str
     metric: str | None = None
+    tables: tuple[str, ...] = ()
+    is_dated: bool = False
 
 
 @dataclass(frozen=True)
 class Model:
-    """All of it."""
+    """All of it; `permissions` are tables with the DAX filter of who reads them."""
 
     tables: tuple[Table, ...]
     relationships: tuple[Relationship, ...]
     measures: tuple[Measure, ...]
+    permissions: tuple[tuple[str, str], ...] = ()
 
     def table(self, name: str) -> Table:
         """The table of that name; KeyError when there is none."""
@@ -159,17 +203,22 @@ _HOMES = {
     "gold.stage_history": "Stages",
     "silver.interactions_clean": "Touches",
 }
+#: The table of the history of each entity that has one: what stocks of an earlier day are counted from.
+HISTORIES = {"deal_changes": "Deal changes"}
 #: Where a dimension of a metric is found when not in the table of the metric itself: table, column.
-_ELSEWHERE = {
-    "Deals": {
-        "industry": ("Customers", "Industry"), "country": ("Customers", "Country"),
-        "size_band": ("Customers", "Company size"), "lead_quality": ("Customers", "Lead quality"),
-        "closed_month": ("Date", "Month"), "closed_date": ("Date", "Date"),
-    },
-    "Touches": {"channel": ("Channels", "Channel"), "month": ("Date", "Month"), "date": ("Date", "Date")},
+_OF_DEALS = {
+    "owner": ("Reps", "Owner"), "owner_team": ("Reps", "Team"), "owner_manager": ("Reps", "Manager"),
+    "product_id": ("Products", "Product"), "source": ("Lead sources", "Lead source"),
+    "stage": ("Pipeline stages", "Stage"), "status": ("Statuses", "Status"),
 }  # fmt: skip
-#: Dimensions by which the model has no active path: by the day that a deal was opened, `Deals opened` tells.
-WITHOUT = {"Deals": ("created_month", "created_date")}
+_OF_CUSTOMERS = {
+    "industry": ("Customers", "Industry"), "country": ("Customers", "Country"),
+    "size_band": ("Customers", "Company size"), "lead_quality": ("Customers", "Lead quality"),
+}  # fmt: skip
+_ELSEWHERE = {"Deals": {**_OF_DEALS, **_OF_CUSTOMERS}, "Touches": {"channel": ("Channels", "Channel")}}
+#: The date table.
+DATE = ("Date", "Date")
+_MONTH = ("Date", "Month")
 
 _QUALITY = ("Hot", "Warm", "Cool", "Cold")
 _SIZES = ("1-50", "51-200", "201-1000", "1000+")
@@ -237,7 +286,7 @@ def _with_own(table: Table) -> Table:
     return replace(table, columns=tuple(columns))
 
 
-def _tables() -> Iterator[Table]:
+def _tables(fiscal: int) -> Iterator[Table]:
     yield Table("Customers", "gold.customer_features", "One row per account, with its features and score.", tuple(_of(
         "gold.customer_features",
         ("customer_id", None), ("customer_name", "Customer"), ("industry", "Industry"), ("country", "Country"),
@@ -251,17 +300,25 @@ def _tables() -> Iterator[Table]:
         ("open_value", "Open value"), ("won_leads", None), ("won_value", "Revenue won"),
         ("interactions", None), ("interactions_90d", None), ("hours_to_first_touch", None),
         ("days_since_last_interaction", "Days since last touch"), ("as_of", None),
-    )))  # fmt: skip
+    )), hierarchies=(Hierarchy("Geography", ("Country", "City", "Customer")),))  # fmt: skip
     yield Table("Deals", "gold.deals", "One row per deal.", tuple(_of(
         "gold.deals",
-        ("lead_id", "Deal"), ("customer_id", None), ("product_id", "Product"), ("source", "Lead source"),
-        ("status", "Status"), ("stage", "Stage"), ("owner", "Owner"), ("deal_value", "Value"), ("has_value", None),
+        ("lead_id", "Deal"), ("customer_id", None), ("product_id", None), ("source", None),
+        ("status", None), ("stage", None), ("owner", None), ("deal_value", "Value"), ("has_value", None),
         _day("Day opened", "created_date", "created_at", "Day on which the deal was opened (UTC)."),
         _day("Day closed", "closed_date", "closed_at", "Day on which the deal was won or lost (UTC); blank while open."),
         ("expected_close_date", "Expected close"), ("age_days", "Age in days"), ("cycle_days", "Cycle in days"),
         ("lead_quality", None), ("probability_to_convert", "Probability"), ("weighted_value", "Weighted value"),
         ("days_since_last_interaction", None), ("as_of", None),
     )))  # fmt: skip
+    yield Table("Deal changes", "gold.deal_changes", "One row per deal and interval in which nothing of it changed.",
+        tuple(_of(
+            "gold.deal_changes",
+            ("lead_id", None), ("customer_id", None), ("product_id", None), ("source", None), ("owner", None),
+            ("status", None), ("stage", None), ("deal_value", None), ("has_value", None),
+            ("expected_close_date", None), ("from_day", None), ("to_day", None),
+        )), unless="known_to", hidden=True)  # fmt: skip
+    yield from _values()
     outcome = "silver.interactions_clean"
     weekday = "(DATEDIFF(CAST(occurred_at AS DATE), DATE '1900-01-01') % 7) + 1"
     yield Table("Touches", outcome, "One row per touch, up to the day that the other tables describe.", tuple(_of(
@@ -289,7 +346,7 @@ def _tables() -> Iterator[Table]:
         "gold.stage_history",
         ("lead_id", None), ("stage", "Stage entered"),
         _day("Day entered", "entered_date", "entered_at", "Day on which the stage was entered (UTC)."),
-        _day("left_at", "left_date", "left_at", "Day on which it was left (UTC); blank while the deal is in it.", True),
+        _day("Day left", "left_date", "left_at", "Day on which it was left (UTC); blank while the deal is in it."),
         ("days_in_stage", None),
     )))  # fmt: skip
     yield Table("Daily", "gold.sales_summary", "One row per day, without gaps.", tuple(_of(
@@ -298,12 +355,19 @@ def _tables() -> Iterator[Table]:
         ("revenue", None), ("open_leads", None), ("open_pipeline", None), ("revenue_30d", None),
         ("cumulative_revenue", None),
     )))  # fmt: skip
-    yield Table("Date", "", "One row per day of the years that the data touch.", (
+    yield Table("Date", "", "One row per day of the years that the data touch, and of the year after.", (
         Column("Date", "date", "DateTime", "The day (UTC).", key=True, form=DAY),
-        Column("Year", "year", "Int64", "Calendar year.", form="0"),
-        Column("Quarter", "quarter", "String", "Year and quarter."),
-        Column("Month", "month", "String", "Year and month."),
-    ), kind="dates")  # fmt: skip
+        *(Column(one.name, one.source, "Int64" if one.is_number else "String", one.description, sql=one.sql, m=one.m,
+                 hidden=one.hidden, form="0" if one.is_number else None, sort_by=one.sort_by)
+          for one in dates.parts(fiscal)),
+    ), kind="dates", hierarchies=(
+        Hierarchy("Calendar", ("Year", "Quarter", "Month", "Date")),
+        Hierarchy("Fiscal calendar", ("Fiscal year", "Fiscal quarter", "Month", "Date")),
+    ))  # fmt: skip
+    yield Table(dates.TIME[0], "", "How each measure looks at the chosen period: as it is, compared, or to date.", (
+        Column(dates.TIME[1], "Name", "String", "What is made of the measures.", sort_by="Ordinal"),
+        Column("Ordinal", "Ordinal", "Int64", "Order of the choices.", hidden=True, form="0"),
+    ), kind="items", items=dates.items(fiscal))  # fmt: skip
     yield Table(HOME, "", "What each measure means, and the expression that it is declared with.", (
         Column("Metric", "metric", "String", "Label of the metric.", key=True),
         Column("Name", "name", "String", "Its name in `medallion metrics`."),
@@ -312,20 +376,54 @@ def _tables() -> Iterator[Table]:
         Column("Over", "over", "String", "Table that it is computed from."),
     ), kind="metrics")  # fmt: skip
     for parameter in _parameters():
-        yield Table(_titled(parameter), "", f"Values to choose from: {_comment(parameter)}.", (
-            Column(_titled(parameter), parameter, "Int64", _comment(parameter) + ".", key=True, form=MONEY),
+        yield Table(titled(parameter), "", f"Values to choose from: {_comment(parameter)}.", (
+            Column(titled(parameter), parameter, "Int64", _comment(parameter) + ".", key=True, form=MONEY),
         ), kind="parameter")  # fmt: skip
 
 
+def _values() -> Iterator[Table]:
+    """What deals and their states over time are looked at by, one row per value."""
+    keys = ("gold.deals", "gold.deal_changes")
+    for name, key, told, more in (
+        (
+            "Reps",
+            ("owner", "Owner"),
+            "One row per owner of deals.",
+            (("owner_team", "Team"), ("owner_manager", "Manager")),
+        ),
+        ("Products", ("product_id", "Product"), "One row per product of deals.", (("product_name", "Product name"),)),
+        ("Lead sources", ("source", "Lead source"), "One row per source of deals.", ()),
+        ("Pipeline stages", ("stage", "Stage"), "One row per stage that deals are or were in.", ()),
+        ("Statuses", ("status", "Status"), "One row per status of deals.", ()),
+    ):
+        columns = tuple(_of("gold.deals", key, *more))
+        down = (Hierarchy("Teams", ("Team", "Owner")),) if name == "Reps" else ()
+        yield Table(name, "gold.deals", told, columns, kind="values", keys=keys, hierarchies=down)
+
+
+def _shared(table: str) -> Iterator[Relationship]:
+    """What deals and their states over time have in common."""
+    yield Relationship(table, "customer_id", "Customers", "customer_id")
+    for source, (to, column) in _OF_DEALS.items():
+        if source not in ("owner_team", "owner_manager"):
+            yield Relationship(table, source, to, column)
+
+
+#: One path to the date table is active: that of the day by which a table is looked at first. A measure takes the path of
+#: its metric's time column.
 RELATIONSHIPS = (
-    Relationship("Deals", "customer_id", "Customers", "customer_id"),
-    Relationship("Deals", "Day closed", "Date", "Date"),
-    Relationship("Deals", "Day opened", "Date", "Date", active=False),
+    *_shared("Deals"),
+    Relationship("Deals", "Day closed", *DATE),
+    Relationship("Deals", "Day opened", *DATE, active=False),
+    Relationship("Deals", "Expected close", *DATE, active=False),
+    *_shared("Deal changes"),
     Relationship("Touches", "customer_id", "Customers", "customer_id"),
     Relationship("Touches", "channel", "Channels", "Channel"),
-    Relationship("Touches", "day", "Date", "Date"),
+    Relationship("Touches", "day", *DATE),
     Relationship("Stages", "lead_id", "Deals", "Deal"),
-    Relationship("Daily", "day", "Date", "Date"),
+    Relationship("Stages", "Day entered", *DATE, active=False),
+    Relationship("Stages", "Day left", *DATE, active=False),
+    Relationship("Daily", "day", *DATE),
 )
 _KEYS = {(one.to, one.to_column) for one in RELATIONSHIPS}
 _SORTED = {
@@ -342,15 +440,12 @@ def _last(column: str) -> str:
 
 
 def _dated() -> Iterator[Measure]:
-    yield Measure("Deals opened", "CALCULATE([Deals], USERELATIONSHIP('Deals'[Day opened], 'Date'[Date]))",
-                  "Deals by the day on which they were opened; other measures of deals go by the day they closed.",
-                  WHOLE, "Days")  # fmt: skip
-    yield Measure("Open pipeline at day's end", _last("open_pipeline"),
-                  "Value of the deals open at the end of the last day in view.", MONEY, "Days")  # fmt: skip
+    yield Measure(measures.AS_OF, dates.AS_OF,
+                  "Last day that the data describe.", DAY, "Days")  # fmt: skip
     yield Measure("Revenue of 30 days", _last("revenue_30d"),
-                  "Revenue of the 30 days to the last day in view.", MONEY, "Days")  # fmt: skip
+                  "Revenue of the 30 days to the last day in view.", MONEY, "Days", tables=("Daily",))  # fmt: skip
     yield Measure("Revenue to date", _last("cumulative_revenue"),
-                  "Revenue up to and with the last day in view.", MONEY, "Days")  # fmt: skip
+                  "Revenue up to and with the last day in view.", MONEY, "Days", tables=("Daily",))  # fmt: skip
 
 
 def model(currency: str = "USD") -> Model:
@@ -372,33 +467,32 @@ def _model(currency: str, files: tuple[Any, ...], *own: tuple[contracts.Column, 
                     one,
                     form=form(_MONEY, currency) if one.form == MONEY else one.form,
                     key=one.key or (table.name, one.name) in _KEYS,
-                    sort_by=_SORTED.get((table.name, one.name)),
+                    sort_by=one.sort_by or _SORTED.get((table.name, one.name)),
                 )
                 for one in table.columns
             ),
         )
-        for table in map(_with_own, _tables())
+        for table in map(_with_own, _tables(declarations().calendar.fiscal_year_starts))
     )
-    measures = [
-        *(_measure(metric, tables, currency) for metric in modelled().values()),
+    links = _relationships(tables)
+    found = [
+        *(_measure(metric, tables, links, currency) for metric in modelled().values()),
         *(replace(one, form=form(_MONEY, currency)) if one.form == MONEY else one for one in _dated()),
     ]
     seen: dict[str, Measure] = {}
-    for measure in measures:
+    for measure in found:
         if twin := seen.get(measure.name.lower()):
             raise ContractError(
                 f"metrics {twin.metric} and {measure.metric} have the same label {measure.name!r}",
                 "Measures of a Power BI model need names of their own.",
             )
         seen[measure.name.lower()] = measure
-    return Model(tables, RELATIONSHIPS, tuple(measures))
+    return Model(tables, links, tuple(found))
 
 
 def modelled() -> dict[str, Metric]:
-    """The metrics that the model has: those over its tables, which every lakehouse has, that have no parts with times of
-    their own.
-    """
-    return {name: one for name, one in metrics().items() if not (one.view.needs or one.measure.parts) and _home(one)}
+    """The metrics that the model has: those over its tables, which every lakehouse has."""
+    return {name: one for name, one in metrics().items() if not one.view.needs and _home(one)}
 
 
 def home(metric: Metric) -> str:
@@ -423,37 +517,110 @@ def _home(metric: Metric) -> str | None:
 def dimension(metric: Metric, name: str) -> tuple[str, str] | None:
     """Table and column of the model for a dimension of a metric.
 
-    None where no active path leads there, and for a dimension of the user's own that is no column of the model.
+    The metric's own time column is in the date table, and so is its month. None for the month of another day, and for a
+    dimension of the user's own that is no column of the model.
     """
-    table = home(metric)
+    table, own = home(metric), metric.dimension(name)
     if found := _ELSEWHERE.get(table, {}).get(name):
         return found
-    if name in WITHOUT.get(table, ()):
-        return None
-    expression = metric.dimension(name).expr
+    period = metric.view.dimension(metric.measure.period or "")
+    if period is not None and own.type == "month":
+        day = re.search(r"\((\w+),", own.expr)
+        return _MONTH if day and day[1] in period.expr else None
+    if period is not None and own.expr == period.expr:
+        return DATE
     for there in (table, *["Customers"] * (table == "Deals")):  # an account's own column, by way of the account
         for one in model().table(there).columns:
-            if expression in (one.source, one.sql):
+            if own.expr in (one.source, one.sql):
                 return there, one.name
     return None
 
 
-def _measure(metric: Metric, tables: tuple[Table, ...], currency: str) -> Measure:
+def _measure(metric: Metric, tables: tuple[Table, ...], links: tuple[Relationship, ...], currency: str) -> Measure:
+    def place(name: str) -> dax.Place:
+        columns = next(one for one in tables if one.name == name).columns
+        return dax.Place(
+            name,
+            {(one.source if one.sql is None else _timestamp(one)): one.name for one in columns},
+            {p.name: _chosen(p) for p in metric.parameters},
+            {name: (part.display_name, counts_from_zero(part.expr)) for name, part in _parts(metric)},
+        )
+
     table = home(metric)
-    columns = next(one for one in tables if one.name == table).columns
-    place = dax.Place(
-        table,
-        {(one.source if one.sql is None else _timestamp(one)): one.name for one in columns},
-        {p.name: _chosen(p) for p in metric.parameters},
-    )  # fmt: skip
+    history = HISTORIES.get(metric.measure.history or "")
     return Measure(
         metric.measure.display_name,
-        dax.whole(metric.measure.expr, place, metric.view.filter),
+        measures.timed(
+            metric,
+            place(table),
+            path=_path(metric, table, tables, links),
+            past=place(history) if history else None,
+            unreached=tuple(_unreached(table, tables)) if history else (),
+        ),
         metric.measure.comment,
         form(metric.measure.format, currency),
         table,
         metric.name,
+        (table, history) if history else (table,),
+        is_dated=all(one.measure.period or one.measure.history for one in _leaves(metric)),
     )
+
+
+def _leaves(metric: Metric) -> list[Metric]:
+    """The metrics that one is made of, or itself."""
+    return [Metric(metric.view, part) for _, part in _parts(metric)] or [metric]
+
+
+def _parts(metric: Metric) -> Iterator[tuple[str, Declared]]:
+    for name in metric.measure.parts:
+        if part := metric.view.measure(name):
+            yield name, part
+
+
+def _path(
+    metric: Metric, table: str, tables: tuple[Table, ...], links: tuple[Relationship, ...]
+) -> measures.Path | None:
+    """How the date table reaches a metric: by the column of its time."""
+    if metric.measure.period is None:
+        return None
+    column = _timed_by(metric, table, tables)
+    active = next(one.active for one in links if (one.table, one.column, one.to) == (table, column, DATE[0]))
+    return measures.Path((table, column), active)
+
+
+def _timed_by(metric: Metric, table: str, tables: tuple[Table, ...]) -> str:
+    """The column of the model that is a metric's time column.
+
+    Raises:
+        ContractError: The model does not have it.
+    """
+    told = metric.dimension(metric.measure.period or "").expr
+    for one in next(t for t in tables if t.name == table).columns:
+        if told in (one.source, one.sql):
+            return one.name
+    raise ContractError(
+        f"{metric.name}: the Power BI model has no column for its time column {metric.measure.period}",
+        "Name a day that is a column of the source.",
+    )
+
+
+def _relationships(tables: tuple[Table, ...]) -> tuple[Relationship, ...]:
+    """The relationships, with paths from the time columns of the user's own metrics to the date table."""
+    found = {(one.table, one.column): one for one in RELATIONSHIPS}
+    for metric in modelled().values():
+        if metric.measure.period is not None:
+            table = home(metric)
+            column = _timed_by(metric, table, tables)
+            found.setdefault((table, column), Relationship(table, column, *DATE, active=False))
+    return tuple(found.values())
+
+
+def _unreached(table: str, tables: tuple[Table, ...]) -> Iterator[tuple[str, str]]:
+    """The columns of a table that readers may filter by and that its history does not have."""
+    linked = {one.column for one in RELATIONSHIPS if one.table == table and one.to != DATE[0]}
+    for one in next(t for t in tables if t.name == table).columns:
+        if one.name not in linked and not one.hidden:
+            yield table, one.name
 
 
 def _timestamp(column: Column) -> str:
@@ -486,7 +653,7 @@ def _chosen(parameter: Parameter) -> str:
     default = "BLANK()" if parameter.default is None else f"{Decimal(repr(parameter.default)).normalize():f}"
     if not parameter.what_if:
         return default
-    return f"SELECTEDVALUE({dax.column(_titled(parameter.name), _titled(parameter.name))}, {default})"
+    return f"SELECTEDVALUE({dax.column(titled(parameter.name), titled(parameter.name))}, {default})"
 
 
 def _parameters() -> Iterator[str]:
@@ -503,5 +670,6 @@ def _comment(name: str) -> str:
     return next(p.comment for m in modelled().values() for p in m.parameters if p.name == name)
 
 
-def _titled(name: str) -> str:
+def titled(name: str) -> str:
+    """The name of a parameter's table and column."""
     return name.replace("_", " ").capitalize()

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, Literal
 
 from medallion.charts.theme import OUTCOME
+from medallion.powerbi.dates import COMPARED, TIME
 from medallion.powerbi.theme import COUNTED
 
 Kind = Literal[
@@ -19,6 +20,7 @@ Kind = Literal[
 Field = str | tuple[str, str]
 
 WIDTH, HEIGHT, EDGE, GAP = 1280, 720, 24, 12
+_COMPARED = (TIME, (COMPARED,))
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,11 @@ def _page(
     cards: tuple[str | tuple[str, str], ...],
     charts: tuple[Visual, ...], table: Visual, beside: Visual | None = None,
 ) -> Page:  # fmt: skip
-    """Heading and slicers, cards, charts, and a table below with room for a chart beside it, on one grid."""
+    """Heading and slicers, cards, charts, and a table below with room for a chart beside it, on one grid.
+
+    The first card says up to which day the data go. Where readers choose a period, each other card has the change on the
+    period before below it.
+    """
     visuals: list[Visual] = []
 
     def put(visual: Visual, box: Box) -> None:
@@ -102,10 +108,18 @@ def _page(
     for place, chosen in enumerate(slicers):
         box = Box(left + place * (slicer + GAP), 14, slicer, 62)
         put(Visual("slicer", chosen[1], {"Values": (chosen,)}, f"Choose {chosen[1].lower()}"), box)
-    for card, box in zip(cards, _across(len(cards), 88, 84), strict=True):
+    is_dated = any(table == "Date" for table, _ in slicers)
+    cards = (("As of", "Data up to"), *cards)
+    for card, box in zip(cards, _across(len(cards), 88, 62 if is_dated else 84), strict=True):
         measure, told = (card, card) if isinstance(card, str) else card
         put(Visual("card", told, {"Values": (measure,)}, f"{told}: one figure"), box)
-    for chart, box in zip(charts, _across(len(charts), 184, 264), strict=True):
+        if is_dated and measure != "As of":
+            below = Box(box.x, box.y + box.height + 2, box.width, 30)
+            put(Visual("card", f"{told}, compared", {"Values": (measure,)}, f"{told}: change on the period before",
+                       where=_COMPARED), below)  # fmt: skip
+    for chart, box in zip(
+        charts, _across(len(charts), 192 if is_dated else 184, 256 if is_dated else 264), strict=True
+    ):
         put(chart, box)
     columns = _across(3, 460, 244)
     last = columns[1] if beside else columns[2]
@@ -128,11 +142,11 @@ def _chart(kind: Kind, title: str, category: Field, *values: Field, alt: str, **
 
 @cache
 def pages() -> tuple[Page, ...]:
-    """The four pages."""
+    """The five pages."""
     quality, industry = ("Customers", "Lead quality"), ("Customers", "Industry")
-    stage, source, owner = ("Deals", "Stage"), ("Deals", "Lead source"), ("Deals", "Owner")
+    stage, source, owner = ("Pipeline stages", "Stage"), ("Lead sources", "Lead source"), ("Reps", "Owner")
     month, channel, customer = ("Date", "Month"), ("Channels", "Channel"), ("Customers", "Customer")
-    still_open = (("Deals", "Status"), ("open",))
+    still_open = (("Statuses", "Status"), ("open",))
     return (
         _page(
             "lead_scoring_pipeline", "Lead Scoring & Pipeline",
@@ -175,11 +189,9 @@ def pages() -> tuple[Page, ...]:
         ),
         _page(
             "interaction_analytics", "Interaction Analytics",
-            "Which way of reaching out works, when, and what does a win cost in attention?",
+            "Which way of reaching out works, and when?",
             (("Date", "Quarter"), industry, channel),
-            ("Touches", "Customers touched", "Positive rate of touches",
-             ("Interactions per won deal", "Touches per win (all time)"),
-             ("Lead response time", "Hours to touch (all time)")),
+            ("Touches", "Customers touched", "Positive rate of touches"),
             (
                 _chart("clusteredBarChart", "Which channels get an answer?", channel, "Positive rate of touches",
                        alt="Bars: share of touches with a positive outcome by channel, the highest first",
@@ -191,10 +203,9 @@ def pages() -> tuple[Page, ...]:
                        "Positive rate of touches",
                        alt="Columns: share of touches with a positive outcome by day of the week"),
             ),
-            Visual("tableEx", "What does each channel bring? (all time, all customers)", {"Values": (
-                channel, "Interactions", "Positive rate", "Meetings booked", "No-answer rate",
-                "Minutes per interaction", "Attributed revenue",
-            )}, "Table: channels with touches, rates, time and attributed revenue", sort="Interactions"),
+            Visual("tableEx", "How do the channels differ?", {"Values": (
+                channel, "Touches", "Customers touched", "Positive rate of touches",
+            )}, "Table: channels with touches, customers and the share of positive outcomes", sort="Touches"),
             _chart("clusteredColumnChart", "At which hour do people answer?", ("Touches", "Hour"),
                    "Positive rate of touches",
                    alt="Columns: share of touches with a positive outcome by hour of the day (UTC)"),
@@ -208,7 +219,7 @@ def pages() -> tuple[Page, ...]:
                 Visual("lineClusteredColumnComboChart", "Revenue and win rate by month closed", {
                     "Category": (month,), "Y": ("Revenue",), "Y2": ("Win rate",),
                 }, "Columns: revenue by month; line: win rate"),
-                _chart("clusteredColumnChart", "Do we open as many deals as we close?", month, "Deals opened",
+                _chart("clusteredColumnChart", "Do we open as many deals as we close?", month, "Deals",
                        "Deals won", "Deals lost", alt="Columns: deals opened, won and lost by month",
                        colours=COUNTED),
                 _chart("clusteredBarChart", "Who wins?", owner, "Revenue",
@@ -217,9 +228,30 @@ def pages() -> tuple[Page, ...]:
             Visual("tableEx", "How does each rep do?", {"Values": (
                 owner, "Deals won", "Deals lost", "Win rate", "Win rate by value", "Revenue", "Average won value",
                 "Sales cycle",
-            )}, "Table: owners by revenue, the largest first", where=(("Deals", "Status"), ("won", "lost")),
+            )}, "Table: owners by revenue, the largest first", where=(("Statuses", "Status"), ("won", "lost")),
                 sort="Revenue"),
-            Visual("lineChart", "How does revenue add up?", {"Category": (month,), "Y": ("Revenue to date",)},
-                   "Line: revenue up to the end of each month"),
+            Visual("lineChart", "How does revenue add up over the year?", {"Category": (month,), "Y": ("Revenue",)},
+                   "Line: revenue from the beginning of the year to the end of each month",
+                   where=(TIME, ("Year to date",))),
+        ),
+        _page(
+            "channels", "Channels",
+            "What does each channel bring over all time, and what does a win cost in attention?",
+            (),
+            ("Interactions", "Positive rate", "Meetings booked", "Attributed revenue",
+             ("Interactions per won deal", "Touches per win"), ("Lead response time", "Hours to first touch")),
+            (
+                _chart("clusteredBarChart", "Which channels bring revenue?", channel, "Attributed revenue",
+                       alt="Bars: attributed revenue by channel, the largest first", sort="Attributed revenue"),
+                _chart("clusteredBarChart", "Which channels book meetings?", channel, "Meetings booked",
+                       alt="Bars: meetings booked by channel, most first", sort="Meetings booked"),
+                _chart("clusteredBarChart", "Which channels go unanswered?", channel, "No-answer rate",
+                       alt="Bars: share of touches without an answer by channel, the highest first",
+                       sort="No-answer rate"),
+            ),
+            Visual("tableEx", "What does each channel bring?", {"Values": (
+                channel, "Interactions", "Positive rate", "Meetings booked", "No-answer rate",
+                "Minutes per interaction", "Attributed revenue",
+            )}, "Table: channels with touches, rates, time and attributed revenue", sort="Interactions"),
         ),
     )  # fmt: skip

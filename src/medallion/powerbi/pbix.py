@@ -8,7 +8,7 @@ import sqlite3
 import zipfile
 from typing import Any
 
-from medallion.powerbi import tmdl
+from medallion.powerbi import roles, tmdl
 from medallion.powerbi.layout import THEME_FILE, layout
 from medallion.powerbi.m import Source, expressions, partition
 from medallion.powerbi.model import HOME, Model
@@ -18,7 +18,9 @@ from medallion.powerbi.theme import theme
 _VERSION = "1.28"
 #: Codes of the data model's own tables.
 _COLUMN, _MODEL, _EXPRESSION = 4, 1, 41
-_NO_SUMMARY = 2
+_NO_SUMMARY, _READ = 2, 2
+#: Kind of a partition that is a calculation group.
+_GROUP = 7
 
 
 def pbix(model: Model, rows: Rows, source: Source) -> bytes:
@@ -109,9 +111,14 @@ def _data_model(model: Model, rows: Rows, source: Source) -> bytes:
         )
     for one in model.relationships:
         builder.add_relationship(one.table, one.column, one.to, one.to_column, is_active=one.active, auto_orient=False)
+    for table in model.tables:
+        for hierarchy in table.hierarchies:
+            levels = [{"name": level, "column": level} for level in hierarchy.levels]
+            builder.add_user_hierarchy(table.name, hierarchy.name, levels)
     metadata, files = _modify_metadata_and_encode(
-        create_empty_metadata_db(), _stored_tables(builder._tables), builder._measures, builder._relationships
-    )
+        create_empty_metadata_db(), _stored_tables(builder._tables), builder._measures, builder._relationships,
+        user_hierarchies=builder._user_hierarchies,
+    )  # fmt: skip
     return bytes(compress_datamodel(build_abf_clean(_completed(metadata, model, source), files)))
 
 
@@ -122,6 +129,8 @@ def _completed(metadata: bytes, model: Model, source: Source) -> bytes:
     with connection:
         _tables(connection, model, source)
         _queries(connection, model, source)
+        _groups(connection, model)
+        _ways_down(connection, model)
         for one in model.measures:
             connection.execute(
                 "UPDATE Measure SET DisplayFolder = ?, LineageTag = ? WHERE Name = ?",
@@ -130,6 +139,7 @@ def _completed(metadata: bytes, model: Model, source: Source) -> bytes:
         connection.execute("UPDATE Model SET DiscourageImplicitMeasures = 1")
         connection.execute("UPDATE Annotation SET Value = '0' WHERE Name = '__PBI_TimeIntelligenceEnabled'")
         _named_relationships(connection, model)
+        _role(connection, model)
         connection.execute("UPDATE DBPROPERTIES SET VALUE = ? WHERE NAME = 'MAXID'", (_largest(connection) + 1,))
     return connection.serialize()
 
@@ -138,12 +148,19 @@ def _tables(connection: sqlite3.Connection, model: Model, source: Source) -> Non
     for table in model.tables:
         (place,) = connection.execute("SELECT ID FROM [Table] WHERE Name = ? AND ModelID = 1", (table.name,)).fetchone()
         connection.execute(
-            "UPDATE [Table] SET Description = ?, LineageTag = ?, DataCategory = ? WHERE ID = ?",
-            (table.description, tmdl.tag("table", table.name), "Time" if table.kind == "dates" else None, place),
+            "UPDATE [Table] SET Description = ?, LineageTag = ?, DataCategory = ?, IsHidden = ? WHERE ID = ?",
+            (
+                table.description,
+                tmdl.tag("table", table.name),
+                "Time" if table.kind == "dates" else None,
+                int(table.hidden),
+                place,
+            ),
         )
-        connection.execute(
-            "UPDATE [Partition] SET QueryDefinition = ? WHERE TableID = ?", (partition(table, model, source), place)
-        )
+        if not table.items:
+            connection.execute(
+                "UPDATE [Partition] SET QueryDefinition = ? WHERE TableID = ?", (partition(table, model, source), place)
+            )
         ids = dict(connection.execute("SELECT ExplicitName, ID FROM [Column] WHERE TableID = ?", (place,)))
         for one in table.columns:
             is_key = table.kind == "dates" and one.key
@@ -178,10 +195,49 @@ def _queries(connection: sqlite3.Connection, model: Model, source: Source) -> No
             "INSERT INTO Annotation (ID, ObjectID, ObjectType, Name, Value, ModifiedTime) VALUES (?, ?, ?, ?, ?, ?)",
             (place + 1, place, _EXPRESSION, "PBI_ResultType", "Text" if one.parameter else "Function", modified),
         )
-    order = [one.name for one in found] + [one.name for one in model.tables]
+    order = [one.name for one in found] + [one.name for one in model.tables if not one.items]
     connection.execute(
         "UPDATE Annotation SET Value = ? WHERE Name = 'PBI_QueryOrder' AND ObjectType = ?", (json.dumps(order), _MODEL)
     )
+
+
+def _groups(connection: sqlite3.Connection, model: Model) -> None:
+    """Calculation groups: a partition of their own kind, without a query, and their items."""
+    ((modified,),) = connection.execute("SELECT ModifiedTime FROM Model").fetchall()
+    for table in (one for one in model.tables if one.items):
+        (place,) = connection.execute("SELECT ID FROM [Table] WHERE Name = ? AND ModelID = 1", (table.name,)).fetchone()
+        group = _largest(connection) + 1
+        connection.execute(
+            "INSERT INTO CalculationGroup (ID, TableID, Precedence, ModifiedTime) VALUES (?, ?, ?, ?)",
+            (group, place, tmdl.PRECEDENCE, modified),
+        )
+        connection.execute("UPDATE [Table] SET CalculationGroupID = ? WHERE ID = ?", (group, place))
+        connection.execute(
+            "UPDATE [Partition] SET Type = ?, QueryDefinition = NULL, DataView = 3 WHERE TableID = ?", (_GROUP, place)
+        )
+        for number, one in enumerate(table.items):
+            connection.execute(
+                "INSERT INTO CalculationItem (ID, CalculationGroupID, FormatStringDefinitionID, Name, Description, "
+                "ModifiedTime, State, Expression, Ordinal) VALUES (?, ?, 0, ?, ?, ?, 1, ?, ?)",
+                (group + 1 + number, group, one.name, one.description, modified, one.expression, number),
+            )
+
+
+def _ways_down(connection: sqlite3.Connection, model: Model) -> None:
+    """Lineage tags of hierarchies and their levels, the same in every build."""
+    for table in model.tables:
+        for one in table.hierarchies:
+            ((place,),) = connection.execute(
+                "SELECT h.ID FROM Hierarchy h JOIN [Table] t ON t.ID = h.TableID WHERE t.Name = ? AND h.Name = ?",
+                (table.name, one.name),
+            ).fetchall()
+            tag = tmdl.tag("hierarchy", table.name, one.name)
+            connection.execute("UPDATE Hierarchy SET LineageTag = ? WHERE ID = ?", (tag, place))
+            for level in one.levels:
+                tag = tmdl.tag("level", table.name, one.name, level)
+                connection.execute(
+                    "UPDATE Level SET LineageTag = ? WHERE HierarchyID = ? AND Name = ?", (tag, place, level)
+                )
 
 
 def _named_relationships(connection: sqlite3.Connection, model: Model) -> None:
@@ -196,6 +252,24 @@ def _named_relationships(connection: sqlite3.Connection, model: Model) -> None:
         connection.execute(
             "UPDATE Relationship SET Name = ? WHERE FromColumnID = ? AND ToColumnID = ?",
             (tmdl.tag("relationship", one.name), ids[one.table, one.column], ids[one.to, one.to_column]),
+        )
+
+
+def _role(connection: sqlite3.Connection, model: Model) -> None:
+    """The role with the filters of who reads what."""
+    if not model.permissions:
+        return
+    place = _largest(connection) + 1
+    ((modified,),) = connection.execute("SELECT ModifiedTime FROM Model").fetchall()
+    connection.execute(
+        "INSERT INTO Role (ID, ModelID, Name, ModelPermission, ModifiedTime) VALUES (?, 1, ?, ?, ?)",
+        (place, roles.NAME, _READ, modified),
+    )
+    for n, (table, text) in enumerate(model.permissions, 1):
+        connection.execute(
+            "INSERT INTO TablePermission (ID, RoleID, TableID, FilterExpression, ModifiedTime, State, MetadataPermission) "
+            "SELECT ?, ?, ID, ?, ?, 1, 0 FROM [Table] WHERE Name = ? AND ModelID = 1",
+            (place + n, place, text, modified, table),
         )
 
 

@@ -95,7 +95,17 @@ def _visual(visual: Visual, evaluator: Evaluator) -> list[str]:
     elif visual.kind == "card":
         measure = str(visual.fields["Values"][0])
         value = evaluator.values([measure], _where(visual))[measure]
-        parts.append(_text(box.x + 12, box.y + 62, written(evaluator.model, measure, value), 26, bold=True))
+        if visual.where:
+            return [parts[0], _text(box.x + 12, box.y + 20, written(evaluator.model, measure, value), 12, SOFT)]
+        parts.append(
+            _text(
+                box.x + 12,
+                box.y + min(62, box.height - 12),
+                written(evaluator.model, measure, value),
+                26 if box.height > 80 else 22,
+                bold=True,
+            )
+        )
     else:
         parts.append(_placed(_chart(visual, evaluator), visual))
     return parts
@@ -247,7 +257,7 @@ def written(model: Model, field: Field, value: Any) -> str:
     if isinstance(value, datetime):
         return value.date().isoformat()
     if value is None or isinstance(value, str):
-        return value or ""
+        return (value or "").replace("\\", "")  # the evaluator leaves the escapes of a format string in its texts
     before, places, percent = _form(model, field)
     return figures.percent(value, places) if percent else figures.ratio(value, places, before=before)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,12 +12,17 @@ import duckdb
 import sqlglot
 
 from medallion.errors import MedallionError
+from medallion.metrics.loading import declarations
+from medallion.powerbi import dates
 from medallion.powerbi.model import Model, Table, modelled, parameter_values
 
 #: The first day that DAX counts: 1900 was no leap year, but its calendar says so.
 FIRST_DAY = date(1900, 3, 1)
 #: Money has four digits after the point in 64 bits.
 MOST_MONEY = Decimal(2**63 - 1) / 10000
+
+#: Columns whose days may be any, so that the calendar does not go as far.
+ANY_DAY = ("Expected close",)
 
 Row = tuple[Any, ...]
 
@@ -45,7 +50,7 @@ def size(connection: duckdb.DuckDBPyConnection, model: Model) -> int:
     return sum(
         _one(connection, f"SELECT COUNT(*) FROM ({_query(table, count=True)})")
         for table in model.tables
-        if table.kind == "gold"
+        if table.is_read
     )
 
 
@@ -61,22 +66,29 @@ def read(connection: duckdb.DuckDBPyConnection, model: Model) -> Rows:
     """
     found = Rows({})
     for table in model.tables:
-        if table.kind == "gold":
+        if table.is_read:
             rows = connection.execute(_query(table)).fetchall()
             found.tables[table.name] = _held(table, rows, found.notes)
             _unique(table, found.tables[table.name])
     for table in model.tables:
         if table.kind == "dates":
             found.tables[table.name] = list(calendar(_days(model, found)))
-        elif table.kind == "metrics":
-            found.tables[table.name] = dictionary()
-        elif table.kind == "parameter":
-            found.tables[table.name] = [(value,) for value in parameter_values(table.columns[0].source)]
+        elif not table.is_read:
+            found.tables[table.name] = fixed(table)
     return found
 
 
+def fixed(table: Table) -> list[Row]:
+    """The rows of a table that no data is read for."""
+    if table.kind == "metrics":
+        return dictionary()
+    if table.kind == "parameter":
+        return [(value,) for value in parameter_values(table.columns[0].source)]
+    return [(item.name, place) for place, item in enumerate(table.items)]
+
+
 def spark_sql(table: Table, catalog: str | None = None) -> str:
-    """The query of a table of the kind `gold` or `dates` in Spark SQL, days held as Power BI holds them.
+    """The query of a table of the kind `gold`, `values` or `dates` in Spark SQL, days held as Power BI holds them.
 
     With a catalog it is for Databricks: tables in that catalog.
     """
@@ -84,13 +96,15 @@ def spark_sql(table: Table, catalog: str | None = None) -> str:
     if table.kind == "dates":
         ends = (
             f"SELECT GREATEST(MAKE_DATE(YEAR(MIN(day)), 1, 1), DATE '{FIRST_DAY}') AS first, "
-            f"MAKE_DATE(YEAR(MAX(day)), 12, 31) AS last FROM {within}gold.sales_summary"
+            f"MAKE_DATE(YEAR(MAX(day)) + 1, 12, 31) AS last FROM {within}gold.sales_summary"
         )
+        columns = [f"{one.sql} AS {one.source}" if one.sql else one.source for one in table.columns]
         return (
-            "SELECT date, YEAR(date) AS year, CONCAT(YEAR(date), '-Q', QUARTER(date)) AS quarter, "
-            "DATE_FORMAT(date, 'yyyy-MM') AS month "
+            f"SELECT {', '.join(columns)} "
             f"FROM (SELECT EXPLODE(SEQUENCE(first, last, INTERVAL 1 DAY)) AS date FROM ({ends}))"
         )
+    if table.kind == "values":
+        return _values(table, within)
     columns = []
     for one in table.columns:
         value = one.sql or one.source
@@ -101,13 +115,34 @@ def spark_sql(table: Table, catalog: str | None = None) -> str:
 
 
 def _until(table: Table, within: str = "") -> str:
+    if table.unless:
+        return f" WHERE {table.unless} IS NULL"
     if not table.until:
         return ""
     return f" WHERE CAST({table.until} AS DATE) <= (SELECT MAX(as_of) FROM {within}gold.customer_features)"
 
 
+def _values(table: Table, within: str = "") -> str:
+    """One row per value of the key: texts that Power BI takes for one are one, with what the source says of it."""
+    key, *more = (one.source for one in table.columns)
+    alike = f"LOWER(RTRIM({key}))"
+    every = " UNION ALL ".join(f"SELECT {key} FROM {within}{name}" for name in table.keys)
+    values = (
+        f"SELECT MIN(RTRIM({key})) AS {key}, {alike} AS alike FROM ({every}) WHERE {key} IS NOT NULL GROUP BY {alike}"
+    )
+    if not more:
+        return f"SELECT {key} FROM ({values})"
+    listed = ", ".join(f"MAX({name}) AS {name}" for name in more)
+    told = f"SELECT {alike} AS alike, {listed} FROM {within}{table.source} GROUP BY {alike}"
+    chosen = ", ".join([f"v.{key}", *(f"t.{name}" for name in more)])
+    return f"SELECT {chosen} FROM ({values}) AS v LEFT JOIN ({told}) AS t ON v.alike = t.alike"
+
+
 def _query(table: Table, count: bool = False) -> str:
     """The query of a table in DuckDB's SQL, days as they are."""
+    if table.kind == "values":
+        text = sqlglot.transpile(_values(table), read="spark", write="duckdb")[0]
+        return text if count else f"{text} ORDER BY ALL NULLS FIRST"
     columns = [f"{one.sql} AS {one.source}" if one.sql else one.source for one in table.columns]
     text = f"SELECT {', '.join(columns)} FROM {table.source}{_until(table)}"
     return sqlglot.transpile(text, read="spark", write="duckdb")[0] + ("" if count else " ORDER BY ALL NULLS FIRST")
@@ -161,27 +196,30 @@ def _unique(table: Table, rows: list[Row]) -> None:
 
 
 def _days(model: Model, rows: Rows) -> tuple[date, date]:
-    """First and last day that facts refer to the date table by."""
+    """First and last day that facts have; an expected close may be any day, and does not count."""
     ends: list[datetime] = []
     for one in model.relationships:
-        if one.to == "Date":
-            table = model.table(one.table)
-            at = table.columns.index(table.column(one.column))
-            days = [row[at] for row in rows.tables[one.table] if row[at] is not None]
-            ends += [min(days), max(days)] if days else []
+        if one.to == "Date" and one.column not in ANY_DAY:
+            ends += _ends(model, rows, one.table, one.column)
+    ends += _ends(model, rows, "Customers", "as_of")
     if not ends:
         return date(2000, 1, 1), date(2000, 12, 31)
     return min(ends).date(), max(ends).date()
 
 
+def _ends(model: Model, rows: Rows, name: str, column: str) -> list[datetime]:
+    table = model.table(name)
+    at = table.columns.index(table.column(column))
+    days = [row[at] for row in rows.tables[name] if row[at] is not None]
+    return [min(days), max(days)] if days else []
+
+
 def calendar(span: tuple[date, date]) -> Iterator[Row]:
-    """The date table: every day of the calendar years of the span, as time intelligence wants it."""
-    day, last = date(span[0].year, 1, 1), date(span[1].year, 12, 31)
-    day = max(day, FIRST_DAY)
-    while day <= last:
-        midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001
-        yield midnight, day.year, f"{day.year:04d}-Q{(day.month + 2) // 3}", f"{day.year:04d}-{day.month:02d}"
-        day += timedelta(days=1)
+    """The date table: every day of the calendar years of the span, as time intelligence wants it, and of the year after,
+    in which open deals are expected to close.
+    """
+    first, last = max(date(span[0].year, 1, 1), FIRST_DAY), date(span[1].year + 1, 12, 31)
+    yield from dates.days(first, last, declarations().calendar.fiscal_year_starts)
 
 
 def dictionary() -> list[Row]:

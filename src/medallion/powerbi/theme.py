@@ -8,7 +8,7 @@ from medallion.charts.theme import AMBER, BLUE, CATEGORY, GROUND, INK, ORANGE, P
 
 NAME = "Medallion"
 #: Colours of the counts of deals.
-COUNTED = {"Deals opened": PALE, "Deals won": BLUE, "Deals lost": ORANGE}
+COUNTED = {"Deals": PALE, "Deals won": BLUE, "Deals lost": ORANGE}
 CANVAS, FACE, BOLD = "#F4F6F8", "Segoe UI", "Segoe UI Semibold"
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from medallion.powerbi import roles
 from medallion.powerbi.m import Source, expressions, mode, partition
-from medallion.powerbi.model import HOME, Column, Measure, Model, Table
+from medallion.powerbi.model import HOME, Column, Hierarchy, Measure, Model, Table
 
 #: Names of types in TMDL and TMSL.
 TYPES = {
@@ -15,6 +16,8 @@ TYPES = {
 }  # fmt: skip
 _SPACE = uuid.UUID("6d65645a-6c6c-5569-8f6e-706f77657262")
 COMPATIBILITY = 1550
+#: Of the one calculation group.
+PRECEDENCE = 10
 
 
 def tag(*names: str) -> str:
@@ -34,7 +37,7 @@ def name(value: str) -> str:
 def tmdl(model: Model, source: Source, culture: str = "en-US") -> dict[str, str]:
     """Files of a semantic model's `definition` folder by path."""
     queries = expressions(source)
-    order = [one.name for one in queries] + [one.name for one in model.tables]
+    order = [one.name for one in queries] + [one.name for one in model.tables if not one.items]
     listed = ",".join(f'"{one}"' for one in order)
     found = {
         "database.tmdl": f"database\n\tcompatibilityLevel: {COMPATIBILITY}\n",
@@ -71,6 +74,17 @@ def tmdl(model: Model, source: Source, culture: str = "en-US") -> dict[str, str]
             )
         ),
     }
+    if model.permissions:
+        found["model.tmdl"] += f"ref role {name(roles.NAME)}\n"
+        filters = [f"\ttablePermission {name(table)} = {text}" for table, text in model.permissions]
+        found[f"roles/{roles.NAME}.tmdl"] = "\n".join(
+            [
+                f"role {name(roles.NAME)}",
+                "\tmodelPermission: read",
+                "",
+                *(line for one in filters for line in (one, "")),
+            ]
+        )
     for table in model.tables:
         found[f"tables/{table.name}.tmdl"] = "\n".join(_table(table, model, source))
     return found
@@ -96,14 +110,24 @@ def _relationships(model: Model) -> list[str]:
 
 def _table(table: Table, model: Model, source: Source) -> list[str]:
     lines = [f"/// {table.description}", f"table {name(table.name)}", f"\tlineageTag: {tag('table', table.name)}"]
+    if table.hidden:
+        lines.append("\tisHidden")
     if table.kind == "dates":
         lines.append("\tdataCategory: Time")
     lines.append("")
+    if table.items:
+        lines += ["\tcalculationGroup", f"\t\tprecedence: {PRECEDENCE}", ""]
+        for item in table.items:
+            lines += [f"\t\t/// {item.description}", f"\t\tcalculationItem {name(item.name)} = {item.expression}", ""]
     if table.name == HOME:
         for measure in model.measures:
             lines += _measure(measure)
     for column in table.columns:
         lines += _column(table, column)
+    for hierarchy in table.hierarchies:
+        lines += _hierarchy(table, hierarchy)
+    if table.items:
+        return [*lines, f"\tpartition {name(table.name)} = calculationGroup", "\t\tmode: import", ""]
     lines += [f"\tpartition {name(table.name)} = m", f"\t\tmode: {mode(table, source)}"]
     text = partition(table, model, source)
     lines += ["\t\tsource =" + _block(text, 4), "", "\tannotation PBI_ResultType = Table", ""]
@@ -119,6 +143,22 @@ def _measure(measure: Measure) -> list[str]:
         f"\t\tlineageTag: {tag('measure', measure.name)}",
         "",
     ]
+
+
+def _hierarchy(table: Table, hierarchy: Hierarchy) -> list[str]:
+    lines = [
+        f"\thierarchy {name(hierarchy.name)}",
+        f"\t\tlineageTag: {tag('hierarchy', table.name, hierarchy.name)}",
+        "",
+    ]
+    for level in hierarchy.levels:
+        lines += [
+            f"\t\tlevel {name(level)}",
+            f"\t\t\tlineageTag: {tag('level', table.name, hierarchy.name, level)}",
+            f"\t\t\tcolumn: {name(level)}",
+            "",
+        ]
+    return lines
 
 
 def _column(table: Table, column: Column) -> list[str]:
@@ -140,7 +180,7 @@ def _column(table: Table, column: Column) -> list[str]:
 def tmsl(model: Model, source: Source, culture: str = "en-US") -> dict[str, Any]:
     """The model as a template carries it: definitions without data."""
     queries = expressions(source)
-    order = [one.name for one in queries] + [one.name for one in model.tables]
+    order = [one.name for one in queries] + [one.name for one in model.tables if not one.items]
     return {
         "name": "sales_pipeline_dashboard",
         "compatibilityLevel": COMPATIBILITY,
@@ -159,6 +199,7 @@ def tmsl(model: Model, source: Source, culture: str = "en-US") -> dict[str, Any]
                 }
                 for one in model.relationships
             ],
+            **({"roles": [_role(model)]} if model.permissions else {}),
             "expressions": [
                 {
                     "name": one.name, "kind": "m", "expression": one.text.split("\n"), "description": one.description,
@@ -175,6 +216,11 @@ def tmsl(model: Model, source: Source, culture: str = "en-US") -> dict[str, Any]
     }  # fmt: skip
 
 
+def _role(model: Model) -> dict[str, Any]:
+    filters = [{"name": table, "filterExpression": text} for table, text in model.permissions]
+    return {"name": roles.NAME, "modelPermission": "read", "tablePermissions": filters}
+
+
 def _annotation(key: str, value: str) -> dict[str, str]:
     return {"name": key, "value": value}
 
@@ -185,6 +231,8 @@ def _tmsl_table(table: Table, model: Model, source: Source) -> dict[str, Any]:
         "description": table.description,
         "lineageTag": tag("table", table.name),
     }
+    if table.hidden:
+        found["isHidden"] = True
     if table.kind == "dates":
         found["dataCategory"] = "Time"
     found["columns"] = [
@@ -208,6 +256,27 @@ def _tmsl_table(table: Table, model: Model, source: Source) -> dict[str, Any]:
             }
             for one in model.measures
         ]  # fmt: skip
+    if table.hierarchies:
+        found["hierarchies"] = [
+            {
+                "name": one.name, "lineageTag": tag("hierarchy", table.name, one.name),
+                "levels": [
+                    {"ordinal": place, "name": level, "column": level, "lineageTag": tag("level", table.name, one.name, level)}
+                    for place, level in enumerate(one.levels)
+                ],
+            }
+            for one in table.hierarchies
+        ]  # fmt: skip
+    if table.items:
+        found["calculationGroup"] = {
+            "precedence": PRECEDENCE,
+            "calculationItems": [
+                {"name": one.name, "ordinal": place, "expression": one.expression, "description": one.description}
+                for place, one in enumerate(table.items)
+            ],
+        }
+        found["partitions"] = [{"name": table.name, "mode": "import", "source": {"type": "calculationGroup"}}]
+        return found
     found["partitions"] = [
         {
             "name": table.name,

@@ -201,8 +201,8 @@ def by_band(customers: DataFrame, deals: DataFrame, as_of: AsOf) -> DataFrame:
         F.count(F.lit(1)).alias("customers"), *(F.sum(name).alias(name) for name in counts)
     )
     rated = _rated(totals.join(curve(deals, as_of), how="cross"), as_of)
-    rated = rated.withColumn("_band_mature", F.col("mature_leads"))
-    low, high = _interval(F.col("_band_probability"), _behind(F.lit(1), as_of))
+    rated = rated.withColumn("_band_mature", F.col("mature_leads")).withColumn("_behind", _behind(F.lit(1), as_of))
+    low, high = _interval(F.col("_band_probability"), F.col("_behind"))  # by name: planned once, not wherever it occurs
     closed = F.col("won_leads") + F.col("lost_leads")
     return rated.select(
         "lead_quality",

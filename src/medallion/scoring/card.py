@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from medallion.figures import percent
@@ -73,6 +73,7 @@ def card(evaluation: dict[str, Any], names: Sequence[str], *, picture: bool = Tr
         "## Signals",
         ", ".join(f"`{name}`" for name in names) + ".",
         _left_out(names, e["fixed_columns"]),
+        _refused(e["left_out"]),
         "## Limits",
         _limits(e),
     ]  # fmt: skip
@@ -155,7 +156,11 @@ def _left_out(names: Sequence[str], fixed: Sequence[str]) -> str:
         if absent
         else ""
     )
-    return (gone + owner + " Amounts, names and contacts are never signals.").strip()
+    return (gone + owner + " Names and contacts of persons are never signals.").strip()
+
+
+def _refused(left_out: Mapping[str, str]) -> str:
+    return "\n".join(f"- Not used: `{name}`, since {reason}." for name, reason in left_out.items())
 
 
 def _limits(e: dict[str, Any]) -> str:

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from medallion.scoring.matrix import MOST_LEVELS, Floats
-from medallion.scoring.signals import SEASON, SIGNALS, kind
+from medallion.scoring.signals import SEASON, SIGNALS, Kind
+from medallion.scoring.signals import kinds as all_kinds
 
 WATCH, DRIFTED = 0.1, 0.25
 _LEAST_SHARE = 1e-4
@@ -27,15 +28,18 @@ GROWING = frozenset({"days_open", "account_age_days", "account_closed", "touches
 MATTERS = 0.03
 
 
-def profile(rows: pa.Table, names: Sequence[str], effects: Floats) -> dict[str, dict[str, Any]]:
+def profile(
+    rows: pa.Table, names: Sequence[str], effects: Floats, kinds: Mapping[str, Kind] | None = None
+) -> dict[str, dict[str, Any]]:
     """Per signal its bins, the shares of rows in them, unknown last, and its share of all effects.
 
     Args:
         rows: What a model learned from.
         names: Its signals.
         effects: What each adds to the logarithm of the odds, for some of the rows.
+        kinds: Kind of each signal; those of every lakehouse when None.
     """
-    kinds = {signal.name: kind(signal) for signal in SIGNALS}
+    kinds = kinds or all_kinds()
     calendar = {signal.name for signal in SEASON}
     ages = {signal.name for signal in SIGNALS if signal.unit == "days"}
     size = np.abs(effects).mean(axis=0) if len(effects) else np.zeros(len(names))

@@ -2,7 +2,8 @@
 
 A deal brings its value with P(won in the period), which its curve tells. A deal that no model scored has the curve of all
 deals of its age (a life table of the deals so far), tilted to the probability that gold has for it, so that an old open
-deal is not counted as a new one. Intervals come from simulation: each deal is won or not, and in every run all of them
+deal is not counted as a new one. Where wins pile up at the ends of quarters, the days of a curve go at their pace
+(`Pace`). Intervals come from simulation: each deal is won or not, and in every run all of them
 are a little more or less likely than said, as far as their published intervals reach, and all that is still to come is
 a little more or less, as far as past periods were.
 """
@@ -10,6 +11,7 @@ a little more or less, as far as past periods were.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -29,6 +31,8 @@ _PRIOR_DAYS = 2000.0
 #: Open deals that a past period needs to be compared with, and periods; what holds without them, least and most.
 _LEAST_OPEN, _LEAST_PERIODS = 30, 4
 _USUAL_UNREST, _LEAST_UNREST, _MOST_UNREST = 0.15, 0.03, 0.5
+#: Weeks of a quarter, and wins that an average pace weighs in that of each week.
+_WEEKS, _PRIOR_WINS = 14, 20.0
 _Z_90 = 1.645
 _SEED = 7
 
@@ -83,6 +87,54 @@ class LifeTable:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How fast deals are won in each week before the end of a quarter, as a multiple of the average: the last week first.
+
+    Curves count days from a cutoff, and do not know that a quarter ends.
+    """
+
+    factors: Floats
+
+    @classmethod
+    def of(cls, opened: Floats, ended: Floats, won: NDArray[np.bool_], day: date) -> Pace:
+        """Count wins per open deal and day, shrunk to the average.
+
+        Args:
+            opened: Days from the opening of each deal to `day`.
+            ended: Days from its end to `day`, NaN while it is open.
+            won: Whether it was won.
+            day: The as-of day.
+        """
+        span = int(opened.max(initial=0)) + 1
+        change, wins = np.zeros(span + 1), np.zeros(span)
+        whole = opened >= 0
+        np.add.at(change, (span - 1 - opened[whole]).astype(int), 1.0)
+        over = whole & ~np.isnan(ended) & (ended >= 0) & (ended <= opened)
+        np.add.at(change, (span - ended[over]).astype(int), -1.0)
+        np.add.at(wins, (span - 1 - ended[over & won]).astype(int), 1.0)
+        still = np.cumsum(change)[:span]
+        weeks = _weeks_left(day - timedelta(days=span - 1), span)
+        exposed, came = (np.bincount(weeks, of, minlength=_WEEKS) for of in (still, wins))
+        rate = came.sum() / max(exposed.sum(), 1.0)
+        factors = (came + _PRIOR_WINS) / (rate * exposed + _PRIOR_WINS)
+        average = (factors * exposed).sum() / exposed.sum() if exposed.sum() else 1.0
+        return cls(np.asarray(factors / average))
+
+    def days(self, after: date, count: int) -> Floats:
+        """The factor of each of so many days after a day."""
+        return self.factors[_weeks_left(after + timedelta(days=1), count)]
+
+
+def _weeks_left(first: date, count: int) -> NDArray[np.int64]:
+    """Whole weeks from each of so many days, from the first on, to the end of its quarter."""
+    days = np.datetime64(first, "D") + np.arange(count)
+    months = days.astype("datetime64[M]")
+    quarter = months - months.astype(np.int64) % 3
+    last = (quarter + 3).astype("datetime64[D]") - 1
+    return np.asarray((last - days).astype(np.int64) // 7)
+
+
+@dataclass(frozen=True)
 class Deals:
     """Open deals: value, group, P(won in the period), and the ends of its interval."""
 
@@ -130,13 +182,31 @@ class Expected:
         return self.won + self.open + self.new
 
 
-def in_period(curves: Curves, begins: int, ends: int) -> Floats:
+def in_period(curves: Curves, begins: int, ends: int, pace: Floats) -> Floats:
     """P(won in a period) per deal, of which the first and the last day lie so many days after the as-of day.
 
     Beyond the last period of a curve nothing is known to be won.
+
+    Args:
+        curves: P(won by t) and P(lost by t).
+        begins: Days to the day before the first day of the period; not above 0 where it has begun.
+        ends: Days to its last day.
+        pace: A factor of the odds of a win on each day from the first after the as-of day on.
     """
-    before = curves.at(begins)[0] if begins > 0 else np.zeros(len(curves.won))
-    return np.maximum(curves.at(max(ends, 0))[0] - before, 0.0) if ends > 0 else np.zeros(len(curves.won))
+    still, found = np.ones(len(curves.won)), np.zeros(len(curves.won))
+    won, lost, rest = np.zeros((2, len(still))), np.zeros((2, len(still))), np.ones(len(still))
+    for day in range(1, min(ends, curves.edges[-1]) + 1):
+        won[1], lost[1] = curves.at(day)
+        both = [(after - before) / np.maximum(rest, 1e-9) for before, after in (won, lost)]
+        win, loss = both[0] * pace[day - 1], both[1]
+        scale = np.maximum(win + loss, 1.0)
+        win, loss = win / scale * still, loss / scale * still
+        if day > begins:
+            found += win
+        still = np.maximum(still - win - loss, 0.0)
+        won[0], lost[0] = won[1], lost[1]
+        rest = np.maximum(1.0 - won[0] - lost[0], 0.0)
+    return found
 
 
 def arriving(table: LifeTable, per_day: Floats, begins: int, ends: int, horizon_days: int) -> Floats:
@@ -158,9 +228,16 @@ def arriving(table: LifeTable, per_day: Floats, begins: int, ends: int, horizon_
 
 
 def unrest(
-    opened: Floats, ended: Floats, won: NDArray[np.bool_], value: Floats, table: LifeTable, length: int
+    opened: Floats,
+    ended: Floats,
+    won: NDArray[np.bool_],
+    value: Floats,
+    table: LifeTable,
+    length: int,
+    pace: Pace,
+    day: date,
 ) -> float:
-    """How far past periods together were off, beyond the luck of single deals: a standard deviation of the logarithm.
+    """How far past periods together were off, beyond the luck of single deals: root mean square of the logarithm.
 
     At every 30th day of the past two years open deals are expected as now, by age alone, and compared with what they
     brought in a period of the same length. Good and bad quarters, holidays and deals that move together are in it.
@@ -172,13 +249,16 @@ def unrest(
         value: Its value.
         table: Of all deals.
         length: Days from the as-of day to the end of the period.
+        pace: Of the weeks of a quarter.
+        day: The as-of day.
     """
     ratios, luck = [], []
     for back in range(max(length, 1), 730, 30):
         still = (opened > back) & ~(ended >= back)
         if still.sum() < _LEAST_OPEN:
             break
-        p = table.curves(opened[still] - back, 90).at(length)[0]
+        curves = table.curves(opened[still] - back, 90)
+        p = in_period(curves, 0, length, pace.days(day - timedelta(days=back), length))
         expected = float(value[still] @ p)
         came = float(value[still & won & (ended >= back - length)].sum())
         if expected > 0 and came > 0:
@@ -186,7 +266,7 @@ def unrest(
             luck.append(float((value[still] ** 2) @ (p * (1 - p))) / expected**2)
     if len(ratios) < _LEAST_PERIODS:
         return _USUAL_UNREST
-    beyond = max(0.0, float(np.var(ratios)) - float(np.mean(luck)))
+    beyond = max(0.0, float(np.mean(np.square(ratios))) - float(np.mean(luck)))
     return float(np.clip(np.sqrt(beyond), _LEAST_UNREST, _MOST_UNREST))
 
 

@@ -15,6 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from medallion.scoring import snapshots as made
+from medallion.scoring.signals import Own
 from medallion.scoring.snapshots import Facts
 from medallion.weights import ScoreWeights
 
@@ -67,7 +68,11 @@ def sample(facts: Facts, accounts: int = ACCOUNTS) -> Facts:
 
 
 def check(
-    facts: Facts, cutoffs: Collection[datetime], weights: ScoreWeights, fixed: Collection[str] = ()
+    facts: Facts,
+    cutoffs: Collection[datetime],
+    weights: ScoreWeights,
+    fixed: Collection[str] = (),
+    own: Collection[Own] = (),
 ) -> list[Checked]:
     """Run the five checks.
 
@@ -76,11 +81,12 @@ def check(
         cutoffs: Ends of days; the one in the middle is taken.
         weights: Of the rule score.
         fixed: As for `snapshots`.
+        own: As for `snapshots`.
     """
     cutoff = sorted(cutoffs)[len(cutoffs) // 2]
 
     def rows(of: Facts, at: Collection[datetime]) -> pa.Table:
-        table = made.snapshots(of, at, weights, fixed).toArrow()
+        table = made.snapshots(of, at, weights, fixed, own=own).toArrow()
         return table.sort_by([("lead_id", "ascending"), ("cutoff", "ascending")])
 
     plain = rows(facts, [cutoff])

@@ -12,12 +12,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from medallion.scoring.readiness import INSTEAD, NotReadyError
-from medallion.scoring.signals import SEASON, SIGNALS, Kind, kind
+from medallion.scoring.signals import SEASON, Kind
+from medallion.scoring.signals import kinds as all_kinds
 
 Floats = NDArray[np.float64]
 
 #: Categories kept per signal, and rows that one needs to be kept.
-MOST_LEVELS, LEAST_ROWS = 20, 30
+MOST_LEVELS, LEAST_ROWS = 40, 30
 _SEASON = frozenset(signal.name for signal in SEASON)
 _DAYS_OF_SEASONS = 365
 
@@ -46,7 +47,7 @@ class Encoder:
         Raises:
             NotReadyError: No signal is left.
         """
-        kinds = kinds or {signal.name: kind(signal) for signal in SIGNALS}
+        kinds = kinds or all_kinds()
         found: dict[str, tuple[str | None, ...]] = {}
         for name in kinds:
             column = rows[name]

@@ -101,7 +101,7 @@ def _scores(rows: pa.Table) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Logistic:
-    """Hazards that are lines in standardized signals; amounts enter as log(1 + x), unknown ones as average.
+    """Hazards that are lines in standardized signals; amounts enter as log(1 + |x|) with their sign, unknown ones as average.
 
     Attributes:
         weights: Columns by the four margins.
@@ -180,7 +180,7 @@ class Logistic:
 
 def _on_log_scale(x: Floats, encoder: Encoder) -> Floats:
     amounts = encoder.on_log_scale
-    x[:, amounts] = np.log1p(np.maximum(x[:, amounts], 0))
+    x[:, amounts] = np.sign(x[:, amounts]) * np.log1p(np.abs(x[:, amounts]))
     return x
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from medallion.scoring.hazards import MARGINS, Curves, edges
 from medallion.scoring.matrix import Floats
 from medallion.scoring.models import Model, logit
 from medallion.scoring.reasons import reasons
+from medallion.scoring.signals import Own
 
 #: Table of the scores of one run, gone when it ends.
 WORK = Table(
@@ -66,6 +67,8 @@ class Scorer:
         tiers: Tiers from the lowest forecast to the highest, as `evaluation.reliability` gives them.
         horizon_days: Horizon of the probability.
         trained_on: Where the model's deals came from, in words.
+        own: Signals of a contract among those it learned from.
+        typical: Medians of won deals that reasons compare with.
     """
 
     version: str
@@ -76,6 +79,8 @@ class Scorer:
     tiers: Sequence[Mapping[str, float]]
     horizon_days: int
     trained_on: str = ""
+    own: tuple[Own, ...] = ()
+    typical: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def edges(self) -> tuple[int, ...]:
@@ -174,7 +179,7 @@ class Scorer:
         probability = won[:, within]
         tier = self.tier(probability)
         low, high = self.interval(probability)
-        up, down = reasons(batch, self.model.names, self.contributions(batch))
+        up, down = reasons(batch, self.model.names, self.contributions(batch), self.own, self.typical)
         count = batch.num_rows
         columns = {
             "lead_id": batch.column("lead_id"),

@@ -23,9 +23,9 @@ from medallion import door
 from medallion.errors import LakehouseError
 from medallion.scoring.calibration import Calibration
 from medallion.scoring.predict import Scorer
-from medallion.scoring.signals import SIGNALS
+from medallion.scoring.signals import SIGNALS, Own, loaded
 
-FORMAT = 2
+FORMAT = 3
 #: How the origin of a model begins that never saw a real customer; its name says so wherever it is used.
 SIMULATED = "a simulated world"
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
@@ -58,6 +58,11 @@ class Entry:
     def fixed(self) -> tuple[str, ...]:
         """Columns of a deal that were trusted not to change."""
         return tuple(self.document.get("fixed_columns", ()))
+
+    @property
+    def own(self) -> tuple[Own, ...]:
+        """Signals of a contract that it learned from."""
+        return self.scorer.own
 
     @property
     def evaluation(self) -> dict[str, Any]:
@@ -166,8 +171,11 @@ def load(folder: Path, seal: str | None = None) -> Entry:
             tiers=[{name: float(value) for name, value in tier.items()} for tier in document["tiers"]],
             horizon_days=int(document["horizon_days"]),
             trained_on=str(document["trained_on"]),
+            own=loaded(document),
+            typical={name: float(value) for name, value in document.get("typical", {}).items()},
         )
         unknown = set(scorer.model.names) - {signal.name for signal in SIGNALS} - {"lead_score"}
+        unknown -= {one.name for one in scorer.own}
         date.fromisoformat(str(document["as_of"]))
         if unknown or not scorer.tiers:
             raise ValueError(f"unknown signals {sorted(unknown)}" if unknown else "there are no tiers")

@@ -1,20 +1,24 @@
 """What the model may know of an open deal: each signal a small function, its docstring the definition.
 
 A signal is computed for a deal and a cutoff from what had happened and was known before the cutoff. None of them holds
-an amount of money, an outcome of the deal itself, or who somebody is. `SIGNALS` lists them in the order of
-`gold.lead_snapshots`.
+an outcome of the deal itself or who a customer is. `SIGNALS` lists them in the order of `gold.lead_snapshots`; `Own` are
+those that a contract adds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from math import pi
-from typing import Literal
+from typing import Any, Literal
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded
+from medallion.contracts import Column as Declared
+from medallion.contracts import Entity
+from medallion.errors import ContractError
 from medallion.features import AsOf, Feature, Features, ScoreWeights, account
 from medallion.features.engagement import is_positive
 
@@ -65,6 +69,47 @@ def days_open(as_of: AsOf) -> Column:
     return as_of.days_since(F.col("created_at"))
 
 
+@DEAL.add("string")
+def product(as_of: AsOf) -> Column:
+    """Product that the deal is about."""
+    return F.col("product_id")
+
+
+@DEAL.add("double", "money")
+def amount_at_entry(as_of: AsOf) -> Column:
+    """Value of the deal in the first version that was delivered; later changes of it do not count."""
+    return F.col("entry_value").cast("double")
+
+
+@DEAL.add("string")
+def owner(as_of: AsOf) -> Column:
+    """Owner of the deal; only where the owner is trusted, since many a CRM hands a deal over when it is won."""
+    return F.col("owner")
+
+
+@DEAL.add("bigint", "days")
+def days_overdue(as_of: AsOf) -> Column:
+    """Days since the expected close date, 0 while it lies ahead; null before a delivery says the date."""
+    return _positive(F.datediff(as_of.today, F.col("told_close_date")))
+
+
+@DEAL.add("bigint", "days")
+def days_to_close_date(as_of: AsOf) -> Column:
+    """Days until the expected close date, 0 once it has passed; null before a delivery says the date."""
+    return _positive(F.datediff(F.col("told_close_date"), as_of.today))
+
+
+def _positive(days: Column) -> Column:
+    """Days, 0 where they are negative; null stays null, which `greatest` would leave out."""
+    return F.when(days.isNotNull(), F.greatest(F.lit(0), days))
+
+
+@DEAL.add("bigint", "changes")
+def close_date_pushes(as_of: AsOf) -> Column:
+    """How often a delivery moved the expected close date to a later day; null before a delivery says the date."""
+    return F.when(F.col("told_close_date").isNotNull(), F.col("pushes"))
+
+
 @ACCOUNT.add("string")
 def industry(as_of: AsOf) -> Column:
     """Industry of the account."""
@@ -81,6 +126,12 @@ def country(as_of: AsOf) -> Column:
 def size_band(as_of: AsOf) -> Column:
     """Company size: 1-50, 51-200, 201-1000, 1000+ or unknown."""
     return account.size_band(as_of)
+
+
+@ACCOUNT.add("string")
+def segment(as_of: AsOf) -> Column:
+    """Industry and company size together; null without an industry."""
+    return F.concat(F.col("industry"), F.lit(", "), account.size_band(as_of))
 
 
 @ACCOUNT.add("bigint", "people")
@@ -212,6 +263,20 @@ def deal_calls(as_of: AsOf) -> Column:
     return _fading(as_of, _own() & (F.col("channel") == "call"))
 
 
+@TOUCHES.add("bigint", "people")
+def deal_people(as_of: AsOf) -> Column:
+    """Contacts who took part in touches about this deal."""
+    return F.countDistinct(F.when(_own(), F.col("contact_id")))
+
+
+@TOUCHES.add("double", "-1 to 1")
+def deal_trend(as_of: AsOf) -> Column:
+    """Touches about this deal in the last 30 days against the 30 days before: 1 when all are recent, -1 when none is."""
+    recent = F.count_if(_own() & (_age(as_of) < 30)).cast("double")
+    earlier = F.count_if(_own() & (_age(as_of) >= 30) & (_age(as_of) < 60)).cast("double")
+    return rounded((recent - earlier) / (recent + earlier + F.lit(1.0)), 6)
+
+
 @HISTORY.add("bigint", "deals")
 def account_closed(as_of: AsOf) -> Column:
     """Other deals of the account that had been won or lost."""
@@ -300,10 +365,94 @@ def _angle(as_of: AsOf) -> Column:
 SIGNALS: tuple[Feature, ...] = (*DEAL, *ACCOUNT, *TOUCHES, *HISTORY, *RATES, *STAGES, *SEASON)
 
 Kind = Literal["category", "amount", "share"]
+#: Names that columns of a snapshot in the making have.
+_TAKEN = {
+    *("lead_id", "customer_id", "cutoff", "won", "outcome", "outcome_days", "observed_days", "lead_score"),
+    *("account_created_at", "account_has_email", "account_has_phone", "told_close_date", "pushes", "entry_value"),
+    *("product_id", "created_at"),
+}
+#: Signals that a first delivery of closed deals tells as they were at the end: a check leaves out those that give it away.
+LATEST = ("product", "amount_at_entry", "owner")
 
 
 def kind(signal: Feature) -> Kind:
-    """How a signal enters a model: a category, an amount from 0 (on a log scale where lines are fitted), or a share."""
+    """How a signal enters a model: a category, an amount (on a log scale where lines are fitted), or a share."""
     if signal.type == "string":
         return "category"
     return "share" if signal.unit in ("share", "-1 to 1") else "amount"
+
+
+@dataclass(frozen=True)
+class Own:
+    """A signal that a contract adds: a column of the deal or of its account.
+
+    Attributes:
+        name: Of the column.
+        entity: `leads` or `customers`.
+        type: Of the column in silver.
+        known: `opening`, when the value is that of the day on which the deal was opened; `delivery`, when it changes, so
+            that it is only known from the delivery that says it.
+        label: What people read.
+    """
+
+    name: str
+    entity: str
+    type: str
+    known: str
+    label: str
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it holds days or times; what counts are the days from the cutoff until then."""
+        return self.type in ("date", "timestamp")
+
+    @property
+    def kind(self) -> Kind:
+        """How it enters a model."""
+        return "category" if self.type in ("string", "boolean") else "amount"
+
+    @property
+    def declared(self) -> Declared:
+        """Its column in `gold.lead_snapshots`."""
+        kind = "string" if self.kind == "category" else "double"
+        return Declared(self.name, kind, f"{self.label}, as the contract says.", unit="days" if self.is_time else "")
+
+    def column(self, as_of: AsOf) -> Column:
+        """Its value at the row's cutoff."""
+        value = F.col(self.name)
+        if self.is_time:
+            value = F.datediff(value.cast("date"), as_of.today)
+        return value.cast(self.declared.type).alias(self.name)
+
+    def dump(self) -> dict[str, str]:
+        """As JSON."""
+        return asdict(self)
+
+
+def own(entities: Mapping[str, Entity]) -> tuple[Own, ...]:
+    """The signals that the contracts in use add, those of deals first.
+
+    Raises:
+        ContractError: One has the name of a signal that every lakehouse has, or two have the same.
+    """
+    found: dict[str, Own] = {}
+    for name in ("leads", "customers"):
+        for column in entities[name].columns:
+            if not column.signal:
+                continue
+            if column.name in kinds() or column.name in _TAKEN or column.name in found:
+                raise ContractError(
+                    f"{name}.{column.name}: signal: there is a signal of that name already", "Rename your column."
+                )
+            found[column.name] = Own(column.name, name, column.type, column.signal, column.shown)
+    return tuple(found.values())
+
+
+def kinds(added: Iterable[Own] = ()) -> dict[str, Kind]:
+    """How each signal enters a model, by name."""
+    return {signal.name: kind(signal) for signal in SIGNALS} | {one.name: one.kind for one in added}
+
+
+def loaded(document: Mapping[str, Any]) -> tuple[Own, ...]:
+    """The signals of a contract that a registered model has learned from."""
+    return tuple(Own(**one) for one in document.get("own_signals", ()))

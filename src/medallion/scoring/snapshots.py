@@ -12,7 +12,7 @@ came later is known from the run that read it, and only then.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import reduce
 
@@ -25,7 +25,7 @@ from medallion.contracts.model import ENDED, STANDING
 from medallion.features import ScoreWeights, account, engagement, in_order, touches
 from medallion.features.deals import best_source_weight
 from medallion.scoring import rules, signals
-from medallion.scoring.signals import SIGNALS, Cutoff
+from medallion.scoring.signals import SIGNALS, Cutoff, Own
 
 #: Days between cutoffs; no multiple of 7, or all would fall on one day of the week and scores on others.
 EVERY_DAYS = 27
@@ -59,11 +59,17 @@ CONTRACT = Table(
 )  # fmt: skip
 
 
+def contract(own: Collection[Own] = ()) -> Table:
+    """The table with the signals that contracts add."""
+    return replace(CONTRACT, columns=(*CONTRACT.columns, *(one.declared for one in own)))
+
+
 @dataclass(frozen=True)
 class Facts:
     """What snapshots are made from: silver history with the time in which each version was the one known.
 
-    Each frame has `known_from` (null: since it happened) and `known_until` (null: still).
+    Each frame has `known_from` (null: since it happened) and `known_until` (null: still). Those of deals and accounts have
+    `told_at` too, when the version was really delivered, and deals have `entry_value` and `pushes`, as `with_entry` says.
     """
 
     customers: DataFrame
@@ -72,15 +78,60 @@ class Facts:
     stage_changes: DataFrame | None = None
 
 
-def current(customers: DataFrame, leads: DataFrame, interactions: DataFrame, stage_changes: DataFrame | None) -> Facts:
-    """Facts from the tables of current versions, all of which are known: what scoring reads."""
+def current(
+    customers: DataFrame,
+    leads: DataFrame,
+    interactions: DataFrame,
+    stage_changes: DataFrame | None,
+    history: DataFrame,
+    currency: str,
+) -> Facts:
+    """Facts from the tables of current versions, all of which are known: what scoring reads.
+
+    Args:
+        customers: `silver.customers_clean`.
+        leads: `silver.leads_clean`.
+        interactions: `silver.interactions_clean`.
+        stage_changes: `silver.stage_changes_clean`; None without.
+        history: `silver.leads_history`, for the first value of a deal and the moves of its expected close date.
+        currency: That of the lakehouse.
+    """
 
     def known(frame: DataFrame) -> DataFrame:
         nothing = F.lit(None).cast("timestamp")
-        return frame.withColumns({"known_from": nothing, "known_until": nothing})
+        return frame.withColumns({"known_from": nothing, "known_until": nothing, "told_at": nothing})
 
     stages = None if stage_changes is None else known(stage_changes)
-    return Facts(known(customers), known(leads), known(interactions), stages)
+    standing = history.filter(F.col("_outcome").isin(*STANDING))
+    of_deal = with_entry(standing, currency).groupBy("lead_id").agg(
+        F.min("entry_value").alias("entry_value"), F.max("pushes").alias("pushes")
+    )  # fmt: skip
+    leads = known(leads).join(of_deal, on="lead_id", how="left")
+    return Facts(known(customers), leads, known(interactions), stages)
+
+
+def with_entry(versions: DataFrame, currency: str, *, single: bool = False) -> DataFrame:
+    """Versions of deals with `entry_value`, the value in the first of them, and `pushes`, how often the expected close
+    date had moved to a later day by then.
+
+    Args:
+        versions: Versions that were current.
+        currency: Values in another one are unknown.
+        single: Promise that no deal has two.
+    """
+    value = F.when(F.col("currency") == F.lit(currency), F.col("deal_value"))
+    if single:
+        return versions.withColumns({"entry_value": value, "pushes": F.lit(0).cast("bigint")})
+    in_order = Window.partitionBy("lead_id").orderBy("known_at", "_source_file", "_source_row")
+    so_far = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    before = F.lag("expected_close_date").over(in_order)
+    moved = versions.withColumns(
+        {
+            "_pushed": F.coalesce((F.col("expected_close_date") > before).cast("bigint"), F.lit(0)),
+            "_first": F.when(F.row_number().over(in_order) == 1, value),
+        }
+    )
+    return moved.withColumns({"entry_value": F.max("_first").over(so_far), "pushes": F.sum("_pushed").over(so_far)})
 
 
 def versions(history: DataFrame, key: str, first_known: datetime, *, single: bool = False) -> DataFrame:
@@ -99,7 +150,7 @@ def versions(history: DataFrame, key: str, first_known: datetime, *, single: boo
         until = F.lit(None).cast("timestamp")
     else:
         until = F.lead("known_at").over(Window.partitionBy(key).orderBy("known_at", "_source_file", "_source_row"))
-    current = current.withColumns({"known_from": learned, "known_until": until})
+    current = current.withColumns({"known_from": learned, "known_until": until, "told_at": F.col("known_at")})
     return current.filter(F.col("_outcome").isin(*STANDING))  # an end is known until a record comes back
 
 
@@ -129,6 +180,11 @@ def was_known() -> Column:
     return learned & F.coalesce(F.col("known_until") >= F.col("cutoff"), F.lit(True))
 
 
+def was_told() -> Column:
+    """Whether a version had been delivered at the row's cutoff; one of a first delivery tells nothing of the time before."""
+    return F.coalesce(F.col("told_at") < F.col("cutoff"), F.lit(True))
+
+
 def has_ended(closed_at: Column) -> Column:
     """Whether a deal had ended at the row's cutoff."""
     return happened(closed_at)
@@ -145,6 +201,7 @@ def snapshots(
     weights: ScoreWeights,
     fixed: Collection[str] = (),
     accounts: Collection[str] | None = None,
+    own: Collection[Own] = (),
 ) -> DataFrame:
     """One row per cutoff and deal that was open then: keys, `lead_score` and all signals.
 
@@ -155,12 +212,14 @@ def snapshots(
         fixed: Columns of a deal that the CRM is trusted not to change once it was opened. Only `owner` makes a
             difference; without it there is no owner in the signals.
         accounts: Only deals of these; None is all. What all deals tell together still comes from all.
+        own: Signals that contracts add; one whose column is not there is unknown.
     """
     cutoff = Cutoff(weights)
-    deals = _open_deals(facts.leads, cutoffs)
+    deals = _open_deals(facts.leads, cutoffs, [one for one in own if one.entity == "leads"])
     if accounts is not None:
         deals = deals.filter(F.col("customer_id").isin(list(accounts)))
-    parts = [_of_account(deals, facts.customers), _of_touches(deals, facts.interactions, cutoff)]
+    of_account = [one for one in own if one.entity == "customers"]
+    parts = [_of_account(deals, facts.customers, of_account), _of_touches(deals, facts.interactions, cutoff)]
     parts.append(_of_history(deals, facts.leads, cutoff))
     if facts.stage_changes is not None:
         parts.append(_of_stages(deals, facts.stage_changes))
@@ -170,12 +229,17 @@ def snapshots(
         whole = whole.join(_of_owners(facts.leads, cutoffs), on=["owner", "cutoff"], how="left")
     whole = _with_rest(whole.withColumns({name: F.coalesce(name, F.lit(0)) for name in _COUNTS}))
     columns = [F.col(s.name) if s in _AGGREGATED else s.column(cutoff).cast(s.type).alias(s.name) for s in SIGNALS]
+    columns += [one.column(cutoff) for one in own]
     return _with_rule_score(whole, cutoff).select("lead_id", "customer_id", "cutoff", "lead_score", *columns)
 
 
 #: Signals that come out of aggregations; those of them that count something are 0 where there was nothing.
 _AGGREGATED = (*signals.TOUCHES, *signals.HISTORY)
-_COUNTS = ("account_won", *(s.name for s in _AGGREGATED if s.unit in ("touches", "fading touches", "deals")))
+_COUNTS = (
+    "account_won",
+    *(s.name for s in _AGGREGATED if s.unit in ("touches", "fading touches", "deals", "people")),
+    "deal_trend",
+)
 _OPTIONAL = {
     "owner_won": "bigint",
     "owner_ended": "bigint",
@@ -234,14 +298,29 @@ def _at(frame: DataFrame, cutoffs: Collection[datetime]) -> DataFrame:
     return frame.withColumn("cutoff", F.explode(days))
 
 
-def _open_deals(leads: DataFrame, cutoffs: Collection[datetime]) -> DataFrame:
+def _told(frame: DataFrame, own: Collection[Own]) -> list[Column]:
+    """Columns that contracts add to an entity, as far as they were known at the row's cutoff."""
+
+    def value(one: Own) -> Column:
+        if one.name not in frame.columns:
+            return F.lit(None).cast(one.type)
+        return F.col(one.name) if one.known == "opening" else F.when(was_told(), F.col(one.name))
+
+    return [value(one).alias(one.name) for one in own]
+
+
+def _open_deals(leads: DataFrame, cutoffs: Collection[datetime], own: Collection[Own]) -> DataFrame:
     """Deals at the cutoffs at which they were open, as they were known then."""
     closed = (F.col("status") != "open") & F.coalesce(has_ended(F.col("closed_at")), F.lit(True))
     at = _at(leads, cutoffs).filter(happened(F.col("created_at")) & was_known() & ~closed)
-    return at.select("lead_id", "customer_id", "cutoff", "source", "owner", "created_at")
+    told_date = F.when(was_told(), F.col("expected_close_date")).alias("told_close_date")
+    return at.select(
+        *("lead_id", "customer_id", "cutoff", "source", "owner", "created_at"),
+        *("product_id", "entry_value", "pushes", told_date, *_told(leads, own)),
+    )
 
 
-def _of_account(deals: DataFrame, customers: DataFrame) -> DataFrame:
+def _of_account(deals: DataFrame, customers: DataFrame, own: Collection[Own]) -> DataFrame:
     mine = customers.select(
         "customer_id",
         "industry",
@@ -252,16 +331,27 @@ def _of_account(deals: DataFrame, customers: DataFrame) -> DataFrame:
         F.col("phone").isNotNull().alias("account_has_phone"),
         "known_from",
         "known_until",
+        "told_at",
+        *(one.name for one in own if one.name in customers.columns),
     )
-    joined = deals.select("lead_id", "cutoff", "customer_id").join(mine, on="customer_id", how="inner")
-    return joined.filter(was_known()).drop("customer_id", "known_from", "known_until")
+    joined = (
+        deals.select("lead_id", "cutoff", "customer_id").join(mine, on="customer_id", how="inner").filter(was_known())
+    )
+    names = ("industry", "country", "employee_count", "account_created_at", "account_has_email", "account_has_phone")
+    return joined.select("lead_id", "cutoff", *names, *_told(mine, own))
 
 
 def _of_touches(deals: DataFrame, interactions: DataFrame, cutoff: Cutoff) -> DataFrame:
     """Signals from the touches of a deal's account, and what the rule score takes from them."""
     mine = interactions.select(
-        "customer_id", F.col("lead_id").alias("touch_lead"), "channel", "outcome", "occurred_at", "known_from", "known_until"
-    )  # fmt: skip
+        "customer_id",
+        F.col("lead_id").alias("touch_lead"),
+        *("channel", "outcome", "occurred_at", "known_from", "known_until"),
+        # a lakehouse of before contacts has no such column until the next delivery
+        (F.col("contact_id") if "contact_id" in interactions.columns else F.lit(None).cast("string")).alias(
+            "contact_id"
+        ),
+    )
     joined = deals.select("lead_id", "cutoff", "customer_id").join(mine, on="customer_id", how="inner")
     recent = cutoff.days_since(F.col("occurred_at")) < signals.LOOK_BACK_DAYS
     seen = joined.filter(happened(F.col("occurred_at")) & was_known() & recent)

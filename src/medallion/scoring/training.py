@@ -7,7 +7,7 @@ from one part into the next, and what is still open is learned from as far as it
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -35,6 +35,7 @@ from medallion.scoring.models import (
     Model,
 )
 from medallion.scoring.readiness import INSTEAD, NotReadyError
+from medallion.scoring.signals import Kind
 from medallion.weights import ScoreWeights
 
 #: Share of the cutoffs, the latest, that are kept for the test.
@@ -171,7 +172,14 @@ def _datetime(value: np.datetime64) -> datetime:
     return converted
 
 
-def learn(rows: pa.Table, horizon_days: int, kinds: Sequence[str], weights: ScoreWeights, seed: int) -> Learned:
+def learn(
+    rows: pa.Table,
+    horizon_days: int,
+    kinds: Sequence[str],
+    weights: ScoreWeights,
+    seed: int,
+    signals: Mapping[str, Kind] | None = None,
+) -> Learned:
     """Train the champion and its challengers, judge them on later deals, and train the best again on everything.
 
     Args:
@@ -180,6 +188,7 @@ def learn(rows: pa.Table, horizon_days: int, kinds: Sequence[str], weights: Scor
         kinds: Models that may be tried beside the rules.
         weights: Of the rule score.
         seed: Of everything drawn.
+        signals: Those to learn from, each with its kind; all that every lakehouse has when None.
 
     Raises:
         NotReadyError: There is too little, or nothing that differs.
@@ -188,12 +197,19 @@ def learn(rows: pa.Table, horizon_days: int, kinds: Sequence[str], weights: Scor
 
     # threads would wait for each other over matrices this small, and add in another order
     with threadpool_limits(1, "blas"):
-        return _learn(rows, horizon_days, kinds, weights, seed)
+        return _learn(rows, horizon_days, kinds, weights, seed, signals)
 
 
-def _learn(rows: pa.Table, horizon_days: int, kinds: Sequence[str], weights: ScoreWeights, seed: int) -> Learned:
+def _learn(
+    rows: pa.Table,
+    horizon_days: int,
+    kinds: Sequence[str],
+    weights: ScoreWeights,
+    seed: int,
+    signals: Mapping[str, Kind] | None = None,
+) -> Learned:
     rows = rows.sort_by([("cutoff", "ascending"), ("lead_id", "ascending")])
-    work = _Learning(rows, horizon_days, seed)
+    work = _Learning(rows, horizon_days, seed, signals)
     parts, outcomes = work.parts, work.outcomes
     accounts = np.asarray(rows["customer_id"].to_pylist())[parts.test]
     test, deals = rows.filter(pa.array(parts.test)), work.deals[parts.test]
@@ -264,7 +280,14 @@ class Again:
     accounts: list[Any]
 
 
-def again(rows: pa.Table, horizon_days: int, kind: str, settings: dict[str, Any], seed: int) -> Again:
+def again(
+    rows: pa.Table,
+    horizon_days: int,
+    kind: str,
+    settings: dict[str, Any],
+    seed: int,
+    signals: Mapping[str, Kind] | None = None,
+) -> Again:
     """What a kind and settings that were chosen before make of the same rows.
 
     Args:
@@ -273,9 +296,10 @@ def again(rows: pa.Table, horizon_days: int, kind: str, settings: dict[str, Any]
         kind: logistic or xgboost.
         settings: Of the recipe.
         seed: Of everything drawn.
+        signals: As for `learn`.
     """
     rows = rows.sort_by([("cutoff", "ascending"), ("lead_id", "ascending")])
-    work = _Learning(rows, horizon_days, seed)
+    work = _Learning(rows, horizon_days, seed, signals)
     models = [(work.fit(kind, settings, block.earlier, block.begins), block.later) for block in work.parts.blocks]
     one = work.tested(kind, settings, models)
     test = rows.filter(pa.array(work.parts.test))
@@ -285,7 +309,8 @@ def again(rows: pa.Table, horizon_days: int, kind: str, settings: dict[str, Any]
 
 
 class _Learning:
-    def __init__(self, rows: pa.Table, horizon_days: int, seed: int) -> None:
+    def __init__(self, rows: pa.Table, horizon_days: int, seed: int, signals: Mapping[str, Kind] | None = None) -> None:
+        self.signals = signals
         self.rows, self.horizon, self.seed = rows, horizon_days, seed
         self.outcomes, self.at = Outcomes.of(rows, horizon_days), cutoffs_of(rows)
         self.parts = split(rows, horizon_days)
@@ -335,13 +360,13 @@ class _Learning:
             known, came = self.known(block.begins, earlier), self.known(until, later)
             tries: dict[tuple[Any, ...], tuple[Floats, Floats]] = {}
             if kind == "logistic":
-                shell = Logistic.shell(seen)
+                shell = Logistic.shell(seen, self.signals)
                 x, z = shell.matrix(seen), shell.matrix(new)
                 for penalty in PENALTIES:
                     one = shell.learned(x, known, penalty)
                     tries[(penalty,)] = one.base, z @ one.weights
             else:
-                one = Logistic.fit(seen, known, settings["penalty"])
+                one = Logistic.fit(seen, known, settings["penalty"], self.signals)
                 for depth in DEPTHS:
                     paths = Boosted.paths(one, seen, known, new, self.seed, depth)
                     tries |= {(depth, rounds): path for rounds, path in paths.items()}
@@ -357,7 +382,8 @@ class _Learning:
 
     def fit(self, kind: str, settings: dict[str, Any], which: Mask, when: np.datetime64) -> Model:
         """A model of some rows, from what was known of them at a time."""
-        line = Logistic.fit(self.rows.filter(pa.array(which)), self.known(when, which), settings["penalty"])
+        rows = self.rows.filter(pa.array(which))
+        line = Logistic.fit(rows, self.known(when, which), settings["penalty"], self.signals)
         if kind == "logistic":
             return line
         some = self.some(which, MOST_FOR_TREES)

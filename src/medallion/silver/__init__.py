@@ -336,7 +336,7 @@ def _read(
     schema = StructType()
     for name in (*read, *carried):
         schema = schema.add(name, _spark_type(types.get(name, "string")))
-    return rows.mapInArrow(partial(read_batches, readings=read), schema)
+    return words.with_known_names(rows, carried).mapInArrow(partial(read_batches, readings=read), schema)
 
 
 def _spark_type(type_: str | DataType) -> Any:
@@ -569,7 +569,11 @@ def conflicting_keys(staged: DataFrame, history: DataFrame | None, entity: Entit
 
 
 def outcomes(
-    staged: DataFrame, conflicting: DataFrame, history: DataFrame | None, entity: Entity, may_end: bool = False
+    staged: DataFrame,
+    conflicting: DataFrame | Sequence[int],
+    history: DataFrame | None,
+    entity: Entity,
+    may_end: bool = False,
 ) -> DataFrame:
     """The valid rows of a batch with `_outcome`: accepted, superseded, duplicate or withdrawn.
 
@@ -579,44 +583,71 @@ def outcomes(
 
     Args:
         staged: The batch.
-        conflicting: Keys from `conflicting_keys`.
+        conflicting: Keys from `conflicting_keys`: their hashes where they are few, which moves no row, else a frame.
         history: Versions known before the batch; None when no conflicting key has any.
         entity: The contract.
         may_end: Whether rows of the batch may say that their record has ended.
     """
-    names = [*entity.column_names, *_SOURCE, "_version_hash"]
+    names = outcome_columns(entity, may_end)
+    staged = _undated(staged, may_end)
+    unchanged = _of_keys(valid(staged), conflicting, entity, "left_anti").select(*names[:-1])
+    unchanged = unchanged.withColumn("_outcome", F.lit("accepted"))
     if may_end:
-        ends = F.col("_fate") == F.lit("withdrawn")
-        at = F.lit(None).cast("timestamp")
+        ends, at = F.col("_fate") == F.lit("withdrawn"), F.lit(None).cast("timestamp")
         if entity.version_column:
             at = F.col(entity.version_column).cast("timestamp")
-        staged = staged.withColumn("_ended_at", F.lit(None).cast("timestamp"))
-        if history is not None:
-            history = history.withColumn("_fate", F.when(F.col("_outcome").isin(*ENDED), F.lit("withdrawn")))
-        names += ["_fate", "_ended_at", "_ended_by", "_merged_into"]
-    hashes = conflicting.select("key_hash")
-
-    def joined(rows: DataFrame, how: str) -> DataFrame:
-        return (
-            rows.withColumn("key_hash", words.key_hash(F.col(entity.key)))
-            .join(hashes, on="key_hash", how=how)
-            .select(*names)
-        )
-
-    unchanged = joined(valid(staged), "left_anti").withColumn("_outcome", F.lit("accepted"))
-    if may_end:
         unchanged = unchanged.withColumn("_outcome", F.when(ends, F.lit("withdrawn")).otherwise(F.lit("accepted")))
         unchanged = unchanged.withColumn("_ended_at", F.when(ends, F.coalesce(at, "known_at")))
-    rows = joined(valid(staged), "left_semi").withColumn("_new", F.lit(True))
+    if isinstance(conflicting, Sequence) and not conflicting:
+        return unchanged
+    return unchanged.unionByName(conflicts(staged, conflicting, history, entity, may_end))
+
+
+def outcome_columns(entity: Entity, may_end: bool) -> list[str]:
+    """The columns of `outcomes`, in order."""
+    ends = ("_fate", "_ended_at", "_ended_by", "_merged_into") if may_end else ()
+    return [*entity.column_names, *_SOURCE, "_version_hash", *ends, "_outcome"]
+
+
+def conflicts(
+    staged: DataFrame,
+    conflicting: DataFrame | Sequence[int],
+    history: DataFrame | None,
+    entity: Entity,
+    may_end: bool = False,
+) -> DataFrame:
+    """The rows of `outcomes` that have conflicting keys: all of the batch that repeat a version are among them."""
+    names = outcome_columns(entity, may_end)
+    rows = _of_keys(valid(_undated(staged, may_end)), conflicting, entity, "left_semi").select(*names[:-1])
+    rows = rows.withColumn("_new", F.lit(True))
     if history is not None:
-        rows = rows.unionByName(joined(history, "left_semi").withColumn("_new", F.lit(False)))
+        if may_end:
+            history = history.withColumn("_fate", F.when(F.col("_outcome").isin(*ENDED), F.lit("withdrawn")))
+        before = _of_keys(history, conflicting, entity, "left_semi").select(*names[:-1])
+        rows = rows.unionByName(before.withColumn("_new", F.lit(False)))
     if may_end:
         rows = life.dated(rows, entity)
     judged = _judge(rows, entity).filter(F.col("_new"))
     if may_end:
-        ended = F.when(ends & (F.col("_outcome") == "accepted"), F.lit("withdrawn"))
+        ended = F.when((F.col("_fate") == "withdrawn") & (F.col("_outcome") == "accepted"), F.lit("withdrawn"))
         judged = judged.withColumn("_outcome", F.coalesce(ended, "_outcome"))
-    return unchanged.unionByName(judged.select(*names, "_outcome"))
+    return judged.select(*names)
+
+
+def _undated(staged: DataFrame, may_end: bool) -> DataFrame:
+    """Staged rows, where records may end with when they did, which is not yet known."""
+    return staged.withColumn("_ended_at", F.lit(None).cast("timestamp")) if may_end else staged
+
+
+def _of_keys(rows: DataFrame, conflicting: DataFrame | Sequence[int], entity: Entity, how: str) -> DataFrame:
+    """The rows with conflicting keys (`left_semi`) or without (`left_anti`)."""
+    key = words.key_hash(F.col(entity.key))
+    if isinstance(conflicting, DataFrame):
+        return rows.withColumn("key_hash", key).join(conflicting.select("key_hash"), on="key_hash", how=how)
+    if not conflicting:
+        return rows if how == "left_anti" else rows.limit(0)
+    has = F.coalesce(key.isin(*conflicting), F.lit(False))
+    return rows.filter(has if how == "left_semi" else ~has)
 
 
 def _judge(rows: DataFrame, entity: Entity) -> DataFrame:
@@ -675,13 +706,18 @@ IMPLIED = ("gone", "moved")
 
 
 def account(
-    entity: Entity, bronze: DataFrame, staged: DataFrame, judged: DataFrame, history: DataFrame, quarantine: DataFrame
+    entity: Entity,
+    bronze: DataFrame,
+    staged: DataFrame,
+    conflicts: DataFrame | None,
+    history: DataFrame,
+    quarantine: DataFrame,
 ) -> DataFrame:
     """Where the records of a batch went: one row of `entity`, `rows_read` and a count per account.
 
-    All frames hold the rows of one batch. Each count is taken where the rows ended: those read in bronze,
+    All frames hold the rows of one batch; `conflicts` those of conflicting keys, None without such keys. Each count is taken where the rows ended: those read in bronze,
     accepted, merged, superseded and withdrawn in what history now holds, quarantined in the quarantine table, duplicates
-    among the judged, excluded among the staged. `implied` counts what history has besides. So a row lost in writing shows: the caller compares the sum with the rows read.
+    among those of conflicting keys, excluded among the staged. `implied` counts what history has besides. So a row lost in writing shows: the caller compares the sum with the rows read.
     """
     one = F.count(F.lit(1))
     read = bronze.agg(one.alias("rows_read")).select(F.lit(entity.name).alias("entity"), "rows_read")
@@ -693,7 +729,9 @@ def account(
         F.count_if(F.col("_outcome").isin(*IMPLIED)).alias("implied"),
     )
     left_out = staged.agg(F.count_if(F.coalesce(F.col("_fate") == "excluded", F.lit(False))).alias("excluded"))
-    repeated = judged.filter(F.col("_outcome") == "duplicate").agg(one.alias("duplicate"))
     refused = quarantine.agg(one.alias("quarantined"))
-    counts = (kept, repeated, refused, left_out)
-    return reduce(lambda one, other: one.join(other, how="cross"), counts, read)
+    counts = [kept, refused, left_out]
+    if conflicts is not None:
+        counts.append(conflicts.agg(F.count_if(F.col("_outcome") == "duplicate").alias("duplicate")))
+    whole = reduce(lambda one, other: one.join(other, how="cross"), counts, read)
+    return whole if conflicts is not None else whole.withColumn("duplicate", F.lit(0).cast("bigint"))

@@ -8,9 +8,11 @@ untrusted text.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -197,16 +199,27 @@ def _listed(pairs: list[tuple[Column, Column]]) -> Column:
     return F.when(any_fails, F.array_compact(F.array(*(F.when(fails, text) for fails, text in pairs))))
 
 
-def measure(staged: DataFrame, entity: Entity, repeated: int) -> DataFrame:
-    """Quality of a batch, one row per column and metric.
-
-    Columns: `column_name`, `metric`, `rows`, `failed` and `value`, the share of rows that did not fail, in
-    [0, 1]. Completeness counts rows without a value, validity rows that failed a check of the column,
-    integrity rows whose reference leads nowhere, uniqueness the `repeated` rows (duplicate or superseded).
-    Freshness has no `failed`; its `value` is hours from the newest event to the reading.
+def counts(staged: DataFrame, entity: Entity) -> DataFrame:
+    """What `quality` is told from, one row: `entity`, `rows`, `hours` from the newest event to the reading, and `failed`, a
+    count per column and metric in the order of `_failing`.
     """
-    failed = {f"{column.name}:completeness": F.count_if(F.col(column.name).isNull()) for column in entity.columns}
-    failed[f"{entity.key}:uniqueness"] = F.lit(repeated)
+    events = [column.name for column in entity.columns if column.event]
+    accepted = F.col("_reasons").isNull()
+    newest = [F.unix_seconds(F.max(F.when(accepted, F.col(name)))) for name in events]
+    nothing = F.lit(None).cast("bigint")
+    seconds = F.greatest(*newest, nothing) if newest else nothing
+    failed = [F.count_if(fails).cast("bigint") for fails in _failing(entity).values()]
+    return staged.agg(
+        F.lit(entity.name).alias("entity"),
+        F.count(F.lit(1)).alias("rows"),
+        rounded((F.unix_seconds(F.max("known_at")) - seconds) / F.lit(3600.0), 2).alias("hours"),
+        F.array(*failed).alias("failed"),
+    )
+
+
+def _failing(entity: Entity) -> dict[tuple[str, str], Column]:
+    """Per column and metric, true for a row that fails it."""
+    failing = {(column.name, "completeness"): F.col(column.name).isNull() for column in entity.columns}
     looked_up = {name for source in entity.sources for name, item in (source.columns or {}).items() if item.lookup}
     for column in entity.columns:
         for metric, names in _METRICS.items():
@@ -215,29 +228,29 @@ def measure(staged: DataFrame, entity: Entity, repeated: int) -> DataFrame:
             codes = [f"{column.name}.{name}" for name in checked if name in names]
             if codes:
                 hit = reduce(Column.__or__, (F.array_contains("_failed_checks", code) for code in codes))
-                failed[f"{column.name}:{metric}"] = F.count_if(F.coalesce(hit, F.lit(False)))
-    events = [column.name for column in entity.columns if column.event]
-    accepted = F.col("_reasons").isNull()
-    newest = [F.unix_seconds(F.max(F.when(accepted, F.col(name)))) for name in events]
-    nothing = F.lit(None).cast("bigint")
-    seconds = F.greatest(*newest, nothing) if newest else nothing
-    totals = staged.agg(
-        F.count(F.lit(1)).alias("rows"),
-        rounded((F.unix_seconds(F.max("known_at")) - seconds) / F.lit(3600.0), 2).alias("hours"),
-        *(value.cast("bigint").alias(name) for name, value in failed.items()),
-        F.lit(0).cast("bigint").alias(":freshness"),  # unpivot wants columns of one nullability
-    )
-    named = totals.unpivot(["rows", "hours"], [*failed, ":freshness"], "name", "failed")
-    metric = F.substring_index("name", ":", -1)
-    return named.select(
-        F.substring_index("name", ":", 1).alias("column_name"),
-        metric.alias("metric"),
-        "rows",
-        F.when(metric != "freshness", F.col("failed")).alias("failed"),
-        F.when(metric == "freshness", F.col("hours"))
-        .otherwise(passed_share(F.col("failed"), F.col("rows")))
-        .alias("value"),
-    ).filter((metric != "freshness") | F.col("value").isNotNull())
+                failing[column.name, metric] = F.coalesce(hit, F.lit(False))
+    return failing
+
+
+def quality(counted: Mapping[str, Any], entity: Entity, repeated: int) -> list[dict[str, Any]]:
+    """Quality of a batch, one row per column and metric, from what `counts` gave.
+
+    Columns: `column_name`, `metric`, `rows`, `failed` and `value`, the share of rows that did not fail, in
+    [0, 1]. Completeness counts rows without a value, validity rows that failed a check of the column,
+    integrity rows whose reference leads nowhere, uniqueness the `repeated` rows (duplicate or superseded).
+    Freshness has no `failed`; its `value` is hours from the newest event to the reading.
+    """
+    rows = counted["rows"]
+    failed = dict(zip(_failing(entity), counted["failed"], strict=True)) | {(entity.key, "uniqueness"): repeated}
+    found: list[dict[str, Any]] = [
+        {"column_name": name, "metric": metric, "rows": rows, "failed": count, "value": passed_share(count, rows)}
+        for (name, metric), count in failed.items()
+    ]
+    if counted["hours"] is not None:
+        found.append(
+            {"column_name": "", "metric": "freshness", "rows": rows, "failed": None, "value": counted["hours"]}
+        )
+    return found
 
 
 _METRICS = {
@@ -246,7 +259,10 @@ _METRICS = {
 }
 
 
-def passed_share(failed: Column, rows: Column) -> Column:
-    """`1 - failed / rows`, 1 for no rows."""
-    share = F.lit(1.0) - failed.cast("double") / rows.cast("double")
-    return F.when(rows > 0, rounded(share, 6)).otherwise(F.lit(1.0))
+def passed_share(failed: int, rows: int) -> float:
+    """`1 - failed / rows` to six decimals, halves up; 1 for no rows.
+
+    >>> passed_share(1, 3), passed_share(0, 0)
+    (0.666667, 1.0)
+    """
+    return math.floor((1.0 - failed / rows) * 1e6 + 0.5) / 1e6 if rows else 1.0

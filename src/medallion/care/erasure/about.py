@@ -14,6 +14,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from medallion import bronze, contracts, silver
+from medallion.care import follow_ups
 from medallion.care.erasure import subject
 from medallion.care.erasure.subject import Subject
 from medallion.config import Settings
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 #: Provenance that is no text of an export.
-KEPT = frozenset({"_batch_id", "batch_id", "run_id", "_outcome", "_version_hash", "quarantine_id", "resolved_by", "entity", "record_key", "failed_checks", "entry_id", "value_hash"})  # fmt: skip
+KEPT = frozenset({"_batch_id", "batch_id", "run_id", "_outcome", "_version_hash", "quarantine_id", "resolved_by", "entity", "record_key", "failed_checks", "entry_id", "follow_up_id", "value_hash"})  # fmt: skip
 #: Stands between the parts of a place; no file name has it.
 _MARK = "\x01"
 _PROVENANCE = ("_batch_id", "_source_file", "_source_row")
@@ -207,6 +208,8 @@ class About:
                 if known
             ]
             return frame.withColumn("_about", reduce(lambda one, other: one | other, tests, F.lit(False)))
+        if name == follow_ups.TABLE:
+            return self._marked_gold(frame)
         if name == _AGENT_LOG:
             told = frame.mapInArrow(mentions.cleaner(self.mentions, KEPT, (), ()), with_marks(frame))
             ids = [row["entry_id"] for row in told.filter("_touched").select("entry_id").collect()]

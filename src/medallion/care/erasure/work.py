@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from pyspark.sql import functions as F
 
 from medallion import door, temporary
-from medallion.care import proposals, status
+from medallion.care import compared, proposals, status
 from medallion.care.erasure import accounts, certificate
 from medallion.care.erasure.about import KEPT, About, with_marks
 from medallion.care.erasure.search import search, search_tables, texts
@@ -39,6 +39,7 @@ class Erasure(About):
     def arguments(self, reason: str, who: str) -> dict[str, Any]:
         """All that completing the erasure needs once some of the rows are gone. Kept until it is complete, not longer."""
         day = status.as_of(self.lake) if self.lake.exists("gold.sales_summary") else None
+        compared.drop(self.lake)
         self.refused = self._quarantined()
         self.subject.texts |= self._as_written()
         self.mentions = self._looked_for()

@@ -53,9 +53,16 @@
     if (event.key === "Escape") document.activeElement?.closest(".card")?.classList.add("quiet");
   });
   document.addEventListener("focusout", (event) => event.target.closest?.(".card")?.classList.remove("quiet"));
+  document.addEventListener("change", (event) => { // a choice asks at once; what is typed waits for the button
+    if (event.target.matches?.("form[data-choose] select")) event.target.form.requestSubmit();
+  });
   document.addEventListener("htmx:configRequest", (event) => {
     const form = event.detail.formData; // what is not chosen stays out of the address
-    for (const name of [...form.keys()]) if (form.get(name) === "") form.delete(name);
+    for (const name of new Set(form.keys())) {
+      const chosen = form.getAll(name).filter((text) => text !== "");
+      form.delete(name);
+      for (const text of chosen) form.append(name, text);
+    }
   });
   document.addEventListener("htmx:responseError", (event) => { location.href = event.detail.pathInfo.finalRequestPath; });
 })();

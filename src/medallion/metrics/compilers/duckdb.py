@@ -15,7 +15,15 @@ import duckdb
 
 from medallion.errors import ContractError
 from medallion.metrics.answers import TELLS, contradicted, days, refuse, values_of
-from medallion.metrics.compilers.sql import DUCKDB, Query, compile_question, compile_records, expression, source
+from medallion.metrics.compilers.sql import (
+    DUCKDB,
+    Query,
+    compile_behind,
+    compile_question,
+    compile_records,
+    expression,
+    source,
+)
 from medallion.metrics.conditions import Value, tests
 from medallion.metrics.declared import DecimalPlaces, Dimension, Format, Metric, MetricView
 from medallion.metrics.filters import Filter
@@ -225,6 +233,56 @@ def _records(
     rows = [{name: _typed(value) for name, value in row.items()} for row in rows]
     tables = {name: versions(name) for name in _tables(found.view, query.sql)}
     return Answer(found, columns, rows, total, {}, query.sql, query.bindings, tables, time.perf_counter() - started)
+
+
+@dataclass(frozen=True)
+class Behind:
+    """The rows that a figure of an answer counts or sums.
+
+    Attributes:
+        metric: The metric, or the part of one.
+        columns: What is shown of the rows.
+        rows: All of them.
+        value: The figure, computed from these rows alone.
+        sql: What DuckDB ran, with `?` for each of the bindings.
+        bindings: The values.
+    """
+
+    metric: Metric
+    columns: tuple[Column, ...]
+    rows: list[dict[str, Any]]
+    value: float | int | None
+    sql: str
+    bindings: tuple[Value, ...]
+
+
+def behind(
+    connection: duckdb.DuckDBPyConnection, asked: Question, name: str, keys: Sequence[str | None] = ()
+) -> Behind:
+    """The rows behind one figure of an answer.
+
+    Args:
+        connection: As for `answer`.
+        asked: The question.
+        name: A metric of the question without parts, or a part of one.
+        keys: What the splits are worth in the figure's row, as text and None; none for the total.
+
+    Raises:
+        ContractError: The question is not understood whole, or has no such metric or row.
+    """
+    facts = facts_of(connection)
+    found = understand(asked, facts)
+    if name not in found.parts:
+        raise ContractError(f"{name[:60]!r} is no part of this question", f"Parts: {', '.join(found.parts)}.")
+    if len(keys) not in (0, len(found.splits)):
+        raise ContractError("a row has a value for every split", f"Give {len(found.splits)} values, or none.")
+    view = found.parts[name].metric.view
+    listed = understand_records(Records(view.entity), facts).columns
+    listing, figure = compile_behind(found, name, keys, listed, DUCKDB)
+    rows = [{key: _typed(value) for key, value in row.items()} for row in _fetched(connection, listing)]
+    columns = tuple(Column(one.name, one.display_name, one.type, format=one.format) for one in listed)
+    value = plain(_fetched(connection, figure)[0]["value"])
+    return Behind(found.parts[name].metric, columns, rows, value, listing.sql, listing.bindings)
 
 
 def facts_of(connection: duckdb.DuckDBPyConnection) -> Facts:

@@ -136,6 +136,76 @@ def compile_records(asked: UnderstoodRecords, dialect: Dialect) -> Query:
     return Query(" ".join(parts), tuple(bindings), (*(one.name for one in asked.columns), "total"))
 
 
+def compile_behind(
+    asked: Understood, name: str, keys: Sequence[str | None], columns: Sequence[Dimension], dialect: Dialect
+) -> tuple[Query, Query]:
+    """The rows that one figure of an answer counts or sums, and the figure computed from these rows.
+
+    Args:
+        asked: The question.
+        name: A metric without parts, or a part of one.
+        keys: What the splits are worth in the row of the figure, as text; none for the total.
+        columns: What is shown of the rows.
+        dialect: What it is written in.
+    """
+    part = asked.parts[name]
+    view, time, parameters = part.metric.view, part.time, asked.parameters
+    where, bindings = _condition(part.where, view, parameters, dialect)
+    conditions = [f"({one})" for one in (view.filter and dialect.say(view.filter), where) if one]
+    if asked.span is not None and time is not None:
+        day = expression(time, view, parameters)
+        for sign, edge in ((">=", asked.span.first), ("<=", asked.span.last)):
+            if edge is not None:
+                conditions.append(dialect.say(f"{day} {sign} CAST(? AS DATE)"))
+                bindings.append(edge)
+    for key, (dimension, grain) in zip(keys, part.splits, strict=False):
+        told = _grain(expression(dimension, view, parameters), grain, asked.today.fiscal)
+        conditions.append(
+            dialect.say(f"CAST({told} AS STRING) IS NULL" if key is None else f"CAST({told} AS STRING) = ?")
+        )
+        bindings += [] if key is None else [key]
+    if counted := _counted(part.metric):
+        conditions.append(f"({dialect.say(with_parameters(counted, parameters))})")
+    fields = {one.name: one for one in (*view.dimensions, *view.fields)}
+    used = [*(dimension for dimension, _ in part.splits), *_named(part.where, view), *columns]
+    days = part.days if keys else part.days[-1:]  # a stock does not add up over time
+    rest = f"FROM {source(view, used, dialect, days)}{' WHERE ' + ' AND '.join(conditions) if conditions else ''}"
+    shown = ", ".join(f"{dialect.say(expression(one, view, parameters))} AS c{n}" for n, one in enumerate(columns))
+    order = ", ".join(dialect.say(expression(fields[key], view, parameters)) for key in view.key if key in fields)
+    of_metric = {p.name: parameters[p.name] for p in part.metric.parameters}
+    figure = f"SELECT {dialect.say(part.metric.expression(of_metric))} AS value, COUNT(1) AS n {rest}"
+    listed = f"SELECT {shown} {rest}{f' ORDER BY {order}' if order else ''}"
+    return Query(listed, tuple(bindings), tuple(one.name for one in columns)), Query(
+        figure, tuple(bindings), ("value", "n")
+    )
+
+
+def _counted(metric: Metric) -> str:
+    """Which rows a metric counts, as a condition of Spark SQL; empty for all of its view.
+
+    What it counts itself says so, or else what its `n` counts.
+    """
+    for text in (metric.measure.expr, metric.measure.n):
+        tree = sqlglot.parse_one(re.sub(r":(\w+)", r"__given__\1", text), read="spark")
+        if not isinstance(tree, exp.Count) or isinstance(tree.this, exp.Distinct):
+            continue
+        counts, conditions = tree.this, []
+        if (
+            isinstance(counts, exp.Case)
+            and counts.this is None
+            and len(counts.args["ifs"]) == 1
+            and not counts.args.get("default")
+        ):
+            (one,) = counts.args["ifs"]
+            conditions.append(one.this)
+            counts = one.args["true"]
+        if not isinstance(counts, exp.Literal):
+            conditions.append(exp.Not(this=exp.Is(this=counts, expression=exp.Null())))
+        told = " AND ".join(f"({one.sql(dialect='spark')})" for one in conditions)
+        return re.sub(r"__given__(\w+)", r":\1", told)
+    return ""
+
+
 def _groups(asked: Understood) -> list[list[Part]]:
     """The parts of the metrics that one pass over a source gives."""
     found: dict[tuple[Any, ...], list[Part]] = {}

@@ -1,0 +1,127 @@
+"""The call plan as cards to work from: each account with its deal, why now, how to open, and what is to be done next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from medallion import figures, metrics
+from medallion.agent import consent, drafts
+from medallion.agent.facts import Found
+from medallion.agent.tools import Tools
+from medallion.config import AgentSettings
+
+#: Days within which an answer is fresh, and within which an expected close is near.
+FRESH_DAYS = 14
+CHANNELS = ("call", "email", "whatsapp")
+_DEALS = "gold.deals"
+_SCORES = "gold.lead_scores"
+
+
+@dataclass(frozen=True)
+class Card:
+    """An account to contact.
+
+    Attributes:
+        row: Its row of the call plan.
+        deal: Its best open deal, as gold has it: at least `lead_id`, `stage`, `deal_value`, `expected_close_date`.
+        why_now: One sentence.
+        last: `channel`, `outcome` and `occurred_at` of the last touch; None where there was none.
+        opening: What to say first.
+        ask: What to ask for.
+        refused: Channels that the account, or the person whom the plan names, must not be contacted on.
+        knows_people: Whether contacts of the account are known.
+    """
+
+    row: dict[str, Any]
+    deal: dict[str, Any]
+    why_now: str
+    last: dict[str, Any] | None
+    opening: str
+    ask: str
+    refused: frozenset[str | None]
+    knows_people: bool
+
+    def letter(self, settings: AgentSettings, first_name: str = "") -> tuple[str, str]:
+        """Subject and text of an e-mail."""
+        return drafts.letter(settings, self.row["customer_name"], self.last, is_open=True, first_name=first_name)
+
+
+def cards(tools: Tools, day: date, owner: str | None = None, count: int = 10) -> tuple[Found, list[Card]]:
+    """The call plan of a day, and a card for each of its first accounts, those with most expected value first.
+
+    Raises:
+        MedallionError: There is no such rep, or the day is before gold's last.
+    """
+    found = tools.call_plan(owner, count, day)
+    rows = sorted(found.rows, key=lambda row: -(row["expected_value"] or 0))[:count]
+    keys = [row["lead_id"] for row in rows]
+    deals = {row["lead_id"]: row for row in tools.serving.rows(
+        f"select * from {_DEALS} where lead_id in (select unnest(?))", [keys])}  # fmt: skip
+    trends = {}
+    if _SCORES in tools.serving.versions:
+        sql = (
+            f"select lead_id, trend, probability, previous_probability from {_SCORES} where lead_id in (select unnest(?)) "
+            "and as_of = ? qualify row_number() over (partition by lead_id order by known_as_of desc) = 1"
+        )
+        trends = {row["lead_id"]: row for row in tools.serving.rows(sql, [keys, tools.serving.as_of])}
+    people = consent.people(tools.serving, [row["customer_id"] for row in rows], keys)
+    return found, [
+        _card(
+            tools, row, deals[row["lead_id"]], trends.get(row["lead_id"], {}), people.get(row["customer_id"], []), day
+        )
+        for row in rows
+    ]
+
+
+def _card(
+    tools: Tools,
+    row: dict[str, Any],
+    deal: dict[str, Any],
+    trend: dict[str, Any],
+    people: Sequence[consent.Person],
+    day: date,
+) -> Card:
+    last = None
+    if row["last_interaction_at"] is not None:
+        last = {
+            "channel": row["last_channel"],
+            "outcome": row["last_outcome"],
+            "occurred_at": row["last_interaction_at"],
+        }
+    situation, ask = drafts.opening(row["customer_name"], last, is_open=True)
+    why = why_now(row, deal, trend, day, tools.serving.currency)
+    blocked = consent.in_force(tools.rules.suppressed, day)
+    named = [one for one in people if one["contact_id"] == row["contact_id"]]
+    refuses = {channel for channel in CHANNELS for one in named if consent.why_not(one, channel, blocked)}
+    refused = tools.rules.refused(row["customer_id"], day) | refuses
+    return Card(row, deal, why, last, situation[:1].upper() + situation[1:], ask, refused, bool(people))
+
+
+def why_now(row: dict[str, Any], deal: dict[str, Any], trend: dict[str, Any], day: date, currency: str) -> str:
+    """The most pressing reason to call an account on a day, in one sentence."""
+    silent, outcome = row["days_silent"], row["last_outcome"]
+    ago = "today" if silent == 0 else "yesterday" if silent == 1 else f"{silent} days ago"
+    fresh = silent is not None and silent <= FRESH_DAYS
+    closes = deal.get("expected_close_date")
+    left = None if closes is None else (closes - day).days
+    if outcome == "meeting_booked" and fresh:
+        return f"A meeting was booked {ago}: confirm it and prepare."
+    if left is not None and left < 0:
+        return f"The deal was expected to close {figures.count(-left, 'day')} ago and is still open."
+    if left is not None and left <= FRESH_DAYS:
+        return "The deal is expected to close " + ("today." if left == 0 else f"in {figures.count(left, 'day')}.")
+    if outcome == "positive" and fresh:
+        return f"The last answer was positive, {ago}."
+    if trend.get("trend") == "improving":
+        before, now = (figures.percent(trend[name], 0) for name in ("previous_probability", "probability"))
+        return f"The probability to win rose from {before} to {now} since the last score."
+    stake = figures.money(row["at_stake"], currency)
+    if silent is None:
+        return f"{stake} at stake, and nobody has been in touch yet."
+    if silent > metrics.threshold("silent_days"):
+        return f"{stake} at stake, and nobody has been in touch for {silent} days."
+    likely = "" if row["probability"] is None else f", {figures.percent(row['probability'], 0)} likely"
+    return f"{stake} at stake{likely}; last contact {ago}{', without an answer' if outcome == 'no_answer' else ''}."

@@ -1,0 +1,207 @@
+"""What questions ask beside figures and lists: definitions, shares, why a figure changed, what changed since a day.
+
+Functions over the tools of a conversation; each gives findings with receipts, as the tools do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from medallion import metrics
+from medallion.agent.facts import Field, Found, Kind
+from medallion.errors import ContractError
+from medallion.metrics import changes, over_time, periods
+from medallion.metrics.compilers.duckdb import answer
+from medallion.metrics.conditions import Condition
+from medallion.metrics.periods import Today
+from medallion.metrics.question import Order, Question, Records
+
+if TYPE_CHECKING:
+    from medallion.agent.tools import Tools
+
+_CHANGES, _DEALS = "gold.deal_changes", "gold.deals"
+_KINDS: dict[str, Kind] = {"currency": "money", "percentage": "percent", "number": "number"}
+#: Deals whose expected close was moved later between the ends of two days, and that are open.
+_SLIPPED = f"""
+with steps as (
+  select *, lag(expected_close_date) over (partition by lead_id order by valid_from) as was_expected
+  from {_CHANGES} where known_to is null
+), moved as (
+  select lead_id, count(*) as pushes, min(was_expected) as was_expected from steps
+  where status = 'open' and expected_close_date > was_expected and from_day > ? and from_day <= ? group by 1
+)
+select d.lead_id, d.customer_name, d.owner, d.deal_value, m.was_expected, d.expected_close_date, m.pushes
+from moved m join {_DEALS} d using (lead_id) where d.status = 'open' order by d.deal_value desc, d.lead_id"""
+
+
+def definition(tools: Tools, metric: str) -> Found:
+    """How a metric is defined: what it means, its expression, the day it is counted by, its thresholds."""
+    one = metrics.named(metric)
+    row = {
+        "metric": one.measure.display_name,
+        "meaning": one.measure.comment,
+        "expression": one.measure.expr,
+        "counted_by": one.measure.period,
+        "thresholds": ", ".join(f"{p.name} = {p.default:g}" for p in one.parameters if p.default is not None) or None,
+    }
+    fields = (Field("metric", "Metric"), Field("meaning", "Meaning"), Field("expression", "Computed as"),
+              Field("counted_by", "Counted by"), Field("thresholds", "Thresholds"))  # fmt: skip
+    return _found(tools, "definition", "Definition", fields, ("metric",), [row], one.view.tables, one.measure.expr)
+
+
+def share_of(tools: Tools, part: Question, whole: Question | None = None) -> Found:
+    """What share of the whole a part is; of each row of a split without a whole."""
+    metric = metrics.named(part.metrics[0])
+    if metric.measure.additivity == "ratio" or metric.measure.format.type == "percentage":
+        raise ContractError(
+            f"{metric.measure.display_name} does not add up, so it has no shares", "Ask for it by owner."
+        )
+    with tools.serving.lock:
+        first = answer(tools.serving.connection, dataclasses.replace(part, limit=None))
+        second = first if whole is None else answer(tools.serving.connection, whole)
+    total = second.totals["value"] if whole is None else second.value
+    kind = _KINDS[metric.measure.format.type]
+    rows = []
+    for row in first.rows[: part.limit]:
+        value = row["value"]
+        share = float(value) / float(total) if total and value is not None else None
+        rows.append(
+            {
+                **{name: row[name] for name in row if name not in ("value", "n")},
+                "share": share,
+                "value": value,
+                "whole": total,
+            }
+        )
+    splits = [one for one in first.columns if one.role == "split"]
+    fields = (
+        *(Field(one.name.replace(":", "_"), one.label) for one in splits),
+        Field("share", "Share", "percent", 1), Field("value", metric.measure.display_name, kind), Field("whole", "Of", kind),
+    )  # fmt: skip
+    rows = [{name.replace(":", "_"): value for name, value in row.items()} for row in rows]
+    title = f"Share: {first.understood}" + (f", of {second.understood}" if whole is not None else "")
+    key = tuple(one.name.replace(":", "_") for one in splits)
+    return _found(tools, "share_of", title, fields, key, rows, first.tables, first.sql, first.bindings)
+
+
+def explain_change(tools: Tools, question: Question, compare: str = "previous") -> list[Found]:
+    """Why a metric changed between two periods: the figures, and parts of the change that add up to it."""
+    asked = dataclasses.replace(question, compare=compare)  # type: ignore[arg-type]
+    with tools.serving.lock:
+        found = changes.explain(tools.serving.connection, asked)
+    metric = metrics.named(question.metrics[0])
+    kind = _KINDS[metric.measure.format.type]
+    places = metric.measure.format.decimal_places.places
+    first = tools.asked(found.told.understood.question)  # type: ignore[union-attr]
+    told = []
+    for of in dict.fromkeys(one.of for one in found.effects):
+        parts = [one for one in found.effects if one.of == of]
+        rows = [
+            {"part": one.part, "before": _simple(one.before), "now": _simple(one.now), "effect": float(one.effect)}
+            for one in parts
+        ]
+        label = metric.measure.display_name.lower()
+        own = Field("before", "Before", "number", 2) if of == "how" else Field("before", "Before", kind, places)
+        now = dataclasses.replace(own, name="now", label="Now")
+        fields = (Field("part", "Part"), own, now, Field("effect", "Effect", kind, places + 2 * (kind == "percent")))
+        title = f"Change of {label} {'by its parts' if of == 'how' else 'by ' + of.replace('_', ' ')}"
+        source = next((one for one in found.queries if of in [str(c.name) for c in one.columns]), found.told)
+        told.append(
+            _found(tools, "explain_change", title, fields, ("part",), rows, source.tables, source.sql, source.bindings,
+                   "The effects add up to the change.")
+        )  # fmt: skip
+    return [first, *told]
+
+
+def what_changed(tools: Tools, first: date, last: date | None, where: Iterable[Condition] = ()) -> list[Found]:
+    """What became of the pipeline since a day: its movement, what was opened, won and lost, and which deals moved stage."""
+    end = min(last or tools.day, tools.day)
+    given = tuple(where)
+    period = f"{first} to {end}"
+    figures = Question(("total_leads", "won_leads", "lost_leads", "revenue", "lost_value"), where=given, period=period)
+    found = [tools.asked(figures)]
+    if not given:
+        start = first - timedelta(days=1)
+        row = tools.reading(over_time.movement, start, end)[0]
+        parts = ("start", *over_time.PARTS, "end")
+        fields = tuple(Field(part, f"{part.replace('_', ' ').capitalize()}", "money") for part in parts)
+        rows = [{part: row[part] for part in parts}]
+        found.insert(0, _found(tools, "what_changed", f"Movement of the pipeline, {first} to {end}", fields, (), rows,
+                               (_CHANGES,), "medallion.metrics.over_time.movement", (start, end)))  # fmt: skip
+    won = Records("deals", (*given, "won", f"closed_date = '{period}'"), order=(Order("deal_value", True),), limit=10,
+                  columns=("lead_id", "customer_name", "owner", "deal_value", "closed_date"))  # fmt: skip
+    return [*found, tools.asked(won)]
+
+
+def stage_conversion(tools: Tools, period: str | None = None) -> Found:
+    """What became of the deals that entered a stage, per stage: how many moved on, were won or lost, or are still there."""
+    span = periods.read(period or "all", Today(tools.day))
+    start = (span.first or date(1970, 1, 2)) - timedelta(days=1)
+    end = min(span.last or tools.day, tools.day)
+    rows = tools.reading(over_time.stage_conversion, start, end)
+    for row in rows:
+        row["on_share"] = (row["moved_on"] + row["won"]) / row["entered"] if row["entered"] else None
+    fields = (
+        Field("stage", "Stage"), Field("on_share", "Went on", "percent", 1), Field("entered", "Entered", "number"),
+        Field("moved_on", "Moved on", "number"), Field("won", "Won from it", "number"), Field("lost", "Lost from it", "number"),
+        Field("still", "Still in it", "number"), Field("won_since", "Won by now", "number"),
+        Field("average_days", "Days in it", "number", 1),
+    )  # fmt: skip
+    title = f"Conversion by stage{f', {span}' if period else ''}"
+    return _found(tools, "stage_conversion", title, fields, ("stage",), rows, (_CHANGES,),
+                  "medallion.metrics.over_time.stage_conversion", (start, end),
+                  "Of the deals that entered a stage; went on are those that moved to another stage or were won from it.")  # fmt: skip
+
+
+def slipped_deals(tools: Tools, period: str, where: Iterable[Condition] = ()) -> Found:
+    """Open deals whose expected close was moved later in a period."""
+    span = periods.read(period, Today(tools.day))
+    start, end = (span.first or date(1970, 1, 2)) - timedelta(days=1), min(span.last or tools.day, tools.day)
+    rows = tools.serving.rows(_SLIPPED, [start, end])
+    given = tuple(where)
+    if given:
+        with tools.serving.lock:
+            kept = answer(tools.serving.connection, Records("deals", given, limit=None, columns=("lead_id",)))
+        keys = {row["lead_id"] for row in kept.rows}
+        rows = [row for row in rows if row["lead_id"] in keys]
+    fields = (
+        Field("lead_id", "Deal"), Field("customer_name", "Account"), Field("owner", "Owner"), Field("deal_value", "Value", "money"),
+        Field("was_expected", "Expected before", "date"), Field("expected_close_date", "Expected close", "date"),
+        Field("pushes", "Times moved", "number"),
+    )  # fmt: skip
+    title = f"Open deals whose expected close was moved later, {span}"
+    told = " where " + " and ".join(map(str, given)) if given else ""
+    return _found(
+        tools, "slipped_deals", title + told, fields, ("lead_id",), rows, (_CHANGES, _DEALS), _SLIPPED, (start, end)
+    )
+
+
+#: By name, what the planner calls beside the tools.
+EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
+    one.__name__: one for one in (definition, share_of, explain_change, what_changed, stage_conversion, slipped_deals)
+}
+
+
+def _simple(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _found(
+    tools: Tools,
+    name: str,
+    title: str,
+    fields: tuple[Field, ...],
+    key: tuple[str, ...],
+    rows: list[dict[str, Any]],
+    tables: Iterable[str],
+    sql: str,
+    bindings: Iterable[Any] = (),
+    note: str = "",
+) -> Found:
+    serving = tools.serving
+    return Found(name, title, fields, key, rows, serving.read(*tables), sql, tuple(bindings), serving.as_of, note,
+                 None, serving.currency)  # fmt: skip

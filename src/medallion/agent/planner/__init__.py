@@ -1,0 +1,152 @@
+"""Questions in plain words as `Question`, `Records` or an intent; no model.
+
+    words/*.yaml -> lexicon -> lexer (spans) -> reading (slots) -> asking (questions)
+
+Every span of a question fills a slot or says nothing. Whatever is left over makes the whole question declined, with the
+closest questions that can be answered: half an understanding would answer another question than the one asked.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from datetime import date
+
+from medallion import metrics
+from medallion.agent.planner.asking import Asked, Asking, Intent
+from medallion.agent.planner.lexer import Lexed, lex
+from medallion.agent.planner.lexicon import lexicon, plain_words
+from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.names import Names
+from medallion.agent.planner.reading import Reading
+from medallion.agent.planner.slots import Slots
+from medallion.agent.serving import Serving
+from medallion.errors import ContractError
+from medallion.metrics.loading import declarations
+from medallion.metrics.periods import Today
+from medallion.metrics.question import Question
+
+#: Letters of a question that are read.
+LONGEST = 1_000
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What a question asks.
+
+    Attributes:
+        asked: Questions, lists and intents, in order.
+        slots: What it says, with what was carried over; what a question that follows goes on from.
+        language: The one that it is in.
+        notes: How it was understood, where that is not plain: misspellings, what was carried over, names of accounts.
+    """
+
+    asked: tuple[Asked, ...]
+    slots: Slots
+    language: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Declined:
+    """Why a question is not answered, and the nearest that are."""
+
+    reason: str
+    closest: tuple[str, ...] = ()
+
+
+@dataclass
+class Planner:
+    """The planner over one lakehouse.
+
+    Attributes:
+        serving: What is read.
+        me: The owner who asks, where it is known.
+    """
+
+    serving: Serving
+    me: str | None = None
+    names: Names = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.names = Names(self.serving)
+
+    def understand(self, question: str, before: Understood | None = None) -> Understood | Declined:
+        """What a question asks, or why it is declined.
+
+        Args:
+            question: As it was asked.
+            before: What was asked before, which a question without a subject of its own goes on from.
+        """
+        if len(question) > LONGEST:
+            return Declined(f"the question has {len(question):,} letters; {LONGEST:,} are read", self.closest(""))
+        if not plain_words(question):
+            return Declined("there is no question", self.closest(""))
+        try:
+            return self._understood(question, before)
+        except Unclear as error:
+            return Declined(error.reason, error.closest or self.closest(question))
+        except ContractError as error:
+            return Declined(error.problem, (error.remedy,) if error.remedy else self.closest(question))
+
+    def _understood(self, question: str, before: Understood | None) -> Understood:
+        lexed = lex(question, self.names, before.language if before else None)
+        today = Today(self.serving.as_of or date(1970, 1, 1), declarations().calendar.fiscal_year_starts)
+        slots = Reading(lexed, today, self.serving.currency).slots()
+        notes = _notes(lexed)
+        if before is None and slots.refers:
+            raise Unclear("the question is about an answer before it, and there is none", *self.closest(question))
+        if before is not None and slots.goes_on(before.slots):
+            slots, kept = slots.carried(before.slots)
+            if kept:
+                notes.append(f"Carried over from the question before: {', '.join(kept)}.")
+        if not slots.has_subject:
+            raise Unclear("the question does not say what is asked for", *self.closest(question))
+        asked = Asking(slots, today, self.me).asked()
+        self._premise(slots)
+        lists = not any(isinstance(one, Question) for one in asked)
+        if slots.me and self.me is None and lists and not any(isinstance(one, Intent) for one in asked):
+            notes.append("I do not know who you are, so these are everybody's: `--me NAME`, or `me` in the settings.")
+        return Understood(asked, slots, lexed.language, tuple(notes))
+
+    def _premise(self, slots: Slots) -> None:
+        """Refuse to say why an account is in a band that it is not in."""
+        said = [str(value) for one in slots.where for value in getattr(one, "values", ())]
+        if slots.goal != "score" or not said:
+            return
+        about = slots.about[0]
+        key = (
+            "customer_id = ?"
+            if about.kind == "account"
+            else "customer_id in (select customer_id from gold.deals where lead_id = ?)"
+        )
+        rows = self.serving.rows(f"select lead_quality from gold.customer_features where {key}", [about.key])
+        if rows and rows[0]["lead_quality"] not in said:
+            raise Unclear(
+                f"{about.name} is {rows[0]['lead_quality']}, not {said[0]}",
+                f"why is {about.key} {rows[0]['lead_quality']}?",
+            )
+
+    def closest(self, question: str) -> tuple[str, ...]:
+        """Questions that can be answered, nearest first."""
+        words = " ".join(plain_words(question))
+        phrases = {
+            " ".join(phrase): sense.name
+            for phrase, senses in lexicon("en").phrases.items()
+            for sense in senses
+            if sense.kind == "metric" and sense.name in metrics.metrics()
+        }
+        near = difflib.get_close_matches(words, phrases, n=3, cutoff=0.3)
+        names = dict.fromkeys([phrases[one] for one in near] or ["win_rate", "revenue", "open_pipeline"])
+        labels = [metrics.metrics()[name].measure.display_name.lower() for name in names]
+        return (*(f"What is the {label}?" for label in labels), "Who should I call?", "Which channel works best?")
+
+
+def _notes(lexed: Lexed) -> list[str]:
+    notes = [f"Read {written!r} as {near!r}." for written, near in lexed.corrected]
+    for name, keys in lexed.also.items():
+        notes.append(f"{name!r} is also the name of an account: for that one, ask by its key {keys[0]}.")
+    return notes
+
+
+__all__ = ["Declined", "Intent", "Planner", "Understood"]

@@ -1,0 +1,278 @@
+"""A question as spans: each word or phrase with all that it may mean, in the language that the question is in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rapidfuzz import process
+from rapidfuzz.distance import DamerauLevenshtein
+
+from medallion.agent.planner.lexicon import LANGUAGES, Lexicon, Phrase, Sense, folded, lexicon
+from medallion.agent.planner.names import Names
+
+_TOKEN = re.compile(
+    r"""(?P<day>\d{4}-\d{2}-\d{2}(?![\d-])|\d{1,2}[./]\d{1,2}[./]\d{4}(?!\d))
+    |(?P<period>(?i:\d{4}[-\s]?q[1-4]|q[1-4][-/]\d{4}|fy\s?\d{4}(?:-q[1-4])?|\d{4}-w\d{2}|\d{4}-\d{2})(?![\w-]))
+    |(?P<band>\d+-\d+(?![\w-])|\d+\+)
+    |(?P<number>\d{1,3}(?:[.,\u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)
+    |(?P<op>>=|<=|!=|<>|[=<>≥≤≠])
+    |(?P<word>[^\W\d_][^\W_]*(?:[-.'’&_][^\W_]+)*)
+    |(?P<sign>[%€$£¥#&])
+    |(?P<comma>[,;])
+    |(?P<quiet>[.?!:()"'’‘“”„«»…¿¡\s])
+    |(?P<other>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_OPS = {
+    ">": "gt",
+    ">=": "ge",
+    "≥": "ge",
+    "<": "lt",
+    "<=": "le",
+    "≤": "le",
+    "=": "eq",
+    "!=": "not",
+    "<>": "not",
+    "≠": "not",
+}
+_ELIDED = re.compile(r"^(?:d|l|qu|s|n|j|m|t|c)['’](?=\w)", re.IGNORECASE)
+_ENDING = re.compile(r"['’]s$|(?<=s)['’]$", re.IGNORECASE)
+#: Words of at least so many letters may be misspelt, by so many letters.
+_MISSPELT = ((9, 2), (4, 1))
+_SHORT = 5
+
+
+@dataclass
+class Span:
+    """A word or phrase of a question.
+
+    Attributes:
+        text: As it was written.
+        senses: All that it may mean.
+        first: The place of its first token.
+        last: The place after its last token.
+        capital: Whether it is written with a capital.
+        used: Whether the reading has understood it.
+    """
+
+    text: str
+    senses: tuple[Sense, ...]
+    first: int
+    last: int
+    capital: bool = False
+    used: bool = False
+
+    def of(self, *kinds: str) -> Sense | None:
+        """The sense of one of some kinds, in their order; None where there is none."""
+        return next((one for kind in kinds for one in self.senses if one.kind == kind), None)
+
+    def all(self, kind: str) -> list[Sense]:
+        """Its senses of a kind."""
+        return [one for one in self.senses if one.kind == kind]
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token: as it was written, and as it is compared."""
+
+    text: str
+    plain: str
+    kind: str
+
+
+@dataclass
+class Lexed:
+    """A question as spans.
+
+    Attributes:
+        spans: In order.
+        language: The one that it is in.
+        corrected: What was taken for a misspelling, and of what.
+        also: Names of accounts that stand in the question and are words of it too, with their keys.
+    """
+
+    spans: list[Span]
+    language: str
+    corrected: list[tuple[str, str]] = field(default_factory=list)
+    also: dict[str, list[str]] = field(default_factory=dict)
+
+
+def tokens(question: str) -> list[Token]:
+    """The tokens of a question; signs that say nothing are left out."""
+    found: list[Token] = []
+    for match in _TOKEN.finditer(question):
+        kind, text = str(match.lastgroup), match[0]
+        if kind == "quiet":
+            continue
+        if kind != "word":
+            found.append(Token(text, folded(text), kind))
+            continue
+        after = found and found[-1].kind == "number" and question[match.start() - 1 : match.start()].isdigit()
+        if after and text.casefold() in ("st", "nd", "rd", "th"):
+            found[-1] = Token(found[-1].text + text, found[-1].plain + text.casefold(), "ordinal")
+            continue
+        found += _words(text)
+    return found
+
+
+def _with_names(question: str, signed: Mapping[str, Any]) -> list[Token]:
+    """The tokens of a question in which names that hold signs stay whole."""
+    if not signed:
+        return tokens(question)
+    every = "|".join(re.escape(name) for name in sorted(signed, key=len, reverse=True))
+    found: list[Token] = []
+    last = 0
+    for match in re.finditer(rf"(?<!\w)(?:{every})(?!\w)", question, re.IGNORECASE):
+        found += [*tokens(question[last : match.start()]), Token(match[0], match[0].casefold(), "name")]
+        last = match.end()
+    return found + tokens(question[last:])
+
+
+def _words(text: str) -> list[Token]:
+    """The words of a text without blanks: keys stay whole, hyphens part the others, endings and elisions fall."""
+    text = _ENDING.sub("", _ELIDED.sub("", text))
+    if any(letter.isdigit() for letter in text):
+        return [Token(text, folded(text).replace("_", " "), "word")]
+    parts = [part for part in re.split(r"[-_&.]", text) if part]
+    return [Token(part, re.sub(r"['’]", "", folded(part)), "word") for part in parts]
+
+
+def lex(question: str, names: Names, before: str | None = None) -> Lexed:
+    """A question as spans.
+
+    Args:
+        question: As it was asked.
+        names: The names of the lakehouse.
+        before: The language of what was asked before; a question whose own is not clear is in it.
+    """
+    names.read()
+    accounts, signed = names.accounts(question)
+    signed = {name: [*names.signed.get(name, ()), *signed.get(name, ())] for name in {**names.signed, **signed}}
+    found = _with_names(question, signed)
+    language = _language(found, before)
+    words = lexicon(language)
+    found, corrected = _corrected(found, words, names, {word for phrase in accounts for word in phrase})
+    lexed = Lexed([], language, corrected)
+    place = 0
+    while place < len(found):
+        one = found[place]
+        if one.kind == "name":
+            span = Span(one.text, tuple(signed[one.plain]), place, place + 1)
+        else:
+            span = _span(found, place, words, names, accounts, lexed)
+        lexed.spans.append(span)
+        place = span.last
+    return lexed
+
+
+def _language(found: Sequence[Token], before: str | None) -> str:
+    """The language whose own words a question has most of."""
+    said = [one.plain for one in found if one.kind == "word"]
+    own = {name: lexicon(name).function for name in LANGUAGES}
+    count = {name: sum(word in own[name] for word in said) for name in LANGUAGES}
+    most = max(count.values())
+    best = [name for name in LANGUAGES if count[name] == most]
+    return before if before in best else best[0]
+
+
+def _span(
+    found: Sequence[Token],
+    place: int,
+    words: Lexicon,
+    names: Names,
+    accounts: Mapping[Phrase, list[Sense]],
+    lexed: Lexed,
+) -> Span:
+    """The longest phrase from a place on, with what it means; a token alone where it means nothing."""
+    most = max(words.longest, names.longest, *(len(one) for one in accounts), 1)
+    for length in range(min(most, len(found) - place), 0, -1):
+        part = found[place : place + length]
+        if any(one.kind in ("comma", "op", "other", "name") for one in part):
+            continue
+        phrase = tuple(one.plain for one in part)
+        senses = [*words.phrases.get(phrase, ()), *names.phrases.get(phrase, ())]
+        own = list(accounts.get(phrase, ()))
+        if own and (senses or _all_known(phrase, words, names)) and not _is_name(found, place, length):
+            lexed.also[" ".join(one.text for one in part)] = [one.name for one in own]
+            own = []
+        if senses or own:
+            text = " ".join(one.text for one in part)
+            capital = found[place].text[:1].isupper() and place > 0
+            return Span(text, tuple(dict.fromkeys((*senses, *own))), place, place + length, capital)
+    one = found[place]
+    return Span(one.text, tuple(_alone(one, names)), place, place + 1, one.text[:1].isupper() and place > 0)
+
+
+def _all_known(phrase: Phrase, words: Lexicon, names: Names) -> bool:
+    """Whether each word of a name means something else in questions too."""
+    return all((word,) in words.phrases or (word,) in names.phrases for word in phrase)
+
+
+def _is_name(found: Sequence[Token], place: int, length: int) -> bool:
+    """Whether a name stands after the word account, customer or company, or is all that is asked."""
+    before = found[place - 1].plain if place else ""
+    return before in ("account", "customer", "client", "company", "kunde", "kunden", "compte", "cliente", "cuenta")
+
+
+def _alone(one: Token, names: Names) -> list[Sense]:
+    """What a token means by itself."""
+    if one.kind == "day":
+        return [Sense("day", one.text)]
+    if one.kind == "period":
+        return [Sense("period", re.sub(r"[\s/]+", "-", one.text.upper()))]
+    if one.kind in ("number", "ordinal"):
+        return [Sense("number", number(one.plain))] + [Sense("ordinal", number(one.plain))] * (one.kind == "ordinal")
+    if one.kind == "op":
+        return [Sense(_OPS[one.text])]
+    if one.kind == "comma":
+        return [Sense("comma")]
+    return names.keys(one.text) if one.kind in ("word", "band") else []
+
+
+def number(text: str) -> str:
+    """A written number as Python writes it: three digits after a mark are thousands.
+
+    >>> number("1,250.5"), number("5.000"), number("1,5"), number("20th")
+    ('1250.5', '5000', '1.5', '20')
+    """
+    bare = re.sub(r"(?:st|nd|rd|th)$", "", text)
+    bare = re.sub(r"[.,\u00a0\u202f ](?=\d{3}(?!\d))", "", bare)
+    return bare.replace(",", ".")
+
+
+def _corrected(
+    found: Sequence[Token], words: Lexicon, names: Names, in_names: set[str]
+) -> tuple[list[Token], list[tuple[str, str]]]:
+    """The tokens with misspelt words written right, and which they were.
+
+    A word that is part of an account's name in the question is none; nor is one of which two words are as near.
+    """
+    known = words.words | names.words
+    told: list[tuple[str, str]] = []
+    right: list[Token] = []
+    for one in found:
+        near = None
+        if one.kind == "word" and one.plain not in known and one.plain not in in_names and one.plain.isalpha():
+            near = nearest(one.plain, known)
+        if near:
+            told.append((one.text, near))
+            one = Token(one.text, near, "word")
+        right.append(one)
+    return right, told
+
+
+def nearest(word: str, known: Any) -> str | None:
+    """The one known word that a misspelt one is nearest to; None where there is none, or two as near."""
+    most = next((most for letters, most in _MISSPELT if len(word) >= letters), 0)
+    if not most:
+        return None
+    same = [one for one in known if one[:1] == word[:1] and abs(len(one) - len(word)) <= most and len(one) > 3]
+    if len(word) < _SHORT:  # a letter too few, or two in the wrong order; another letter makes another word
+        same = [one for one in same if len(one) > len(word) or sorted(one) == sorted(word)]
+    found = process.extract(word, same, scorer=DamerauLevenshtein.distance, score_cutoff=most, limit=4)
+    best = [one for one, distance, _ in found if distance == found[0][1]]
+    stems = {one.removesuffix("s") for one in best}
+    return best[0] if best and len(stems) == 1 else None

@@ -1,0 +1,167 @@
+"""The vocabulary: what phrases mean, by language, from `words/*.yaml`, and from the names and synonyms of the contracts."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import yaml
+
+from medallion import metrics
+
+LANGUAGES = ("en", "de", "fr", "es")
+Phrase = tuple[str, ...]
+
+_Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_ENDINGS = re.compile(r"\(([^()]*)\)")
+_WORD = re.compile(r"[^\W_]+(?:[-.][^\W_]*\d[^\W_]*)*\+?|[%€$£¥#]")
+
+
+class Sense(NamedTuple):
+    """A meaning: its kind, what it is of, and a value: `unit.week`, `neutral`, the value Germany of `country`."""
+
+    kind: str
+    name: str = ""
+    value: str = ""
+
+
+@dataclass
+class Lexicon:
+    """Phrases of one language with their senses, those that mean nothing by themselves among them.
+
+    Attributes:
+        language: Of which.
+        phrases: Senses by phrase.
+        longest: Words of the longest phrase.
+        words: All words of the phrases.
+        function: Words that only this language's own vocabulary has; they tell which language a question is in.
+    """
+
+    language: str
+    phrases: dict[Phrase, list[Sense]] = field(default_factory=dict)
+    longest: int = 1
+    function: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+
+    def add(self, text: str, sense: Sense) -> None:
+        """Give a phrase a sense."""
+        phrase = tuple(plain_words(text))
+        if phrase:
+            senses = self.phrases.setdefault(phrase, [])
+            if sense not in senses:
+                senses.append(sense)
+            self.longest = max(self.longest, len(phrase))
+
+
+def folded(text: str) -> str:
+    """Small letters without accents.
+
+    >>> folded("Électrique Straße")
+    'electrique strasse'
+    """
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(one for one in parts if not unicodedata.combining(one))
+
+
+def plain_words(text: str) -> list[str]:
+    """The words of a phrase or value as questions are compared with: hyphens and underscores part words without digits.
+
+    >>> plain_words("Closed_Won"), plain_words("Pays-Bas"), plain_words("51-200"), plain_words("don't")
+    (['closed', 'won'], ['pays', 'bas'], ['51-200'], ['dont'])
+    """
+    return _WORD.findall(re.sub(r"['’`]", "", folded(text)))
+
+
+def expanded(text: str) -> Iterator[str]:
+    """A phrase with each of the endings in parentheses.
+
+    >>> list(expanded("opportunit(y|ies)"))
+    ['opportunity', 'opportunities']
+    """
+    match = _ENDINGS.search(text)
+    if not match:
+        yield text
+        return
+    for ending in match[1].split("|"):
+        yield from expanded(text[: match.start()] + ending.strip() + text[match.end() :])
+
+
+def _loaded(name: str) -> dict[str, Any]:
+    """A file of words; every word is a text, `no` and `on` as well."""
+    told = files("medallion.agent.planner").joinpath(f"words/{name}.yaml").read_text(encoding="utf-8")
+    return dict(yaml.load(told, Loader=_Loader))  # noqa: S506 - makes texts alone
+
+
+@cache
+def _written(language: str) -> dict[str, list[str]]:
+    return {tag: [one for text in texts for one in expanded(text)] for tag, texts in _loaded(language).items()}
+
+
+@cache
+def meanings() -> dict[str, Any]:
+    """What words are about, whatever the language: `words/meanings.yaml`."""
+    return _loaded("meanings")
+
+
+def sense_of(tag: str) -> Sense:
+    """A tag of a file of words as a sense.
+
+    >>> sense_of("unit.week"), sense_of("neutral")
+    (Sense(kind='unit', name='week', value=''), Sense(kind='neutral', name='', value=''))
+    """
+    kind, _, name = tag.partition(".")
+    if kind in ("country", "industry"):
+        return Sense("value", kind, name)
+    return Sense(kind, name)
+
+
+def lexicon(language: str) -> Lexicon:
+    """The vocabulary of a language with that of the contracts in use."""
+    return _made(language, _declared())
+
+
+@cache
+def _made(language: str, declared: tuple[tuple[str, Sense], ...]) -> Lexicon:
+    made = Lexicon(language)
+    own: set[str] = set()
+    for tag, texts in _written(language).items():
+        sense = sense_of(tag)
+        for text in texts:
+            made.add(text, sense)
+            if sense.kind != "value":
+                own.update(plain_words(text))
+    parts = {phrase[0] for phrase in made.phrases if len(phrase) == 1}
+    composed = {name for of in meanings()["measures"].values() for name in of["count"].values()}
+    composed |= set(meanings()["composed"])
+    for text, sense in declared:
+        said = plain_words(text)
+        if sense.name in composed and (parts.issuperset(said) or (len(said) > 1 and parts.intersection(said))):
+            continue  # a number of records in a state: said by the words of both
+        made.add(text, sense)
+    made.function = frozenset(own)
+    made.words = frozenset(word for phrase in made.phrases for word in phrase)
+    return made
+
+
+def _declared() -> tuple[tuple[str, Sense], ...]:
+    """Names and synonyms of metrics, dimensions and fields."""
+    prefer: dict[str, str] = meanings()["prefer"]
+    kept_out: list[str] = meanings()["not_said"]
+    told: list[tuple[str, Sense]] = []
+    for name, metric in metrics.metrics().items():
+        for text in (name.replace("_", " "), metric.measure.display_name, *metric.measure.synonyms):
+            told.append((text, Sense("metric", prefer.get(name, name))))
+    for view in metrics.views().values():
+        for one in (*view.dimensions, *view.fields):
+            kind = "field" if one.type in ("number", "day") else "state" if one.type == "boolean" else "dim"
+            if one.type == "month":
+                continue
+            for text in (one.name.replace("_", " "), one.display_name, *one.synonyms):
+                if text.casefold() not in kept_out:
+                    told.append((text, Sense(kind, prefer.get(one.name, one.name))))
+    return tuple(dict.fromkeys(told))

@@ -1,0 +1,80 @@
+"""Spans that are marked as understood, one after the other."""
+
+from __future__ import annotations
+
+from medallion.agent.planner.lexer import Lexed
+from medallion.agent.planner.lexicon import Sense
+from medallion.agent.planner.slots import About, Rank, Threshold
+from medallion.agent.planner.times import Time
+from medallion.metrics.conditions import Condition
+from medallion.metrics.periods import Today
+
+RANKS = ("desc", "asc", "best", "worst", "newest", "oldest", "likeliest")
+#: Kinds of spans beside which a question says the same, where they are left over.
+QUIET = frozenset({"neutral", "comma", "prep", "joined", "during"})
+
+
+class Unclear(Exception):  # noqa: N818 - no error: the question is asked back
+    """A question that is not understood, or may mean several things.
+
+    Attributes:
+        reason: Why, in words.
+        closest: Questions that can be answered instead; none where nothing is near.
+    """
+
+    def __init__(self, reason: str, *closest: str) -> None:
+        super().__init__(reason)
+        self.reason, self.closest = reason, closest
+
+
+class Marking:
+    """The spans of a question being read, and what was found so far: what is understood is marked as used."""
+
+    def __init__(self, lexed: Lexed, today: Today, currency: str) -> None:
+        self.spans, self.lexed, self.today, self.currency = lexed.spans, lexed, today, currency
+        self.goal, self.entity, self.deed, self.turn, self.compare = "", "", "", "", ""
+        self.states: list[tuple[str, bool]] = []
+        self.where: list[Condition] = []
+        self.by: list[str] = []
+        self.fields: list[str] = []
+        self.metrics: list[str] = []
+        self.thresholds: list[Threshold] = []
+        self.about: list[About] = []
+        self.rank: Rank | None = None
+        self.times: list[Time] = []
+        self.share = self.versus = self.me = self.past = self.follows = self.refers = False
+        self.contrast = ""
+        self.yes_no = bool(self.spans and self.spans[0].of("yes_no"))
+        self.notes: list[str] = []
+
+    def has(self, place: int, *kinds: str) -> Sense | None:
+        """The sense of an unused span of one of some kinds."""
+        if not 0 <= place < len(self.spans) or self.spans[place].used:
+            return None
+        return self.spans[place].of(*kinds)
+
+    def places(self, *kinds: str) -> list[int]:
+        """Where unused spans of some kinds stand."""
+        return [place for place in range(len(self.spans)) if self.has(place, *kinds)]
+
+    def use(self, *places: int) -> None:
+        """Mark spans as understood."""
+        for place in places:
+            self.spans[place].used = True
+
+    def quiet(self, place: int) -> bool:
+        """Whether a span says nothing by itself."""
+        return bool(self.spans[place].senses) and all(one.kind in QUIET for one in self.spans[place].senses)
+
+    def near(self, place: int, step: int, *, over: tuple[str, ...] = ()) -> int:
+        """The next place in a direction whose span says something; -1 or the number of spans where there is none."""
+        place += step
+        while 0 <= place < len(self.spans) and (self.quiet(place) or (over and self.spans[place].of(*over))):
+            place += step
+        return place
+
+    def take(self, *kinds: str) -> bool:
+        """Mark all spans of some kinds as understood; whether there are any."""
+        found = self.places(*kinds)
+        self.use(*found)
+        return bool(found)

@@ -1,0 +1,263 @@
+"""How a question measures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from medallion.agent.planner.lexicon import Sense
+from medallion.agent.planner.marking import RANKS, Unclear
+from medallion.agent.planner.restricting import Restricting
+from medallion.agent.planner.slots import Rank
+
+_LAST = {f"last {unit}": f"this {unit}" for unit in ("day", "week", "month", "quarter", "year")}
+#: A measure beside another: the average value, how many on average.
+_MEASURED = {("amount", "average"), ("count", "average"), ("amount", "median"), ("average", "median")}
+
+
+class Measuring(Restricting):
+    """Reads how a question measures: orders, comparisons, states, numbers and shares, splits, and what happens to deals."""
+
+    def _ranked(self) -> None:
+        """Which end of an order: `top 5`, `the three biggest`, `most`, `latest`; `last 5 deals`."""
+        for place in self.places("order"):
+            way = self.has(place, "order")
+            self.rank = Rank(way.name if way else "desc", None, self.spans[place].text, several=True)
+            self.use(place)
+        for place in self.places("more", "fewer"):
+            if len(self.times) > 1 and not self.contrast:
+                self.contrast = "fewer" if self.has(place, "fewer") else "more"
+                self.versus = True
+                self.use(place)
+        for place in self.places(*RANKS, "last"):
+            way = self.has(place, *RANKS, "last")
+            if way is None:
+                continue
+            if (
+                self.rank is not None
+                and self.rank.several
+                and way.kind in (self.rank.way, "best")
+                and self.rank.way == "desc"
+            ):
+                self.use(place)  # rank the best
+                continue
+            if way.kind == "last":
+                at = place + 1
+                count = self._count(at)
+                noun = (
+                    self.near(at if count is not None else place, 1, over=("state",))
+                    if count is None
+                    else self.near(at, 1, over=("state",))
+                )
+                if not self.has(noun, "entity", "kind"):
+                    continue
+                if self.rank is not None:
+                    raise Unclear(f"{self.rank.word!r} and {self.spans[place].text!r}: ask for one order at a time")
+                self.rank = Rank("newest", count or 1, self.spans[place].text)
+                self.use(place, *([at] if count is not None else []))
+                continue
+            count, counted = None, []
+            for at in (place + 1, place - 1):
+                if self._count(at) is not None:
+                    count, counted = self._count(at), [at]
+                    break
+            if self.rank is not None:
+                raise Unclear(f"{self.rank.word!r} and {self.spans[place].text!r}: ask for one order at a time")
+            if count is not None and count < 1:
+                raise Unclear(f"{self.spans[place].text} {count} is none")
+            self.rank = Rank(way.kind, count, self.spans[place].text, sized=self.spans[place].of("sized") is not None)
+            self.use(place, *counted)
+        if self.rank is None:
+            return
+        if self.rank.count is None and (lists := self.places("list", "count")):
+            for place in lists:  # which 3 owners have the highest revenue
+                if (count := self._count(place + 1)) is not None:
+                    self.rank = Rank(self.rank.way, count, self.rank.word)
+                    self.use(place + 1)
+
+    def _count(self, place: int) -> int | None:
+        found = self.has(place, "number", "num")
+        if found and found.name.isdigit() and not self.has(place + 1, "unit", "percent", "magnitude", "currency"):
+            return int(found.name)
+        return None
+
+    def _compared(self) -> None:
+        """Beside what a figure is to be put, and whether it moved."""
+        for kind, compare in (("last_year", "year-ago"), ("before_that", "previous")):
+            if self.take(kind):
+                self.compare = compare
+        for place in self.places("vs", "gt", "lt"):
+            if (
+                len(self.times) == 1
+                and self.times[0].place == place + 1
+                and self.times[0].text in _LAST
+                and not self.compare
+            ):
+                self.times = [replace(self.times[0], text=_LAST[self.times[0].text])]
+                self.compare = "previous"  # compared with last month: this one
+                self.use(place)
+        joins = [
+            place
+            for place in self.places("vs")
+            if len(self.times) > 1 or (self.compare and place + 1 < len(self.spans) and self.spans[place + 1].used)
+        ]
+        self.use(*joins)
+        if self.take("compare") or joins:
+            self.versus = True
+        for kind in ("up", "down", "change"):
+            if self.places(kind) and self.goal != "changed":
+                self.turn = kind
+                self.use(*self.places(kind))
+        if self.turn == "change" and self.places("how") and not self.goal and not self.compare:
+            self.take("how")
+            self.turn = ""
+            self.by.append("time:month")  # how did revenue develop
+        for place in self.places("trend"):
+            unit = self.spans[place].of("trend")
+            self.by.append(f"time:{unit.name or 'month'}" if unit else "time:month")
+            self.use(place)
+        if self.versus or self.compare or (len(self.times) > 1):
+            self.use(*self.places("same"))
+            if len(self.times) > 1:
+                self.use(
+                    *[p for p in self.places("and", "or", "to", "from", "vs", "gt", "lt") if self._between_times(p)]
+                )
+
+    def _between_times(self, place: int) -> bool:
+        before = place > 0 and any(self.spans[p].used for p in range(place) if self.near(p, 1) >= place - 1)
+        places = [one.place for one in self.times]
+        return (before and any(one > place for one in places) and any(one < place for one in places)) or (
+            place < min(places) and self.has(place, "from") is not None
+        )
+
+    def _states(self) -> None:
+        """States of records, each with whether they are in it."""
+        for place in self.places("state"):
+            span = self.spans[place]
+            sense = span.of("state")
+            if sense is None or (span.of("value") and self._stands_as_name(place)):
+                continue
+            if span.of("metric") and not span.of("state", "untouched"):
+                continue
+            state = sense.name
+            positive = not self._negated(place)
+            self.states.append((state, positive))
+            self.use(place)
+            for beside in (place - 1, place + 1):
+                if self.has(beside, "still"):
+                    self.use(beside)
+            lead = self.near(place, -1)
+            if self.has(lead, "only", "with"):
+                self.use(lead)
+            if len(self.states) > 1 and self.has(lead, "and", "or"):
+                self.use(lead)
+
+    def _measure(self) -> None:
+        """How many, how much, average, share."""
+        for kind in ("median", "average", "count", "amount", "share", "when"):
+            for place in self.places(kind):
+                if kind == "amount" and self.has(place, "metric", "field") and self.goal != "count":
+                    continue
+                if kind == "share":
+                    self.share = True
+                elif kind == "amount" and self.goal == "count":
+                    self.goal = "both"
+                    joint = [
+                        p
+                        for p in self.places("and")
+                        if self.near(p, 1) == place or self.near(p, -1) == place or p == place - 1
+                    ]
+                    self.use(*joint)
+                elif not self.goal:
+                    self.goal = kind
+                elif self.goal != kind and (kind, self.goal) not in _MEASURED:
+                    continue
+                self.use(place)
+        self.take("total")
+
+    def _splits(self) -> None:
+        """What to split by."""
+        for place in self.places("by"):
+            sense = self.has(place, "by")
+            at = self.near(place, 1)
+            if self._split_at(at):
+                self.use(place)
+                self._more_splits(at)
+            elif sense and sense.name == "own":
+                self.use(place)
+            elif (
+                self.rank
+                and at < len(self.spans)
+                and self.spans[at].of("metric", "field", "state", "entity", "count", "amount", "average", "total")
+            ):
+                self.use(place)  # the top 5 reps by revenue
+        loose = self.rank or self.versus or self.share or self.turn or self.thresholds or self.places("list", "who")
+        if loose and self.goal not in ("define", "plan", "score", "brief") and not self.about:
+            for place in self.places("dim"):
+                self._split_at(place)
+            for place in self.places("unit"):
+                if self.near(place, -1) >= 0 and self.spans[self.near(place, -1)].of("list", *RANKS):
+                    self._split_at(place)  # which month, the best week
+        for place in self.places("who"):
+            before = self.near(place, -1, over=("carry",))
+            if before >= 0 and (
+                self.spans[before].of("dim") or self.spans[before].of("entity") == Sense("entity", "accounts")
+            ):
+                self.use(place)  # customers who bought
+            elif before < 0 and not self.about and not any(Sense("verb", "own") in one.senses for one in self.spans):
+                self.by.append("owner")
+                self.use(place)
+
+    def _more_splits(self, at: int) -> None:
+        """What `and` and commas lead on to after a split."""
+        while True:
+            joint = at + 1
+            while (
+                joint < len(self.spans) and self.spans[joint].of("neutral") and not self.spans[joint].of("comma", "and")
+            ):
+                joint += 1
+            if joint >= len(self.spans) or not self.spans[joint].of("comma", "and"):
+                return
+            after = self.near(joint, 1, over=("by",))
+            if after >= len(self.spans) or not self._split_at(after):
+                return
+            self.use(joint, *[p for p in range(joint, after) if self.has(p, "by", "and")])
+            at = after
+
+    def _split_at(self, place: int) -> bool:
+        sense = self.has(place, "dim", "unit")
+        if sense is None:
+            if self.has(place, "entity") == Sense("entity", "accounts"):
+                self.by.append("customer_name")
+                self.use(place)
+                return True
+            return False
+        if sense.kind == "unit":
+            if sense.name == "hour":
+                self.by.append("hour")
+                self.use(place)
+                return True
+            if sense.name not in ("day", "week", "month", "quarter", "year"):
+                return False
+            fiscal = "fiscal_" if self.has(place - 1, "fiscal") else ""
+            self.use(*([place - 1] if fiscal else []))
+            self.by.append(f"time:{fiscal}{sense.name}")
+        else:
+            self.by.append(sense.name)
+        self.use(place)
+        return True
+
+    def _deeds(self) -> None:
+        """What happens to deals, and when."""
+        for place in self.places("verb"):
+            name = self.spans[place].of("verb")
+            if name is None:
+                continue
+            if self.spans[place].of("entity", "kind", "metric") and name.name in ("contact", "touch"):
+                continue
+            if name.name in ("create", "close", "win", "lose", "due", "move", "sell"):
+                if self.deed and self.deed != name.name and {self.deed, name.name} != {"sell", "win"}:
+                    if name.name == "sell":
+                        self.use(place)
+                    continue
+                self.deed = self.deed or name.name
+                self.use(place)

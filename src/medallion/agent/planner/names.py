@@ -1,0 +1,137 @@
+"""Names of this lakehouse: values of dimensions, accounts and keys, as a question may say them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from medallion import contracts, metrics
+from medallion.agent.planner.lexicon import Phrase, Sense, meanings, plain_words
+from medallion.agent.serving import Serving
+from medallion.metrics.compilers.duckdb import facts_of
+from medallion.metrics.understanding import Facts
+
+#: A dimension with more values than this has none that are words.
+MOST_VALUES = 2000
+_ACCOUNTS = "gold.customer_features"
+#: Signs at which a question is parted.
+_SIGNED = re.compile(r"[^\w\s'’.&-]")
+_KEY = re.compile(r"(?=[^\s]*\d)[A-Za-z0-9][\w-]*")
+
+
+@dataclass
+class Names:
+    """What is called how, read once from what is served.
+
+    Attributes:
+        serving: The lakehouse.
+        phrases: Senses of the values of dimensions.
+        longest: Words of the longest of them.
+        words: All of their words.
+        signed: Senses of the values that hold signs which a question is parted at, such as `R+D`, in small letters.
+        facts: What is known of the data; None before it is read.
+    """
+
+    serving: Serving
+    phrases: dict[Phrase, list[Sense]] = field(default_factory=dict)
+    longest: int = 1
+    words: frozenset[str] = frozenset()
+    signed: dict[str, list[Sense]] = field(default_factory=dict)
+    facts: Facts | None = None
+
+    def read(self) -> None:
+        """Read the values; once."""
+        if self.facts is not None:
+            return
+        with self.serving.lock:
+            self.facts = facts_of(self.serving.connection)
+            views = metrics.views()
+            for entity, concepts in meanings()["values"].items():
+                for concept in concepts:
+                    self._read(views[entity], concept)
+        self._parts_of_names()
+        self.words = frozenset(word for phrase in self.phrases for word in phrase)
+
+    def _read(self, view: metrics.MetricView, concept: str) -> None:
+        assert self.facts is not None  # noqa: S101 - set by `read`
+        names = meanings()["concepts"].get(concept, [concept])
+        dimension = next((one for name in names if (one := view.field(name))), None)
+        joins = [one for one in view.joins if dimension and f"{one.name}." in dimension.expr]
+        needed = () if dimension is None else (*view.tables, *dimension.needs, *(one.source for one in joins))
+        if dimension is None or not all(map(self.facts.there, needed)):
+            return
+        values = tuple(dict.fromkeys((*dimension.values, *self.facts.known(view, dimension, ()))))
+        for value in values if len(values) <= MOST_VALUES else ():
+            self._add(value, Sense("value", concept, value))
+        for spelling, value in _spellings(dimension.name).items():
+            if value in values:
+                self._add(spelling, Sense("value", concept, value))
+
+    def _add(self, text: str, sense: Sense) -> None:
+        if _SIGNED.search(text):
+            self.signed.setdefault(text.casefold(), []).append(sense)
+            return
+        phrase = tuple(plain_words(text))
+        if phrase and sense not in self.phrases.setdefault(phrase, []):
+            self.phrases[phrase].append(sense)
+            self.longest = max(self.longest, len(phrase))
+
+    def _parts_of_names(self) -> None:
+        """First and last names of owners that only one owner has."""
+        owners = [one for senses in self.phrases.values() for one in senses if one.name in ("owner", "account_manager")]
+        parts: dict[str, set[str]] = {}
+        for one in owners:
+            words = plain_words(one.value)
+            for word in words if len(words) > 1 else ():
+                parts.setdefault(word, set()).add(one.value)
+        for word, values in parts.items():
+            for one in owners:
+                if len(values) == 1 and one.value in values and len(word) > 2 and (word,) not in self.phrases:
+                    self.phrases[(word,)] = [other for other in owners if other.value == one.value]
+
+    def keys(self, text: str) -> list[Sense]:
+        """What a word with a digit is the key of: an account, a deal, a product."""
+        if not _KEY.fullmatch(text):
+            return []
+        found = self.serving.rows(
+            f"select 'account' as kind, customer_id as key from {_ACCOUNTS} where customer_id in ($1, upper($1)) "
+            "union all select 'deal', lead_id from gold.deals where lead_id in ($1, upper($1)) "
+            "union all select distinct 'product', product_id from gold.deals where product_id in ($1, upper($1))",
+            [text],
+        )
+        kinds = [(row["kind"], str(row["key"])) for row in found]
+        return [
+            Sense("value", "product_id", key) if kind == "product" else Sense(kind, key, key) for kind, key in kinds
+        ]
+
+    def accounts(self, question: str) -> tuple[dict[Phrase, list[Sense]], dict[str, list[Sense]]]:
+        """The accounts whose whole names stand in a question, by their words; by the name itself where it has signs."""
+        rows = self.serving.rows(
+            f"select customer_id, customer_name from {_names(self.serving)} "
+            "where contains($1, lower(customer_name)) order by customer_id limit 200",
+            [question.casefold()],
+        )
+        found: dict[Phrase, list[Sense]] = {}
+        signed: dict[str, list[Sense]] = {}
+        for row in rows:
+            if _SIGNED.search(row["customer_name"]) and any(letter.isalnum() for letter in row["customer_name"]):
+                sense = Sense("account", str(row["customer_id"]), row["customer_name"])
+                signed.setdefault(row["customer_name"].casefold(), []).append(sense)
+                continue
+            phrase = tuple(plain_words(row["customer_name"]))
+            if phrase:
+                found.setdefault(phrase, []).append(Sense("account", str(row["customer_id"]), row["customer_name"]))
+        return found, signed
+
+
+def _names(serving: Serving) -> str:
+    """Where names are looked up: in what was prepared, if it was."""
+    return "names" if "names" in serving.prepared else _ACCOUNTS
+
+
+def _spellings(name: str) -> dict[str, str]:
+    """Other spellings of the values of an open list, such as countries, as silver makes them one."""
+    columns = [one for entity in contracts.entities().values() for one in entity.columns if one.name == name]
+    return {
+        form.replace("_", " "): value for one in columns if not one.accepted for form, value in one.spellings.items()
+    }

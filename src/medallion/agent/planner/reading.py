@@ -1,0 +1,433 @@
+"""Spans of a question into slots: every span fills a slot or says nothing, or the question is not understood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from medallion import metrics
+from medallion.agent.planner.lexicon import Sense, meanings
+from medallion.agent.planner.marking import QUIET, RANKS, Unclear
+from medallion.agent.planner.measuring import Measuring
+from medallion.agent.planner.slots import About, Slots
+from medallion.agent.planner.times import Times
+from medallion.metrics.conditions import Test
+
+
+class Reading(Measuring):
+    """One question being read."""
+
+    def slots(self) -> Slots:
+        """What the question says.
+
+        Raises:
+            Unclear: A span says something that no slot takes.
+        """
+        steps: tuple[Callable[[], None], ...] = (
+            self._us, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._thresholds,
+            self._values, self._unknown, self._ranked, self._compared, self._states, self._measure, self._splits, self._deeds,
+            self._subject, self._rest,
+        )  # fmt: skip
+        for step in steps:
+            step()
+        if self.rank and self.rank.count is None and not self.rank.several:
+            self.rank = replace(self.rank, several=self._several())
+        return Slots(
+            self.goal, tuple(dict.fromkeys(self.metrics)), tuple(dict.fromkeys(self.fields)), self.entity,
+            tuple(dict.fromkeys(self.states)), tuple(self.where), tuple(self.times), self.deed,
+            tuple(dict.fromkeys(self.by)), self.rank, tuple(self.thresholds), self.compare, self.versus, self.turn,
+            self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
+            self.contrast, self._narrow(), tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
+        )  # fmt: skip
+
+    def _narrow(self) -> str:
+        """The slot that the last condition of the question is in: what a share is of what comes before it."""
+        for span in reversed(self.spans):
+            if span.used and span.of("state") and not span.of("value"):
+                return "states"
+            if span.used and span.of("value", "kind", "outcome", "direction", "booked"):
+                return "where"
+            if span.used and span.of("number", "num") and self.thresholds:
+                return "thresholds"
+        return ""
+
+    def _several(self) -> bool:
+        """Whether the records or values that are ranked are said in the plural."""
+        kinds = ("dim", "unit") if self.by and self.by != ["customer_name"] else ("entity", "kind")
+        for place, span in enumerate(self.spans):
+            if not span.of(*kinds):
+                continue
+            before = self.near(place, -1, over=("state", "value", "size"))
+            led = before < 0 or self.spans[before].of("list", "by", *RANKS)
+            if led and (
+                span.of("many") or (span.text.casefold().endswith(("s", "x")) and not span.text.endswith("ss"))
+            ):
+                return True
+        return False
+
+    def _us(self) -> None:
+        """`US` written large is the country, `us` is who asks."""
+        for place, span in enumerate(self.spans):
+            kinds = {one.kind for one in span.senses}
+            if not {"neutral", "value"} <= kinds:
+                continue
+            before = self.spans[place - 1].text.casefold() if place else ""
+            named = span.text.isupper() or before in ("in", "the", "from")
+            keep = "value" if named and not self._all_large() else "neutral"
+            span.senses = tuple(one for one in span.senses if (one.kind == "value") == (keep == "value"))
+
+    def _all_large(self) -> bool:
+        return all(one.text.isupper() for one in self.spans) and len(self.spans) > 2
+
+    # gates
+
+    def _gates(self) -> None:
+        """What there is no answer to, whatever stands beside it."""
+        for place, span in enumerate(self.spans):
+            if span.used:
+                continue
+            only = {one.kind for one in span.senses}
+            if "nodata" in only and only <= {"nodata"}:
+                raise Unclear(f"the data have nothing about {span.text!r}")
+            if "kind" in only and span.of("kind") == Sense("kind", "email") and self._addresses(place):
+                raise Unclear(
+                    "addresses are personal data, which I do not read", "how many emails were sent last week?"
+                )
+            if "personal" in only and not self._contact(place):
+                raise Unclear(f"{span.text!r} is personal data, which I do not read")
+            if only and only <= {"notes"}:
+                raise Unclear(f"{span.text!r} stands in notes and messages, which I do not read")
+            first = all(self.quiet(other) for other in range(place))
+            if "action" in only and first:
+                raise Unclear(
+                    "nothing can be changed from a conversation: propose it with `medallion actions propose`",
+                    "medallion actions propose --help",
+                )
+
+    def _addresses(self, place: int) -> bool:
+        """Whether the e-mails of accounts are asked for, which are addresses."""
+        owner = self.near(place, 1)
+        of = place + 1 < len(self.spans) and self.spans[place + 1].of("prep")
+        return bool(
+            of
+            and owner < len(self.spans)
+            and self.spans[owner].of("entity", "account", "deal")
+            and not self.places("count")
+        )
+
+    def _contact(self, place: int) -> bool:
+        return self.goal == "plan" and self.spans[place].of("verb") is not None
+
+    def _plan(self) -> None:
+        """Whom to call: a list of calls, or who or which, a word such as should, who asks or a rep, and calling."""
+        if lists := self.places("intent"):
+            named = [place for place in lists if self.spans[place].of("intent") == Sense("intent", "plan")]
+            if named:
+                self.goal = "plan"
+                self.use(*named)
+        calls = [place for place in self.places("verb") if Sense("verb", "contact") in self.spans[place].senses]
+        asks = self.places("who", "whom", "list")
+        if not self.goal and calls and asks and asks[0] < calls[-1]:
+            call = calls[-1]
+            wanted = [place for place in self.places("modal", "me") if place < call]
+            after = [
+                place
+                for place in range(call + 1, len(self.spans))
+                if self.has(place, "value", "me", "account", "entity")
+            ]
+            if wanted and not after and not self.places("state", "not", "never"):
+                self.goal = "plan"
+                self.use(call, *asks)
+        if self.goal == "plan":
+            self.take("modal", "first_thing", "verb")
+            self.use(
+                *[place for place in self.places("entity") if self.has(place, "entity") == Sense("entity", "accounts")]
+            )
+            if self.take("me"):
+                self.me = True
+
+    # times and names
+
+    def _times(self) -> None:
+        due = any(Sense("verb", "due") in self.spans[place].senses for place in self.places("verb"))
+        future = self.goal == "plan" or bool(self.places("next")) or due
+        found = Times(self.spans, self.today, future=future)
+        if found.doubt:
+            raise Unclear(found.doubt)
+        self.times = found.found
+        if vague := self.places("recently"):
+            if self.places("intent"):
+                self.use(*vague)  # what happened lately: the last touches
+            else:
+                raise Unclear(f"{self.spans[vague[0]].text!r} is no time: say since when", "in the last 30 days")
+        if self.take("so_far"):
+            self.past = False
+
+    def _about(self) -> None:
+        for place in self.places("account", "deal"):
+            senses = self.spans[place].all("account") or self.spans[place].all("deal")
+            keys = {one.name for one in senses}
+            if len(keys) > 1:
+                raise Unclear(
+                    f"{self.spans[place].text!r} may mean several accounts",
+                    *(f"{senses[0].value} ({key})" for key in sorted(keys)[:5]),
+                )
+            self.about.append(About(senses[0].kind, senses[0].name, senses[0].value))
+            self.use(place)
+            before = place - 1
+            if self.has(before, "entity") == Sense("entity", "accounts" if senses[0].kind == "account" else "deals"):
+                self.use(before)  # the account Lumen Works
+            before = self.near(place, -1, over=("entity",))
+            if self.has(before, "with", "from"):
+                self.use(before)
+
+    def _intents(self) -> None:
+        """The named intents that are not about figures."""
+        for place in self.places("intent"):
+            name = self.spans[place].all("intent")
+            for one in name:
+                if self.goal or not self._fits(one.name, place):
+                    continue
+                self.goal = one.name
+                self.use(place)
+        told = [place for place in self.places("verb") if self._says(place, "verb", "define")]
+        last = self.near(told[-1], 1) if told else 0
+        asks = self.places("how") or (self.places("list") and last >= len(self.spans))
+        if told and not self.goal and asks and not self.has(last, "metric", "field"):
+            self.goal = "define"
+            self.use(*told, *self.places("how"))
+        if why := self.places("why"):
+            self.goal = "score" if self.goal == "score" or (self.about and not self.places("metric")) else "why"
+            self.use(*why)
+        if self.goal == "score":
+            self.take("intent", "size", "field", "verb")
+        if self.goal == "brief":
+            self.use(*[place for place in self.places("verb", "entity", "list") if not self.has(place, "metric")])
+
+    def _fits(self, name: str, place: int) -> bool:
+        if name == "score":
+            return bool(self.about and self.places("why"))
+        if name == "brief":
+            return bool(self.about) and not self.places("metric", "field", "dim")
+        if name == "forecast":
+            return self.spans[place].of("value") is None or not self._stands_as_name(place)
+        if name == "changed":
+            return not self.about
+        return True
+
+    # what it is about
+
+    def _subject(self) -> None:
+        """Metrics, columns and records that are asked for."""
+        for place in self.places("metric"):
+            sense = self.spans[place].of("metric")
+            column = self.spans[place].of("field")
+            if sense is None:
+                continue
+            if column and self.about and not metrics.metrics()[sense.name].measure.period:
+                self.fields.append(column.name)
+            elif (
+                (self.spans[place].of("entity") and self.goal == "list" and not self.by)
+                or self.spans[place].of("kind")
+                or (self.spans[place].of("entity") and (self.metrics or self.entity))
+            ):
+                continue
+            else:
+                self.metrics.append(self._averaged(sense.name) if self.goal in ("average", "median") else sense.name)
+            self.use(place)
+            told = metrics.metrics()[sense.name].measure.unit if sense.name in metrics.metrics() else ""
+            if told in ("days", "hours", "minutes"):
+                self.take("how_long")
+            for unit in self.places("unit"):
+                if told == f"{self.spans[unit].of('unit').name}s" and self.spans[unit - 1].of("prep"):  # type: ignore[union-attr]
+                    self.use(unit)  # the sales cycle in days
+            joint = self.near(place, -1)
+            if len(self.metrics) + len(self.fields) > 1 and self.has(joint, "and", "vs"):
+                self.use(joint)
+        for place in self.places("entity", "kind", "outcome", "booked", "direction"):
+            self._records(place)
+        for place in self.places("field"):
+            sense = self.has(place, "field")
+            if sense and (self.about or self.entity or self.rank or self.goal in ("when", "average", "median")):
+                self.fields.append(sense.name)
+                self.use(place)
+        if self.about:
+            for place in self.places("dim"):
+                sense = self.has(place, "dim")
+                self.fields.append(sense.name if sense else "")
+                self.use(place)
+            own = [place for place in self.places("verb") if self._says(place, "verb", "own")]
+            if own and self.places("who", "list"):
+                self.fields.append("owner")
+                self.use(*own, *self.places("who", "list"))
+            self._day_of()
+        owned = [place for place in self.places("verb") if self._says(place, "verb", "own")]
+        if owned and any("owner" in str(one) for one in self.where):
+            self.use(*owned)
+
+    def _day_of(self) -> None:
+        """`when does L-1 close`, `the value of L-1`: a column of the one account or deal."""
+        days = {"close": "expected_close_date", "due": "expected_close_date", "create": "created_date", "win": "closed_date",
+                "lose": "closed_date"}  # fmt: skip
+        if self.goal == "when" and not self.fields:
+            touched = [place for place in self.places("verb") if self._says(place, "verb", "touch")]
+            if self.deed in days:
+                self.fields.append(days[self.deed])
+                self.deed = ""
+            elif touched:
+                self.fields.append("last_touch_date")
+                self.use(*touched)
+        elif self.goal == "amount" and not self.fields and not self.metrics and self.about[0].kind == "deal":
+            self.fields.append("deal_value")
+
+    def _averaged(self, name: str) -> str:
+        """The metric that an average or median of another one is; of a total there is none without saying per what."""
+        measure = metrics.metrics()[name].measure
+        found = meanings()["averages"][self.goal].get(name)
+        if self.goal == "median" and found is None and "MEDIAN" not in measure.expr:
+            raise Unclear(f"there is no median of {measure.display_name.lower()}", "median deal size")
+        if found is None and (measure.additivity == "flow" or measure.format.type == "currency"):
+            raise Unclear(
+                f"the {self.goal} of {measure.display_name.lower()} per what?",
+                f"{self.goal} deal size", f"{measure.display_name.lower()} by month",
+            )  # fmt: skip
+        return found or name
+
+    def _records(self, place: int) -> None:
+        """A word for records: deals, accounts, touches of a kind."""
+        sense = self.has(place, "kind", "outcome", "direction", "booked", "entity")
+        if sense is None:
+            return
+        if sense.kind in ("kind", "outcome", "direction", "booked"):
+            touching = sense.kind != "booked" or self.entity == "interactions" or self._near_touch(place)
+            if not touching:
+                return
+            test = {
+                "kind": Test("channel", "=", (sense.name,)), "outcome": Test("outcome", "=", (sense.name,)),
+                "direction": Test("direction", "=", (sense.name,)), "booked": Test("outcome", "=", ("meeting_booked",)),
+            }[sense.kind]  # fmt: skip
+            if sense.kind == "outcome" and sense.name == "positive":
+                test = Test("positive", "is")
+            if sense.kind == "kind" and sense.name == "meeting" and self._booked():
+                test = Test("outcome", "=", ("meeting_booked",))
+            if not self.entity or self.entity == "interactions":
+                self.entity = "interactions"
+                self.where.append(test)
+                self.use(place)
+            return
+        if self.entity and self.entity != sense.name:
+            if {self.entity, sense.name} == {"accounts", "deals"}:
+                self._both(place, sense.name)
+            elif self.entity == "interactions" or sense.name == "interactions":
+                self._with_touches(place, sense.name)
+            return
+        self.entity = sense.name
+        self.use(place)
+
+    def _booked(self) -> bool:
+        found = self.places("booked")
+        self.use(*found)
+        return bool(found)
+
+    def _near_touch(self, place: int) -> bool:
+        return bool(self.places("kind"))
+
+    def _both(self, place: int, name: str) -> None:
+        """Accounts and deals in one question: customers with open deals; deals of customers in Germany."""
+        if self.entity == "accounts":
+            negated = self._negated(place) or any(self._negated(p) for p in range(place) if self.spans[p].of("state"))
+            if negated and not self.states:
+                self.states.append(("any_deal", False))
+            elif negated:
+                self.states = [(state, False) for state, _ in self.states]
+            if not self.states and not self.rank:
+                return
+            lead = self.near(place, -1, over=("state",))
+            if self.has(lead, "with"):
+                self.use(lead)
+        elif self.by or self.rank:
+            self.by.append("customer_name")
+        self.use(place)
+
+    def _with_touches(self, place: int, name: str) -> None:
+        if self.entity == "interactions" and name == "accounts" and not self.rank:
+            self.use(place)
+
+    # what is left
+
+    def _rest(self) -> None:
+        """What no slot has taken: who asks, words of lists, and what is not understood."""
+        if me := self.places("me"):
+            self.use(*me)
+            self.me = True
+        if past := self.places("past"):
+            self.past = True
+            self.use(*past)
+        if self.take("list"):
+            self.goal = self.goal or "list"
+            deeds = ("win", "lose", "close", "create", "due", "sell")
+            if (
+                self.goal == "list"
+                and self.deed in deeds
+                and not (self.entity or self.metrics or self.by or self.rank or self.about)
+            ):
+                self.entity = "deals"  # what did we win last week
+        if self.take("ones"):
+            self.goal = "list"
+            self.refers = True
+        if self.spans and self.spans[0].of("carry"):
+            self.follows = True
+        if self.take("more_of_it"):
+            self.refers = True
+        for place, span in enumerate(self.spans):
+            if (
+                span.text in ("-", "\u2013")
+                and self.near(place, 1) < len(self.spans)
+                and self.spans[self.near(place, 1)].of("count", "amount", "list", "by")
+            ):
+                self.use(place)
+        self._helpers()
+        left = [span for place, span in enumerate(self.spans) if not span.used and not self._says_nothing(place)]
+        if left:
+            told = ", ".join(repr(one.text) for one in left[:4])
+            raise Unclear(f"I do not understand {told} in the question")
+
+    def _helpers(self) -> None:
+        """Verbs and joints that say the same as what was understood already."""
+        for place in self.places("verb"):
+            name = {one.name for one in self.spans[place].all("verb")}
+            figure = self.metrics or self.entity == "interactions" or self.goal in ("amount", "count")
+            if (
+                (("get" in name or "sell" in name or "work" in name) and figure and not self.places("who"))
+                or ("happen" in name and self.goal in ("changed", "brief", "why"))
+                or ("touch" in name and (self.entity == "interactions" or "last_touch_date" in self.fields))
+            ):
+                self.use(place)
+        for place in self.places("carry"):
+            led = all(self.spans[p].used or self.quiet(p) or self.spans[p].of("carry") for p in range(place))
+            beside = place == 0 or self.spans[place - 1].of("carry") or self.quiet(place - 1)
+            if led and beside and not self.has(place, "not"):
+                self.use(place)
+        if self.goal == "list" or self.entity == "interactions":
+            self.take("whom")
+        if self.entity or self.metrics or self.where:
+            for place in self.places("only"):
+                self.use(place)
+        if self.states:
+            self.take("still")
+        if self.goal == "define":
+            self.take("you", "how", "list", "past", "to")
+        if self.goal in ("why", "changed"):
+            self.take("list", "how", "verb")
+
+    def _says_nothing(self, place: int) -> bool:
+        """Whether a span that no slot took says nothing where it stands: what follows `in` and `of` is a name."""
+        span = self.spans[place]
+        if span.of("value") or not any(one.kind in QUIET for one in span.senses):
+            return False
+        large = span.text.isupper() and 1 < len(span.text) < 4 and not self._all_large() and span.text != "OK"
+        if large or place + 1 < len(self.spans) or place == 0:
+            return not large
+        if span.of("ours", "comma", "joined") or (self.about and self.fields):
+            return True  # what industry is C004 in
+        return not span.of("prep") and not self.spans[place - 1].of("prep")

@@ -1,0 +1,334 @@
+"""Which records a question is about."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from medallion.agent.planner.lexicon import Sense
+from medallion.agent.planner.marking import RANKS, Marking, Unclear
+from medallion.agent.planner.slots import Threshold
+from medallion.metrics import periods
+from medallion.metrics.conditions import Condition, Or, Test
+
+_TOUCHES = frozenset({"channel", "outcome", "direction"})
+_COMPARED = ("gt", "ge", "lt", "le", "eq", "between")
+_OPS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "="}
+#: Dimensions whose values `by` may lead to.
+_LED = frozenset({"owner", "account_manager", "owner_manager", "channel"})
+_ONE = frozenset({"a", "an", "one", "ein", "eine", "einen", "einem", "einer", "un", "une", "una", "uno"})
+_DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
+
+
+class Restricting(Marking):
+    """Reads which records a question is about: values, thresholds, silence, what is not known."""
+
+    def _silent(self) -> None:
+        """Not touched for so long: a duration, or a time beside words for silence."""
+        quiet = self.places("not.lately")
+        quiet = [place for place in range(len(self.spans)) if self._says(place, "not", "lately")]
+        if not quiet:
+            return
+        for place in range(len(self.spans)):
+            days = self._duration(place)
+            if days is None:
+                continue
+            first, count = days
+            op = ">"
+            before = self.near(place, -1)
+            if one := self.has(before, "gt", "ge"):
+                op = _OPS[one.kind]
+                self.use(before)
+            self.use(*range(place, first))
+            self.use(*[one for one in self.places("since", "within", "during") if one < place])
+            self._silence(op, count, quiet)
+            return
+        for time in self.times:
+            span = periods.read(time.text, self.today)
+            if span.first and self.today.day and time.text.split()[0] in ("last", "since"):
+                count = (self.today.day - span.first).days
+                self._silence(">", count, quiet)
+                self.times = [one for one in self.times if one is not time]
+                return
+
+    def _silence(self, op: str, days: int, quiet: list[int]) -> None:
+        self.thresholds.append(Threshold("days_silent", op, str(days)))
+        self.use(*quiet)
+
+    def _says(self, place: int, kind: str, name: str) -> bool:
+        return not self.spans[place].used and any(
+            (one.kind, one.name) == (kind, name) for one in self.spans[place].senses
+        )
+
+    def _duration(self, place: int) -> tuple[int, int] | None:
+        """Where a number of days, weeks or months ends, and how many days they are."""
+        number = self.has(place, "number", "num")
+        unit = self.has(place + 1, "unit")
+        if number and unit and unit.name in _DAYS and number.name.isdigit():
+            return place + 2, int(number.name) * _DAYS[unit.name]
+        one = self.has(place, "unit") if unit is None and place else None
+        if one and one.name in _DAYS and self.spans[place - 1].text.casefold() in _ONE:
+            return place + 1, _DAYS[one.name]
+        return None
+
+    def _number(self, place: int) -> tuple[str, bool, bool, int] | None:
+        """A number from a place on: how it is written, whether it is money or a share, and where it ends."""
+        money = bool(self.has(place, "currency"))
+        if money:
+            self._currency(place)
+        at = place + money
+        found = self.has(at, "number", "num")
+        if found is None:
+            return None
+        try:
+            value = Decimal(found.name)
+        except InvalidOperation:
+            return None
+        at += 1
+        if magnitude := self.has(at, "magnitude"):
+            value = value.scaleb(int(magnitude.name))
+            money, at = money or magnitude.name != "3" or True, at + 1
+        percent = bool(self.has(at, "percent"))
+        at += percent
+        if self.has(at, "currency"):
+            self._currency(at)
+            money, at = True, at + 1
+        return f"{value.normalize():f}", money, percent, at
+
+    def _currency(self, place: int) -> None:
+        found = self.spans[place].of("currency")
+        if found and found.name != self.currency:
+            raise Unclear(
+                f"all amounts are in {self.currency}, and there is no rate to {found.name}",
+                f"the same in {self.currency}",
+            )
+
+    def _thresholds(self) -> None:
+        """Comparisons with numbers: `more than 5`, `under $5k`, `between 10 and 20`, `30 or more`."""
+        for place in range(len(self.spans)):
+            kind = self.has(place, *_COMPARED)
+            if kind is not None:
+                self._compare_with(place, kind)
+            elif (number := self._number(place)) and (more := self.has(number[3], "or_more", "or_less")):
+                self._threshold(place, place, number, ">=" if more.kind == "or_more" else "<=", number[3] + 1)
+        for place in self.places("currency"):
+            self._currency(place)
+
+    def _compare_with(self, place: int, kind: Sense) -> None:
+        at = self.near(place, 1)
+        number = self._number(at) if at < len(self.spans) else None
+        if number is None and self.has(at, "unit") and self.spans[at - 1].text.casefold() in _ONE:
+            number = ("1", False, False, at)  # older than a year
+        if number is None:
+            if kind.kind in ("gt", "lt") and place + 1 < len(self.spans) and self.spans[place + 1].used:
+                self.use(place)  # over the last 30 days: the time has it
+            return
+        if kind.kind == "between":
+            second = self.near(number[3] - 1, 1)
+            other = self._number(second + 1) if self.has(second, "and") else None
+            if other is None:
+                return
+            self._threshold(place, place, number, ">=", number[3])
+            self._threshold(place, place, other, "<=", other[3])
+            return
+        self._threshold(place, at, number, _OPS[kind.kind], number[3], age=kind.name == "age")
+
+    def _threshold(
+        self, place: int, at: int, number: tuple[str, bool, bool, int], op: str, end: int, *, age: bool = False
+    ) -> None:
+        value, money, percent, after = number
+        left = self.near(place, -1, over=("eq", "past", "yes_no"))
+        column = ""
+        unit = self.has(after, "unit")
+        right = self.near(after - 1, 1)
+        if unit and unit.name in _DAYS:
+            value = str(int(Decimal(value)) * _DAYS[unit.name])
+            end = max(end, after + 1)
+            column = "age_days" if age else ""
+            in_stage = self.near(after, 1)
+            if not column and self._says(in_stage, "field", "days_in_stage") if in_stage < len(self.spans) else False:
+                column = "days_in_stage"
+                self.use(in_stage)
+        if not column and (sense := self.has(left, "field", "metric")):
+            column = sense.name
+            self.use(left)
+            if self.has(left - 1, "with") or self.has(self.near(left, -1), "with"):
+                self.use(self.near(left, -1))
+        elif not column and not unit and (sense := self.has(right, "field")) and not money:
+            column = sense.name
+            self.use(right)
+        elif not column and not unit and not money and self.has(right, "state") and self.has(right + 1, "entity"):
+            state = self.has(right, "state")
+            column = f"{state.name}_deals" if state else ""
+            self.use(right, right + 1)
+        if not column and unit:
+            quiet = [
+                one
+                for one in range(len(self.spans))
+                if self._says(one, "state", "silent") or self._says(one, "not", "lately")
+            ]
+            stuck = [one for one in range(len(self.spans)) if self._says(one, "state", "stuck")]
+            if quiet:
+                column = "days_silent"
+                self.use(*quiet)
+            elif stuck:
+                column = "days_in_stage"
+                self.use(*stuck)
+            elif any(self._says(one, "state", "open") for one in range(place)):
+                column = "age_days"  # open for more than 60 days
+            else:
+                raise Unclear(f"{value} days since what: opening, the last touch, or in the stage?", "open for more than 60 days", "not touched for 30 days")  # fmt: skip
+        lead = self.near(place, -1)
+        if self.has(lead, "with"):
+            self.use(lead)
+        for one in (left, self.near(left, -1) if left >= 0 else -1):  # small deals under 5k, with a score above 90
+            if self.has(one, "size"):
+                wanted = "small" if op[0] == "<" else "big"
+                if self.has(one, "size").name == wanted:  # type: ignore[union-attr]
+                    self.use(one)
+        self.thresholds.append(Threshold(column, op, value, money, percent))
+        self.use(*range(place, end))
+        for one in self.places("with", "size"):
+            size = self.has(one, "size")
+            if size and size.name == ("small" if op[0] == "<" else "big"):
+                self.use(one)
+
+    def _stands_as_name(self, place: int) -> bool:
+        """Whether a word that means something else too stands as a name: after in, of, from; or written large."""
+        before = place - 1
+        while before >= 0 and self.spans[before].text.casefold() in ("the", "our"):
+            before -= 1
+        led = before >= 0 and self.spans[before].of("prep", "from", "via", "except", "or")
+        entity = self.near(place, 1)
+        return bool(
+            (led and not (entity < len(self.spans) and self.has(entity, "entity"))) or self.spans[place].capital
+        )
+
+    def _concept(self, place: int) -> list[Sense]:
+        """What a span that is a value is the value of; none where it says something else."""
+        span = self.spans[place]
+        senses = span.all("value")
+        other = [one for one in span.senses if one.kind not in ("value", "neutral", "prep", "deal", "account")]
+        beside = [one for one in (self.near(place, -1), self.near(place, 1)) if self.has(one, "dim")]
+        for one in beside:
+            dims = {sense.name for sense in self.spans[one].all("dim")}
+            chosen = [sense for sense in senses if sense.name in dims]
+            if chosen and (one == self.near(place, -1) or not self._is_split(one)):
+                self.use(one)
+                return chosen[:1]
+        if other and not self._stands_as_name(place):
+            return []
+        touching = self.places("kind") or any(Sense("entity", "interactions") in one.senses for one in self.spans) or any(
+            Sense("metric", "touches") in one.senses or Sense("metric", "touch_positive_rate") in one.senses for one in self.spans
+        )  # fmt: skip
+        of_touches = [one for one in senses if one.name in _TOUCHES]
+        if touching and of_touches:
+            senses = of_touches
+        elif len(of_touches) < len(senses):
+            senses = [one for one in senses if one.name not in _TOUCHES]
+        if any(one.name == "owner" for one in senses):
+            senses = [one for one in senses if one.name != "account_manager"]
+        names = dict.fromkeys(one.name for one in senses)
+        if len(names) > 1:
+            raise Unclear(
+                f"{span.text!r} may be {' or '.join(name.replace('_', ' ') for name in names)}",
+                *(f"{name.replace('_', ' ')} {span.text}" for name in names),
+            )
+        return senses[:1]
+
+    def _is_split(self, place: int) -> bool:
+        return bool(self.has(self.near(place, -1), "by", "list", *RANKS))
+
+    def _values(self) -> None:
+        """Values of dimensions: joined by and, or, commas; left out by not and except; compared by versus."""
+        groups: list[tuple[int, int, str, list[str]]] = []
+        for place in self.places("value"):
+            found = self._concept(place)
+            if not found:
+                continue
+            one = found[0]
+            self.use(place)
+            last = groups[-1] if groups else None
+            if last and last[2] == one.name and self._contrasted(last[1], place):
+                self.versus = True
+                self.by.append(one.name)
+                groups[-1] = (last[0], place, one.name, [*last[3], one.value])
+            elif last and last[2] == one.name and self._joined(last[1], place, "and", "or", "vs", "to"):
+                if self._joined(last[1], place, "vs") or (
+                    self.places("compare") and not self._joined(last[1], place, "or")
+                ):
+                    self.versus = True
+                    self.by.append(one.name)
+                groups[-1] = (last[0], place, one.name, [*last[3], one.value])
+                self.use(*[p for p in range(last[1], place) if self.has(p, "and", "or", "vs", "to")])
+            else:
+                groups.append((place, place, one.name, [one.value]))
+        before: tuple[int, Condition] | None = None
+        for first, last_place, name, values in groups:
+            test: Condition = Test(name, "=", tuple(dict.fromkeys(values)))
+            if self._negated(first):
+                test = Test(name, "!=", tuple(dict.fromkeys(values)))
+            lead = first - 1
+            while lead >= 0 and (self.quiet(lead) or (self.spans[lead].used and self.spans[lead].of("dim"))):
+                lead -= 1
+            while self.has(lead, "from", "via", "only", "with") or (self.has(lead, "by") and name in _LED):
+                self.use(lead)
+                lead -= 1
+                while lead >= 0 and (self.quiet(lead) or self.spans[lead].used):
+                    lead -= 1
+            if before and self._joined(before[0], first, "or"):
+                self.use(*[p for p in range(before[0], first) if self.has(p, "or")])
+                self.where[-1] = Or((before[1], test))
+            else:
+                if before and self._joined(before[0], first, "and"):
+                    self.use(*[p for p in range(before[0], first) if self.has(p, "and")])
+                self.where.append(test)
+            before = (last_place, test)
+
+    def _contrasted(self, first: int, last: int) -> bool:
+        """Whether two values are put against each other: more ... than, better ... or; uses the words that do so."""
+        between = [p for p in range(first + 1, last) if not self.spans[p].used]
+        joints = [p for p in between if self.spans[p].of("vs", "gt", "lt", "or")]
+        signs = [p for p in self.places("more", "fewer", "gt", "lt") if not self.has(p, "neutral")]
+        if not joints or not signs:
+            return False
+        self.contrast = "fewer" if self.spans[signs[0]].of("fewer", "lt") else "more"
+        self.yes_no |= not self.places("list", "who") and not any(self.has(p, "or") for p in joints)
+        self.use(*joints, *signs)
+        return True
+
+    def _joined(self, first: int, last: int, *kinds: str) -> bool:
+        """Whether nothing stands between two places but words that join, one of these kinds among them, or a comma."""
+        between = range(first + 1, last)
+        joins = [p for p in between if self.spans[p].of(*kinds)]
+        quiet = [p for p in between if self.quiet(p) or self.spans[p].of("from", "via")]
+        comma = any(self.spans[p].of("comma") for p in between)
+        return len({*joins, *quiet}) == len(between) and bool(
+            joins or (comma and kinds != ("vs",) and kinds != ("or",))
+        )
+
+    def _negated(self, place: int) -> bool:
+        """Whether what stands at a place is left out; uses the word that says so."""
+        at = place - 1
+        while at >= 0 and (
+            self.quiet(at) or (self.spans[at].of("from", "with", "verb") is not None and not self.has(at, "no"))
+        ):
+            at -= 1
+        sense = self.has(at, "not", "except", "never", "no")
+        if sense and sense.name != "lately":
+            self.use(at)
+            return True
+        return False
+
+    def _unknown(self) -> None:
+        """`without an owner`, `with a close date`: what is not known, or known."""
+        for place in self.places("no", "with"):
+            at = self.near(place, 1)
+            sense = self.has(at, "dim", "field")
+            if sense is None or (self.has(place, "with") and not self._ends(at)):
+                continue
+            self.where.append(Test(sense.name, "unknown" if self.has(place, "no") else "known"))
+            self.use(place, at)
+
+    def _ends(self, place: int) -> bool:
+        """Whether nothing that says something stands after a place."""
+        return self.near(place, 1) >= len(self.spans)

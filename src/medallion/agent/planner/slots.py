@@ -1,0 +1,178 @@
+"""What a question says, slot by slot, before it is put into the form of `Question`, `Records` or an intent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from medallion import metrics
+from medallion.agent.planner.times import Time
+from medallion.metrics.conditions import Condition, tests
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Which end of an order is asked for, and how many of it.
+
+    Attributes:
+        way: `desc`, `asc`, `best`, `worst`, `newest`, `oldest` or `likeliest`.
+        count: How many; None where the question does not say.
+        word: As it was said.
+        several: Whether more than one is asked for, where no number is said.
+        sized: Whether the word is about size, which a number of records has not.
+    """
+
+    way: str
+    count: int | None = None
+    word: str = ""
+    several: bool = False
+    sized: bool = False
+
+    @property
+    def limit(self) -> int | None:
+        """How many are asked for; None for all, in their order."""
+        return self.count if self.count is not None or self.several else 1
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A comparison with a number, of a column or of the figure asked for where none is named."""
+
+    column: str
+    op: str
+    value: str
+    money: bool = False
+    percent: bool = False
+
+
+@dataclass(frozen=True)
+class About:
+    """An account or a deal that a question names."""
+
+    kind: str
+    key: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Slots:
+    """What a question says.
+
+    Attributes:
+        goal: What is wanted: `count`, `amount`, `average`, `median`, `list`, `when`, an intent, or nothing said.
+        metrics: Metrics by name.
+        fields: Columns that are asked for.
+        entity: Of what: deals, accounts, interactions.
+        states: States of the records, each with whether they are in it.
+        where: Conditions; names are of words, which a view may have under another.
+        times: Periods, in order.
+        deed: What happens to deals in the period: `create`, `close`, `win`, `lose`, `due`, `move`.
+        by: What to split by: a dimension, or a unit of time as `time:month`.
+        rank: Which end of an order.
+        thresholds: Comparisons with numbers.
+        compare: `previous` or `year-ago`.
+        versus: Whether two things are to be compared.
+        turn: `up`, `down` or `change`: whether and how a figure moved.
+        share: Whether a part of the whole is asked for.
+        me: Whether it is about who asks.
+        about: Accounts and deals that are named.
+        yes_no: Whether it is answered by yes or no.
+        contrast: `more` or `fewer`, where two values or times are put against each other.
+        narrow: The slot with the last condition: of what is before it a share is asked for.
+        notes: What a reader should know of how it was read.
+        follows: Whether it says that it goes on from what was asked before.
+        refers: Whether it is about what was found before: `how many of those`.
+        past: Whether it is told in the past.
+    """
+
+    goal: str = ""
+    metrics: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    entity: str = ""
+    states: tuple[tuple[str, bool], ...] = ()
+    where: tuple[Condition, ...] = ()
+    times: tuple[Time, ...] = ()
+    deed: str = ""
+    by: tuple[str, ...] = ()
+    rank: Rank | None = None
+    thresholds: tuple[Threshold, ...] = ()
+    compare: str = ""
+    versus: bool = False
+    turn: str = ""
+    share: bool = False
+    me: bool = False
+    about: tuple[About, ...] = ()
+    yes_no: bool = False
+    contrast: str = ""
+    narrow: str = field(default="", compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    follows: bool = field(default=False, compare=False)
+    refers: bool = field(default=False, compare=False)
+    past: bool = field(default=False, compare=False)
+
+    @property
+    def has_subject(self) -> bool:
+        """Whether it says by itself what is asked for."""
+        deed = self.deed and (
+            self.by or self.rank or self.contrast or self.goal in ("amount", "count", "average", "median", "when")
+        )
+        amount = self.goal == "amount" and self.states
+        figure = self.by and any(one.column in metrics.metrics() for one in self.thresholds)
+        return bool(
+            figure or self.metrics or self.entity or self.fields or self.about or self.goal in INTENTS or deed or amount
+        )
+
+    def goes_on(self, before: Slots | None) -> bool:
+        """Whether it goes on from what was asked before: it has no subject, says so, or is but another kind of touch."""
+        if before is None:
+            return False
+        bare = not (self.goal or self.times or self.by or self.rank or self.states or self.thresholds or self.about)
+        kind = bare and self.entity == before.entity == "interactions" and len(self.where) == 1
+        return not self.has_subject or self.follows or kind or (self.goal == "why" and not self.metrics)
+
+    def carried(self, before: Slots) -> tuple[Slots, list[str]]:
+        """The slots as a continuation of what was asked before, and what was taken over from it, in words."""
+        told: dict[str, object] = {}
+        subject = ("metrics", "fields", "entity")
+        own_subject = any(getattr(self, name) for name in subject)
+        kept: list[str] = []
+        for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "compare", "turn", "about",
+                     "me", "versus"):  # fmt: skip
+            own, was = getattr(self, name), getattr(before, name)
+            if own or not was or (own_subject and name in (*subject, "deed")):
+                continue
+            if self.goal in ("count", "amount", "list") and name in ("rank", "by"):
+                continue
+            if self.goal == "list" and name in ("metrics", "turn", "compare"):
+                continue
+            told[name] = was
+            kept.append(name)
+        if self.where and before.where:
+            mine = {one for part in self.where for one in names_of(part)}
+            rest = tuple(part for part in before.where if not mine & {*names_of(part)})
+            told["where"] = (*rest, *self.where)
+            kept += ["where"] * bool(rest)
+        if self.states and before.states and self.entity in ("", before.entity):
+            exclusive = {"open", "won", "lost", "closed"}
+            mine = {state for state, _ in self.states}
+            rest_of = tuple(
+                one for one in before.states if not (mine & exclusive and one[0] in exclusive) and one[0] not in mine
+            )
+            told["states"] = (*rest_of, *self.states)
+            kept += ["states"] * bool(rest_of)
+        if self.thresholds and before.thresholds:
+            told["thresholds"] = (*(one for one in before.thresholds if one.column not in {x.column for x in self.thresholds}),
+                                  *self.thresholds)  # fmt: skip
+        if self.by and before.rank and not self.rank:
+            told["rank"] = None
+        if not self.narrow:
+            told["narrow"] = before.narrow
+        return replace(self, **told), kept  # type: ignore[arg-type]
+
+
+#: Goals that need nothing else to be asked for.
+INTENTS = ("plan", "forecast", "changed", "channels", "define", "brief", "score", "draft", "why")
+
+
+def names_of(condition: Condition) -> list[str]:
+    """What a condition is about."""
+    return [one.name for one in tests(condition)]

@@ -1,0 +1,372 @@
+"""Times as questions say them: spans of a question as periods of `medallion.metrics.periods`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from medallion.agent.planner.lexer import Span
+from medallion.agent.planner.lexicon import folded
+from medallion.errors import ContractError
+from medallion.metrics import periods
+from medallion.metrics.periods import Today
+
+_UNITS = ("day", "week", "month", "quarter", "year")
+#: Units in the plural, of which a question has to say how many.
+_SEVERAL = frozenset(
+    [
+        "days",
+        "weeks",
+        "months",
+        "quarters",
+        "years",
+        "tage",
+        "tagen",
+        "wochen",
+        "monate",
+        "monaten",
+        "quartale",
+        "quartalen",
+        "jahre",
+        "jahren",
+        "jours",
+        "semaines",
+        "trimestres",
+        "ans",
+        "annees",
+        "dias",
+        "semanas",
+        "meses",
+        "anos",
+    ]
+)
+_EDGES = ("since", "until", "before", "after", "from", "between")
+
+
+@dataclass(frozen=True)
+class Time:
+    """A period that a question names.
+
+    Attributes:
+        text: As `periods.read` takes it.
+        place: The span that it begins with.
+        floating: A month, quarter or half whose year the question may name elsewhere; `month.5`.
+        year: Whether it is a year and nothing else.
+        edge: `since` or `until`, where only one end is told.
+    """
+
+    text: str
+    place: int
+    floating: str = ""
+    year: bool = False
+    edge: str = ""
+
+
+class Times:
+    """Reads the times of a question and marks their spans as used.
+
+    Attributes:
+        found: The times, in order.
+        doubt: What is not clear about a time; empty where all is.
+    """
+
+    def __init__(self, spans: Sequence[Span], today: Today, *, future: bool) -> None:
+        self.spans, self.today, self.future = spans, today, future
+        self.found: list[Time] = []
+        self.doubt = ""
+        place = 0
+        while place < len(spans):
+            read = None if spans[place].used else self._range(place) or self._point(place)
+            if read is None:
+                place += 1
+                continue
+            time, after = read
+            for one in spans[place:after]:
+                one.used = True
+            self.found.append(replace(time, place=place))
+            place = after
+        self._years()
+
+    @property
+    def day(self) -> date:
+        """The day that relative times count from."""
+        return self.today.day or date(1970, 1, 1)
+
+    def _is(self, place: int, *kinds: str) -> bool:
+        return place < len(self.spans) and not self.spans[place].used and self.spans[place].of(*kinds) is not None
+
+    def _over(self, place: int) -> int:
+        """The next place whose span says something."""
+        while self._is(place, "neutral", "during", "comma") and not self._is(place, "this", "last", "next"):
+            place += 1
+        return place
+
+    def number(self, place: int) -> int | None:
+        """The whole number at a place."""
+        if not self._is(place, "number", "num"):
+            return None
+        found = self.spans[place].of("number", "num")
+        return int(found.name) if found and found.name.isdigit() else None
+
+    def unit(self, place: int) -> str | None:
+        """The unit of time at a place."""
+        found = self.spans[place].of("unit") if self._is(place, "unit") else None
+        return found.name if found and found.name in _UNITS else None
+
+    def _range(self, place: int) -> tuple[Time, int] | None:
+        """Since, until, before, after, from ... to, between ... and."""
+        kind = next((one for one in _EDGES if self._is(place, one)), None)
+        if kind is None and self._is(place, "by") and self._point(self._over(place + 1)) and not self.unit(place + 1):
+            kind = "until"  # by the end of May
+        if kind is None:
+            return None
+        first = self._point(self._over(place + 1))
+        if first is None:
+            return None
+        one, after = first
+        if kind in ("between", "from", "since") and self._is(
+            after, "to", "and" if kind == "between" else "until", "until"
+        ):
+            second = self._point(self._over(after + 1))
+            if second is not None:
+                two, end = second
+                one = self._same_year(one, two)
+                return Time(f"{self._edge(one.text, 0)} to {self._edge(two.text, 1)}", place), end
+        if kind in ("between", "from"):
+            return None
+        if kind == "since":
+            return Time(f"since {self._edge(one.text, 0)}", place, edge="since"), after
+        if kind == "until":
+            return Time(f"until {self._edge(one.text, 1)}", place, edge="until"), after
+        if kind == "after":
+            last = date.fromisoformat(self._edge(one.text, 1))
+            return Time(f"since {last + timedelta(days=1)}", place, edge="since"), after
+        first_day = date.fromisoformat(self._edge(one.text, 0))
+        return Time(f"until {first_day - timedelta(days=1)}", place, edge="until"), after
+
+    def _same_year(self, one: Time, two: Time) -> Time:
+        """`from January to March 2024`: the first is of the second's year."""
+        year = self._edge(two.text, 0)[:4]
+        if one.floating and not two.floating:
+            one = self._of_year(one, int(year))
+        while one.floating and self._edge(one.text, 0) > self._edge(two.text, 0):
+            one = self._of_year(one, int(self._edge(one.text, 0)[:4]) - 1)
+        return one
+
+    def _edge(self, text: str, end: int) -> str:
+        found = periods.read(text, self.today)
+        day = (found.first, found.last)[end] or (found.last, found.first)[end]
+        return str(day)
+
+    def _point(self, place: int) -> tuple[Time, int] | None:
+        """One day, week, month, quarter, half or year, or several of them."""
+        place = self._over(place)
+        if place >= len(self.spans) or self.spans[place].used:
+            return None
+        for read in (
+            self._named,
+            self._edge_of,
+            self._day_of_month,
+            self._said_after,
+            self._month,
+            self._relative,
+            self._ago,
+            self._year,
+        ):
+            if found := read(place):
+                return found
+        return None
+
+    def _named(self, place: int) -> tuple[Time, int] | None:
+        one = self.spans[place]
+        if written := one.of("day"):
+            return Time(self._written(written.name), place), place + 1
+        if written := one.of("period"):
+            return Time(written.name, place), place + 1
+        for kind in ("ytd", "qtd", "mtd", "wtd", "today", "yesterday", "tomorrow"):
+            if one.of(kind):
+                return Time(kind, place), place + 1
+        if weekday := one.of("weekday"):
+            back = (self.day.isoweekday() - int(weekday.name)) % 7 or 7
+            there = self.day + timedelta(days=7 - back) if self.future else self.day - timedelta(days=back)
+            return Time(str(there), place), place + 1
+        return None
+
+    def _written(self, text: str) -> str:
+        """A written day as ISO; one that may be two days is asked about."""
+        if "-" in text:
+            return text
+        days = [one for one in periods.perhaps(text) if "." not in text or one[5:7] == text.split(".")[1].zfill(2)]
+        if len(days) != 1:
+            self.doubt = f"{text!r} may be {' or '.join(days)}: write one of them" if days else f"{text!r} is no day"
+        return days[0] if days else text
+
+    def _edge_of(self, place: int) -> tuple[Time, int] | None:
+        """The end or the beginning of a period: a day."""
+        kind = next((one for one in ("start", "end") if self._is(place, one)), None)
+        found = self._point(self._over(place + 1)) if kind else None
+        if found is None:
+            return None
+        time, after = found
+        if kind == "start" and self._is(place, "since"):
+            return time, after
+        return Time(self._edge(time.text, int(kind == "end")), place), after
+
+    def _day_of_month(self, place: int) -> tuple[Time, int] | None:
+        """`5 June 2025`, `June 5th`."""
+        day, at = self.number(place), self._over(place + 1)
+        if day is not None and self._is(at, "month") and day <= 31:
+            month, after = self.spans[at].of("month"), at + 1
+        elif self._is(place, "month") and self.number(place + 1) is not None and (self.number(place + 1) or 99) <= 31:
+            if self._is(place + 2, "unit", "percent", "magnitude"):
+                return None
+            month, day, after = self.spans[place].of("month"), self.number(place + 1), place + 2
+        else:
+            return None
+        assert month is not None  # noqa: S101 - looked at above
+        year, after = self._a_year(after)
+        try:
+            there = date(year or self.day.year, int(month.name), day or 0)
+        except ValueError:
+            self.doubt = f"{self.spans[place].text} {self.spans[at].text} is no day"
+            return None
+        if year is None and (there > self.day) != self.future:
+            there = periods.add_months(there, 12 if self.future else -12)
+        return Time(str(there), place), after
+
+    def _month(self, place: int) -> tuple[Time, int] | None:
+        """A month, quarter or half, with its year or without."""
+        kind = next((one for one in ("month", "quarter", "half") if self._is(place, one)), None)
+        if kind is None:
+            return None
+        sense = self.spans[place].of(kind)
+        floating = f"{kind}.{sense.name if sense else ''}"
+        year, after = self._a_year(place + 1)
+        found = self._of_year(Time("", place, floating), year or self._likely_year(floating))
+        return (replace(found, floating="" if year else floating), after)
+
+    def _a_year(self, place: int) -> tuple[int | None, int]:
+        """The year that stands after a month, and where it ends."""
+        at = self._over(place)
+        number = self.number(at)
+        if number is not None and 1900 <= number <= 2100 and not self._is(at + 1, "unit"):
+            return number, at + 1
+        if number is not None and len(self.spans[at].text) == 2 and at == place + 1 and 10 <= number <= 60:
+            return 2000 + number, at + 1  # the first half of 24
+        rel = next((one for one in ("this", "last", "next") if self._is(at, one)), None)
+        if rel and self.unit(at + 1) == "year":
+            return self.day.year + {"last": -1, "next": 1}.get(rel, 0), at + 2
+        return None, place
+
+    def _likely_year(self, floating: str) -> int:
+        """The year of the last month of that name that has begun; of the next that is not over for what is to come."""
+        year = self.day.year
+        here = periods.read(self._of_year(Time("", 0, floating), year).text, self.today)
+        assert here.first and here.last  # noqa: S101, PT018 - a period of a year
+        if self.future:
+            return year + (here.last < self.day)
+        return year - (here.first > self.day)
+
+    def _of_year(self, time: Time, year: int) -> Time:
+        kind, _, name = time.floating.partition(".")
+        first = {"month": int(name), "quarter": 3 * int(name) - 2, "half": 6 * int(name) - 5}[kind]
+        if kind == "month":
+            return replace(time, text=f"{year}-{first:02}")
+        if kind == "quarter":
+            return replace(time, text=f"{year}-Q{name}")
+        begin = date(year, first, 1)
+        return replace(time, text=f"{begin} to {periods.add_months(begin, 6) - timedelta(days=1)}")
+
+    def _relative(self, place: int) -> tuple[Time, int] | None:
+        """`last`, `this` and `next` with a unit, several units, a month or a weekday."""
+        within = self._is(place, "within")
+        at = self._over(place + 1) if within else place
+        rel = next((one for one in ("this", "last", "next") if self._is(at, one)), None)
+        if rel is None and not within:
+            return self._said_after(place)
+        at += rel is not None
+        fiscal = "fiscal " if self._is(at, "fiscal") else ""
+        at += bool(fiscal)
+        number = self.number(at)
+        way = rel or ("next" if self.future else "last")
+        if number is not None and (unit := self.unit(at + 1)) and way != "this":
+            return Time(f"{way} {number} {fiscal}{unit}s", place), at + 2
+        if (unit := self.unit(at)) and rel:
+            if folded(self.spans[at].text) in _SEVERAL:
+                return None  # the last months: how many is not said
+            text = f"{rel} {fiscal}{unit}"
+            return Time(text, place, year=unit == "year" and not fiscal), at + 1
+        if self._is(at, "month", "quarter", "half", "weekday") and rel:
+            return self._rel_named(rel, at, place)
+        return None
+
+    def _said_after(self, place: int) -> tuple[Time, int] | None:
+        """`la semaine passée`, `el mes pasado`, `les 3 derniers mois`."""
+        if (unit := self.unit(place)) and folded(self.spans[place].text) not in _SEVERAL:
+            rel = next((one for one in ("last", "next") if self._is(place + 1, one)), None)
+            return (Time(f"{rel} {unit}", place, year=unit == "year"), place + 2) if rel else None
+        number = self.number(place)
+        rel = next((one for one in ("last", "next") if self._is(place + 1, one)), None) if number is not None else None
+        if rel and (unit := self.unit(place + 2)):
+            return Time(f"{rel} {number} {unit}s", place), place + 3
+        if self._is(place, "month", "quarter", "half", "weekday"):
+            rel = next((one for one in ("last", "next") if self._is(place + 1, one)), None)
+            if rel and not self._is(place + 2, "unit"):
+                found = self._rel_named(rel, place, place)
+                return (found[0], place + 2) if found else None
+        return None
+
+    def _rel_named(self, rel: str, at: int, place: int) -> tuple[Time, int] | None:
+        """`last May`, `next Friday`."""
+        if weekday := self.spans[at].of("weekday"):
+            monday = self.day - timedelta(days=self.day.weekday()) + timedelta(days={"last": -7, "next": 7}.get(rel, 0))
+            return Time(str(monday + timedelta(days=int(weekday.name) - 1)), place), at + 1
+        sense = self.spans[at].of("month", "quarter", "half")
+        assert sense is not None  # noqa: S101 - looked at above
+        floating = f"{sense.kind}.{sense.name}"
+        year = self.day.year
+        here = periods.read(self._of_year(Time("", 0, floating), year).text, self.today)
+        assert here.first and here.last  # noqa: S101, PT018 - a period of a year
+        if rel == "last":
+            year -= here.last >= self.day
+        if rel == "next":
+            year += here.first <= self.day
+        return self._of_year(Time("", place, floating), year), at + 1
+
+    def _ago(self, place: int) -> tuple[Time, int] | None:
+        """`3 months ago`: a day."""
+        number = self.number(place)
+        unit = self.unit(place + 1) if number is not None else None
+        if unit and self._is(place + 2, "ago"):
+            return Time(f"{number} {unit}s ago", place), place + 3
+        if self._is(place, "ago") and self.number(place + 1) is not None and (unit := self.unit(place + 2)):
+            return Time(f"{self.number(place + 1)} {unit}s ago", place), place + 3  # il y a 3 mois, vor 3 Monaten
+        return None
+
+    def _year(self, place: int) -> tuple[Time, int] | None:
+        number = self.number(place)
+        if number is None or not 1900 <= number <= 2100 or len(self.spans[place].text) != 4:
+            return None
+        before = place - 1
+        if before >= 0 and self.spans[before].of("gt", "ge", "lt", "le", "currency", "desc", "asc"):
+            return None
+        if self._is(place + 1, "unit", "magnitude", "percent", "entity", "currency", "field", "kind"):
+            return None
+        return Time(str(number), place, year=True), place + 1
+
+    def _years(self) -> None:
+        """`Q1 and Q2 revenue this year`: the year is of both."""
+        years = [one for one in self.found if one.year]
+        floating = [one for one in self.found if one.floating]
+        if len(years) == 1 and floating:
+            try:
+                first = periods.read(years[0].text, self.today).first
+            except ContractError:
+                return
+            year = first.year if first else self.day.year
+            self.found = [
+                replace(self._of_year(one, year), floating="") if one.floating else one
+                for one in self.found
+                if not one.year
+            ]

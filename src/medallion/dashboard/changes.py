@@ -1,0 +1,181 @@
+"""The page of what changed: how the open pipeline of one day became that of another, and the steps behind each bar."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from medallion.dashboard import parameters, words
+from medallion.dashboard.listing import Listing
+from medallion.dashboard.parameters import BadRequestError, Given
+from medallion.dashboard.reading import Reading
+from medallion.dashboard.tables import Column
+from medallion.metrics import over_time
+
+PARAMETERS = ("from", "to", "by")
+#: What the bridge may be split by.
+SPLITS = ("owner", "stage", "source", "industry", "country", "expected_close_month")
+#: Names of the parts; those of the two ends have their day.
+PARTS = {
+    "start": "Open on", "opened": "Opened", "reopened": "Reopened", "moved_in": "Moved in", "moved_out": "Moved out",
+    "revalued": "Re-valued", "won": "Won", "lost": "Lost", "withdrawn": "Withdrawn", "end": "Open on",
+}  # fmt: skip
+_MEANS = {
+    "start": "Deals that were open at the end of the day.",
+    "opened": "Deals that were opened, with their first value.",
+    "reopened": "Deals that were closed and are open again.",
+    "moved_in": "Deals that came from another part.",
+    "moved_out": "Deals that went to another part.",
+    "revalued": "Open deals whose value was changed, by the change.",
+    "won": "Deals that were won, with the value that they closed with.",
+    "lost": "Deals that were lost, with the value that they closed with.",
+    "withdrawn": "Deals that the source no longer has, with their last value.",
+    "end": "Deals that were open at the end of the day.",
+    "slipped": "Open deals whose expected close date was moved later, one row per time.",
+}
+_NAMED = (
+    Column("lead_id", "Deal", link="/rows/deals?q={}"),
+    Column("customer_name", "Customer", link="/customers/{}", link_by="customer_id"),
+    Column("day", "Day", "day"),
+    Column("owner", "Owner then"),
+    Column("stage", "Stage then"),
+)
+_COLUMNS = (*_NAMED, Column("deal_value", "Value then", "money"), Column("value", "Counts as", "money"))
+_PUSHES = (
+    *_NAMED,
+    Column("was_expected", "Expected close before", "day"),
+    Column("expected_close_date", "and after", "day"),
+    Column("days", "Days", "number"),
+    Column("deal_value", "Value", "money"),
+)
+
+
+def days(reading: Reading, found: Given) -> tuple[date, date]:
+    """The two days of an address; the last of the data and thirty days before it without.
+
+    Raises:
+        BadRequestError: They cannot be read, are turned round, or lie after the data.
+    """
+    if "gold.deal_changes" not in reading.tables:
+        raise BadRequestError(words.say("no_changes"))
+    last = reading.last_day or date(1970, 1, 1)
+    read = parameters.checked(found, reading)
+    end = date.fromisoformat(read.get("to") or last.isoformat())
+    start = date.fromisoformat(read.get("from") or (end - timedelta(days=30)).isoformat())
+    if end > last:
+        raise BadRequestError(words.say("after_the_data", day=end, last=last))
+    if start > end:
+        raise BadRequestError(f"from {start} is after to {end}. Change one of the two.")
+    if found.get("by") not in (None, *SPLITS):
+        raise BadRequestError(words.say("no_such_split", name=found.get("by"), known=", ".join(SPLITS)))
+    return start, end
+
+
+def page(reading: Reading, found: Given) -> dict[str, Any]:
+    """What the page shows."""
+    start, end = days(reading, found)
+    by = found.get("by")
+    whole, groups, slipped = reading.once(("changes", start, end, by), lambda: reading.answer(
+        lambda cursor: (
+            over_time.movement(cursor, start, end)[0],
+            over_time.movement(cursor, start, end, (by,)) if by else [],
+            over_time.slips(cursor, start, end)[0],
+        )
+    ))  # fmt: skip
+    rows = [{"key": parameters.UNKNOWN if row[by] is None else str(row[by]), **row} for row in groups if by]
+    parts = [
+        part
+        for part in PARTS
+        if part in ("start", "end") or any(row[part] or row.get(f"{part}_deals") for row in (whole, *groups))
+    ]
+    base = Given((*((("by", by),) if by else ()), ("from", start.isoformat()), ("to", end.isoformat())))
+    return {
+        "start": start,
+        "end": end,
+        "by": by,
+        "bars": _bars(whole, start, end),
+        "parts": parts,
+        "groups": sorted(rows, key=lambda row: -row["end"]),
+        "whole": whole,
+        "slipped": slipped,
+        "base": base,
+        "names": PARTS,
+        "means": _MEANS,
+        "presets": _presets(reading.last_day, by),
+    }
+
+
+def _bars(whole: dict[str, Any], start: date, end: date) -> list[dict[str, Any]]:
+    """The bridge: each part from where the one before ended, in shares of the longest bar."""
+    told, at = [], 0.0
+    for part in PARTS:
+        value = float(whole[part])
+        if part not in ("start", "end") and not value and not whole.get(f"{part}_deals"):
+            continue
+        begin = 0.0 if part in ("start", "end") else at
+        at = value if part in ("start", "end") else at + value
+        name = PARTS[part] + {"start": f" {start}", "end": f" {end}"}.get(part, "")
+        kind = "total" if part in ("start", "end") else "up" if value >= 0 else "down"
+        told.append({"part": part, "name": name, "kind": kind, "value": whole[part], "low": min(begin, at), "high": max(begin, at),
+                     "deals": whole.get(f"{part}_deals")})  # fmt: skip
+    low, high = min(0.0, *(one["low"] for one in told)), max(1.0, *(one["high"] for one in told))
+    return [
+        {**one, "x": (one["low"] - low) / (high - low), "width": (one["high"] - one["low"]) / (high - low)}
+        for one in told
+    ]
+
+
+def _presets(last: date | None, by: str | None) -> list[tuple[str, str]]:
+    """Spans of days to choose from, with their addresses."""
+    if last is None:
+        return []
+    quarter = last.replace(month=3 * ((last.month - 1) // 3) + 1, day=1)
+    spans = {
+        "Last 7 days": last - timedelta(days=7),
+        "Last 30 days": last - timedelta(days=30),
+        "This month": last.replace(day=1) - timedelta(days=1),
+        "This quarter": quarter - timedelta(days=1),
+        "This year": last.replace(month=1, day=1) - timedelta(days=1),
+    }
+    return [
+        (name, f"/changes{Given().query(by=by, from_=begin.isoformat(), to=last.isoformat())}")
+        for name, begin in spans.items()
+    ]
+
+
+def listed(reading: Reading, found: Given) -> Listing:
+    """The steps behind a bar, or a cell of its split.
+
+    Raises:
+        BadRequestError: There is no such part.
+    """
+    start, end = days(reading, found)
+    part, by, group = found.get("part") or "", found.get("by"), found.get("group")
+    if part not in _MEANS:
+        raise BadRequestError(words.say("no_such_step", name=part[:40], known=", ".join(_MEANS)))
+    columns: tuple[Column, ...]
+    if part == "slipped":
+        rows = reading.answer(lambda cursor: over_time.pushes(cursor, start, end))
+        columns, totals = (
+            _PUSHES,
+            {"deal_value": sum(row["deal_value"] for row in rows), "days": sum(row["days"] for row in rows)},
+        )
+    else:
+        wanted = (by, parameters.stored(group) or None) if by and group is not None else (None, None)
+        rows = reading.answer(lambda cursor: over_time.steps(cursor, start, end, part, *wanted))
+        columns, totals = _COLUMNS, {"value": sum(row["value"] for row in rows)}
+    named = {
+        row["lead_id"]: row
+        for row in reading.rows(
+            "select lead_id, customer_id, customer_name from gold.deals where lead_id in (select unnest(?))",
+            [tuple(sorted({row["lead_id"] for row in rows}))],
+        )
+    }
+    nobody = {"customer_id": None, "customer_name": None}
+    name = {"start": f"Open on {start}", "end": f"Open on {end}", "slipped": "Slipped"}.get(part) or PARTS[part]
+    asked = [("part", name), ("from the end of", str(start)), ("to the end of", str(end))]
+    asked += [(by, group)] if by and group is not None else []
+    return Listing(
+        "changes", name, _MEANS[part], columns, [{**nobody, **named.get(row["lead_id"], {}), **row} for row in rows], totals,
+        (*asked, ("as of", str(reading.last_day))),
+    )  # fmt: skip

@@ -1,0 +1,205 @@
+"""The page of a manager: the forecast of a period beside its quota, by rep or product, and the deals behind each figure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+from typing import Any
+
+from medallion import metrics
+from medallion.config import Settings
+from medallion.dashboard import words
+from medallion.dashboard.listing import Listing
+from medallion.dashboard.parameters import BadRequestError, Given
+from medallion.dashboard.reading import Reading
+from medallion.dashboard.tables import Column
+from medallion.errors import MedallionError
+from medallion.learning import forecasts
+from medallion.learning.forecasts import Deal, Forecast
+
+#: What the page may be split by; the first without another wish.
+SPLITS = ("owner", "product", "source", "industry", "country", "stage")
+PARAMETERS = ("period", "by")
+#: Names of the figures with deals behind them.
+PARTS = {
+    "won": "Won", "open": "Expected from open deals", "commit": "Commit", "best_case": "Best case",
+    "pipeline": "Expected to close in the period", "overdue": "Overdue", "slipped": "Slipped out of the period", "silent": "Silent",
+}  # fmt: skip
+_MEANS = {
+    "won": "Deals won in the period.",
+    "open": "Open deals; what each brings is its value times the probability that it is won in the period.",
+    "commit": "Won deals, and open ones with a probability of at least 70% to be won in the period.",
+    "best_case": "Won deals, and open ones with a probability of at least 40% to be won in the period.",
+    "pipeline": "Open deals whose expected close date lies in the period.",
+    "overdue": "Open deals whose expected close date has passed.",
+    "slipped": "Open deals whose expected close date lay in the period and was moved to after it.",
+    "silent": "Open deals whose account was not touched for more than "
+    f"{metrics.threshold('silent_days'):g} days, or never.",
+}
+_COLUMNS = (
+    Column("lead_id", "Deal", link="/rows/deals?q={}"),
+    Column("customer_name", "Customer", link="/customers/{}", link_by="customer_id"),
+    Column("owner", "Owner"),
+    Column("product_name", "Product"),
+    Column("status", "Status", "status"),
+    Column("stage", "Stage"),
+    Column("deal_value", "Value", "money"),
+    Column("won_in_period", "Probability in the period", "percent"),
+    Column("expected_value", "Expected", "money"),
+    Column("expected_close_date", "Expected close", "day"),
+    Column("days_since_last_interaction", "Days silent", "number"),
+)
+
+
+def read(reading: Reading, settings: Settings, found: Given) -> tuple[Forecast, list[Deal]]:
+    """The forecast that an address asks for, and its deals.
+
+    Raises:
+        BadRequestError: The period or the split is none.
+    """
+    if not _scored(reading):
+        raise BadRequestError(words.say("no_scores"))
+    by = found.get("by") or SPLITS[0]
+    if by not in SPLITS:
+        raise BadRequestError(words.say("no_such_split", name=by[:40], known=", ".join(SPLITS)))
+    day = reading.last_day
+    try:
+        when = forecasts.period(found.get("period"), day).name
+    except MedallionError as error:
+        raise BadRequestError(f"{error.problem}. {error.remedy}") from error
+    horizon, quotas = settings.score.horizon_days, "gold.attainment" in reading.tables
+
+    def compute() -> tuple[Forecast, list[Deal]]:
+        return reading.answer(lambda cursor: forecasts.read(cursor, horizon, when, by, quotas=quotas))
+
+    return reading.once(("forecast", when, by), compute)
+
+
+def _scored(reading: Reading) -> bool:
+    return "gold.lead_scores" in reading.tables and reading.last_day is not None
+
+
+def page(reading: Reading, settings: Settings, found: Given) -> dict[str, Any]:
+    """What the page shows; nothing but `told`, which is None, before there are scores."""
+    if not _scored(reading):
+        return {"told": None}
+    told, deals = read(reading, settings, found)
+    by, silent, names = str(told.dimension), _silent(reading), _names(reading, str(told.dimension))
+    members: dict[str, dict[str, list[Deal]]] = defaultdict(lambda: {part: [] for part in PARTS})
+    whole: dict[str, list[Deal]] = {part: [] for part in PARTS}
+    for one in deals:
+        for part in PARTS:
+            if _counts(one, part, silent):
+                members[one.group][part].append(one)
+                whole[part].append(one)
+    rows = [
+        {
+            **group,
+            "key": str(group[by]),
+            "name": names.get(str(group[by]), str(group[by])),
+            **{part: len(members[str(group[by])][part]) for part in ("overdue", "slipped", "silent")},
+        }
+        for group in told.groups
+    ]
+    return {
+        "told": told,
+        "rows": [row for row in rows if any(row[name] for name in ("expected", "overdue", "silent", "quota"))],
+        "base": Given((("by", by), ("period", told.period.name))),
+        "parts": PARTS,
+        "means": _MEANS,
+        "counts": {part: len(some) for part, some in whole.items()},
+        "silent_value": sum(one.value for one in whole["silent"]),
+        "most": max([row["high_80"] or 0 for row in rows] + [row["quota"] or 0 for row in rows] + [1]),
+        "periods": _periods(reading, told),
+        "outcomes": _outcomes(reading),
+    }
+
+
+def _counts(one: Deal, part: str, silent: frozenset[str]) -> bool:
+    return one.lead_id in silent if part == "silent" else one.part_of(part)
+
+
+def _silent(reading: Reading) -> frozenset[str]:
+    """Open deals whose account nobody has touched for long, or ever."""
+    rows = reading.rows(
+        "select lead_id from gold.deals where status = 'open' "
+        "and (days_since_last_interaction is null or days_since_last_interaction > ?)",
+        [metrics.threshold("silent_days")],
+    )
+    return frozenset(row["lead_id"] for row in rows)
+
+
+def _names(reading: Reading, by: str) -> dict[str, str]:
+    """Names of the groups, where their keys are none."""
+    if by != "product" or not _has_products(reading):
+        return {}
+    rows = reading.rows("select distinct product_id, product_name from gold.deals where product_name is not null")
+    return {row["product_id"]: row["product_name"] for row in rows}
+
+
+def _periods(reading: Reading, told: Forecast) -> list[str]:
+    """Periods to choose from: the quarter of the last day and the next one, the months, the year, and the chosen one."""
+    day, this = reading.last_day, forecasts.period(None, reading.last_day)
+    next_month = day.replace(day=1) + timedelta(days=32)
+    days = (this.first - timedelta(days=1), day, this.last + timedelta(days=1))
+    quarters = [forecasts.period(None, one).name for one in days]
+    months = [forecasts.period(f"{one.year}-{one.month}", day).name for one in (day, next_month)]
+    return list(dict.fromkeys([*quarters, *months, str(day.year), told.period.name]))
+
+
+def _outcomes(reading: Reading) -> list[dict[str, Any]]:
+    """How earlier forecasts came out."""
+    if forecasts.TABLE not in reading.tables:
+        return []
+    rows = reading.once("outcomes", lambda: reading.answer(lambda cursor: forecasts.outcomes(cursor, reading.last_day)))
+    return [
+        {
+            **row,
+            "inside": float(row["low_80_amount"]) <= row["revenue"] <= float(row["high_80_amount"]),
+            "off": (float(row["expected_amount"]) - row["revenue"]) / row["revenue"] if row["revenue"] else None,
+        }
+        for row in rows
+    ]
+
+
+def listed(reading: Reading, settings: Settings, found: Given) -> Listing:
+    """The deals behind a figure of the page: `part` says which, `group` narrows them to a row of its table.
+
+    Raises:
+        BadRequestError: There is no such figure or row.
+    """
+    told, deals = read(reading, settings, found)
+    by = str(told.dimension)
+    part, group = found.get("part") or "", found.get("group")
+    if part not in PARTS:
+        raise BadRequestError(words.say("no_such_part", name=part[:40], known=", ".join(PARTS)))
+    if group is not None and group not in {str(one[by]) for one in told.groups}:
+        raise BadRequestError(words.say("no_such_group", name=group[:60], by=by))
+    silent = _silent(reading)
+    chosen = {one.lead_id: one for one in deals if _counts(one, part, silent) and group in (None, one.group)}
+    named = reading.rows(
+        "select lead_id, customer_id, customer_name, owner, status, stage, deal_value, expected_close_date, "
+        f"days_since_last_interaction{', product_name' if _has_products(reading) else ''} from gold.deals "
+        "where lead_id in (select unnest(?)) order by deal_value desc, lead_id",
+        [tuple(chosen)],
+    )
+    rows = []
+    for row in named:
+        p = chosen[row["lead_id"]].probability
+        rows.append(
+            {**row, "won_in_period": p, "expected_value": None if p is None else chosen[row["lead_id"]].value * p}
+        )
+    totals = {"deal_value": sum(chosen[row["lead_id"]].value for row in rows)}
+    if part == "open":
+        totals["expected_value"] = sum(row["expected_value"] for row in rows)
+    columns = tuple(one for one in _COLUMNS if one.name != "product_name" or _has_products(reading))
+    asked = [("figure", PARTS[part]), ("period", told.period.name)]
+    asked += [(by, _names(reading, by).get(group, group))] if group is not None else []
+    return Listing(
+        "forecast", f"{PARTS[part]}, {told.period.name}", _MEANS[part], columns, rows, totals,
+        (*asked, ("as of", str(told.as_of))),
+    )  # fmt: skip
+
+
+def _has_products(reading: Reading) -> bool:
+    return any(row["column_name"] == "product_name" for row in reading.rows("describe gold.deals"))

@@ -1,0 +1,185 @@
+"""What of a lakehouse someone sees: the rows of their deals and accounts, and personal columns by permission alone.
+
+A person of `medallion.access` is compiled to one query per table, which `query.connect` reads in place of the table, so that no
+reader can forget it. A table that says of no row whose it is is not there for who sees only some of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+import duckdb
+
+from medallion.access import Person
+from medallion.cells.texts import ODD_SPACE, squish
+from medallion.contracts import Entity
+from medallion.lakehouse import totals
+
+#: What commands need to know of a lakehouse, whoever looks.
+MACHINERY = frozenset(
+    f"ops.{name}"
+    for name in ("contracts", "rates", "runs", "manifests", "batches", "proofs", "erasures", "identity_decisions")
+)
+_LEADS, _CUSTOMERS, _OWNERS = "silver.leads_clean", "silver.customers_clean", "silver.owners_clean"
+_CONTACTS, _LINKS = "silver.contacts_clean", "silver.deal_contacts_clean"
+#: Whose rows these are, where no column has a key that says it.
+_WHOSE = {
+    "silver.identities": "(entity = 'customers' and entity_key in (from seen.accounts)) "
+    "or (entity = 'contacts' and entity_key in (from seen.people))",
+    "gold.identity_links": "(entity = 'leads' and source_key in (from seen.deals)) "
+    "or (entity = 'contacts' and source_key in (from seen.people))",
+    "gold.attainment": "(level = 'owner' and {who} in (from seen.names)) or (level = 'team' and {who} in (from seen.teams))",
+    "gold.score_bands": "true",
+    "silver.products_clean": "true",
+    "silver.products_history": "true",
+}
+#: Columns in which everyone's deals and accounts are counted.
+_OF_EVERYONE = {
+    "gold.top_customers": ("revenue_share", "cumulative_share"),
+    "gold.score_bands": ("customers", "closed_leads", "won_leads", "mature_leads", "converted_leads"),
+}
+#: The keys that say whose a row is, the first that a table has, each with those that someone sees.
+_KEYS = (("lead_id", "deals"), ("contact_id", "people"), ("customer_id", "accounts"))
+#: The query of all rows of a table, and its columns.
+Whole = tuple[str, Collection[str]]
+
+
+def compiled(
+    connection: duckdb.DuckDBPyConnection,
+    person: Person,
+    whole: Callable[[str], Whole | None],
+    personal: Callable[[str], Collection[str]],
+) -> Callable[[str], str | None]:
+    """What gives the query of those rows of a table that a person sees; None for none of it.
+
+    Args:
+        connection: Where the queries will run; the keys of what the person sees are put down in its schema `seen`.
+        person: Who looks.
+        whole: All rows of a table; None where there is no such table.
+        personal: The columns of a table that are personal.
+    """
+    if not person.sees_all:
+        _put_down(connection, person, whole)
+
+    def seen(name: str) -> str | None:
+        found = whole(name)
+        if found is None:
+            return None
+        rows, columns = found
+        if name.startswith("bronze."):
+            return rows if person.sees_all and person.personal else None
+        hidden = [] if person.personal else [one for one in personal(name) if one in columns]
+        if person.sees_all or name in MACHINERY:
+            return _masked(rows, hidden)
+        if name in totals.QUERIES:
+            parts = {short: seen(table) for short, table in totals.PARTS.items()}
+            return None if None in parts.values() else totals.QUERIES[name].format(whole=rows, **parts)
+        whose = _whose(name, columns)
+        hidden += [one for one in _OF_EVERYONE.get(name, ()) if one in columns]
+        return whose and f"{_masked(rows, hidden)} where {whose}"
+
+    return seen
+
+
+def personal(entities: Iterable[Entity]) -> dict[str, list[str]]:
+    """The columns that are personal, by table: those that contracts call so, and free text.
+
+    Of quarantine it is what quotes a record. Columns that a contract brings to gold are personal in no case.
+    """
+    found = {"silver.quarantine": ["raw", "reasons"]}
+    for entity in entities:
+        columns = [column.name for column in entity.columns if column.pii or column.kind == "free_text"]
+        found |= {entity.clean.name: columns, entity.history.name: columns}
+    return found
+
+
+def _masked(rows: str, hidden: Iterable[str]) -> str:
+    replaced = ", ".join(f'case when false then "{one}" end as "{one}"' for one in dict.fromkeys(hidden))
+    return f"select *{f' replace ({replaced})' * bool(replaced)} from ({rows})"
+
+
+def _whose(name: str, columns: Collection[str]) -> str | None:
+    """The condition of the rows that someone sees; None where nothing says whose a row is."""
+    if name in _WHOSE:
+        return _WHOSE[name].format(who=_called("who"))
+    layer, _, table = name.partition(".")
+    if layer == "silver" and table.startswith("owners_"):
+        return "owner_id in (from seen.owners)"
+    if layer == "silver" and table.startswith("contacts_"):
+        return "contact_id in (from seen.people)"
+    found = [(column, keys) for column, keys in _KEYS if column in columns]
+    if found:
+        column, keys = found[0]
+        whose = f'"{column}" in (from seen.{keys})'
+        if column == "lead_id" and "customer_id" in columns and table.startswith("interactions"):
+            whose += " or (lead_id is null and customer_id in (from seen.accounts))"
+        return whose
+    parts = [f"{_called('owner')} in (from seen.names)"] if "owner" in columns else []
+    if "team" in columns:
+        parts.append(f"{_called('team')} in (from seen.teams)")
+    return " or ".join(parts) or None
+
+
+def _called(column: str) -> str:
+    """The form in which what records call an owner is compared; that of `gold.team`."""
+    return f"lower(trim(regexp_replace(\"{column}\", '[ {ODD_SPACE}]+', ' ', 'g')))"
+
+
+def comparable(text: str) -> str:
+    """The same of a text of the declaration."""
+    return squish(text).lower()
+
+
+def owners_of(person: Person, owners: Iterable[Mapping[str, str | None]]) -> tuple[set[str], set[str]]:
+    """The identifiers of the owners whose rows someone sees, and every text that leads to one of them and to no other.
+
+    A declared owner whom `silver.owners_clean` does not have is compared as it is written. A text that several owners have
+    leads to none.
+    """
+    called: dict[str, set[str]] = {}
+    mine: set[str] = set()
+    teams = {comparable(team) for team in person.teams}
+    for row in owners:
+        key = str(row["owner_id"])
+        if teams and comparable(row["team"] or "") in teams:
+            mine.add(key)
+        for name in ("owner_id", "email", "owner_name"):
+            if row[name]:
+                called.setdefault(comparable(str(row[name])), set()).add(key)
+    declared = {comparable(owner) for owner in person.owners}
+    mine |= {key for text in declared for key in called.get(text, ()) if len(called[text]) == 1}
+    texts = {text for text, keys in called.items() if len(keys) == 1 and keys <= mine}
+    return mine, texts | {text for text in declared if text not in called}
+
+
+def _put_down(connection: duckdb.DuckDBPyConnection, person: Person, whole: Callable[[str], Whole | None]) -> None:
+    """The keys of what someone sees, as tables of one column each."""
+    connection.execute("create schema seen")
+    for name in ("deals", "accounts", "people", "owners", "names", "teams"):
+        connection.execute(f"create table seen.{name} (key varchar)")
+    rows: list[dict[str, str | None]] = []
+    if found := whole(_OWNERS):
+        names = ("owner_id", "email", "owner_name", "team")
+        listed = connection.execute(f"select {', '.join(names)} from ({found[0]})").fetchall()
+        rows = [dict(zip(names, row, strict=True)) for row in listed]
+    mine, texts = owners_of(person, rows)
+    for name, keys in (("owners", mine), ("names", texts), ("teams", {comparable(team) for team in person.teams})):
+        connection.execute(f"insert into seen.{name} select unnest(?::varchar[])", [sorted(keys)])
+    leads, customers, contacts, links = (whole(name) for name in (_LEADS, _CUSTOMERS, _CONTACTS, _LINKS))
+    own = "in (from seen.names)"
+    if leads:
+        connection.execute(f"insert into seen.deals select lead_id from ({leads[0]}) where {_called('owner')} {own}")
+        of_deals = (
+            f"select customer_id from ({leads[0]}) where lead_id in (from seen.deals) and customer_id is not null"
+        )
+        connection.execute(f"insert into seen.accounts {of_deals}")
+    if customers:
+        of_owners = f"select customer_id from ({customers[0]}) where {_called('account_manager')} {own}"
+        connection.execute(f"insert into seen.accounts {of_owners}")
+    if contacts:
+        of_owners = f" or {_called('owner')} {own}" if "owner" in contacts[1] else ""
+        where = f"customer_id in (from seen.accounts){of_owners}"
+        connection.execute(f"insert into seen.people select contact_id from ({contacts[0]}) where {where}")
+    if links:
+        of_deals = f"select contact_id from ({links[0]}) where lead_id in (from seen.deals) and contact_id is not null"
+        connection.execute(f"insert into seen.people {of_deals}")

@@ -1,0 +1,45 @@
+"""Whether a slicer reaches every visual of its page: what it does not filter would show a figure that ignores the reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from medallion.errors import ContractError
+from medallion.powerbi.model import DATE, Model
+from medallion.powerbi.pages import Field, Page
+
+
+def check(page: Page, model: Model) -> None:
+    """Refuse a page with a slicer that one of its visuals does not follow.
+
+    Raises:
+        ContractError: Says the page, the visual, the measure and the slicer.
+    """
+    for slicer in (one.fields["Values"][0] for one in page.visuals if one.kind == "slicer"):
+        for visual in page.visuals:
+            if visual.kind == "slicer":
+                continue
+            for name in dict.fromkeys(one for one in visual.used if isinstance(one, str)):
+                if not _reaches(model, slicer, name):
+                    raise ContractError(
+                        f"{page.title}: the slicer {slicer[1]} does not reach {name} of {visual.title!r}",
+                        "Show it on a page without that slicer.",
+                    )
+
+
+def _reaches(model: Model, slicer: Field, name: str) -> bool:
+    """Whether a choice in a slicer filters a measure. What-if values and the calculation group filter no rows."""
+    table, measure = slicer[0], model.measure(name)
+    if model.table(table).kind in ("parameter", "items"):
+        return True
+    if table == DATE[0] and measure.metric:
+        return measure.is_dated
+    return all(table in _above(model, home) for home in measure.tables)
+
+
+def _above(model: Model, table: str) -> Iterator[str]:
+    """A table and those whose filters come down to it."""
+    yield table
+    for one in model.relationships:
+        if one.table == table and one.active:
+            yield from _above(model, one.to)

@@ -1,0 +1,60 @@
+"""Row-level security: the declaration of access as one role of the model, whose filters know each user by name.
+
+Whoever publishes the model puts its readers into the role; a user who is not declared sees no rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import duckdb
+
+from medallion.access import Person
+from medallion.lakehouse import query, visible
+
+NAME = "Declared access"
+#: Filters of the tables that no relationship narrows: `{owners}` are the texts by which records call a person's owners.
+#: None is for those who see everything. Stages and touches follow deals and customers; channels are totals by channel.
+_FILTERS: Mapping[str, str | None] = {
+    "Deals": "'Deals'[Owner] IN {owners}",
+    "Customers": "'Customers'[Account manager] IN {owners} || 'Customers'[customer_id] IN "
+    "SELECTCOLUMNS(FILTER('Deals', 'Deals'[Owner] IN {owners}), \"key\", 'Deals'[customer_id])",
+    "Daily": None,
+}
+
+
+def permissions(
+    connection: duckdb.DuckDBPyConnection, people: Sequence[Person], tables: Iterable[str]
+) -> tuple[tuple[str, str], ...]:
+    """The DAX filter of each table that needs one; none where nobody is declared.
+
+    Args:
+        connection: From `medallion.lakehouse.query.connect`, with the layer silver.
+        people: Those of the declaration.
+        tables: Names of the model's tables.
+    """
+    if not people:
+        return ()
+    owners = []
+    if query.readable(connection, ["silver.owners_clean"]):
+        owners = query.rows(connection, "select owner_id, email, owner_name, team from silver.owners_clean")
+    called = {person.user: _listed(visible.owners_of(person, owners)[1]) for person in people}
+    return tuple((table, _filter(_FILTERS[table], people, called)) for table in tables if table in _FILTERS)
+
+
+def _filter(template: str | None, people: Sequence[Person], called: Mapping[str, str]) -> str:
+    cases = []
+    for person in people:
+        seen = "TRUE()" if person.sees_all else "FALSE()"
+        if not person.sees_all and template and called[person.user] != "{}":
+            seen = template.replace("{owners}", called[person.user])
+        cases.append(f"{_text(person.user.lower())}, {seen}")
+    return f"SWITCH(LOWER(USERPRINCIPALNAME()), {', '.join(cases)}, FALSE())"
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return f"{{{', '.join(map(_text, sorted(texts)))}}}"
+
+
+def _text(text: str) -> str:
+    return '"' + text.replace('"', '""').replace("\n", " ") + '"'

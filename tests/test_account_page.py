@@ -1,0 +1,78 @@
+"""The page of an account to call from: what to say, what is open, products, and people who may be called and written to."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import UTC
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from conftest import NOW
+from medallion.lakehouse import publishing
+
+ADA = {
+    "contact_id": "K1",
+    "contact_name": "Ada Reyes",
+    "job_title": "CFO",
+    "email": "ada@example.com",
+    "phone": "+1 555 010",
+}
+BEN = {
+    "contact_id": "K2",
+    "contact_name": "Ben <b>Ito</b>",
+    "job_title": None,
+    "email": "ben@example.com",
+    "phone": "+1 555 011",
+}
+
+
+def body(client, address):
+    answer = client.get(address)
+    assert answer.status_code == 200, answer.text[:300]
+    return answer.text
+
+
+def test_what_to_say_and_what_is_open(dashboard, sample, rows):
+    client = dashboard(sample)
+    for row in rows(sample, "select * from gold.deals where status = 'open'"):
+        text = html.unescape(body(client, f"/customers/{row['customer_id']}"))
+        told = text.split("Before you call")[1].split("</section>")[0]
+        (account,) = rows(
+            sample, f"select next_step from gold.customer_features where customer_id = '{row['customer_id']}'"
+        )
+        assert account["next_step"] in told
+        late = row["expected_close_date"] is not None and row["expected_close_date"] <= row["as_of"]
+        assert (f"{row['lead_id']} was expected to close on {row['expected_close_date']}" in told) == late
+        assert re.search(r"<dt>Say</dt><dd>[A-Z]", told)
+
+
+def test_people_are_called_and_written_to_as_they_allow(dashboard, own_sample):
+    people = [{**ADA, "customer_id": "C001"}, {**BEN, "customer_id": "C001"}]
+    activity = [
+        {"contact_id": one["contact_id"], "customer_id": "C001", "role": "decision_maker", "consent": consent, "language": "en",
+         "touches": 3, "last_touch_at": NOW.replace(tzinfo=UTC), "open_leads": 1}
+        for one, consent in zip(people, ("granted", "denied"), strict=True)
+    ]  # fmt: skip
+    write_deltalake(own_sample.path("silver.contacts_clean"), pa.Table.from_pylist(people))
+    write_deltalake(own_sample.path("gold.contact_activity"), pa.Table.from_pylist(activity))
+    deals = [{"lead_id": "L-1", "customer_id": "C001", "status": "open", "contacts": 4, "contacts_touched": 1}]
+    write_deltalake(own_sample.path("gold.deal_people"), pa.Table.from_pylist(deals))
+    publishing.publish(own_sample, "run")
+    text = body(dashboard(own_sample, pii=True), "/customers/C001")
+    assert 'href="mailto:ada%40example.com"' in text
+    assert 'href="tel:%2B1555010"' in text
+    assert "ben@example.com" in text
+    assert "mailto:ben" not in text
+    assert "tel:%2B1555011" not in text
+    assert "Ben &lt;b&gt;Ito" in text
+    assert "L-1: 1 of 4 contacts were touched." in text
+    without = body(dashboard(own_sample), "/customers/C001")
+    assert not [one for person in (ADA, BEN) for one in person.values() if one and len(one) > 2 and one in without]
+    assert "decision maker" in without
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

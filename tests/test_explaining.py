@@ -1,0 +1,69 @@
+"""Why a figure changed, shares, stages and what changed: parts that add up, on the shipped sample."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from medallion.agent.answer import planned
+from medallion.agent.planner import Planner
+from medallion.agent.rules import Rules
+from medallion.agent.serving import serve
+from medallion.agent.tools import Tools
+from medallion.errors import ContractError
+from medallion.metrics.changes import explain
+from medallion.metrics.question import Question
+
+
+@pytest.fixture(scope="module")
+def tools(sample):
+    with serve(sample) as serving:
+        yield Tools(serving, Rules())
+
+
+@pytest.mark.parametrize(
+    ("metric", "splits"),
+    [("revenue", {"how"}), ("won_leads", set()), ("open_pipeline", {"how"}), ("touches", set()), ("win_rate", set())],
+)
+def test_the_parts_of_a_change_add_up_to_it(tools, metric, splits):
+    found = tools.reading(explain, Question((metric,), period="2025-Q2"))
+    of = {one.of for one in found.effects}
+    assert splits <= of
+    assert of - {"how"}
+    for name in of:
+        total = sum((one.effect for one in found.effects if one.of == name), Decimal(0))
+        assert abs(total - found.change) < Decimal("0.000001"), name
+
+
+def test_a_change_without_a_figure_is_refused(tools):
+    with pytest.raises(ContractError, match="needs a period"):
+        tools.reading(explain, Question(("revenue",)))
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ("why did revenue change in Q2 2025?", "The effects add up to the change."),
+        ("what changed since June 2025", "Movement of the pipeline, 2025-06-01 to 2025-06-30"),
+        ("conversion by stage", "Conversion by stage"),
+        ("what share of revenue comes from referral", "72.9%"),
+        ("share of revenue by source", "72.9%"),
+        ("which deals slipped this year", "Open deals whose expected close was moved later"),
+        ("how is the win rate calculated", "Won deals as a share of closed deals."),
+        ("is revenue up this quarter compared to the one before", "Yes."),
+        ("did Marcus Oyelaran sell more than Tom Brannigan", "Yes."),
+    ],
+)
+def test_questions_beside_figures(tools, question, says):
+    answer = planned(tools, Planner(tools.serving), question)
+    assert says in answer.text, answer.declined
+    assert answer.receipts or "none" in answer.text
+
+
+def test_why_goes_on_from_a_figure(tools):
+    planner = Planner(tools.serving)
+    first = planned(tools, planner, "revenue in Q2 2025")
+    why = planned(tools, planner, "why?", first.understood)
+    assert "Change of revenue by its parts" in why.text
+    assert any("Carried over" in note for note in why.notes)

@@ -1,0 +1,351 @@
+"""What the planner understands of a question: the typed question, word for word. No engine."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+
+import duckdb
+import pytest
+
+from medallion.agent.planner import Declined, Planner
+from medallion.agent.planner.lexer import lex
+from medallion.agent.planner.lexicon import LANGUAGES, lexicon
+from medallion.agent.serving import Serving
+from medallion.lakehouse import query
+from medallion.metrics.question import Question, Records
+
+#: Accounts whose names mean something else too, and values that are words of questions.
+TABLES = """
+create schema gold; create schema silver;
+create table gold.customer_features as select *, 'mid' as size_band, 'Hot' as lead_quality, 'loyal' as segment, 'Berlin' as city,
+  'call' as preferred_channel, 'Ann Lee' as account_manager, 80 as lead_score, date '2025-06-30' as as_of
+  from (values ('C001', 'Germany', 'Retail', 'Germany'), ('C002', 'Revenue', 'Logistics', 'Netherlands'),
+               ('C003', 'Retail', 'Retail', 'Germany'), ('C004', 'Lumen Works', 'Logistics', 'Netherlands'),
+               ('C005', 'Won Deals', 'Retail', 'France'), ('C006', 'Lumen + Works', 'R+D', 'United States'),
+               ('C007', 'Twin Co', 'Retail', 'France'), ('C008', 'Twin Co', 'Retail', 'France'))
+  t(customer_id, customer_name, industry, country);
+create table gold.deals as select *, 'mid' as size_band, 'Hot' as lead_quality, 'P-1' as product_id, 'none' as customer_name,
+    100 as days_since_last_interaction, date '2025-06-30' as as_of, 3 as age_days, 50 as lead_score
+  from (values ('L-1', 'C001', 'won', 'referral', 'closed_won', 'Retail', 'Germany', 'Tess Nair', timestamp '2024-05-01', timestamp '2024-08-01', 100.0),
+               ('L-2', 'C002', 'lost', 'cold_call', 'closed_lost', 'Logistics', 'Netherlands', 'Ben Haddad', timestamp '2024-09-01', timestamp '2025-06-30', 50.0),
+               ('L-3', 'C003', 'open', 'email', 'new', 'Retail', 'Germany', 'Ben Haddad', timestamp '2025-05-01', null, 70.0),
+               ('L-4', 'C004', 'open', 'website', 'negotiation', 'R+D', 'United States', 'Ben Haddad', timestamp '2025-06-01', null, 20.0))
+  t(lead_id, customer_id, status, source, stage, industry, country, owner, created_at, closed_at, deal_value);
+create table gold.sales_summary as select unnest([date '2024-05-01', date '2025-06-30']) as day;
+create table silver.products_clean as select 'P-1' as product_id, 'Forecast' as product_name, 'Analytics' as category;
+create table silver.interactions_clean as select 'call' as channel, 'positive' as outcome, 'inbound' as direction,
+  'C001' as customer_id, 'L-1' as lead_id, timestamp '2024-05-01' as occurred_at
+"""
+LAST = date(2025, 6, 30)
+
+
+class Quick(Serving):
+    """Without the timer of each query, of which there are thousands here."""
+
+    def rows(self, sql, bindings=()):
+        return query.rows(self.connection, sql, bindings)
+
+
+@pytest.fixture(scope="module")
+def planner():
+    connection = duckdb.connect()
+    connection.execute(TABLES)
+    return Planner(Quick(None, connection, {}, LAST))
+
+
+def one(asked):
+    """A question, list or intent in one line."""
+    if isinstance(asked, Question):
+        parts = [",".join(asked.metrics)]
+        parts += [f"by {', '.join(map(str, asked.by))}"] if asked.by else []
+        parts += [f"where {' and '.join(map(str, asked.where))}"] if asked.where else []
+        parts += [f"in {asked.period}"] if asked.period else []
+        parts += [f"vs {asked.compare}"] if asked.compare else []
+        parts += [f"having {' and '.join(map(str, asked.having))}"] if asked.having else []
+    elif isinstance(asked, Records):
+        parts = [f"list {asked.entity}", f"where {' and '.join(map(str, asked.where))}" if asked.where else "all"]
+    else:
+        return str(asked)
+    usual = isinstance(asked, Records) and asked.limit == 25 and all(order.descending for order in asked.order)
+    parts += [f"order {', '.join(map(str, asked.order))}"] if asked.order and not usual else []
+    parts += [f"limit {asked.limit}"] if asked.limit not in (None, 25, 50) else []
+    return " ".join(parts)
+
+
+def told(understood, *, notes=False):
+    """What was understood, in words."""
+    if isinstance(understood, Declined):
+        return f"? {understood.reason}"
+    return " + ".join(map(one, understood.asked)) + " ".join(understood.notes if notes else ())
+
+
+UNDERSTOOD = {
+    # figures
+    "What is the win rate?": "win_rate",
+    "How many open deals do we have?": "open_leads",
+    "how many deals did we win": "won_leads",
+    "how many deals did we close in May": "won_leads,lost_leads in 2025-05",
+    "How much revenue came from referral or cold call?": "revenue where source in (referral, cold_call)",
+    "total pipeline without Germany": "open_pipeline where country != Germany",
+    "deals not from referral, how many": "total_leads where source != referral",
+    "average size of won deals": "average_won_value",
+    "how many deals have no owner": "total_leads where owner is unknown",
+    "customers with a lead score above 90": "total_customers where lead_score > 90 + list accounts where lead_score > 90",
+    "how many customers never bought anything": "total_customers where not bought",
+    "how many calls last week": "touches where channel = call in last week",
+    "revenue in Germany or Logistics": "revenue where country = Germany or industry = Logistics",
+    "revenue of Forecast": "revenue where product = Forecast",
+    "revenue in R+D": "revenue where industry = R+D",
+    "revenue in the US": "revenue where country = 'United States'",
+    "tell us the revenue": "revenue",
+    "show Tess's pipeline": "open_pipeline where owner = 'Tess Nair'",
+    "how many deals in stage new": "total_leads where stage = new",
+    # times
+    "revenue in the first half of 2025": "revenue in 2025-01-01 to 2025-06-30",
+    "revenue until March 2025": "revenue in until 2025-03-31",
+    "revenue since May": "revenue in since 2025-05-01",
+    "revenue in May": "revenue in 2025-05",
+    "revenue in December": "revenue in 2024-12",
+    "revenue between January and March 2025": "revenue in 2025-01-01 to 2025-03-31",
+    "revenue from 2025-01-01 to 2025-02-15": "revenue in 2025-01-01 to 2025-02-15",
+    "compare Q1 and Q2 revenue this year": "revenue in 2025-Q1 + revenue in 2025-Q2",
+    "ytd revenue vs same period last year": "revenue in ytd vs year-ago",
+    "revenue in May compared to last year": "revenue in 2025-05 vs year-ago",
+    "did the win rate improve in the last 90 days": "win_rate in last 90 days vs previous",
+    "pipeline at the end of May": "open_pipeline in 2025-05-31",
+    "deals closing in July": "list deals where open and expected_close_date = 2025-07",
+    "how many deals created in May are still open": "open_leads where created_date = 2025-05",
+    # ranks and splits
+    "who sold the most": "revenue by owner order -revenue limit 1",
+    "which rep has the least lost deals": "lost_leads by owner order lost_leads limit 1",
+    "bottom 3 sources by win rate": "win_rate by source order win_rate limit 3",
+    "which source has the best sales cycle": "average_cycle_days by source order average_cycle_days limit 1",
+    "rank industries by win rate": "win_rate by industry order -win_rate",
+    "revenue by industry and country": "revenue by industry, country",
+    "Which month was our best for revenue?": "revenue by time:month order -revenue limit 1",
+    "top 10 customers by revenue": "revenue by customer_id, customer_name order -revenue limit 10",
+    "which reps have a win rate above 45%": "win_rate by owner having value > '45%'",
+    "Ben Haddad vs Tess Nair revenue": "revenue by owner where owner in ('Ben Haddad', 'Tess Nair')",
+    "did Tess sell more than Ben in May": "revenue by owner where owner in ('Tess Nair', 'Ben Haddad') in 2025-05",
+    # lists
+    "list the overdue deals of Ben Haddad": "list deals where owner = 'Ben Haddad' and overdue",
+    "biggest open deal": "list deals where open order -deal_value limit 1",
+    "last 5 won deals": "list deals where won order -closed_date limit 5",
+    "new deals this week": "list deals where created_date = 'this week'",
+    "deals we lost last week worth more than 100k": "list deals where lost and deal_value > 100000 and closed_date = 'last week'",
+    "which open deals had no contact for two weeks": "list deals where open and days_silent > 14",
+    "which deals are stuck": "list stage_changes where status = open and left_date is unknown and days_in_stage > 30",
+    "which deals moved stage this week": "list stage_changes where moved and entered_date = 'this week'",
+    "list customers with more than 2 open deals": "list accounts where open_deals > 2",
+    "What industry is C004 in?": "list accounts where customer_id = C004",
+    "How many overdue deals are there?": "open_leads where overdue",
+    "Which hour has the most touches?": "touches by hour order -touches limit 1",
+    "who owns C004": "list accounts where customer_id = C004",
+    "when was Lumen Works last contacted": "list accounts where customer_id = C004",
+    # intents
+    "who should I call tomorrow": "call plan: day 2025-07-01",
+    "call list for Tess": "call plan: owner Tess Nair",
+    "tell me about Lumen Works": "account brief: customer C004",
+    "tell me about Lumen + Works": "account brief: customer C006",
+    "why is L-4 scored so high": "explain score: key L-4",
+    "how is the win rate calculated": "definition: metric win_rate",
+    "show the forecast": "pipeline forecast",
+    "which channel works best": "compare channels",
+    "what changed since last week": "what changed: first 2025-06-23, where ()",
+    # German, French, Spanish
+    "Wie viele offene Deals hat Ben Haddad?": "open_leads where owner = 'Ben Haddad'",
+    "Umsatz nach Branche im Mai": "revenue by industry in 2025-05",
+    "Welche Deals sind überfällig?": "list deals where overdue",
+    "Wie viele Deals kommen nicht von der Website?": "total_leads where source != website",
+    "Combien d'opportunités ouvertes aux Pays-Bas ?": "open_leads where country = Netherlands",
+    "Quel est le taux de réussite par source ?": "win_rate by source",
+    "affaires créées la semaine passée": "list deals where created_date = 'last week'",
+    "¿Cuántos negocios abiertos hay en Alemania?": "open_leads where country = Germany",
+    "ingresos por comercial el mes pasado": "revenue by owner in last month",
+    "¿Vendió Tess más que Ben en mayo?": "revenue by owner where owner in ('Tess Nair', 'Ben Haddad') in 2025-05",
+    # misspelt
+    "reveneu by industy": "revenue by industry",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("question", UNDERSTOOD)
+def test_what_is_understood(planner, question):
+    assert told(planner.understand(question)) == UNDERSTOOD[question]
+
+
+DECLINED = {
+    "": "no question",
+    "What is the churn?": "nothing about 'churn'",
+    "win rate by mood": "'by', 'mood'",
+    "Which rep should I fire?": "'should', 'fire'",
+    "highest revenue": "does not say what by",
+    "how many deals were open": "of which day",
+    "new deals": "new since when",
+    "revenue in euros": "no rate to EUR",
+    "email address of C004": "personal data",
+    "emails of C004": "personal data",
+    "What objections did Lumen Works raise?": "notes",
+    "Move L-4 to closed won": "actions propose",
+    "deals recently won": "is no time",
+    "revenue on 06/05/2025": "may be 2025-06-05 or 2025-05-06",
+    "my revenue": "--me",
+    "largest deals by owner": "a number, not a size",
+    "tell me about Twin Co": "several accounts",
+    "tell me about Germany": "'tell me about'",
+    "how many of those are open": "none",
+    "average revenue by owner and mood": "",
+    "deals of 3 and 4 owners": "",
+    "revenue in AT": "'AT'",
+    "revenue of": "'of'",
+    "win rate of be": "'be'",
+    "revenue in the UAE": "'UAE'",
+    "revenue - Retail": "'-'",
+    "revenue ~ Retail": "'~'",
+    "revenue / Retail": "'/'",
+    "revenue = Retail": "'='",
+    "revenue > 100": "",
+    "last months revenue in days": "",
+    "revenue'; drop table gold.deals; --": "",
+    "most and least revenue by owner": "one order at a time",
+}
+
+
+@pytest.mark.parametrize("question", DECLINED)
+def test_what_is_declined_with_an_offer(planner, question):
+    found = planner.understand(question)
+    assert isinstance(found, Declined), told(found)
+    assert DECLINED[question] in found.reason
+    assert found.closest
+
+
+def test_a_misspelling_is_shown_and_one_of_two_words_is_asked_about(planner):
+    assert planner.understand("reveneu by owner").notes == ("Read 'reveneu' as 'revenue'.",)
+    assert isinstance(planner.understand("revenue by xwnerq"), Declined)
+
+
+def test_the_name_of_an_account_shadows_nothing(planner):
+    for question, key in (
+        ("win rate in Germany", "C001"),
+        ("What is the revenue?", "C002"),
+        ("list won deals", "C005"),
+    ):
+        found = planner.understand(question)
+        assert not isinstance(found, Declined)
+        assert key in " ".join(found.notes)
+    assert told(planner.understand("tell me about account Germany")) == "account brief: customer C001"
+
+
+CONVERSATIONS = [
+    ("revenue in Germany", "revenue where country = Germany"),
+    ("and for the Netherlands?", "revenue where country = Netherlands"),
+    ("what about last quarter", "revenue where country = Netherlands in last quarter"),
+    ("by owner", "revenue by owner where country = Netherlands in last quarter"),
+    ("what about the win rate", "win_rate by owner where country = Netherlands in last quarter"),
+    ("how many open deals over 10k", "open_leads where deal_value > 10000"),
+    ("which ones?", "list deals where open and deal_value > 10000"),
+    ("how many of those are in negotiation", "open_leads where stage = negotiation and deal_value > 10000"),
+    ("how many calls in june", "touches where channel = call in 2025-06"),
+    ("emails?", "touches where channel = email in 2025-06"),
+    ("how many customers in Germany", "total_customers where country = Germany"),
+    ("how many of them bought something", "total_customers where country = Germany and bought"),
+    ("revenue in May", "revenue in 2025-05"),
+    ("why?", None),
+]
+
+
+def test_a_conversation_goes_on_and_says_what_it_carried_over(planner):
+    before = None
+    for question, expected in CONVERSATIONS:
+        found = planner.understand(question, before)
+        assert not isinstance(found, Declined), (question, found)
+        if expected:
+            assert told(found) == expected, question
+        before = found
+    assert told(before).startswith("explain change")
+    assert "period='2025-05'" in told(before)
+    assert any("Carried over" in note for note in before.notes)
+    whole = planner.understand("win rate by source", before)
+    assert not whole.notes
+
+
+def test_i_and_my_are_an_owner_by_a_setting(planner):
+    mine = Planner(planner.serving, "Tess Nair")
+    assert told(mine.understand("my revenue")) == "revenue where owner = 'Tess Nair'"
+    assert told(mine.understand("which deals have I not touched yet")).endswith("owner = 'Tess Nair'")
+    assert "everybody's" in planner.understand("my open deals").notes[0]
+
+
+def test_each_language_has_the_same_meanings():
+    """A meaning that English has, another language has as well, but for those of single words."""
+    own = {
+        language: {sense.kind for senses in lexicon(language).phrases.values() for sense in senses}
+        for language in LANGUAGES
+    }
+    for language in LANGUAGES:
+        assert own["en"] - own[language] <= {"how_long", "via", "fiscal", "eq", "wtd"}, language
+
+
+# words that matter
+
+#: Words that change what is asked: ranks, times, comparisons, negations, numbers, directions, whose it is.
+MEANINGFUL = {
+    "en": "lowest highest fewest top best worst yesterday tomorrow never not without except average median only-if "
+    "since until before after between than versus 7 percent open won lost overdue silent Germany Netherlands referral "
+    "calls by-owner by-month this-week last-month next-quarter my their first half twice who why when if or each churn",
+    "de": "niedrigste höchste gestern morgen nie nicht ohne außer durchschnittlich seit bis zwischen als 7 prozent offen "
+    "gewonnen verloren überfällig Niederlande letzten-monat nächste-woche mein warum wann oder",
+    "fr": "plus-bas hier demain jamais pas sans sauf moyen depuis jusqu'à entre 7 ouvertes gagnées perdues Allemagne "
+    "le-mois-dernier la-semaine-prochaine mon pourquoi quand ou",
+    "es": "ayer mañana nunca no sin excepto promedio desde hasta entre 7 abiertos ganados perdidos Holanda "
+    "el-mes-pasado la-semana-próxima mi por-qué cuándo o",
+}
+#: Words that say what some questions say already: revenue is of won deals, a list begins with the highest, Q1 versus Q2.
+IMPLIED = {
+    "revenue": "won gewonnen gagnées ganados versus",
+    "pipeline": "open offen ouvertes abiertos",
+    "list": "highest top best höchste plus-haut open offen ouvertes",
+    "win_rate": "average durchschnittlich moyen promedio",
+    "limit": "best",
+    "by owner": "by-owner",
+    "call plan: owner": "by-owner",
+    "cycle": "average won gewonnen gagnées ganados",
+}
+#: Kinds of words that may repeat what a question says already.
+_SAME = {"neutral", "list", "total", "prep", "joined", "yes_no", "comma", "past", "carry", "ours"}
+
+
+def mutations(planner, number):
+    """Questions with one word that matters put in place of another, or added; none that says what is said already."""
+    chance = random.Random(26)  # noqa: S311 - a seed, not a secret
+    questions = [one for one in UNDERSTOOD if "reveneu" not in one]
+    while number:
+        question = chance.choice(questions)
+        lexed = lex(question, planner.names)
+        word = chance.choice(MEANINGFUL[lexed.language].split()).replace("-", " ")
+        words = question.rstrip("?").split()
+        at = chance.randrange(len(words) + 1)
+        over = chance.random() < 0.5 and at < len(words)
+        changed = " ".join([*words[:at], word, *words[at + over :]])
+        said = {sense for span in lexed.spans for sense in span.senses if sense.kind not in _SAME}
+        new = {sense for span in lex(word, planner.names, lexed.language).spans for sense in span.senses}
+        implied = " ".join(words for about, words in IMPLIED.items() if about in UNDERSTOOD[question])
+        if (
+            word.replace(" ", "-") in implied.split()
+            or new & said
+            or new & {sense for span in lex(words[at] if over else "", planner.names).spans for sense in span.senses}
+        ):
+            continue
+        number -= 1
+        yield question, changed
+
+
+@pytest.mark.parametrize("number", [150, pytest.param(2000, marks=pytest.mark.slow)])
+def test_a_word_that_matters_changes_the_question_or_declines_it(planner, monkeypatch, number):
+    monkeypatch.setattr(Planner, "closest", lambda self, text: ("another question",))
+    swallowed = [
+        (question, changed)
+        for question, changed in mutations(planner, number)
+        if told(planner.understand(changed), notes=True) == told(planner.understand(question), notes=True)
+    ]
+    assert swallowed == []
