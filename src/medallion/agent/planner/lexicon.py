@@ -49,12 +49,12 @@ class Lexicon:
     words: frozenset[str] = frozenset()
 
     def add(self, text: str, sense: Sense) -> None:
-        """Give a phrase a sense."""
+        """Give a phrase a sense; the dimension that it is the name of comes before what it means elsewhere."""
         phrase = tuple(plain_words(text))
         if phrase:
             senses = self.phrases.setdefault(phrase, [])
             if sense not in senses:
-                senses.append(sense)
+                senses.insert(0 if sense.kind == "dim" else len(senses), sense)
             self.longest = max(self.longest, len(phrase))
 
 

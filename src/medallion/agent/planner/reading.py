@@ -205,6 +205,8 @@ class Reading(Measuring):
             self.use(*[place for place in self.places("verb", "entity", "list") if not self.has(place, "metric")])
 
     def _fits(self, name: str, place: int) -> bool:
+        if self.spans[place].of("dim") and self.has(self.near(place, -1), "by"):
+            return False  # by forecast, where an export has a column of that name
         if name == "score":
             return bool(self.about and self.places("why"))
         if name == "brief":
