@@ -37,7 +37,7 @@ from medallion.lakehouse import locks, manifests, publishing
 from medallion.lakehouse.store import Lakehouse
 
 HERE = Path(__file__).resolve().parent
-DAYS, ROWS, START = 365, 1_000_000, datetime(2024, 7, 1)  # noqa: DTZ001
+DAYS, ROWS, START = 365, 1_000_000, datetime(2025, 7, 2)  # noqa: DTZ001
 IDS = [f"{START + timedelta(days=day):%Y%m%dT080000}-{day:08x}" for day in range(DAYS)]
 
 
