@@ -257,9 +257,8 @@ def _contract(lake: Lakehouse, contract: Table) -> Iterator[Finding]:
 
 def _unfinished(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
     """Nothing is left in the middle, an erasure least of all."""
-    if {"ops.batches", "ops.erasures"} & set(lake.tables()) - set(names):
-        return  # damaged, which is told already
-    for one in journal.unfinished(lake):
+    is_damaged = bool({"ops.batches", "ops.erasures"} & set(lake.tables()) - set(names))
+    for one in journal.under_way(lake) if is_damaged else journal.unfinished(lake):
         if one["state"] == "interrupted":
             yield Finding(
                 "journal",
@@ -268,6 +267,8 @@ def _unfinished(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
                 f"was interrupted; it began at {one['began_at']} UTC",
                 one["what_to_do"],
             )
+    if is_damaged:
+        return  # which is told already
     for erasure_id in erasure_log.left(lake):
         says = f"the search of erasure {erasure_id} found something of the account, which its certificate names"
         yield Finding(
