@@ -91,6 +91,11 @@ docs:
 docs-check:
     .venv/bin/cog -I . --check README.md ARCHITECTURE.md SETUP_GUIDE.md docs/*.md
 
+# Build the documentation site, strictly, and show it on http://127.0.0.1:8000 until Ctrl-C.
+docs-site:
+    {{python}} -m sphinx -q -W --keep-going -c docs . build/site
+    {{python}} -m http.server --bind 127.0.0.1 --directory build/site 8000
+
 # Write the shipped analysis and slides anew, from the sample.
 reports:
     #!/usr/bin/env bash
