@@ -71,6 +71,10 @@ faults kills="200":
 nightly-faults every="1":
     MEDALLION_EVERY_WRITE={{every}} MEDALLION_FAULT_SEED=$(date +%F) {{python}} -m pytest -n 2 -m '' tests/faults/test_on_demand.py
 
+# Check the workflow for GitHub Actions; needs Go, which builds actionlint.
+actionlint:
+    go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck .venv/bin/shellcheck examples/ci/github-databricks.yml
+
 # Style, types and arrows.
 lint:
     .venv/bin/ruff check .

@@ -57,6 +57,20 @@ def values(lake):
     return found[0][0][0]
 
 
+def test_who_writes_to_one_lakehouse_of_a_catalog_does_not_write_to_another():
+    """Two lakehouses of one catalog differ by the prefix of their schemas."""
+    mine, other = ("uc://crm/dev_ann_", "uc://crm")
+    with places.of(mine).kept():
+        first = places.of(mine).state(DEALS)
+        assert first is not None
+        assert places.of(other).state(DEALS) is None
+        unity.written(unity.quoted(other, DEALS))
+        assert places.of(mine).state(DEALS) == first
+        unity.written(unity.quoted(mine, DEALS))
+        assert places.of(mine).state(DEALS) != first
+    assert places.of(mine).state(DEALS) is None
+
+
 def test_a_command_costs_few_statements(engine, lake):
     engine.said.clear()
     write(engine, lake, 3)

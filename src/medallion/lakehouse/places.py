@@ -242,7 +242,7 @@ class Address(_Files):
 
 @dataclass(frozen=True)
 class Catalog:
-    """A catalog of Unity Catalog, with the layers as schemas."""
+    """A catalog of Unity Catalog, with the layers as schemas, or as those whose names begin with a prefix."""
 
     root: str
     folder = None
@@ -277,7 +277,7 @@ class Catalog:
         return _Row(self)
 
     def kept(self) -> AbstractContextManager[None]:
-        return unity.kept(self.root)
+        return unity.kept(self.root, LAYERS)
 
     def state(self, name: str) -> tuple[str, int, int, int] | None:
         return unity.state(self.path(name))
