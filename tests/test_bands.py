@@ -33,4 +33,6 @@ def test_what_is_odd_about_bands_is_said(bands, said):
 
 def test_why_a_band_holds_most_deals_is_said():
     assert "`quarters_from: 200` beside your thresholds" in doubts([band("Hot", 300, 0, None)])[0]
-    assert doubts([band("Cold", 300, 0, None, 1)])[0].endswith("all with the score 15: go by the probability, not by the band")
+    assert doubts([band("Cold", 300, 0, None, 1)])[0].endswith(
+        "all with the score 15: go by the probability, not by the band"
+    )

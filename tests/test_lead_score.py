@@ -11,7 +11,6 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyspark.sql import functions as F
 
 from medallion.features import AsOf
 from medallion.figures import wilson

@@ -201,7 +201,7 @@ def by_band(customers: DataFrame, deals: DataFrame, as_of: AsOf) -> DataFrame:
         F.count(F.lit(1)).alias("customers"),
         F.sum("open_leads").alias("open_leads"),
         F.min("lead_score").alias("score_from"),
-        *(F.sum(name).alias(name) for name in counts)
+        *(F.sum(name).alias(name) for name in counts),
     )
     rated = _rated(totals.join(curve(deals, as_of), how="cross"), as_of)
     rated = rated.withColumn("_band_mature", F.col("mature_leads")).withColumn("_behind", _behind(F.lit(1), as_of))
