@@ -30,7 +30,7 @@ from medallion.features import (
 from medallion.gold import team
 from medallion.gold.touch_totals import touch_totals
 from medallion.scoring.base_rate import PROBABILITY, READS, by_account, curve, with_probability, with_scores
-from medallion.scoring.rules import RULES
+from medallion.scoring.rules import RULES, THRESHOLDS, with_thresholds
 
 #: Features that only feed others.
 _INTERNAL = {
@@ -83,7 +83,7 @@ def _steps(
         MedallionError: One of a user's own features, or a column that a contract brings to gold, has the name of
             another; or a feature reads what is no feature, or itself.
     """
-    known = {_AVERAGE, *(feature.name for group in (ACCOUNT, DEALS, TOUCHES, RECENT) for feature in group)}
+    known = {_AVERAGE, *THRESHOLDS, *(feature.name for group in (ACCOUNT, DEALS, TOUCHES, RECENT) for feature in group)}
     # an engine does not tell upper from lower case in names of columns
     there = {"as_of", *known, *(feature.name for feature in (*DERIVED, *RULES, *PROBABILITY))}
     for name in of_contract:
@@ -163,7 +163,10 @@ def customer_features(
     whole = joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in _COUNTED})
     row = whole.join(_average_won_value(deals).join(curve(deals, as_of), how="cross"), how="cross")
     before, after = _steps(tuple(OWN), _of_contract())
-    row = _with(before, row, as_of)
+    for step in before:
+        if any(feature.name == "lead_quality" for feature in step):
+            row = with_thresholds(row, as_of)
+        row = _with([step], row, as_of)
     row = with_probability(row, as_of, scored is not None)
     row = row.withColumns({feature.name: feature.column(as_of) for feature in PROBABILITY})
     row = _with(after, row, as_of)

@@ -192,13 +192,16 @@ def by_band(customers: DataFrame, deals: DataFrame, as_of: AsOf) -> DataFrame:
     """One row per band that an account has, with its `customers`, its deals, and its rate for a new deal with interval.
 
     Args:
-        customers: Features with `lead_quality` and the deal counts.
+        customers: Features with `lead_quality`, `lead_score` and the deal counts.
         deals: `leads_as_of`.
         as_of: The as-of time.
     """
     counts = ("won_leads", "lost_leads", "mature_leads", "converted_leads")
     totals = customers.groupBy("lead_quality").agg(
-        F.count(F.lit(1)).alias("customers"), *(F.sum(name).alias(name) for name in counts)
+        F.count(F.lit(1)).alias("customers"),
+        F.sum("open_leads").alias("open_leads"),
+        F.min("lead_score").alias("score_from"),
+        *(F.sum(name).alias(name) for name in counts),
     )
     rated = _rated(totals.join(curve(deals, as_of), how="cross"), as_of)
     rated = rated.withColumn("_band_mature", F.col("mature_leads")).withColumn("_behind", _behind(F.lit(1), as_of))
@@ -206,7 +209,9 @@ def by_band(customers: DataFrame, deals: DataFrame, as_of: AsOf) -> DataFrame:
     closed = F.col("won_leads") + F.col("lost_leads")
     return rated.select(
         "lead_quality",
+        "score_from",
         "customers",
+        "open_leads",
         closed.alias("closed_leads"),
         "won_leads",
         share(F.col("won_leads"), closed).alias("win_rate"),
