@@ -174,6 +174,12 @@ def by_account(as_of: AsOf, with_model: bool) -> list[Column]:
     return aggregates + [column.cast(_OF_MODEL[name]).alias(name) for name, column in of_model.items()]
 
 
+def reads(as_of: AsOf, with_model: bool) -> tuple[str, ...]:
+    """The columns that `with_probability` and the features of `PROBABILITY` read."""
+    per_age = (f"_{name}_{k}" for name in ("open", "value") for k in _places(as_of))
+    return (*READS, "_rest", "_rest_value", *per_age, *(_OF_MODEL if with_model else ()), "_rate", "_odds", "_told")
+
+
 def with_probability(customers: DataFrame, as_of: AsOf, with_model: bool) -> DataFrame:
     """`customers` with the rate of their band at each age, and the forecasts of their open deals.
 
