@@ -19,6 +19,8 @@ Phrase = tuple[str, ...]
 
 _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _ENDINGS = re.compile(r"\(([^()]*)\)")
+#: An article or pronoun that has lost its vowel: `d'affaires` is said as `affaires`.
+ELIDED = re.compile(r"(?<![\w'’])(?:d|l|qu|s|n|j|m|t|c)['’](?=\w)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:[-.][^\W_]*\d[^\W_]*)*\+?|[%€$£¥#]")
 
 
@@ -73,8 +75,10 @@ def plain_words(text: str) -> list[str]:
 
     >>> plain_words("Closed_Won"), plain_words("Pays-Bas"), plain_words("51-200"), plain_words("don't")
     (['closed', 'won'], ['pays', 'bas'], ['51-200'], ['dont'])
+    >>> plain_words("chiffre d'affaires de l'année")
+    ['chiffre', 'affaires', 'de', 'annee']
     """
-    return _WORD.findall(re.sub(r"['’`]", "", folded(text)))
+    return _WORD.findall(re.sub(r"['’`]", "", ELIDED.sub("", folded(text))))
 
 
 def expanded(text: str) -> Iterator[str]:
@@ -115,7 +119,7 @@ def sense_of(tag: str) -> Sense:
     (Sense(kind='unit', name='week', value=''), Sense(kind='neutral', name='', value=''))
     """
     kind, _, name = tag.partition(".")
-    if kind in ("country", "industry"):
+    if kind in ("country", "industry", "source"):
         return Sense("value", kind, name)
     return Sense(kind, name)
 
