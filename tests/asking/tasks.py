@@ -628,7 +628,7 @@ def without_contact(m: Making) -> Sequence[Turn]:
     )
     found = m.deals(where, status="open")
     silent, never = found[found["silent"] > days], found[found["silent"].isna()]
-    old = never[[(m.truth.today - one).days > days for one in never["created"]]]
+    old = never[pd.to_datetime(never["created"]) < pd.Timestamp(m.truth.today - timedelta(days=days))]
     readings = [keys(silent), keys(silent) | keys(never), keys(silent) | keys(old)]
     return [(m.asked(text, where), Any_([Keys(one) for one in readings]))]
 
@@ -668,6 +668,15 @@ def biggest_deals(m: Making) -> Sequence[Turn]:
         if top
         else f"los {count} negocios abiertos más pequeños",
     )
+    if m.rng.random() < 0.2:
+        count, top = 1, True
+        text = m.say(
+            en="which rep has the biggest open deal\nwho has the biggest open deal",
+            de="welcher Vertriebler hat den größten offenen Deal\nwer hat den größten offenen Deal",
+            fr="quel commercial a la plus grosse affaire ouverte",
+            es="qué comercial tiene el negocio abierto más grande",
+        )
+        where = m.where("country", "industry", "")
     found = m.deals(where, status="open")
     values = dict(zip(found["lead_id"], found["deal_value"], strict=True))
     return [(m.asked(text, where), Keys(keys(found), values, count, top))]
@@ -816,7 +825,16 @@ def of_one_deal(m: Making) -> Sequence[Turn]:
 @kind
 def column_against_column(m: Making) -> Sequence[Turn]:
     where, deals = m.where("owner", "country", "industry", ""), m.deals()
-    chosen = m.rng.choice(["late", "early", "average"])
+    chosen = m.rng.choice(["late", "early", "average", "share"])
+    if chosen == "share":
+        text = m.say(
+            en="what share of closed deals closed later than expected\nwhat percentage of our closed deals closed after their expected close date",
+            de="welcher Anteil der abgeschlossenen Deals wurde später geschlossen als geplant",
+            fr="quelle part des affaires clôturées l'a été plus tard que prévu",
+            es="qué porcentaje de los negocios cerrados se cerró más tarde de lo previsto",
+        )
+        closed = m.deals(where, status="won lost")
+        return [(m.asked(text, where), Figure(float((closed["closed"] > closed["expected_close"]).mean())))]
     if chosen == "average":
         text = m.say(en="open deals above the average deal size\nopen deals bigger than the average open deal\nwhich open deals are worth more than average",
                      de="offene Deals über dem Durchschnitt\noffene Deals die größer als der Durchschnitt sind", fr="affaires ouvertes supérieures à la moyenne",

@@ -9,7 +9,7 @@ from typing import Any
 from medallion import metrics
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import Slots, Threshold, names_of
+from medallion.agent.planner.slots import Slots, Threshold, beside, names_of
 from medallion.metrics import Filter, Metric, MetricView, contradicted, periods
 from medallion.metrics.conditions import And, Condition, Not, Or, Test, both, parse
 from medallion.metrics.periods import Today
@@ -237,7 +237,8 @@ class Asking:
             return (self._first_of_each(),)
         if slots.average:
             return (self._beside_average(),)
-        if slots.share and slots.deed == "win" and ("closed", True) in slots.states:
+        closed = ("closed", True) in slots.states or (slots.times and not slots.states and not slots.where)
+        if slots.share and slots.deed == "win" and closed:
             return self._rate()
         if slots.entity == "accounts" and not slots.metrics and not slots.share and self._bought():
             return self._buyers()
@@ -251,6 +252,8 @@ class Asking:
             and not slots.metrics
             and slots.goal not in ("count", "amount")
         ):
+            if slots.entity == "deals" and len(slots.by) == 1 and not slots.by[0].startswith("time:"):
+                return self._owner_of_first()
             raise Unclear(f"{slots.rank.word!r}: {slots.entity} have a number, not a size", f"most {slots.entity} by owner", "biggest open deals")  # fmt: skip
         names = self._metrics()
         if slots.share:
@@ -292,6 +295,17 @@ class Asking:
         assert isinstance(listed, Records)  # noqa: S101 - a list
         columns = tuple(dict.fromkeys((group, *listed.columns)))
         return replace(listed, each=group, columns=columns)
+
+    def _owner_of_first(self) -> tuple[Asked, ...]:
+        """The first records, with the split that is asked for: which rep has the biggest open deal."""
+        view = metrics.views()["deals"]
+        group = self._name(view, self.slots.by[0], "deals")
+        listed = Asking(_with(self.slots, by=(), goal="list"), self.today, self.me)._listed(())
+        return tuple(
+            replace(one, columns=tuple(dict.fromkeys((group, *one.columns))))
+            for one in listed
+            if isinstance(one, Records)
+        )
 
     def _beside_average(self) -> Intent:
         """Records above or below the average of all that are listed, or of those of their group."""
@@ -805,10 +819,14 @@ class Asking:
         self._only("share")
         if len(names) != 1 and not slots.states:
             raise Unclear("a share of what?", "share of revenue by country")
+        if len(names) > 1 and slots.times:
+            raise Unclear("a share of the deals closed in a time is not a figure that there is", "win rate by month")
+        names = names if len(names) == 1 else ("total_leads",)
         if slots.by:
             return Intent("share_of", {"part": self._question(names), "whole": None})
         less: dict[str, Any] = {
-            "where": {"where": slots.where[:-1]}, "states": {"states": slots.states[:-1]}, "thresholds": {"thresholds": ()}
+            "where": {"where": slots.where[:-1]}, "states": {"states": slots.states[:-1]}, "thresholds": {"thresholds": ()},
+            "beside": {"where": tuple(one for one in slots.where if not beside(one))},
         }  # fmt: skip
         if slots.deed in ("win", "lose") and slots.where and slots.narrow != "deed":
             raise Unclear(
@@ -819,13 +837,14 @@ class Asking:
             return Intent("share_of", {"part": self._question((state,)), "whole": self._question(("total_leads",))})
         narrow = (
             slots.narrow
-            if getattr(slots, slots.narrow or "by")
-            else next((name for name in less if getattr(slots, name)), "")
+            if slots.narrow == "beside" or (slots.narrow in less and getattr(slots, slots.narrow))
+            else next((name for name in ("where", "states", "thresholds") if getattr(slots, name)), "")
         )
         if not narrow:
             raise Unclear("a share of what?", "share of revenue by country")
         rest = Asking(_with(slots, **less[narrow]), self.today, self.me)
-        part, whole = self._question(names), rest._question(rest._metrics())
+        of = rest._metrics()
+        part, whole = self._question(names), rest._question(of if len(of) == 1 else names)
         return Intent("share_of", {"part": part, "whole": whole})
 
 

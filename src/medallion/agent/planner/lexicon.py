@@ -6,13 +6,13 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 import yaml
 
-from medallion import metrics
+from medallion.metrics.loading import Declarations, declarations
 
 LANGUAGES = ("en", "de", "fr", "es")
 Phrase = tuple[str, ...]
@@ -126,7 +126,25 @@ def sense_of(tag: str) -> Sense:
 
 def lexicon(language: str) -> Lexicon:
     """The vocabulary of a language with that of the contracts in use."""
-    return _made(language, _declared())
+    return _of(language, _Same(declarations()))
+
+
+@dataclass(frozen=True)
+class _Same:
+    """What is declared, the same as itself alone: comparing all of it would take longer than reading a question."""
+
+    declared: Declarations
+
+    def __hash__(self) -> int:
+        return id(self.declared)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.declared is self.declared
+
+
+@lru_cache(maxsize=32)
+def _of(language: str, same: _Same) -> Lexicon:
+    return _made(language, _declared(same.declared))
 
 
 @cache
@@ -152,15 +170,15 @@ def _made(language: str, declared: tuple[tuple[str, Sense], ...]) -> Lexicon:
     return made
 
 
-def _declared() -> tuple[tuple[str, Sense], ...]:
+def _declared(declared: Declarations) -> tuple[tuple[str, Sense], ...]:
     """Names and synonyms of metrics, dimensions and fields."""
     prefer: dict[str, str] = meanings()["prefer"]
     kept_out: list[str] = meanings()["not_said"]
     told: list[tuple[str, Sense]] = []
-    for name, metric in metrics.metrics().items():
+    for name, metric in declared.metrics.items():
         for text in (name.replace("_", " "), metric.measure.display_name, *metric.measure.synonyms):
             told.append((text, Sense("metric", prefer.get(name, name))))
-    for view in metrics.views().values():
+    for view in declared.views.values():
         for one in (*view.dimensions, *view.fields):
             kind = "field" if one.type in ("number", "day") else "state" if one.type == "boolean" else "dim"
             if one.type == "month":

@@ -9,7 +9,7 @@ from medallion import metrics
 from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import QUIET, RANKS, Unclear
 from medallion.agent.planner.measuring import Measuring
-from medallion.agent.planner.slots import About, Slots
+from medallion.agent.planner.slots import About, Slots, beside
 from medallion.agent.planner.times import Times
 from medallion.metrics.conditions import Test
 
@@ -47,6 +47,8 @@ class Reading(Measuring):
         for span in reversed(self.spans):
             if span.used and self.deed in ("win", "lose") and Sense("verb", self.deed) in span.senses:
                 return "deed"
+            if span.used and (span.of("against") or (span.of("field") and any(map(beside, self.where)))):
+                return "beside"
             if span.used and span.of("state") and not span.of("value"):
                 return "states"
             if span.used and span.of("value", "kind", "outcome", "direction", "booked"):
@@ -421,7 +423,8 @@ class Reading(Measuring):
         left = [span for place, span in enumerate(self.spans) if not span.used and not self._says_nothing(place)]
         if left:
             told = ", ".join(repr(one.text) for one in left[:4])
-            rest = " ".join(span.text for place, span in enumerate(self.spans) if span not in left)
+            unknown = not any(one.senses for one in left)
+            rest = " ".join(span.text for span in self.spans if span not in left) if unknown else ""
             raise Unclear(f"I do not understand {told} in the question", without=rest)
 
     def _helpers(self) -> None:

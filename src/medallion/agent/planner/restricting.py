@@ -71,15 +71,15 @@ class Restricting(Marking):
                 self._beside_average(place, at, op)
                 continue
             other = self.has(at, "field")
-            column = self._column_before(place) if other and other.name in _DAY_FIELDS else ""
+            column = self._day_beside(place, at) if other and other.name in _DAY_FIELDS else ""
             if other and column and column != other.name:
                 self.where.append(Test(column, op, (Beside(other.name),)))
                 self.use(*range(place, at + 1))
 
-    def _column_before(self, place: int) -> str:
-        """The day that stands before a comparison: a column, or that on which deals were opened, won or closed."""
+    def _day_beside(self, place: int, last: int) -> str:
+        """The day that is compared: a column, or that on which deals were opened, won or closed; German says it last."""
         days: dict[str, str] = meanings()["days"]
-        for at in range(place - 1, -1, -1):
+        for at in (*range(place - 1, -1, -1), *range(last + 1, len(self.spans))):
             if sense := self.has(at, "field"):
                 if sense.name in _DAY_FIELDS:
                     self.use(at)
@@ -126,7 +126,8 @@ class Restricting(Marking):
         while rest > end + 1 and not self.spans[rest - 1].of("entity", "state", "field", "dim"):
             rest -= 1
         if column:
-            self.use(left)
+            lead = self.near(left, -1)
+            self.use(left, *([lead] if self.has(lead, "with") else []))
         self.average = Average(column.name if column else "", op, group)
         self.use(*range(place, rest))
 
@@ -220,7 +221,7 @@ class Restricting(Marking):
         left = self.near(place, -1, over=("eq", "past", "yes_no"))
         column = ""
         unit = self.has(after, "unit")
-        right = self.near(after - 1, 1)
+        right = self.near(end - 1, 1)
         if unit and unit.name in _DAYS:
             value = str(int(Decimal(value)) * _DAYS[unit.name])
             end = max(end, after + 1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from medallion import metrics
 from medallion.agent.planner.times import Time
-from medallion.metrics.conditions import Condition, tests
+from medallion.metrics.conditions import Beside, Condition, tests
 
 
 @dataclass(frozen=True)
@@ -190,6 +190,11 @@ class Slots:
 
 #: Goals that need nothing else to be asked for.
 INTENTS = ("plan", "forecast", "changed", "channels", "define", "brief", "score", "draft", "why")
+
+
+def beside(condition: Condition) -> bool:
+    """Whether a condition compares a column with another."""
+    return any(isinstance(value, Beside) for one in tests(condition) for value in one.values)
 
 
 def names_of(condition: Condition) -> list[str]:

@@ -524,4 +524,4 @@ def literal(value: Value) -> str:
         return f"{value:f}"
     if isinstance(value, date):
         return f"'{value.isoformat()}'"
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
