@@ -59,6 +59,10 @@ test-on-spark-quick *args:
 nightly-exports combinations="2000":
     MEDALLION_COMBINATIONS={{combinations}} {{python}} -m pytest -n 2 tests/test_generated_exports.py
 
+# A hundred questions of each kind in four languages on a simulated world: none answered wrongly, nothing leaked.
+nightly-questions instances="100" seed="$(date +%Y%m%d)":
+    MEDALLION_INSTANCES={{instances}} MEDALLION_SEED={{seed}} {{python}} -m pytest -n 0 -s -m '' tests/test_generated_questions.py
+
 # Files, declarations and lakehouses with something wrong in them, 20,000 of them from a seed that every night has its own.
 nightly-fuzz mutations="20000" seed="$(date +%Y%m%d)00000":
     MEDALLION_MUTATIONS={{mutations}} MEDALLION_SEED={{seed}} {{python}} -m pytest -n 2 -m '' tests/test_fuzz.py
