@@ -7,7 +7,7 @@ python := ".venv/bin/python"
 default:
     @just --list
 
-# Make the environment from the lock and install the package into it.
+# Make the environment from the lock of what users run and install the package into it.
 setup:
     python3 -m venv .venv
     {{python}} -m pip install -q -r config/requirements.lock
@@ -17,8 +17,12 @@ setup:
 run *args:
     .venv/bin/medallion run {{args}}
 
+# What tests and tools need besides.
+tools:
+    {{python}} -m pip install -q -r config/requirements-dev.lock
+
 # The default tests.
-test *args:
+test *args: tools
     {{python}} -m pytest {{args}}
 
 # Tests against the Azure storage emulator and the real parser of the Azure CLI; needs npm.
@@ -124,7 +128,7 @@ dashboards:
     .venv/bin/medallion powerbi build --lakehouse build/sample --pictures
     .venv/bin/medallion metrics databricks
 
-# Compile the lock for Python 3.11 and 3.12 from pyproject.toml, and requirements.txt from the lock.
+# Compile the locks for Python 3.11 and 3.12 from pyproject.toml, and requirements.txt from the lock of what users run.
 lock:
     bash scripts/lock.sh
 
@@ -132,7 +136,7 @@ lock:
 browser *args:
     bash scripts/with_browser.sh {{python}} -m pytest -n 0 tests/browser {{args}}
 
-# Check that the lock fits pyproject.toml, and requirements.txt the lock.
+# Check that the locks fit pyproject.toml, and requirements.txt its lock.
 lock-check:
     bash scripts/lock.sh --check
 

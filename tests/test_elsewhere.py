@@ -156,7 +156,7 @@ def clean(tmp_path_factory):
         pytest.skip("there is no Python 3.12 on this machine")
     python, wheel = folder / "env" / "bin" / "python", databricks.build_wheel(ROOT, folder / "dist")
     subprocess.run(
-        [uv, "pip", "install", "-q", "--python", python, "-r", ROOT / "config" / "requirements.lock"], check=True
+        [uv, "pip", "install", "-q", "--python", python, "-r", ROOT / "config" / "requirements-dev.lock"], check=True
     )
     subprocess.run([uv, "pip", "install", "-q", "--python", python, "--no-deps", wheel], check=True)
     return python
