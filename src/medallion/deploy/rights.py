@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from medallion.deploy.bundle import Bundle
@@ -26,7 +27,7 @@ _FOLDER = {"CAN_VIEW": "CAN_READ"}
 def grants(client: WorkspaceClient, bundle: Bundle) -> Iterator[Change]:
     """Privileges that are missing; those that are more than the bundle says stay."""
     for (kind, full), wanted in bundle.grants.items():
-        found = there(lambda name, kind=kind: client.grants.get(kind, name), full, f"grants on {full}")
+        found = there(partial(client.grants.get, kind), full, f"grants on {full}")
         held = {one.principal: set(one.privileges or ()) for one in (found and found.privilege_assignments) or ()}
         lacking = {
             principal: [Privilege(name) for name in sorted(names) if Privilege(name) not in held.get(principal, ())]

@@ -141,7 +141,8 @@ class _Training:
             with self.steps.step("MLflow"):
                 from medallion.learning import tracking  # MLflow, an extra
 
-                tracking.track(self.settings.mlflow, outcome, self.lake.catalog and unity.schema(self.lake.root, "ops"))
+                schema = unity.schema(self.lake.root, "ops") if self.lake.catalog else None
+                tracking.track(self.settings.mlflow, outcome, schema)
         return outcome
 
     def _day(self) -> date:
