@@ -95,7 +95,9 @@ def test_auto_takes_what_it_finds(fresh, environment, engine):
     assert session._choose("auto") == engine
 
 
-@pytest.mark.parametrize("root", ["uc://", "uc://a b", "uc://a`; drop table x; --", "uc://a/b", "uc://a.b", "uc://a/b_/c_", "uc://a/b`_"])
+@pytest.mark.parametrize(
+    "root", ["uc://", "uc://a b", "uc://a`; drop table x; --", "uc://a/b", "uc://a.b", "uc://a/b_/c_", "uc://a/b`_"]
+)
 def test_names_that_are_no_catalog_are_refused(root):
     with pytest.raises(LakehouseError, match="names no catalog"):
         Lakehouse(root).path("gold.deals")
