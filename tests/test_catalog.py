@@ -83,7 +83,11 @@ def test_whether_a_table_is_there_is_asked_once_while_nobody_else_writes(engine,
         assert asked("gold.top_customers") == (False, 1)
         engine.write(ROOT, "gold.top_customers", [1])
         assert asked("gold.top_customers") == (True, 1)
-        unity.drop(ROOT, "gold.top_customers")
+        engine.write(ROOT, "gold.top_customers", [1])
+        assert asked("gold.top_customers") == (True, 0), "nobody else removes it"
+        lake.delta("gold.top_customers")
+        assert "exists" not in engine.said
+        lake.place.remove("gold.top_customers")
         assert asked("gold.top_customers") == (False, 1)
         assert asked("ops.failures") == (False, 3), "others write to it beside the lock"
     assert asked("gold.top_customers") == (False, 3)
