@@ -12,10 +12,13 @@ import subprocess
 import sys
 
 import pytest
+import sqlglot
 from doubles.workspace import CLIENT_ID, CLIENT_SECRET, DEPLOYER, TOKEN, USER, Workspace
+from sqlglot import exp
 from typer.testing import CliRunner
 
 from conftest import ROOT
+from medallion import contracts
 from medallion.contracts import yaml
 from medallion.deploy import bundle, checks, databricks, runs, settings, upload, workspace
 from medallion.deploy.databricks import Deployment
@@ -655,6 +658,21 @@ def test_what_holds_data_outlives_the_bundle():
         assert kind in ("schemas", "volumes")
         for item in items.values():
             assert item["lifecycle"] == {"prevent_destroy": True}
+
+
+def test_dashboard_and_alert_ask_what_there_is():
+    path = ROOT / "resources" / "variants" / "medallion_sql.yml"
+    found = yaml.load(path.read_text())["resources"]
+    (board,), (alert,) = (list(found[kind].values()) for kind in ("dashboards", "alerts"))
+    assert (path.parent / board["file_path"]).resolve().is_file()
+    assert board["embed_credentials"] is False
+    tree = sqlglot.parse_one(re.sub(r"\$\{[\w.]+\}", "", alert["query_text"]), read="databricks")
+    (table,) = tree.find_all(exp.Table)
+    known = {column.name for column in contracts.table(f"{table.db}.{table.name}").columns}
+    assert {column.name for column in tree.find_all(exp.Column)} - {"HOUR"} <= known
+    assert tree.named_selects == [alert["evaluation"]["source"]["name"]]
+    declared = yaml.load((ROOT / "databricks.yml").read_text())["variables"]
+    assert set(re.findall(r"\$\{var\.(\w+)\}", path.read_text())) <= set(declared)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
@@ -72,6 +73,49 @@ def workflow_problems(root):
             if "checkout" in step.get("uses", "") and step["with"]["persist-credentials"] is not False:
                 found.add(f"{name} keeps the token")
     return found
+
+
+#: What serverless compute has not, wherever it is called.
+NOT_SERVERLESS = {
+    *("cache", "persist", "unpersist", "checkpoint", "localCheckpoint", "cacheTable", "clearCache"),
+    *("sparkContext", "rdd", "_jvm", "_jsc", "toJavaRDD", "setLogLevel", "createGlobalTempView"),
+}
+#: The settings of a session that it takes.
+SETTINGS = {"spark.sql.session.timeZone"}
+
+
+def refused_by_serverless(text):
+    """Calls and settings in a module that serverless compute refuses."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Attribute) and node.attr in NOT_SERVERLESS:
+            found.add(node.attr)
+        called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+        if called.endswith(".conf.set") and isinstance(node.args[0], ast.Constant):
+            found |= {node.args[0].value} - SETTINGS
+    return found
+
+
+def test_nothing_is_called_that_serverless_compute_refuses():
+    """Of settings, `session` makes one for the embedded engine alone."""
+    found = {}
+    for path in sorted((ROOT / "src" / "medallion").rglob("*.py")):
+        if refused := refused_by_serverless(path.read_text()):
+            found[path.name] = refused
+    assert found == {"session.py": {"spark.python.sql.dataFrameDebugging.enabled"}}
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("frame.cache().count()", {"cache"}),
+        ("frame.rdd.getNumPartitions()", {"rdd"}),
+        ("spark.sparkContext.setLogLevel('WARN')", {"sparkContext", "setLogLevel"}),
+        ("spark.conf.set('spark.sql.adaptive.enabled', 'true')", {"spark.sql.adaptive.enabled"}),
+    ],
+)
+def test_a_call_that_serverless_compute_refuses_is_found(line, told):
+    assert refused_by_serverless(line) == told
 
 
 def normal(name):

@@ -270,12 +270,18 @@ class Catalog:
         return cast(DeltaTable, unity.Table(self.root, name, version))
 
     def exists(self, name: str) -> bool:
-        return unity.exists(self.root, name)
+        table = self.path(name)
+        if unity.known(table):
+            return True
+        found = unity.exists(self.root, name)
+        unity.known(table, found)
+        return found
 
     def tables(self) -> list[str]:
         return unity.tables(self.root, LAYERS)
 
     def remove(self, name: str) -> None:
+        unity.known(self.path(name), False)
         unity.drop(self.root, name)
 
     def document(self) -> Document:

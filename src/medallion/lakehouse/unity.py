@@ -45,6 +45,8 @@ _counter = itertools.count(1)
 #: Schemas of which this process is the only writer, by their quoted names: the number of its last write to a table, by the
 #: table's quoted name.
 _written: dict[str, dict[str, int]] = {}
+#: Tables of these schemas that are known to be there, by their quoted names: nobody else removes one.
+_there: set[str] = set()
 
 
 def catalog(root: str) -> str:
@@ -92,13 +94,28 @@ def kept(root: str, layers: Iterable[str]) -> Iterator[None]:
         yield
     finally:
         for one in schemas:
-            _written.pop(one, None)
+            for table in _written.pop(one, {}):
+                _there.discard(table)
 
 
 def written(table: str) -> None:
     """Forget what is known of a table, by its quoted name, since this process has written to it."""
     if (numbers := _written.get(table.rpartition(".")[0])) is not None:
         numbers[table] = next(_counter)
+
+
+def known(table: str, there: bool | None = None) -> bool:
+    """Whether a table, by its quoted name, is known to be there, as who holds the lock may know it.
+
+    Args:
+        table: The table.
+        there: What has been found out since: it is there or not.
+    """
+    if there and state(table) is not None:
+        _there.add(table)
+    elif there is False:
+        _there.discard(table)
+    return table in _there
 
 
 def state(table: str) -> tuple[str, int, int, int] | None:
@@ -118,9 +135,13 @@ def tables(root: str, layers: Iterable[str]) -> list[str]:
     spark, found = session(), []
     for layer in layers:
         where = quoted(root, layer)
-        if spark.catalog.databaseExists(where):
+        try:
             rows = spark.sql(f"SHOW TABLES IN {where}").collect()
-            found += sorted(f"{layer}.{row['tableName']}" for row in rows if not row["isTemporary"])
+        except Exception:
+            if spark.catalog.databaseExists(where):
+                raise
+            continue
+        found += sorted(f"{layer}.{row['tableName']}" for row in rows if not row["isTemporary"])
     return found
 
 
