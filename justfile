@@ -71,12 +71,13 @@ faults kills="200":
 nightly-faults every="1":
     MEDALLION_EVERY_WRITE={{every}} MEDALLION_FAULT_SEED=$(date +%F) {{python}} -m pytest -n 2 -m '' tests/faults/test_on_demand.py
 
-# Style, types and arrows.
+# Style, types, arrows, and the spelling of the docs.
 lint:
     .venv/bin/ruff check .
     .venv/bin/ruff format --check .
     .venv/bin/mypy
     .venv/bin/lint-imports
+    git ls-files '*.md' | xargs .venv/bin/codespell
 
 # Format the code.
 fmt:

@@ -121,7 +121,7 @@ def test_version(medallion):
 BAD = [
     # arguments                                     -> what it says                                     exit
     (["run", "--source", "{tmp}/nope"], ["nope: there is no such folder", "--source"], 1),
-    (["run", "--source", "{tmp}"], ["no file here is recognised (the folder is empty)"], 1),
+    (["run", "--source", "{tmp}"], ["no file here is recognized (the folder is empty)"], 1),
     (["run", "--as-of", "someday"], ["as_of", "'someday'", "a date such as 2025-06-30"], 1),
     (["run", "--config", "{tmp}/nope.yaml"], ["nope.yaml: cannot be read"], 1),
     (["run", "--source", "{root}/data", "--contract", "{tmp}/nope.yaml", "--lakehouse", "{tmp}/l"], ["nope.yaml: cannot be read"], 1),
