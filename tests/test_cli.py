@@ -147,6 +147,13 @@ def test_wrong_command_lines(medallion, tmp_path, args, says, code):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_file_without_corrections_is_named(medallion, tmp_path):
+    (tmp_path / "none.csv").write_text("quarantine_id,column,value\n")
+    code, _, err = medallion("quarantine", "fix", "--from", str(tmp_path / "none.csv"))
+    assert code == 1
+    assert "none.csv: has no corrections" in err.replace("\n", " ")
+
+
 CONFIGS = [
     ("sauce: data\n", "sauce: is not a setting"),
     ("engine: warp\n", "engine: Input should be"),
