@@ -26,7 +26,7 @@ _WHOLE = frozenset(
     ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
 )
 _EXAMPLE = (
-    "The first line is `date,currency,rate`, a further one `2025-01-31,EUR,1.0422` (docs/SOURCES.md, Currencies)."
+    "The first line is `date,currency,rate`, a further one `2025-01-31,EUR,1.0422` (docs/CURRENCIES.md)."
 )
 
 
