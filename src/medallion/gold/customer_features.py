@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -29,7 +30,7 @@ from medallion.features import (
 )
 from medallion.gold import team
 from medallion.gold.touch_totals import touch_totals
-from medallion.scoring.base_rate import PROBABILITY, READS, by_account, curve, with_probability, with_scores
+from medallion.scoring.base_rate import PROBABILITY, READS, by_account, curve, reads, with_probability, with_scores
 from medallion.scoring.rules import RULES, THRESHOLDS, with_thresholds
 
 #: Features that only feed others.
@@ -48,6 +49,9 @@ FEATURES: tuple[Feature, ...] = tuple(feature for group in _ALL for feature in g
 
 #: Revenue per buying customer, the same in every row.
 _AVERAGE = "_average_won_value"
+#: What the probabilities do not read, as one column while they are computed: the engine plans each of their steps for every
+#: column that there is.
+_CARRIED = "_carried"
 #: Types that a column of a user's own may have.
 _TYPE = re.compile(r"string|boolean|int|bigint|double|date|timestamp|decimal\(\d+, ?\d+\)|array<string>")
 
@@ -170,11 +174,20 @@ def customer_features(
         if any(feature.name == "lead_quality" for feature in step):
             row = with_thresholds(row, as_of)
         row = _with([step], row, as_of)
+    early = (*ACCOUNT, *DEALS, *TOUCHES, *RECENT, *(feature for step in before for feature in step))
+    carried = {feature.name for feature in early}.union(_of_contract(), [_AVERAGE]).difference(READS)
+    row = row.select(*reads(as_of, with_model), F.struct(*sorted(carried)).alias(_CARRIED))
     row = with_probability(row, as_of, with_model)
     row = row.withColumns({feature.name: feature.column(as_of) for feature in PROBABILITY})
-    row = _with(after, row, as_of)
-    own = (feature.name for feature in OWN)
-    return row.select(*(feature.name for feature in FEATURES), as_of.today.alias("as_of"), *own, *_of_contract())
+
+    def column(name: str) -> SparkColumn:
+        return F.col(_CARRIED)[name].alias(name) if name in carried else F.col(name)
+
+    if after:
+        row = row.select(*map(column, (*READS, *sorted(carried), *(feature.name for feature in PROBABILITY))))
+        row, carried = _with(after, row, as_of), set()
+    features, own = [[column(feature.name) for feature in group] for group in (FEATURES, OWN)]
+    return row.select(*features, as_of.today.alias("as_of"), *own, *map(column, _of_contract()))
 
 
 def _average_won_value(deals: DataFrame) -> DataFrame:

@@ -221,6 +221,14 @@ def by_account(as_of: AsOf, with_model: bool, with_stages: bool = False) -> list
     return aggregates + [column.cast(_OF_MODEL[name]).alias(name) for name, column in of_model.items()]
 
 
+def reads(as_of: AsOf, with_model: bool) -> tuple[str, ...]:
+    """The columns that `with_probability` and the features of `PROBABILITY` read."""
+    per_age = (f"_{name}_{k}" for name in ("open", "value") for k in _places(as_of))
+    of_stages = (f"_stage_odds_{group}" for group in GROUPS if group != USUAL)
+    of_model = _OF_MODEL if with_model else ()
+    return (*READS, "_rest", "_rest_value", *per_age, *of_stages, *of_model, "_rate", "_odds", "_told")
+
+
 def with_probability(customers: DataFrame, as_of: AsOf, with_model: bool) -> DataFrame:
     """`customers` with the rate of their band at each age, and the forecasts of their open deals.
 
