@@ -1,4 +1,5 @@
-"""Probability to convert without a model: a base rate per score band and age of the deal; and both kinds per account.
+"""Probability to convert without a model: a base rate per score band, age and stage of the deal; and both kinds per
+account.
 
 The base rate answers the model's question by counting: of the deals that were still open at an age, which share was
 won within the horizon (90 days) from there on? Deals whose horizon from that age is not over do not count, nor do

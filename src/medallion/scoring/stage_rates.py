@@ -11,6 +11,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from medallion.columns import rounded
 from medallion.features import AsOf
 from medallion.features.deals import cycle_days
 
@@ -62,7 +63,7 @@ def stage_rates(deals: DataFrame, stays: DataFrame, curve: DataFrame, as_of: AsO
     mates = Window.partitionBy("_group")
     whole = [F.sum(name).over(mates) for name in ("_seen", "_won")]
     # whole millionths, since the order of rows must not matter
-    millionths = F.sum(F.round(F.col("_expected") * 1e6).cast("bigint")).over(mates)
+    millionths = F.sum(rounded(F.col("_expected") * 1e6).cast("bigint")).over(mates)
     summed = apart.withColumns({"_seen": whole[0], "_won": whole[1], "_expected": millionths.cast("double") / 1e6})
     return summed.select(
         F.col("stage").alias("_stage"),
