@@ -141,7 +141,7 @@ def _check_signal(item: Entity, column: Column) -> None:
             f"Leave it out; columns of {' and '.join(TO_GOLD)} can be signals.",
         )
     if column.is_personal or column.type.startswith("array"):
-        raise ContractError(f"{place}: models do not learn from texts about persons, or lists", "Leave signal out.")
+        raise ContractError(f"{place}: models do not learn from texts about people, or lists", "Leave signal out.")
     if column.name in {c.name for c in _shipped()[item.name].columns}:
         raise ContractError(
             f"{place}: it is a column of every lakehouse, which models use as docs/LEAD_SCORING.md says",

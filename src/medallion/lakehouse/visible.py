@@ -35,7 +35,9 @@ _WHOSE = {
     "silver.products_history": "true",
 }
 #: Columns in which everyone's deals and accounts are counted.
-_OF_EVERYONE = {"gold.score_bands": ("customers", "closed_leads", "won_leads", "mature_leads", "converted_leads")}
+_OF_EVERYONE = {
+    "gold.score_bands": ("customers", "open_leads", "closed_leads", "won_leads", "mature_leads", "converted_leads")
+}
 #: The keys that say whose a row is, the first that a table has, each with those that someone sees.
 _KEYS = (("lead_id", "deals"), ("contact_id", "people"), ("customer_id", "accounts"))
 #: The query of all rows of a table, and its columns.
