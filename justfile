@@ -59,6 +59,10 @@ test-on-spark-quick *args:
 nightly-exports combinations="2000":
     MEDALLION_COMBINATIONS={{combinations}} {{python}} -m pytest -n 2 tests/test_generated_exports.py
 
+# A hundred questions of each kind in four languages on a simulated world: none answered wrongly, nothing leaked.
+nightly-questions instances="100" seed="$(date +%Y%m%d)":
+    MEDALLION_INSTANCES={{instances}} MEDALLION_SEED={{seed}} {{python}} -m pytest -n 0 -s -m '' tests/test_generated_questions.py
+
 # Files, declarations and lakehouses with something wrong in them, 20,000 of them from a seed that every night has its own.
 nightly-fuzz mutations="20000" seed="$(date +%Y%m%d)00000":
     MEDALLION_MUTATIONS={{mutations}} MEDALLION_SEED={{seed}} {{python}} -m pytest -n 2 -m '' tests/test_fuzz.py
@@ -94,6 +98,11 @@ docs:
 # Check that the generated parts of the docs are current.
 docs-check:
     .venv/bin/cog -I . --check README.md ARCHITECTURE.md SETUP_GUIDE.md docs/*.md
+
+# Build the documentation site, strictly, and show it on http://127.0.0.1:8000 until Ctrl-C.
+docs-site:
+    {{python}} -m sphinx -q -W --keep-going -c docs . build/site
+    {{python}} -m http.server --bind 127.0.0.1 --directory build/site 8000
 
 # Write the shipped analysis and slides anew, from the sample.
 reports:

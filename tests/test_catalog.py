@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from doubles.catalog import OnDisk
 
-from medallion.care import maintain, restore, status, verify
+from medallion.care import doctor, maintain, restore, status, verify
 from medallion.care.doctor import BROKEN, OK, WARNING
 from medallion.care.erasure import certificate
 from medallion.config import load
@@ -282,6 +282,33 @@ def test_verify_compares_what_it_can_and_says_what_it_cannot(engine, lake):
     rows = unity.rows(ROOT, manifests.TABLE).to_pylist()
     changed = manifests.Manifest.of(rows[0])
     assert [one.state for one in verify.chain([changed, changed])] == [BROKEN]
+
+
+def test_doctor_examines_what_it_can_and_says_what_it_cannot(engine, lake):
+    settings = load(None, lakehouse=ROOT)
+    found = doctor.examine(settings)
+    assert {(one.check, one.about, one.says) for one in found if one.check in ("files", "not compared")} == {
+        ("files", DEALS, "version 1"),
+        ("files", RUNS, "version 1"),
+        ("files", manifests.TABLE, "version 1"),
+        ("not compared", ROOT, "sizes and names of data files were not compared: tables are read by the engine"),
+    }
+    assert {(one.check, one.about) for one in found if one.state == BROKEN} == set()
+    with pytest.raises(KilledError), journal.writing(lake) as writer, writer.intent(journal.TRAIN, (DEALS,)):
+        raise KilledError
+    (left,) = [one for one in doctor.examine(settings) if one.check == "journal"]
+    assert (left.about, left.state) == (journal.TRAIN, WARNING)
+
+
+def test_doctor_tells_of_a_table_that_cannot_be_opened(engine, lake, monkeypatch):
+    def lost(table, limit=None):
+        raise LakehouseError("its files are gone", "Bring them back.")
+
+    monkeypatch.setattr(unity.Table, "history", lost)
+    found = doctor.files(load(None, lakehouse=ROOT))
+    assert {(one.check, one.about, one.says) for one in found if one.state == BROKEN} == {
+        ("log", name, "its files are gone") for name in (DEALS, RUNS, manifests.TABLE)
+    }
 
 
 def test_only_the_last_thirty_days_open_where_the_platform_removes_files(engine, lake):

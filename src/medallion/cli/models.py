@@ -206,6 +206,7 @@ def _show_scores(call: Call, found: dict[str, Any]) -> None:
         bands = [
             {
                 "band": band["band"],
+                "score from": band["score_from"],
                 "open deals": band["open_deals"],
                 "closed deals": band["closed"],
                 "won": percent(band["win_rate"], none=""),

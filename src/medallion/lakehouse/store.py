@@ -226,7 +226,7 @@ class Lakehouse:
     def version(self, name: str) -> int:
         """Number of the table's newest commit, counted from 0; -1 when there is no table."""
         if self.pinned is None and (commit := newest_commit(self, name)) and commit.stat().st_size:
-            return int(Path(commit.path).stem)  # its log need not be read
+            return int(commit.stem)  # its log need not be read
         return self.delta(name).version() if self.exists(name) else -1
 
     def tables(self) -> list[str]:
@@ -309,9 +309,8 @@ def damage(lake: Lakehouse, name: str, data: bool = True) -> Damage | None:
     whole. Object stores create objects whole.
     """
     commit = newest_commit(lake, name)
-    path = Path(commit.path) if commit else None
-    says = _torn(path, data) if path else None
-    return Damage(name, int(path.stem), path, says) if path and says else None
+    says = _torn(commit, data) if commit else None
+    return Damage(name, int(commit.stem), commit, says) if commit and says else None
 
 
 def _leads_on(name: str, before: tuple[str, int, int, int], now: tuple[str, int, int, int]) -> bool:
@@ -328,25 +327,25 @@ def _leads_on(name: str, before: tuple[str, int, int, int], now: tuple[str, int,
     return same and before[0] < now[0] and name not in BESIDE
 
 
-def newest_commit(lake: Lakehouse, name: str) -> os.DirEntry[str] | None:
+def newest_commit(lake: Lakehouse, name: str) -> Path | None:
     """The newest commit in the log of a table in a folder; None where there is none, and elsewhere."""
     if lake.folder is None:
         return None
-    try:
-        with os.scandir(f"{lake.path(name)}/_delta_log") as log:
-            return max((file for file in log if _COMMIT.fullmatch(file.name)), key=lambda file: file.name, default=None)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    log = f"{lake.path(name)}/_delta_log"
+    commits = [
+        file for file in names_of(log) if len(file) == _LENGTH and file.endswith(".json") and file[:20].isdigit()
+    ]
+    return Path(log, max(commits)) if commits else None
 
 
 _COMMIT = re.compile(r"\d{20}\.json")
+_LENGTH = len(f"{0:020d}.json")
 
 
-def names_of(log: Path) -> list[str]:
-    """Names of the files in a log; none where it is not there. It may have hundreds, and a path of each would take long."""
+def names_of(log: str | Path) -> list[str]:
+    """Names of the files in a log; none where it is not there. It may have hundreds, and is read often."""
     try:
-        with os.scandir(log) as files:
-            return [file.name for file in files]
+        return os.listdir(log)  # noqa: PTH208 - a path of each would take long
     except (FileNotFoundError, NotADirectoryError):
         return []
 
@@ -363,7 +362,7 @@ def state(lake: Lakehouse, name: str) -> tuple[str, int, int, int] | None:
     if commit is None:
         return None if name in BESIDE else lake.place.state(name)
     found = commit.stat()
-    return commit.path, found.st_ino, found.st_size, found.st_mtime_ns
+    return str(commit), found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def mend(lake: Lakehouse, name: str) -> None:

@@ -36,7 +36,7 @@ _WHOSE = {
 #: Columns in which everyone's deals and accounts are counted.
 _OF_EVERYONE = {
     "gold.top_customers": ("revenue_share", "cumulative_share"),
-    "gold.score_bands": ("customers", "closed_leads", "won_leads", "mature_leads", "converted_leads"),
+    "gold.score_bands": ("customers", "open_leads", "closed_leads", "won_leads", "mature_leads", "converted_leads"),
 }
 #: The keys that say whose a row is, the first that a table has, each with those that someone sees.
 _KEYS = (("lead_id", "deals"), ("contact_id", "people"), ("customer_id", "accounts"))

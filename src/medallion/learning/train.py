@@ -141,8 +141,9 @@ class _Training:
             with self.steps.step("MLflow"):
                 from medallion.learning import tracking  # MLflow, an extra
 
-                schema = unity.schema(self.lake.root, "ops") if self.lake.catalog else None
-                tracking.track(self.settings.mlflow, outcome, schema)
+                tracking.track(
+                    self.settings.mlflow, outcome, unity.schema(self.lake.root, "ops") if self.lake.catalog else None
+                )
         return outcome
 
     def _day(self) -> date:
