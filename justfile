@@ -79,12 +79,13 @@ nightly-faults every="1":
 actionlint:
     go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck .venv/bin/shellcheck examples/ci/github-databricks.yml
 
-# Style, types and arrows.
+# Style, types, arrows, and the spelling of the docs.
 lint:
     .venv/bin/ruff check .
     .venv/bin/ruff format --check .
     .venv/bin/mypy
     .venv/bin/lint-imports
+    git ls-files '*.md' | xargs .venv/bin/codespell
 
 # Format the code.
 fmt:

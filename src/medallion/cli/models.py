@@ -117,6 +117,7 @@ def monitor(call: Call, models: Models = None) -> None:
         "`medallion models --use 2025-06-30-logistic-1a2b3c4d` · an earlier one",
         "`medallion models --use rules` · none: the rates per score band are used",
     ),
+    shows="all",
 )
 def list_models(
     call: Call,
