@@ -59,6 +59,10 @@ test-on-spark-quick *args:
 nightly-exports combinations="2000":
     MEDALLION_COMBINATIONS={{combinations}} {{python}} -m pytest -n 2 tests/test_generated_exports.py
 
+# A hundred questions of each kind in four languages on a simulated world: none answered wrongly, nothing leaked.
+nightly-questions instances="100" seed="$(date +%Y%m%d)":
+    MEDALLION_INSTANCES={{instances}} MEDALLION_SEED={{seed}} {{python}} -m pytest -n 0 -s -m '' tests/test_generated_questions.py
+
 # Files, declarations and lakehouses with something wrong in them, 20,000 of them from a seed that every night has its own.
 nightly-fuzz mutations="20000" seed="$(date +%Y%m%d)00000":
     MEDALLION_MUTATIONS={{mutations}} MEDALLION_SEED={{seed}} {{python}} -m pytest -n 2 -m '' tests/test_fuzz.py
@@ -70,6 +74,10 @@ faults kills="200":
 # Every write of every writing command, killed before or after it or without room, and power losses; other ones each night.
 nightly-faults every="1":
     MEDALLION_EVERY_WRITE={{every}} MEDALLION_FAULT_SEED=$(date +%F) {{python}} -m pytest -n 2 -m '' tests/faults/test_on_demand.py
+
+# Check the workflow for GitHub Actions; needs Go, which builds actionlint.
+actionlint:
+    go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck .venv/bin/shellcheck examples/ci/github-databricks.yml
 
 # Style, types, arrows, and the spelling of the docs.
 lint:

@@ -11,7 +11,6 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyspark.sql import functions as F
 
 from medallion.features import AsOf
 from medallion.figures import wilson
@@ -113,9 +112,77 @@ def test_scores_of_the_sample(sample, rows):
     [(100, "Hot"), (80, "Hot"), (79, "Warm"), (60, "Warm"), (59, "Cool"), (40, "Cool"), (39, "Cold"), (0, "Cold")],
 )
 def test_bands(frame, score, band):
-    from medallion.scoring.rules import lead_quality
+    assert bands(frame, [(score, 199)]) == {score: band}
 
-    assert frame("lead_score bigint", (score,)).select(lead_quality(AS_OF, F.col("lead_score"))).collect()[0][0] == band
+
+def bands(frame, accounts, thresholds=None):
+    """The band of each score, from (score, open deals) of accounts."""
+    from medallion.scoring.rules import RULES, with_thresholds
+
+    as_of = AsOf(AS_OF.time, weights=ScoreWeights(bands=thresholds or {}))
+    row = with_thresholds(frame("lead_score bigint, open_leads bigint", *accounts), as_of)
+    (band,) = (feature for feature in RULES if feature.name == "lead_quality")
+    found = row.select("lead_score", band.column(as_of).alias("band"))
+    return {row["lead_score"]: row["band"] for row in found.collect()}
+
+
+def quarters(accounts):
+    """The band of each score as documented: that of the quarter in which the middle of its open deals lies."""
+    total, above, found = sum(n for _, n in accounts), 0, {}
+    for score in sorted({score for score, _ in accounts}, reverse=True):
+        mine = sum(n for other, n in accounts if other == score)
+        found[score] = ("Hot", "Warm", "Cool", "Cold")[min(3, math.floor(4 * (above + mine / 2) / total))]
+        above += mine
+    return found
+
+
+@pytest.mark.parametrize(
+    ("accounts", "wanted"),
+    [
+        ([(90, 50), (85, 50), (82, 50), (81, 50)], "Hot Warm Cool Cold"),
+        ([(90, 149), (85, 50), (30, 1)], "Warm Cold Cold"),  # one score cannot be divided
+        ([(90, 60), (80, 0), (70, 80), (10, 60), (9, 0)], "Hot Warm Cool Cold Cold"),
+        ([(90, 200)], "Cool"),
+    ],
+)
+def test_two_hundred_open_deals_are_divided_into_quarters(frame, accounts, wanted):
+    assert " ".join(band for _, band in sorted(bands(frame, accounts).items(), reverse=True)) == wanted
+    assert quarters(accounts) == bands(frame, accounts)
+
+
+def test_no_band_holds_more_than_half_of_the_open_deals(frame):
+    pick = random.Random(3)  # noqa: S311
+    for skew in (0.2, 1, 5):
+        accounts = [(round(100 * pick.random() ** skew), pick.choice([0, 0, 1, 1, 2, 9])) for _ in range(300)]
+        found, total = bands(frame, accounts), sum(n for _, n in accounts)
+        assert found == quarters(accounts)
+        held = Counter()
+        for score, n in accounts:
+            held[found[score]] += n
+        of_one_score = Counter()
+        for score, n in accounts:
+            of_one_score[score] += n
+        assert max(of_one_score.values()) <= total / 2 >= max(held.values())
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 60)), min_size=1, max_size=8))
+def test_quarters_hold_more_than_half_only_of_one_score(accounts):
+    total, found = sum(n for _, n in accounts), {}
+    if not total:
+        return
+    for score, band in quarters(accounts).items():
+        if mine := sum(n for other, n in accounts if other == score):
+            found.setdefault(band, []).append(mine)
+    assert all(sum(held) <= total / 2 or len(held) == 1 for held in found.values())
+
+
+def test_thresholds_of_ones_own_hold_however_many_deals_are_open(frame):
+    accounts = [(90, 150), (85, 100), (70, 100)]
+    assert set(bands(frame, accounts, {"hot": 80, "cool": 40}).values()) == {"Hot", "Cool", "Cold"}
+    assert bands(frame, accounts, {"hot": 75}) == {90: "Hot", 85: "Hot", 70: "Warm"}
+    assert bands(frame, accounts, {"hot": 75, "quarters_from": 200}) == bands(frame, accounts)
+    assert bands(frame, accounts, {"quarters_from": None}) == {90: "Hot", 85: "Hot", 70: "Warm"}
 
 
 def test_renaming_a_customer_changes_nothing(frame):

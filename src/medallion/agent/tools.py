@@ -378,22 +378,24 @@ class Tools:
         limit: int = 25,
         columns: list[str] | None = None,
         as_of: str | None = None,
+        each: str | None = None,
     ) -> Found:
         """A list of records: which deals, which accounts, which touches.
 
         Args:
             entity: `deals`, `accounts`, `interactions`, `stage_changes` or `channels`.
-            where: Conditions such as `open and days_silent > 30`; all must hold.
+            where: Conditions such as `open and days_silent > 30` or `closed_date > expected_close_date`; all must hold.
             period: When, such as `last 7 days`.
             order: Columns to order by, `-value` for the largest first.
             limit: Only that many records.
             columns: What is shown.
             as_of: Day that relative periods count from.
+            each: A column of each of whose values the first `limit` records are shown: the largest deal of each owner.
 
         Raises:
             ContractError: There is no such entity, column or value.
         """
-        asked = Records.read(entity, where, period, order or (), limit, columns or (), as_of)
+        asked = Records.read(entity, where, period, order or (), limit, columns or (), as_of, each=each)
         return self.asked(asked, "records")
 
     def _answered(self, tool: str, found: Answered, note: str, total: int | None) -> Found:

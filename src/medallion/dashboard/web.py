@@ -222,7 +222,7 @@ class Dashboard:
         return await run_in_threadpool(self._follow_up, request, form)
 
     def _follow_up(self, request: Request, form: dict[str, str]) -> Response:
-        reading, door = self.source.reading(), self.options.door
+        reading, door = self.source.reading(self._person(request)), self.options.door
         kind, days, key = form.get("kind", ""), form.get("days", ""), form.get("customer_id", "")
         deals = reading.rows("select lead_id from gold.deals where customer_id = ? and status = 'open'", [key])
         day, lead = today.day_of(reading), form.get("lead_id") or None
@@ -315,7 +315,7 @@ class Dashboard:
         return await run_in_threadpool(self._save_view, request, name, found)
 
     def _save_view(self, request: Request, name: str, found: Given) -> Response:
-        reading = self.source.reading()
+        reading = self.source.reading(self._person(request))
         explore.answered(reading, explore.question(found))
         try:
             made = saved.save(name, found)

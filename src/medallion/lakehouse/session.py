@@ -75,6 +75,8 @@ def _sail(memory_gib: float | None) -> SparkSession:
     os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", "fair")
     os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", str(limit))
     os.environ.setdefault("SAIL_EXECUTION__BATCH_SIZE", "32768")
+    # milliseconds until memory that the engine has freed goes back to the system: it asks for as much again at once
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "1000")
     # texts as Arrow's plain strings: views of them are copied once more wherever a table is written
     os.environ.setdefault("SAIL_PARQUET__SCHEMA_FORCE_VIEW_TYPES", "false")
     # the session is this process's own: it ends with it, not after five minutes in which nothing was asked of it

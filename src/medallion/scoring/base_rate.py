@@ -174,6 +174,12 @@ def by_account(as_of: AsOf, with_model: bool) -> list[Column]:
     return aggregates + [column.cast(_OF_MODEL[name]).alias(name) for name, column in of_model.items()]
 
 
+def reads(as_of: AsOf, with_model: bool) -> tuple[str, ...]:
+    """The columns that `with_probability` and the features of `PROBABILITY` read."""
+    per_age = (f"_{name}_{k}" for name in ("open", "value") for k in _places(as_of))
+    return (*READS, "_rest", "_rest_value", *per_age, *(_OF_MODEL if with_model else ()), "_rate", "_odds", "_told")
+
+
 def with_probability(customers: DataFrame, as_of: AsOf, with_model: bool) -> DataFrame:
     """`customers` with the rate of their band at each age, and the forecasts of their open deals.
 
@@ -192,13 +198,16 @@ def by_band(customers: DataFrame, deals: DataFrame, as_of: AsOf) -> DataFrame:
     """One row per band that an account has, with its `customers`, its deals, and its rate for a new deal with interval.
 
     Args:
-        customers: Features with `lead_quality` and the deal counts.
+        customers: Features with `lead_quality`, `lead_score` and the deal counts.
         deals: `leads_as_of`.
         as_of: The as-of time.
     """
     counts = ("won_leads", "lost_leads", "mature_leads", "converted_leads")
     totals = customers.groupBy("lead_quality").agg(
-        F.count(F.lit(1)).alias("customers"), *(F.sum(name).alias(name) for name in counts)
+        F.count(F.lit(1)).alias("customers"),
+        F.sum("open_leads").alias("open_leads"),
+        F.min("lead_score").alias("score_from"),
+        *(F.sum(name).alias(name) for name in counts),
     )
     rated = _rated(totals.join(curve(deals, as_of), how="cross"), as_of)
     rated = rated.withColumn("_band_mature", F.col("mature_leads")).withColumn("_behind", _behind(F.lit(1), as_of))
@@ -206,7 +215,9 @@ def by_band(customers: DataFrame, deals: DataFrame, as_of: AsOf) -> DataFrame:
     closed = F.col("won_leads") + F.col("lost_leads")
     return rated.select(
         "lead_quality",
+        "score_from",
         "customers",
+        "open_leads",
         closed.alias("closed_leads"),
         "won_leads",
         share(F.col("won_leads"), closed).alias("win_rate"),

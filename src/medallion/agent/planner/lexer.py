@@ -10,7 +10,7 @@ from typing import Any
 from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 
-from medallion.agent.planner.lexicon import LANGUAGES, Lexicon, Phrase, Sense, folded, lexicon
+from medallion.agent.planner.lexicon import ELIDED, LANGUAGES, Lexicon, Phrase, Sense, folded, lexicon
 from medallion.agent.planner.names import Names
 
 _TOKEN = re.compile(
@@ -38,7 +38,6 @@ _OPS = {
     "<>": "not",
     "≠": "not",
 }
-_ELIDED = re.compile(r"^(?:d|l|qu|s|n|j|m|t|c)['’](?=\w)", re.IGNORECASE)
 _ENDING = re.compile(r"['’]s$|(?<=s)['’]$", re.IGNORECASE)
 #: Words of at least so many letters may be misspelt, by so many letters.
 _MISSPELT = ((9, 2), (4, 1))
@@ -133,7 +132,7 @@ def _with_names(question: str, signed: Mapping[str, Any]) -> list[Token]:
 
 def _words(text: str) -> list[Token]:
     """The words of a text without blanks: keys stay whole, hyphens part the others, endings and elisions fall."""
-    text = _ENDING.sub("", _ELIDED.sub("", text))
+    text = _ENDING.sub("", ELIDED.sub("", text))
     if any(letter.isdigit() for letter in text):
         return [Token(text, folded(text).replace("_", " "), "word")]
     parts = [part for part in re.split(r"[-_&.]", text) if part]
