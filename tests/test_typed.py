@@ -120,7 +120,7 @@ class Reader:
 
     def read(self, block: Block) -> None:
         if block.language == "sh":
-            self.identifier = (re.findall(r"\b[0-9A-F]{16}\b", self.shown) or ["ID"])[0]
+            self.identifier = (re.findall(r"\b[0-9A-F]{10,16}\b", self.shown) or ["ID"])[0]
             self.shown = ""
             for line in block.lines:
                 self.type(line)
