@@ -334,9 +334,18 @@ def observed(reading: Reading) -> list[dict[str, Any]]:
     if "gold.score_bands" not in reading.tables:
         return []
     forecast = {row["lead_quality"]: row["value"] for row in reading.ask("average_probability", ("lead_quality",)).rows}
-    found = reading.rows(
-        "select lead_quality as band, closed_leads as closed, win_rate, customers from gold.score_bands"
-    )
     place = {name: at for at, name in enumerate(parameters.BANDS)}
-    ranked = sorted(found, key=lambda row: place.get(row["band"], len(place)))
-    return [{**row, "forecast": forecast.get(row["band"])} for row in ranked]
+    ranked = sorted(
+        reading.rows("from gold.score_bands"), key=lambda row: place.get(str(row["lead_quality"]), len(place))
+    )
+    return [
+        {
+            "band": row["lead_quality"],
+            "score_from": row.get("score_from"),  # not in lakehouses of before it was added
+            "customers": row["customers"],
+            "closed": row["closed_leads"],
+            "win_rate": row["win_rate"],
+            "forecast": forecast.get(row["lead_quality"]),
+        }
+        for row in ranked
+    ]

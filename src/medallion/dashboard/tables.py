@@ -355,7 +355,7 @@ _CALLS = Table(
         Column("lead_id", "Deal", link="/rows/deals?q={}"),
         Column("probability", "Probability", "percent", help="Probability that the deal is won within the horizon of the forecast"),
         Column("trend", "Trend", "trend", help="Against the last score of an earlier day"),
-        Column("lead_quality", "Band", "badge", help="Band of the rule score: Hot 80 and more, Warm 60, Cool 40, else Cold"),
+        Column("lead_quality", "Band", "badge", help="Band of the rule score, Hot first; with 200 open deals or more, quarters of these"),
         Column("deal_value", "Value", "money"),
         Column("weighted_value", "Expected", "money", help="Value times probability"),
         Column("days_since_last_interaction", "Days silent", "number", help="Days since the account was last touched"),

@@ -335,7 +335,7 @@ def _of_declarations() -> Iterator[None]:
         reason = str(error).split("\n")[0]
         raise ContractError(
             f"the declaration of this metric or dimension cannot be computed: {reason}",
-            "Correct its expression in your folder of metrics.",
+            "Run `medallion run`, which writes tables of earlier versions anew, or correct its expression in your folder of metrics.",
         ) from error
 
 
