@@ -238,8 +238,8 @@ class Asking:
         if slots.average:
             return (self._beside_average(),)
         if slots.share and slots.deed == "close" and any(map(beside, slots.where)):
-            states = tuple(dict.fromkeys((*slots.states, ("closed", True))))
-            return Asking(_with(slots, deed="", states=states), self.today, self.me)._asked()
+            in_all = tuple(dict.fromkeys((*slots.states, ("closed", True))))
+            return Asking(_with(slots, deed="", states=in_all), self.today, self.me)._asked()
         closed = ("closed", True) in slots.states or (slots.times and not slots.states and not slots.where)
         if slots.share and slots.deed == "win" and closed:
             return self._rate()
