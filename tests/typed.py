@@ -29,9 +29,20 @@ class Block:
 
     @property
     def lines(self) -> list[str]:
-        """Its lines, those that end with a backslash joined with the next one, without comments and empty ones."""
-        joined = re.sub(r"\\\n\s*", " ", self.text)
-        return [line for line in joined.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        """Its lines without comments and empty ones; one that ends with a backslash, or in a quotation, goes on."""
+        found: list[str] = []
+        open_quotation = False
+        for line in re.sub(r"\\\n\s*", " ", self.text).splitlines():
+            if open_quotation:
+                found[-1] += f"\n{line}"
+            elif line.strip() and not line.lstrip().startswith("#"):
+                found.append(line)
+            try:
+                shlex.split("\n".join(found[-1:]), comments=True)
+                open_quotation = False
+            except ValueError:
+                open_quotation = True
+        return found
 
     @property
     def file(self) -> str | None:
