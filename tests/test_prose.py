@@ -30,7 +30,12 @@ WORDS = {
 PATTERNS = {re.compile(rf"(?<![\w-])(?:{words})(?!\w)", re.IGNORECASE): instead for words, instead in WORDS.items()}
 
 
+ANY = re.compile("|".join(f"(?:{pattern.pattern})" for pattern in PATTERNS), re.IGNORECASE)
+
+
 def odd(text: str) -> list[str]:
+    if not ANY.search(text):
+        return []
     return [f"{found[0]!r}: {instead}" for pattern, instead in PATTERNS.items() for found in pattern.finditer(text)]
 
 
@@ -46,10 +51,11 @@ def messages() -> Iterator[tuple[str, str]]:
     """Texts of at least three words in the package that are no docstring."""
     for path in sorted((ROOT / "src" / "medallion").rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        for node in ast.walk(tree):
+        nodes = list(ast.walk(tree))
+        alone = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        for node in nodes:
             text = node.value if isinstance(node, ast.Constant) and id(node) not in alone else None
-            if isinstance(text, str) and len(text.split()) >= 3:
+            if isinstance(text, str) and text.count(" ") >= 2:
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", text
 
 

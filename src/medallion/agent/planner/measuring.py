@@ -217,6 +217,11 @@ class Measuring(Restricting):
                 self.spans[before].of("dim") or self.spans[before].of("entity") == Sense("entity", "accounts")
             ):
                 self.use(place)  # customers who bought
+            elif before < 0 and self.has(
+                self.near(place, 1, over=(*RANKS, "state", "value", "size")), "entity"
+            ) == Sense("entity", "accounts"):
+                self.use(place)  # who are our best customers
+                self.goal = self.goal or "list"
             elif before < 0 and not self.about and not any(Sense("verb", "own") in one.senses for one in self.spans):
                 self.by.append("owner")
                 self.use(place)
