@@ -67,6 +67,10 @@ nightly-questions instances="100" seed="$(date +%Y%m%d)":
 nightly-fuzz mutations="20000" seed="$(date +%Y%m%d)00000":
     MEDALLION_MUTATIONS={{mutations}} MEDALLION_SEED={{seed}} {{python}} -m pytest -n 2 -m '' tests/test_fuzz.py
 
+# A thousand actions in the dashboard in a real Chromium, other ones each night: what is shown is what the address asks for.
+nightly-walk steps="1000" seed="$(date +%Y%m%d)":
+    MEDALLION_WALK={{steps}} MEDALLION_WALK_SEED={{seed}} bash scripts/with_browser.sh {{python}} -m pytest -n 0 tests/browser -k walk
+
 # Kill 200 runs and 200 other commands at random times, and every eighth write on demand; takes about two hours.
 faults kills="200":
     MEDALLION_KILLS={{kills}} MEDALLION_EVERY_WRITE=8 {{python}} -m pytest -n 2 -m '' tests/faults

@@ -217,14 +217,27 @@ class Measuring(Restricting):
                 self.spans[before].of("dim") or self.spans[before].of("entity") == Sense("entity", "accounts")
             ):
                 self.use(place)  # customers who bought
-            elif before < 0 and self.has(
-                self.near(place, 1, over=(*RANKS, "state", "value", "size")), "entity"
-            ) == Sense("entity", "accounts"):
+            elif before < 0 and self._are_accounts(place):
                 self.use(place)  # who are our best customers
-                self.goal = self.goal or "list"
+                self.goal = self.goal or ("" if self.rank else "list")
             elif before < 0 and not self.about and not any(Sense("verb", "own") in one.senses for one in self.spans):
                 self.by.append("owner")
                 self.use(place)
+
+    def _are_accounts(self, place: int) -> bool:
+        """Whether `who are` at a place goes on with accounts, which are then asked for themselves."""
+        spans = self.spans[place + 1 :]
+        if not spans or not spans[0].of("be"):
+            return False
+        named = next((one for one in spans if one.of("entity")), None)
+        before = spans[: spans.index(named)] if named else []
+        says = {"neutral", *RANKS, "size", "state", "value"}
+        return (
+            named is not None
+            and not named.used
+            and named.of("entity") == Sense("entity", "accounts")
+            and all(one.of(*says) for one in before)
+        )
 
     def _more_splits(self, at: int) -> None:
         """What `and` and commas lead on to after a split."""

@@ -177,8 +177,8 @@ def compile_behind(
             dialect.say(f"CAST({told} AS STRING) IS NULL" if key is None else f"CAST({told} AS STRING) = ?")
         )
         bindings += [] if key is None else [key]
-    if counted := _counted(part.metric):
-        conditions.append(f"({dialect.say(with_parameters(counted, parameters))})")
+    if told := counted(part.metric):
+        conditions.append(f"({dialect.say(with_parameters(told, parameters))})")
     fields = {one.name: one for one in (*view.dimensions, *view.fields)}
     used = [*(dimension for dimension, _ in part.splits), *_named(part.where, view), *columns]
     days = part.days if keys else part.days[-1:]  # a stock does not add up over time
@@ -193,7 +193,7 @@ def compile_behind(
     )
 
 
-def _counted(metric: Metric) -> str:
+def counted(metric: Metric) -> str:
     """Which rows a metric counts, as a condition of Spark SQL; empty for all of its view.
 
     What it counts itself says so, or else what its `n` counts.
