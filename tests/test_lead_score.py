@@ -380,6 +380,94 @@ def test_base_rate_of_generated_deals(frame):
         assert ranked == sorted(ranked)
 
 
+STAY = "lead_id string, stage string, entered_at timestamp, left_at timestamp, told_by string"
+
+
+def staged(told_by):
+    """60 deals won late in half of the cases from the stage `offer`, 60 lost from `new`, and four open ones."""
+    leads, stays = [], []
+
+    def add(name, status, opened, stage, closed=None):
+        leads.append((name, "A", "event", status, stage, Decimal(100), None, None, opened, closed, *[None] * 3))
+        moved = opened + timedelta(days=20)
+        stays.append(
+            (name, "new" if stage == "offer" else stage, opened, moved if stage == "offer" else closed, told_by)
+        )
+        if stage == "offer":
+            stays.append((name, "offer", moved, closed, told_by))
+        if closed:
+            stays.append((name, f"closed_{status}", closed, None, told_by))
+
+    for n in range(60):
+        opened = datetime(2024, 1, 1) + timedelta(days=n)
+        add(f"W{n:02}", "won" if n % 2 else "lost", opened, "offer", opened + timedelta(days=80))
+        add(f"N{n:02}", "lost", opened, "new", opened + timedelta(days=70))
+    for n, stage in enumerate(("offer", "new", "offer", "other")):
+        add(f"O{n}", "open", datetime(2025, 5, 31) - timedelta(days=n), stage)
+    return leads, stays
+
+
+def stage_odds(leads, stays, rate):
+    """Odds of each stage against those of its ages, by the documentation, in plain Python."""
+    seen, won, expected = Counter(), Counter(), Counter()
+    for age in (0, 30, 90, 180):
+        for name, _, _, status, _, _, _, _, opened, closed, *_ in leads:
+            day = opened + timedelta(days=age)
+            if (AS_OF.time - opened).days - 1 < age + 90 or (closed and closed <= day):
+                continue
+            (stage,) = (s[1] for s in stays if s[0] == name and s[2] <= day and (s[3] is None or s[3] > day))
+            seen[stage] += 1
+            won[stage] += status == "won" and (closed - opened).days < age + 90
+            expected[stage] += rate(age)
+    odds = {}
+    for stage, n in seen.items():
+        usual = expected[stage] / n
+        share = (won[stage] + 10 * usual) / (n + 10)
+        odds[stage] = share / (1 - share) / usual * (1 - usual)
+    return odds, seen
+
+
+def test_base_rates_know_the_stage_of_a_deal(frame):
+    from tables_of_gold import gold
+
+    leads, stays = staged("file")
+    silver, history = frame(LEAD, *leads), frame(STAY, *stays)
+    account = frame(CUSTOMER, ("A", "A", None, None, None, 10, None, None, "a", "1", datetime(2023, 1, 1)))
+    found = gold.customer_features(account, silver, frame(TOUCH), AS_OF, stage_history=history)
+    rated = gold.score_bands(found, silver, AS_OF)
+    deals = gold.deals(silver, found, rated, AS_OF, stage_history=history)
+    opened = {row["lead_id"]: row for row in deals.collect() if row["status"] == "open"}
+    # 120 deals were open at 0 and 30 days, and 30 of them won within 90 days from there; none was at 90
+    (new,) = (row["probability"] for row in rated.collect())
+    assert new == pytest.approx((30 + 10 * 30.5 / 121) / 130, abs=1e-6)
+    odds, seen = stage_odds(leads, stays, lambda age: 30.5 / 121)
+    assert odds["offer"] > 1.25
+    assert seen == {"new": 180, "offer": 60}
+
+    def rate(times):
+        return times * new / (1 + (times - 1) * new)
+
+    assert odds["new"] < 0.8
+    wanted = {"O0": rate(odds["offer"]), "O2": rate(odds["offer"]), "O1": rate(odds["new"]), "O3": new}
+    assert {name: row["probability_to_convert"] for name, row in opened.items()} == pytest.approx(wanted, abs=2e-6)
+    for row in opened.values():
+        assert row["probability_low"] <= row["probability_to_convert"] <= row["probability_high"]
+    (row,) = found.collect()
+    assert float(row["weighted_pipeline"]) == pytest.approx(100 * sum(wanted.values()), abs=0.02)
+    assert row["probability_to_convert"] == pytest.approx(1 - math.prod(1 - p for p in wanted.values()), abs=1e-5)
+
+
+def test_stages_that_only_rows_of_deals_tell_add_nothing(frame):
+    from tables_of_gold import gold
+
+    leads, stays = staged("version")
+    silver, history = frame(LEAD, *leads), frame(STAY, *stays)
+    account = frame(CUSTOMER, ("A", "A", None, None, None, 10, None, None, "a", "1", datetime(2023, 1, 1)))
+    found = gold.customer_features(account, silver, frame(TOUCH), AS_OF, stage_history=history)
+    deals = gold.deals(silver, found, gold.score_bands(found, silver, AS_OF), AS_OF, stage_history=history)
+    assert len({row["probability_to_convert"] for row in deals.collect() if row["status"] == "open"}) == 1
+
+
 def test_forecasts_of_a_model_stand_beside_base_rates(frame):
     """Of one account a model scored two open deals of three; a won one counts for nothing."""
     from tables_of_gold import gold

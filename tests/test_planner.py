@@ -199,6 +199,24 @@ def test_what_is_understood(planner, question):
     )
 
 
+SHARES = {
+    "what share of revenue comes from Germany": ("revenue where country = Germany", "revenue"),
+    "what share of revenue from referral comes from Germany": (
+        "revenue where source = referral and country = Germany", "revenue where source = referral",
+    ),
+    "what share of calls were positive": ("touches where channel = call and positive", "touches where channel = call"),
+    "what share of closed deals closed later than expected": (
+        "total_leads where closed_date > expected_close_date and won or lost", "total_leads where won or lost",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("question", SHARES)
+def test_a_share_is_of_what_the_question_says_before_its_last_condition(planner, question):
+    asked = planner.understand(question).asked[0].arguments
+    assert (one(asked["part"]), one(asked["whole"])) == SHARES[question]
+
+
 DECLINED = {
     "": "no question",
     "What is the churn?": "nothing about 'churn'",
@@ -218,6 +236,8 @@ DECLINED = {
     "largest deals by owner": "of each: how many",
     "revenue in May vs May": "the same time twice",
     "what share of deals did we win from referral": "of those won, or of all",
+    "what share of revenue comes from Retail in Germany": "which of the conditions are of the whole",
+    "correos de C004": "addresses are personal data",
     "tell me about Twin Co": "several accounts",
     "tell me about Germany": "'tell me about'",
     "how many of those are open": "none",

@@ -330,7 +330,8 @@ def test_the_dashboard_shows_each_user_their_own(lake, people, tmp_path):
         signs = {tuple({*re.findall(r"v=([0-9a-f]{12})\b", get("/pipeline", user).text)}) for user in people}
         assert len(signs) == len(people)  # what a browser keeps of one user is not shown to the next
         assert get("/customers/Z1", "ann@us.example").status_code == 404
-        assert get("/health", "ann@us.example").status_code == 403
+        for address in ("/health", "/charts/health/reliability.svg"):
+            assert get(address, "ann@us.example").status_code == 403
         assert get("/pipeline", "somebody").status_code == 403
         assert "SECRET" in get("/rows/deals", "WEST").text
         assert "Acme" not in get("/rows/deals", "west").text

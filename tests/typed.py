@@ -29,26 +29,32 @@ class Block:
 
     @property
     def lines(self) -> list[str]:
-        """Its lines without comments and empty ones; one that ends with a backslash, or in a quotation, goes on."""
-        found: list[str] = []
-        open_quotation = False
-        for line in re.sub(r"\\\n\s*", " ", self.text).splitlines():
-            if open_quotation:
-                found[-1] += f"\n{line}"
-            elif line.strip() and not line.lstrip().startswith("#"):
-                found.append(line)
-            try:
-                shlex.split("\n".join(found[-1:]), comments=True)
-                open_quotation = False
-            except ValueError:
-                open_quotation = True
-        return found
+        """Its lines, those that end with a backslash or within quotes joined with the next one, without comments and
+        empty ones.
+        """
+        joined = re.sub(r"\\\n\s*", " ", self.text)
+        lines = [line for line in joined.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        whole: list[str] = []
+        for line in lines:
+            if whole and self.language == "sh" and _in_quotes(whole[-1]):
+                whole[-1] += "\n" + line
+            else:
+                whole.append(line)
+        return whole
 
     @property
     def file(self) -> str | None:
         """The file that the reader is to write: the first line is a comment with its name."""
         found = re.match(r"# (\S+\.(?:py|yaml))\n", self.text)
         return found[1] if found else None
+
+
+def _in_quotes(line: str) -> bool:
+    try:
+        shlex.split(line)
+    except ValueError:
+        return True
+    return False
 
 
 def blocks(page: Path) -> list[Block]:

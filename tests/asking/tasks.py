@@ -431,6 +431,8 @@ def ranking(m: Making) -> Sequence[Turn]:
         for key, value in grouped(m.deals(time, status=status, day=day), by, figure).items()
         if value is not None
     }
+    if figure is len:  # of which none was won
+        values = dict.fromkeys(map(str, m.deals(time, status="won lost", day=day)[by]), 0) | values
     plural = {"country": {"en": "countries", "de": "Länder", "fr": "pays", "es": "países"},
               "industry": {"en": "industries", "de": "Branchen", "fr": "secteurs", "es": "sectores"},
               "source": {"en": "lead sources", "de": "Quellen", "fr": "sources", "es": "orígenes"},

@@ -338,8 +338,7 @@ class Dashboard:
 
     def health(self, request: Request, reading: Reading) -> Response:
         """The page about the data, for who sees all of them."""
-        if reading.person and not reading.person.sees_all:
-            raise HTTPException(403, words.say("of_everyone"))
+        _for_who_sees_all(reading)
         parameters.given(request.query_params.multi_items(), ())
         minute = utc_now().replace(second=0, microsecond=0)
 
@@ -478,6 +477,7 @@ class Dashboard:
 
         look = ("mode", "size", "v")
         if request.path_params["page"] == "health" and request.path_params["part"] == "reliability":
+            _for_who_sees_all(reading)
             told = health.model(reading, self.options.settings)
             if not told.get("reliability"):
                 raise HTTPException(404, words.say("not_found"))
@@ -726,6 +726,16 @@ async def _form(request: Request) -> dict[str, str]:
         if len(body) > _MOST_FORM:
             raise BadRequestError(words.say("not_text", name="form", longest=_MOST_FORM))
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _for_who_sees_all(reading: Reading) -> None:
+    """Refuse what is of everyone to who sees only some.
+
+    Raises:
+        HTTPException: The user sees only some.
+    """
+    if reading.person and not reading.person.sees_all:
+        raise HTTPException(403, words.say("of_everyone"))
 
 
 def _from_here(request: Request) -> None:

@@ -141,6 +141,7 @@ def customer_features(
     scored: DataFrame | None = None,
     totals: DataFrame | None = None,
     owners: DataFrame | None = None,
+    stage_history: DataFrame | None = None,
 ) -> DataFrame:
     """One row per customer that existed at the as-of time, columns as in `contract`.
 
@@ -152,13 +153,15 @@ def customer_features(
         scored: A model's scores of the open deals at that time; None without a model.
         totals: `gold.touch_totals` of that time; made from the touches when None.
         owners: `silver.owners_clean`, for the names of account managers.
+        stage_history: `gold.stage_history` of the same time, for what the stage of a deal adds to its base rate.
     """
     customers = customers if owners is None else team.named(customers, "account_manager", owners)
     totals = touch_totals(interactions, as_of) if totals is None else totals
     deals = leads_as_of(leads, as_of)
     accounts = customers_as_of(customers, as_of).select(*ACCOUNT.columns(as_of), *_of_contract())
-    forecast = with_scores(deals, as_of, scored)
-    by_deal = forecast.groupBy("customer_id").agg(*DEALS.columns(as_of), *by_account(as_of, scored is not None))
+    with_model, with_stages = scored is not None, scored is None and stage_history is not None
+    forecast = with_scores(deals, as_of, scored, stage_history)
+    by_deal = forecast.groupBy("customer_id").agg(*DEALS.columns(as_of), *by_account(as_of, with_model, with_stages))
     by_touch = totals.groupBy("customer_id").agg(*TOUCHES.columns(as_of))
     recent = recent_interactions(interactions, as_of).groupBy("customer_id").agg(*RECENT.columns(as_of))
     joined = accounts
@@ -173,8 +176,8 @@ def customer_features(
         row = _with([step], row, as_of)
     early = (*ACCOUNT, *DEALS, *TOUCHES, *RECENT, *(feature for step in before for feature in step))
     carried = {feature.name for feature in early}.union(_of_contract(), [_AVERAGE]).difference(READS)
-    row = row.select(*reads(as_of, scored is not None), F.struct(*sorted(carried)).alias(_CARRIED))
-    row = with_probability(row, as_of, scored is not None)
+    row = row.select(*reads(as_of, with_model), F.struct(*sorted(carried)).alias(_CARRIED))
+    row = with_probability(row, as_of, with_model)
     row = row.withColumns({feature.name: feature.column(as_of) for feature in PROBABILITY})
 
     def column(name: str) -> SparkColumn:

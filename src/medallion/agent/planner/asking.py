@@ -237,6 +237,9 @@ class Asking:
             return (self._first_of_each(),)
         if slots.average:
             return (self._beside_average(),)
+        if slots.share and slots.deed == "close" and any(map(beside, slots.where)):
+            states = tuple(dict.fromkeys((*slots.states, ("closed", True))))
+            return Asking(_with(slots, deed="", states=states), self.today, self.me)._asked()
         closed = ("closed", True) in slots.states or (slots.times and not slots.states and not slots.where)
         if slots.share and slots.deed == "win" and closed:
             return self._rate()
@@ -259,7 +262,12 @@ class Asking:
         if slots.share:
             return (self._share(names),)
         if names and (
-            slots.metrics or slots.goal not in ("list", "", "when") or slots.by or slots.contrast or slots.versus
+            slots.metrics
+            or slots.goal not in ("list", "", "when")
+            or slots.by
+            or slots.contrast
+            or slots.versus
+            or slots.compare
         ):
             return self._figures(names)
         if slots.entity:
@@ -816,6 +824,11 @@ class Asking:
     def _share(self, names: tuple[str, ...]) -> Intent:
         """A part of a whole: by splits, or of what the last condition or state leaves."""
         slots = self.slots
+        if slots.narrow == "unsure":
+            raise Unclear(
+                "a share of what: which of the conditions are of the whole?",
+                "what share of revenue from Germany comes from referral?", "share of revenue by country",
+            )  # fmt: skip
         self._only("share")
         if len(names) != 1 and not slots.states:
             raise Unclear("a share of what?", "share of revenue by country")

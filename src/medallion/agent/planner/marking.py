@@ -46,6 +46,7 @@ class Marking:
         self.share = self.versus = self.me = self.past = self.follows = self.refers = False
         self.average: Average | None = None
         self.contrast = ""
+        self.total = False
         self.led = False  #: whether a split follows a word such as `per` or `each`
         self.yes_no = bool(self.spans and self.spans[0].of("yes_no"))
         self.notes: list[str] = []

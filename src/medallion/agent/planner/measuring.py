@@ -185,7 +185,7 @@ class Measuring(Restricting):
                 elif self.goal != kind and (kind, self.goal) not in _MEASURED:
                     continue
                 self.use(place)
-        self.take("total")
+        self.total = self.take("total")
 
     def _splits(self) -> None:
         """What to split by."""

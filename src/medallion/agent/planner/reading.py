@@ -11,7 +11,7 @@ from medallion.agent.planner.marking import QUIET, RANKS, Unclear
 from medallion.agent.planner.measuring import Measuring
 from medallion.agent.planner.slots import About, Slots, beside
 from medallion.agent.planner.times import Times
-from medallion.metrics.conditions import Test
+from medallion.metrics.conditions import Test, tests
 
 
 class Reading(Measuring):
@@ -34,25 +34,32 @@ class Reading(Measuring):
             self.rank = replace(self.rank, records=self._ranks_records())
         if self.rank and self.rank.count is None and not self.rank.several:
             self.rank = replace(self.rank, several=self._several())
+        narrow = self._narrow()
         return Slots(
             self.goal, tuple(dict.fromkeys(self.metrics)), tuple(dict.fromkeys(self.fields)), self.entity,
             tuple(dict.fromkeys(self.states)), tuple(self.where), tuple(self.times), self.deed,
             tuple(dict.fromkeys(self.by)), self.rank, tuple(self.thresholds), self.compare, self.versus, self.turn,
             self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
-            self.average, self.contrast, self._narrow(), tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
+            self.average, self.contrast, narrow, tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
         )  # fmt: skip
 
     def _narrow(self) -> str:
         """The slot that the last condition of the question is in: what a share is of what comes before it."""
-        for span in reversed(self.spans):
+        for place, span in reversed(list(enumerate(self.spans))):
             if span.used and self.deed in ("win", "lose") and Sense("verb", self.deed) in span.senses:
                 return "deed"
             if span.used and (span.of("against") or (span.of("field") and any(map(beside, self.where)))):
                 return "beside"
-            if span.used and span.of("state") and not span.of("value"):
+            stated = {one.name for one in span.all("state")} & {state for state, _ in self.states}
+            values = {one.value for one in span.all("value")}
+            if (
+                span.used
+                and stated
+                and not any(values & {*map(str, one.values)} for part in self.where for one in tests(part))
+            ):
                 return "states"
             if span.used and span.of("value", "kind", "outcome", "direction", "booked"):
-                return "where"
+                return "where" if self._parted(place) and self._put_last(place) else "unsure"
             if span.used and span.of("number", "num") and self.thresholds:
                 return "thresholds"
         return ""
@@ -71,6 +78,30 @@ class Reading(Measuring):
             ):
                 return True
         return False
+
+    def _put_last(self, place: int) -> bool:
+        """Put the condition that a span is read as after the others; whether there is one such."""
+        said = {text for one in self.spans[place].senses for text in (one.name, one.value) if text}
+        said |= {"meeting_booked"} if self.spans[place].of("booked") else set()
+        found = [
+            one
+            for one in self.where
+            if any((test.op == "is" and test.name in said) or said & {*map(str, test.values)} for test in tests(one))
+        ]
+        if self.share and len(self.where) > 1 and len(found) == 1:
+            self.where = [*(one for one in self.where if one is not found[0]), found[0]]
+        return not self.share or len(self.where) < 2 or len(found) == 1
+
+    def _parted(self, last: int) -> bool:
+        """Whether a verb parts the last condition from those before it: `revenue from referral comes from Germany`."""
+        before = [place for place in range(last) if self.spans[place].used and self.spans[place].of("value", "against")]
+        before += [place for place in range(last) if self.spans[place].of("field") and any(map(beside, self.where))]
+        if len(self.where) == 1 or not before:
+            return True
+        return any(
+            span.of("yes_no", "past") or (span.of("from", "verb") and not span.of("prep", "neutral"))
+            for span in self.spans[max(before) + 1 : last]
+        ) and not any(map(beside, self.where))
 
     def _ranks_records(self) -> bool:
         """Whether the word of an order stands beside that for records: `top 3 deals per rep`, not `reps by deals`."""
@@ -124,8 +155,8 @@ class Reading(Measuring):
 
     def _addresses(self, place: int) -> bool:
         """Whether the e-mails of accounts are asked for, which are addresses."""
-        owner = self.near(place, 1)
-        of = place + 1 < len(self.spans) and self.spans[place + 1].of("prep")
+        owner = self.near(place, 1, over=("from",))
+        of = place + 1 < len(self.spans) and self.spans[place + 1].of("prep", "from")
         return bool(
             of
             and owner < len(self.spans)
@@ -276,6 +307,10 @@ class Reading(Measuring):
             if worth and self.goal in ("average", "median"):
                 self.use(place)  # the average size of the deals that we won
                 continue
+            if worth and not (self.goal or self.rank) and (self.total or not self.places("list")):
+                self.goal = "amount"  # montant total des affaires ouvertes
+                self.use(place)
+                continue
             if sense and (self.about or self.entity or self.rank or self.goal in ("when", "average", "median")):
                 self.fields.append(sense.name)
                 self.use(place)
@@ -306,6 +341,7 @@ class Reading(Measuring):
             touched = [place for place in self.places("verb") if self._says(place, "verb", "touch")]
             if self.deed in days:
                 self.fields.append(days[self.deed])
+                self.take("modal")  # wann soll L-1 abgeschlossen werden
                 self.deed = ""
             elif touched:
                 self.fields.append("last_touch_date")
