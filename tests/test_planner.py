@@ -186,6 +186,11 @@ UNDERSTOOD = {
     "Umsatz aus Empfehlungen": "revenue where source = referral",
     "clients avec plus d'une affaire ouverte": "total_customers where open_deals > 1 + list accounts where open_deals > 1",
     "¿Vendió Tess más que Ben en mayo?": "revenue by owner where owner in ('Tess Nair', 'Ben Haddad') in 2025-05",
+    # who somebody is, and who has something
+    "Who are the top customers?": "revenue by customer_id, customer_name order -revenue",
+    "wer sind unsere besten Kunden?": "revenue by customer_id, customer_name order -revenue",
+    "who are our customers in Germany": "list accounts where country = Germany",
+    "who has the most customers": "total_customers by account_manager order -total_customers limit 1",
     # misspelt
     "reveneu by industy": "revenue by industry",
 }  # fmt: skip
