@@ -57,6 +57,42 @@ def values(lake):
     return found[0][0][0]
 
 
+def test_who_writes_to_one_lakehouse_of_a_catalog_does_not_write_to_another():
+    """Two lakehouses of one catalog differ by the prefix of their schemas."""
+    mine, other = ("uc://crm/dev_ann_", "uc://crm")
+    with places.of(mine).kept():
+        first = places.of(mine).state(DEALS)
+        assert first is not None
+        assert places.of(other).state(DEALS) is None
+        unity.written(unity.quoted(other, DEALS))
+        assert places.of(mine).state(DEALS) == first
+        unity.written(unity.quoted(mine, DEALS))
+        assert places.of(mine).state(DEALS) != first
+    assert places.of(mine).state(DEALS) is None
+
+
+def test_whether_a_table_is_there_is_asked_once_while_nobody_else_writes(engine, lake):
+    def asked(name, times=3):
+        engine.said.clear()
+        found = {lake.exists(name) for _ in range(times)}
+        assert len(found) == 1
+        return found.pop(), engine.said.count("exists")
+
+    assert asked("gold.top_customers") == (False, 3), "others may write"
+    with store.kept_open(lake):
+        assert asked("gold.top_customers") == (False, 1)
+        engine.write(ROOT, "gold.top_customers", [1])
+        assert asked("gold.top_customers") == (True, 1)
+        engine.write(ROOT, "gold.top_customers", [1])
+        assert asked("gold.top_customers") == (True, 0), "nobody else removes it"
+        lake.delta("gold.top_customers")
+        assert "exists" not in engine.said
+        lake.place.remove("gold.top_customers")
+        assert asked("gold.top_customers") == (False, 1)
+        assert asked("ops.failures") == (False, 3), "others write to it beside the lock"
+    assert asked("gold.top_customers") == (False, 3)
+
+
 def test_a_command_costs_few_statements(engine, lake):
     engine.said.clear()
     write(engine, lake, 3)

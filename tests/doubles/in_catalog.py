@@ -63,7 +63,7 @@ def races(root: str, count: int) -> list[int]:
 def main(root: str) -> None:
     lake, told = Lakehouse(root), dict[str, Any]()
     for layer in places.LAYERS:
-        session.session().sql(f"CREATE SCHEMA IF NOT EXISTS `{unity.catalog(root)}`.`{layer}`").collect()
+        session.session().sql(f"CREATE SCHEMA IF NOT EXISTS {unity.quoted(root, layer)}").collect()
 
     def value() -> int:
         return int(status.insights(lake)["total_deal_value"])

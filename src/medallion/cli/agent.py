@@ -76,7 +76,8 @@ def plan(
                 "rep": found.written(row, "owner"),
                 "#": found.written(row, "rank"),
                 "account": f"{row['customer_name'] or ''} ({row['customer_id']})",
-                "do": f"{row['next_step']} · {row['channel']}"
+                "do": row["next_step"]
+                + ("" if (row["channel"] or "") in row["next_step"] else f" · {row['channel']}")
                 + ("" if row["hour"] is None else f" at {row['hour']}:00 UTC")
                 + (f" · {row['contact_id']}" if row["contact_id"] else ""),
                 "expected": found.written(row, "expected_value"),
@@ -84,7 +85,9 @@ def plan(
                 "why": "; ".join(row["reasons"][:2]),
                 "last": "never"
                 if row["last_interaction_at"] is None
-                else f"{row['last_channel']}, {row['last_outcome']}, {found.written(row, 'days_silent')} days ago",
+                else ", ".join(  # another's touch has no channel and no outcome for who does not see it
+                    filter(None, (row["last_channel"], row["last_outcome"], f"{row['days_silent']:,} days ago"))
+                ),
             }
             for row in found.rows
         ]

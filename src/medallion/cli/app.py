@@ -21,85 +21,108 @@ from medallion.cli import console
 from medallion.errors import MedallionError
 from medallion.version import VERSION
 
-#: Each command with the module of this package that has it, and its help as the list of commands tells it: the module is
-#: loaded when the command is called.
-COMMANDS: dict[str, tuple[str, str]] = {
-    "run": ("run", "Bring new exports through bronze, silver and gold, and tell the insights."),
-    "init": ("run", "Look at unknown exports and propose a contract for them, to be reviewed."),
-    "replay": ("run", "Compute gold as it was on a day, beside the lakehouse; the lakehouse itself is only read."),
-    "insights": ("state", "Print the figures of the gold tables."),
-    "status": ("state", "Show runs, manifests, batches, row accounts, quarantine and freshness."),
-    "simulate": (
-        "simulate",
-        "Write exports of a simulated CRM world, with the true probability of every open deal beside them.",
-    ),
-    "forget": (
-        "forget",
-        "Forget an account and its people: out of every layer and version, and not back with the next export.",
-    ),
-    "tables": ("state", "List the tables with their rows, version and grain."),
-    "export": ("state", "Write tables as plain Parquet or CSV files."),
-    "train": (
-        "models",
-        "Learn the probability of winning an open deal, test it on later deals, and activate the best model.",
-    ),
-    "score": ("models", "Score the open deals, bring gold up to date with the scores, and show the best."),
-    "explain": ("models", "Tell why a deal or an account has its score, what would change it, and the rows behind it."),
-    "monitor": ("models", "Compare the model with the open deals of today, and its forecasts with the outcomes."),
-    "forecast": (
-        "forecast",
-        "Forecast the revenue of a period with its intervals, and keep the forecast to be compared with what comes.",
-    ),
-    "models": ("models", "List the trained models, or choose the active one."),
-    "plan": (
-        "agent",
-        "Tell whom to contact: accounts with most expected value first, with channel, hour, reasons and what happened last.",
-    ),
-    "brief": ("agent", "Put one account on a page: worth, open deals, last touches, what is next."),
-    "draft": ("agent", "Write a draft to an account in the tone of the settings, for you to finish and send."),
-    "ask": (
-        "agent",
-        "Answer a question about sales, with a receipt for every figure; says so where it cannot (exit status 1).",
-    ),
-    "chat": (
-        "agent",
-        "Answer questions one after the other, each may go on from the one before; an empty line or `exit` ends.",
-    ),
-    "mcp": ("agent", "Offer the agent's tools to clients of the Model Context Protocol."),
-    "eda": ("report", "Write the exploratory analysis: report as text and page, pictures, customer features as CSV."),
-    "slides": ("report", "Write six slides with the figures of the lakehouse, and what to say to them."),
-    "dashboard": ("dashboard", "Show the dashboard in the browser, or write it as one file."),
-    "doctor": (
-        "repair",
-        "Examine a lakehouse: logs, files, schemas, keys, row accounts, models. Ends with 1 when something is broken.",
-    ),
-    "verify": ("repair", "Compare a lakehouse with its manifests. Ends with 1 when something is broken."),
-    "maintain": (
-        "repair",
-        "Compact tables and delete files that no manifest you can still open needs (the last 30 days and each month's last).",
-    ),
-    "reprocess": (
-        "reprocess",
-        "Read again what bronze has, by the present contract and code; the reading before stays replayable, and gold follows.",
-    ),
-    "restore": ("repair", "Go back to how a command left the lakehouse; files that came later count as new again."),
-    "upload": ("upload", "Send exports to the landing place: what is there is skipped, what was interrupted goes on."),
-    "access": (
-        "access",
-        "Check the declaration of who may see what. Ends with 1 when it names an owner or a team that nobody has.",
-    ),
-    "gate": ("state", "Check the newest delivery and gold; end with 1 when they must not be published."),
-    "quarantine": ("quarantine", "Refused records: see them, correct them, reprocess them."),
-    "duplicates": (
-        "duplicates",
-        "Accounts and contacts that may be one: see why, merge them, keep them apart, undo it.",
-    ),
-    "metrics": ("metrics", "One definition per number: look it up, ask for its value, check it."),
-    "actions": ("actions", "Changes to the CRM that were proposed: decide on them, apply them."),
-    "records": ("records", "List records, with the question as it was understood: which deals, which accounts."),
-    "powerbi": ("powerbi", "Power BI files from the gold tables and the metrics."),
-    "databricks": ("databricks", "The job and what it needs in a Databricks workspace."),
+#: Commands by purpose, each with the module of this package that has it, and its help as the list of commands tells it:
+#: the module is loaded when the command is called.
+_PANELS: dict[str, dict[str, tuple[str, str]]] = {
+    "Bring data in": {
+        "run": ("run", "Bring new exports through bronze, silver and gold, and tell the insights."),
+        "init": ("run", "Look at unknown exports and propose a contract for them, to be reviewed."),
+        "upload": (
+            "upload",
+            "Send exports to the landing place: what is there is skipped, what was interrupted goes on.",
+        ),
+        "replay": ("run", "Compute gold as it was on a day, beside the lakehouse; the lakehouse itself is only read."),
+        "reprocess": (
+            "reprocess",
+            "Read again what bronze has, by the present contract and code; the reading before stays replayable, and gold follows.",
+        ),
+        "simulate": (
+            "simulate",
+            "Write exports of a simulated CRM world, with the true probability of every open deal beside them.",
+        ),
+    },
+    "Ask for figures": {
+        "insights": ("state", "Print the figures of the gold tables."),
+        "metrics": ("metrics", "One definition per number: look it up, ask for its value, check it."),
+        "records": ("records", "List records, with the question as it was understood: which deals, which accounts."),
+        "forecast": (
+            "forecast",
+            "Forecast the revenue of a period with its intervals, and keep the forecast to be compared with what comes.",
+        ),
+        "dashboard": ("dashboard", "Show the dashboard in the browser, or write it as one file."),
+        "eda": (
+            "report",
+            "Write the exploratory analysis: report as text and page, pictures, customer features as CSV.",
+        ),
+        "slides": ("report", "Write six slides with the figures of the lakehouse, and what to say to them."),
+        "export": ("state", "Write tables as plain Parquet or CSV files."),
+    },
+    "Work with accounts": {
+        "plan": (
+            "agent",
+            "Tell whom to contact: accounts with most expected value first, with channel, hour, reasons and what happened last.",
+        ),
+        "brief": ("agent", "Put one account on a page: worth, open deals, last touches, what is next."),
+        "draft": ("agent", "Write a draft to an account in the tone of the settings, for you to finish and send."),
+        "ask": (
+            "agent",
+            "Answer a question about sales, with a receipt for every figure; says so where it cannot (exit status 1).",
+        ),
+        "chat": (
+            "agent",
+            "Answer questions one after the other, each may go on from the one before; an empty line or `exit` ends.",
+        ),
+        "actions": ("actions", "Changes to the CRM that were proposed: decide on them, apply them."),
+    },
+    "Score deals": {
+        "train": (
+            "models",
+            "Learn the probability of winning an open deal, test it on later deals, and activate the best model.",
+        ),
+        "score": ("models", "Score the open deals, bring gold up to date with the scores, and show the best."),
+        "explain": (
+            "models",
+            "Tell why a deal or an account has its score, what would change it, and the rows behind it.",
+        ),
+        "monitor": ("models", "Compare the model with the open deals of today, and its forecasts with the outcomes."),
+        "models": ("models", "List the trained models, or choose the active one."),
+    },
+    "Keep it right": {
+        "status": ("state", "Show runs, manifests, batches, row accounts, quarantine and freshness."),
+        "tables": ("state", "List the tables with their rows, version and grain."),
+        "quarantine": ("quarantine", "Refused records: see them, correct them, reprocess them."),
+        "duplicates": (
+            "duplicates",
+            "Accounts and contacts that may be one: see why, merge them, keep them apart, undo it.",
+        ),
+        "gate": ("state", "Check the newest delivery and gold; end with 1 when they must not be published."),
+        "doctor": (
+            "repair",
+            "Examine a lakehouse: logs, files, schemas, keys, row accounts, models. Ends with 1 when something is broken.",
+        ),
+        "verify": ("repair", "Compare a lakehouse with its manifests. Ends with 1 when something is broken."),
+        "maintain": (
+            "repair",
+            "Compact tables and delete files that no manifest you can still open needs (the last 30 days and each month's last).",
+        ),
+        "restore": ("repair", "Go back to how a command left the lakehouse; files that came later count as new again."),
+        "forget": (
+            "forget",
+            "Forget an account and its people: out of every layer and version, and not back with the next export.",
+        ),
+        "access": (
+            "access",
+            "Check the declaration of who may see what. Ends with 1 when it names an owner or a team that nobody has.",
+        ),
+    },
+    "Connect": {
+        "mcp": ("agent", "Offer the agent's tools to clients of the Model Context Protocol."),
+        "powerbi": ("powerbi", "Power BI files from the gold tables and the metrics."),
+        "databricks": ("databricks", "The job and what it needs in a Databricks workspace."),
+    },
 }
+COMMANDS = {name: told for panel in _PANELS.values() for name, told in panel.items()}
+_PANEL = {name: title for title, panel in _PANELS.items() for name in panel}
 
 
 class _Loaded(MutableMapping[str, Any]):
@@ -138,7 +161,7 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """A command; only its name and help while the commands are listed."""
         if self._listing and cmd_name in COMMANDS:
-            return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])
+            return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1], rich_help_panel=_PANEL[cmd_name])
         return self.commands[cmd_name] if cmd_name in COMMANDS else None
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -165,8 +188,9 @@ app = typer.Typer(
 )
 _debug = False
 #: New objects after which garbage is looked for, and how often all of them are looked at. Python's own 700 make it look at
-#: the modules, contracts and plans of a command again and again, and these live as long as it does.
-_COLLECT = (100_000, 20, 20)
+#: the modules, contracts and plans of a command again and again, and these live as long as it does: a small delivery makes
+#: some 260,000 of them.
+_COLLECT = (300_000, 20, 20)
 
 
 def main() -> None:
@@ -200,6 +224,7 @@ def main() -> None:
         )
     finally:
         signal.signal(signal.SIGINT, before)
+        gc.freeze()  # at its end Python looks through all objects for garbage, three times
 
 
 def _stop() -> NoReturn:

@@ -100,15 +100,7 @@ def records(console: Console, title: str, rows: Iterable[dict[str, Any]], note: 
     rows = list(rows)
     if not rows:
         return
-    table = Table(
-        title=Text(one_line(title)),
-        title_justify="left",
-        title_style="bold",
-        caption=Text(plain(note)) if note else None,
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in rows[0]:
         number = all(isinstance(row[name], int | float | None) and not isinstance(row[name], bool) for row in rows)
         table.add_column(
@@ -119,7 +111,11 @@ def records(console: Console, title: str, rows: Iterable[dict[str, Any]], note: 
         )
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
+    console.print(Text(one_line(title), style="bold"))
     console.print(table)
+    if note:
+        console.print(Text(plain(note), style="dim italic"))
+        console.print()
 
 
 def _cell(value: Any) -> Text:

@@ -184,7 +184,7 @@ def _compacted(lake: Lakehouse, name: str) -> None:
         with door.through(lake.path(name)):
             lake.delta(name).restore(before[name].version)
         raise LakehouseError(
-            f"{name}: its content was not the same after compaction, which was taken back",
+            f"{name}: its content was not the same after compaction, which was rolled back",
             "Report this as a defect.",
         )
 

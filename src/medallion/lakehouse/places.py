@@ -247,7 +247,7 @@ class Address(_Files):
 
 @dataclass(frozen=True)
 class Catalog:
-    """A catalog of Unity Catalog, with the layers as schemas."""
+    """A catalog of Unity Catalog, with the layers as schemas, or as those whose names begin with a prefix."""
 
     root: str
     folder = None
@@ -270,19 +270,25 @@ class Catalog:
         return cast(DeltaTable, unity.Table(self.root, name, version))
 
     def exists(self, name: str) -> bool:
-        return unity.exists(self.root, name)
+        table = self.path(name)
+        if unity.known(table):
+            return True
+        found = unity.exists(self.root, name)
+        unity.known(table, found)
+        return found
 
     def tables(self) -> list[str]:
         return unity.tables(self.root, LAYERS)
 
     def remove(self, name: str) -> None:
+        unity.known(self.path(name), False)
         unity.drop(self.root, name)
 
     def document(self) -> Document:
         return _Row(self)
 
     def kept(self) -> AbstractContextManager[None]:
-        return unity.kept(self.root)
+        return unity.kept(self.root, LAYERS)
 
     def state(self, name: str) -> tuple[str, int, int, int] | None:
         return unity.state(self.path(name))

@@ -70,6 +70,8 @@ def reading(root: str, versions: Mapping[str, int]) -> Iterator[None]:
 #: Who looks at lakehouses that this process reads, by their place.
 _looking: dict[str, Person] = {}
 
+#: Whether tables are there, by the place of their lakehouse, each with what told its state when that was asked.
+_there: dict[str, dict[str, tuple[tuple[str, int, int, int], bool]]] = {}
 #: Tables that stay open, by the place of their lakehouse, each with the commit that was its newest when it was opened.
 _open: dict[str, dict[str, tuple[tuple[str, int, int, int], DeltaTable]]] = {}
 
@@ -78,14 +80,16 @@ _open: dict[str, dict[str, tuple[tuple[str, int, int, int], DeltaTable]]] = {}
 def kept_open(lake: Lakehouse) -> Iterator[None]:
     """Open each table of a lakehouse in a folder or catalog once per commit of it, instead of whenever its columns are asked for.
 
-    For who holds the lock: nearly every commit is then its own, and what others commit beside the lock is seen too.
+    In a catalog, whether a table is there is asked once per commit, too: it is a statement. For who holds the lock: nearly
+    every commit is then its own, and what others commit beside the lock is seen too.
     """
-    _open[lake.place.key] = {}
+    _open[lake.place.key], _there[lake.place.key] = {}, {}
     try:
         with lake.place.kept():
             yield
     finally:
-        _open.pop(lake.place.key, None)
+        for known in (_open, _there):
+            known.pop(lake.place.key, None)
 
 
 @dataclass(frozen=True)
@@ -206,8 +210,14 @@ class Lakehouse:
             and opened[name][0] == state(self, name)
         ):
             return True
+        known, now = _there.get(self.place.key), state(self, name)
+        if known is not None and now is not None and name in known and known[name][0] == now:
+            return known[name][1]
         try:
-            return self.place.exists(name)
+            found = self.place.exists(name)
+            if known is not None and now is not None:
+                known[name] = now, found
+            return found
         except DeltaError as error:
             reason = str(error).strip().split("\n")[0][:200]
             problem = f"{self.root}: is no address of a lakehouse: {reason}"
