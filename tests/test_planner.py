@@ -357,9 +357,11 @@ IMPLIED = {
     "revenue": "won gewonnen gagnées ganados versus",
     "pipeline": "open offen ouvertes abiertos",
     "list": "highest top best höchste plus-haut open offen ouvertes",
-    "win_rate": "average durchschnittlich moyen promedio",
+    "win_rate": "percent average durchschnittlich moyen promedio",
     "limit": "best",
     "by owner": "by-owner",
+    "by account_manager": "by-owner",
+    "call plan": "first",
     "call plan: owner": "by-owner",
     "cycle": "average won gewonnen gagnées ganados",
 }

@@ -136,6 +136,7 @@ class _Training:
             except NotReadyError as error:
                 raise self._cause(error) from error
         with self.steps.step("compare and register"):
+            store.flush(self.lake, "gold.lead_snapshots")  # a model must not outlast what it was learned from
             self._conclude(outcome, learned, leaks, rows, anyway, writer)
         if self.settings.mlflow and outcome.version is not None:
             with self.steps.step("MLflow"):

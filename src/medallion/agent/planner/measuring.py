@@ -213,8 +213,10 @@ class Measuring(Restricting):
                     self._split_at(place)  # which month, the best week
         for place in self.places("who"):
             before = self.near(place, -1, over=("carry",))
-            if before >= 0 and (
-                self.spans[before].of("dim") or self.spans[before].of("entity") == Sense("entity", "accounts")
+            if (
+                before >= 0
+                and self.near(place, 1) < len(self.spans)
+                and (self.spans[before].of("dim") or self.spans[before].of("entity") == Sense("entity", "accounts"))
             ):
                 self.use(place)  # customers who bought
             elif before < 0 and self._are_accounts(place):
