@@ -22,11 +22,11 @@ PARTS = {
     "quarantined": "Quarantined", "withdrawn": "Withdrawn", "merged": "Merged",
 }  # fmt: skip
 _MEANS = {
-    "rows_read": "The records of the batch's files, or those that a replay took up.",
+    "rows_read": "The records of the batch's files, or those that were reprocessed.",
     "accepted": "Records that became a version in history.",
     "duplicate": "Records that are neither in history nor in quarantine: they say what is known already, or the contract leaves them out.",
     "superseded": "Records for which a newer one was known already.",
-    "quarantined": "Records that the contract refused; those that were taken up again say by which batch.",
+    "quarantined": "Records that the contract refused; those that were reprocessed say by which batch.",
     "withdrawn": "Records that the source no longer has.",
     "merged": "Records that were merged into another.",
 }
@@ -40,7 +40,7 @@ _REFUSED = (
     *_COLUMNS,
     Column("checks", "Failed checks", "list"),
     Column("quarantine_id", "Record", link="/health/quarantine/{}"),
-    Column("resolved_by", "Taken up by"),
+    Column("resolved_by", "Reprocessed by"),
 )
 
 
@@ -80,7 +80,7 @@ def _rows(reading: Reading, entity: Entity, part: str, batch: str) -> tuple[list
         told = ", ".join(f"{name} as ({sql})" for name, sql in parts.items())
         sql = f"with {told} {_PART.get(part) or _OUTCOME}"
         given = {"batch": batch, "entity": entity.name, **({} if part in _PART else {"part": part})}
-        wanted = {name: value for name, value in given.items() if f"${name}" in sql}
+        wanted = {name: value for name, value in given.items() if "$" + name in sql}
         total = connection.execute(f"select count(*) from ({sql})", wanted).fetchall()[0][0]
         cursor = connection.execute(f"select * from ({sql}) order by file, line limit {MOST}", wanted)
         columns = [column[0] for column in cursor.description or ()]
