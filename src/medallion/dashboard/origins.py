@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from medallion import contracts
@@ -80,7 +81,7 @@ def _rows(reading: Reading, entity: Entity, part: str, batch: str) -> tuple[list
         told = ", ".join(f"{name} as ({sql})" for name, sql in parts.items())
         sql = f"with {told} {_PART.get(part) or _OUTCOME}"
         given = {"batch": batch, "entity": entity.name, **({} if part in _PART else {"part": part})}
-        wanted = {name: value for name, value in given.items() if "$" + name in sql}
+        wanted = {name: given[name] for name in re.findall(r"[$](\w+)", sql)}
         total = connection.execute(f"select count(*) from ({sql})", wanted).fetchall()[0][0]
         cursor = connection.execute(f"select * from ({sql}) order by file, line limit {MOST}", wanted)
         columns = [column[0] for column in cursor.description or ()]
