@@ -14,7 +14,7 @@ from medallion.config import Settings
 from medallion.dashboard import words
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading
-from medallion.errors import LakehouseError, MedallionError
+from medallion.errors import LakehouseError, MedallionError, StateRemovedError
 
 PARAMETERS = ("entity", "reason")
 #: Records that the page shows.
@@ -58,6 +58,8 @@ def record(reading: Reading, settings: Settings, quarantine_id: str, *, pii: boo
     """One record with its cells, what fills which column, and its corrections; None where there is none of this identifier."""
     try:
         found = quarantine.record(reading.lake, quarantine_id)
+    except StateRemovedError:  # while a replay writes: the page is read again
+        raise
     except LakehouseError:
         return None
     if found["quarantine_id"] != quarantine_id:  # an identifier that is cut short
