@@ -8,6 +8,8 @@ tells are counted: the row of a deal tells the stage of the past for deals that 
 
 from __future__ import annotations
 
+from functools import reduce
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -43,28 +45,33 @@ def stage_rates(deals: DataFrame, stays: DataFrame, curve: DataFrame, as_of: AsO
     )
     told = stays.filter((F.col("told_by") == "file") & F.col("stage").isNotNull())
     each = told.join(dated, F.col("lead_id") == F.col("_deal")).crossJoin(curve)
+    # not columns of their own: a plan of too many steps within each other cannot be sent to a declarative pipeline
     entered, left = (F.datediff(F.col(name).cast("date"), F.col("_opened")) for name in ("entered_at", "left_at"))
-    each = each.withColumns({"_entered": entered, "_left": left})
-    seen, won, expected = [], [], []
+    counted: dict[str, list[Column]] = {"_seen": [], "_won": [], "_expected": []}
     for place, age in enumerate(ages, start=1):
         was_open = F.col("_ended_after").isNull() | (F.col("_ended_after") > age)
-        there = (F.col("_entered") <= age) & (F.col("_left").isNull() | (F.col("_left") > age))
-        counts = F.coalesce(there & was_open & (F.col("_oldest") >= age), F.lit(False))
-        seen.append(F.count_if(counts))
-        won.append(F.count_if(counts & F.coalesce(F.col("_won_after") < age + horizon, F.lit(False))))
-        expected.append(F.count_if(counts) * F.max(_rate(F.element_at("_odds", place))))
-    totals = each.groupBy("stage").agg(
-        *(_sum(column).alias(name) for name, column in (("_seen", seen), ("_won", won), ("_expected", expected)))
+        there = (entered <= age) & (left.isNull() | (left > age))
+        counts = F.coalesce((was_open & (F.col("_oldest") >= age)) & there, F.lit(False))
+        counted["_seen"].append(F.count_if(counts))
+        counted["_won"].append(F.count_if(counts & F.coalesce(F.col("_won_after") < age + horizon, F.lit(False))))
+        counted["_expected"].append(F.count_if(counts) * F.max(_rate(F.element_at("_odds", place))))
+    by_age = each.groupBy("stage").agg(
+        *(column.cast("double").alias(f"{name}_{k}") for name, of in counted.items() for k, column in enumerate(of))
+    )
+    totals = by_age.select(
+        "stage",
+        *(reduce(Column.__add__, (F.col(f"{name}_{k}") for k in range(len(ages)))).alias(name) for name in counted),
     )
     prior = float(as_of.weights.prior_leads)
     odds = _odds(F.col("_seen"), F.col("_won"), F.col("_expected"), prior)
     group = F.when(odds > _APART, OFTEN).when(odds < 1 / _APART, SELDOM)
-    apart = totals.filter(F.col("_seen") >= _LEAST).withColumn("_group", group).filter(F.col("_group").isNotNull())
-    mates = Window.partitionBy("_group")
+    apart = totals.filter((F.col("_seen") >= _LEAST) & group.isNotNull())
+    mates = Window.partitionBy(group)
     whole = [F.sum(name).over(mates) for name in ("_seen", "_won")]
     # whole millionths, since the order of rows must not matter
     millionths = F.sum(rounded(F.col("_expected") * 1e6).cast("bigint")).over(mates)
-    summed = apart.withColumns({"_seen": whole[0], "_won": whole[1], "_expected": millionths.cast("double") / 1e6})
+    expected = millionths.cast("double") / 1e6
+    summed = apart.withColumns({"_seen": whole[0], "_won": whole[1], "_expected": expected, "_group": group})
     return summed.select(
         F.col("stage").alias("_stage"),
         "_group",
@@ -86,10 +93,3 @@ def _odds(seen: Column, won: Column, expected: Column, prior: float) -> Column:
     )  # a stage without counted deals is left out
     share = (won + F.lit(prior) * usual) / (seen + F.lit(prior))
     return share / (F.lit(1.0) - share) / (usual / (F.lit(1.0) - usual))
-
-
-def _sum(columns: list[Column]) -> Column:
-    total = columns[0].cast("double")
-    for column in columns[1:]:
-        total = total + column.cast("double")
-    return total

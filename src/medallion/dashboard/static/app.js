@@ -101,7 +101,9 @@
   });
   document.addEventListener("htmx:confirm", (event) => { interrupted = chooser(event.target) ? null : asking; });
   document.addEventListener("htmx:beforeRequest", (event) => { if (chooser(event.target)) asking = event.target; });
-  document.addEventListener("htmx:afterRequest", (event) => { if (event.target === asking) asking = null; });
+  document.addEventListener("htmx:afterRequest", (event) => { // its form may be replaced by then
+    if (event.target === asking || event.detail.requestConfig?.elt === asking || !asking?.isConnected) asking = null;
+  });
   document.addEventListener("htmx:configRequest", (event) => {
     const form = event.detail.formData, own = chooser(event.target);
     for (const kept of own?.querySelectorAll("[data-kept]") ?? []) { // the table has been sorted or searched since
