@@ -27,11 +27,10 @@ written = report.eda(Lakehouse(settings.lakehouse), out, notebook.say)
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC The report as text; the page beside it has the charts. In a job the files alone have it: the report names customers,
-# MAGIC and whoever may see the job sees what it prints.
+# MAGIC The report as text; the page beside it has the charts.
 
 # COMMAND ----------
 
-notebook.show(globals(), out / "EDA_REPORT.txt")
+print((out / "EDA_REPORT.txt").read_text(encoding="utf-8"))
 for path in written:
     print(f"Written: {path}")

@@ -83,8 +83,7 @@ class Reading:
         self.folder, remove = temporary.make()
         self._emptied = weakref.finalize(self, remove)
         self._connection.execute(f"set memory_limit = '{MEMORY}'; set temp_directory = '{quoted(self.folder)}'")
-        for setting in ("timezone = 'UTC'", "python_enable_replacements = false"):
-            self._connection.execute(f"set global {setting}")  # of cursors too
+        self._connection.execute("set global timezone = 'UTC'")  # of cursors too
         #: A table, or a query in parentheses, with the copy that is read in its place; from `copies`.
         self.copies: Mapping[str, str] = {}
         #: The source of a metric view with what is read in its place.
@@ -273,7 +272,7 @@ class Source:
                     self._waiting.clear()
                 self._sign, self._looked = sign, monotonic()
             if alike not in self._readings:
-                found = Reading(replace(self.lake, person=alike), _short((*(self._sign or ()), alike)))
+                found = Reading(replace(self.lake, person=alike), _short(self._sign or ()))
                 self._readings[alike] = found
                 self._waiting.append(found)
                 while len(self._readings) > OPEN:
@@ -314,6 +313,5 @@ class Source:
         return tuple(found)
 
 
-def _short(sign: tuple[int | Person | None, ...]) -> str:
-    """What addresses of pictures end in, which browsers keep: another version, or another view of it, has another."""
+def _short(sign: tuple[int, ...]) -> str:
     return hashlib.sha256(repr(sign).encode()).hexdigest()[:12]

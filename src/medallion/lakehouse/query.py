@@ -75,9 +75,7 @@ def _database(alone: bool) -> Iterator[duckdb.DuckDBPyConnection]:
 def empty(alone: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to a database in memory with the layers as schemas and no tables, in UTC."""
     with _database(alone) as connection:
-        # without the last one a table that is not there would be a variable of its name in the Python that asks
-        for setting in ("timezone = 'UTC'", "enable_progress_bar = false", "python_enable_replacements = false"):
-            connection.execute(f"set {setting}")
+        connection.execute("set timezone = 'UTC'; set enable_progress_bar = false")
         for layer in LAYERS:
             connection.execute(f"create schema {layer}")
         yield connection
@@ -137,9 +135,7 @@ def _whole(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> Callable[[
             unity.arrow(lake.root, name, (lake.pinned or {}).get(name)),
             f"fetched.{name.replace('.', '__')}",
         )
-        connection.register("fetching", rows)
-        connection.execute(f"create schema if not exists fetched; create table {fetched} as from fetching")
-        connection.unregister("fetching")
+        connection.execute(f"create schema if not exists fetched; create table {fetched} as from rows")
         return f"from {fetched}", rows.schema.names
 
     return of
@@ -156,8 +152,10 @@ def _seen(
     if person is None or visible.MACHINERY.issuperset(names) or (person.sees_all and person.personal):
         return lambda name: whole(name)[0]
     used = [] if not lake.exists(CONTRACTS) else rows(connection, contract_files(f"({whole(CONTRACTS)[0]})"))
-    personal = visible.personal(entities(Override(row["path"], row["content"]) for row in used).values())
-    return visible.compiled(connection, person, lambda name: whole(name) if lake.exists(name) else None, personal)
+    columns = visible.personal(entities(Override(row["path"], row["content"]) for row in used).values())
+    return visible.compiled(
+        connection, person, lambda name: whole(name) if lake.exists(name) else None, lambda name: columns.get(name, ())
+    )
 
 
 def contract_files(of: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,8 +96,7 @@ def texts(path: Path) -> Iterator[str]:
                 for column in range(file.metadata.num_columns):
                     known = file.metadata.row_group(group).column(column).statistics
                     if known is not None and known.has_min_max:
-                        with suppress(pa.ArrowNotImplementedError):  # decimal numbers, in earlier pyarrow
-                            yield from (text for text in (known.min, known.max) if isinstance(text, str))
+                        yield from (text for text in (known.min, known.max) if isinstance(text, str))
             for batch in file.iter_batches():
                 for column in batch.columns:
                     yield from _texts_of(column)
