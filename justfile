@@ -59,9 +59,17 @@ test-on-spark-quick *args:
 nightly-exports combinations="2000":
     MEDALLION_COMBINATIONS={{combinations}} {{python}} -m pytest -n 2 tests/test_generated_exports.py
 
+# A hundred questions of each kind in four languages on a simulated world: none answered wrongly, nothing leaked.
+nightly-questions instances="100" seed="$(date +%Y%m%d)":
+    MEDALLION_INSTANCES={{instances}} MEDALLION_SEED={{seed}} {{python}} -m pytest -n 0 -s -m '' tests/test_generated_questions.py
+
 # Files, declarations and lakehouses with something wrong in them, 20,000 of them from a seed that every night has its own.
 nightly-fuzz mutations="20000" seed="$(date +%Y%m%d)00000":
     MEDALLION_MUTATIONS={{mutations}} MEDALLION_SEED={{seed}} {{python}} -m pytest -n 2 -m '' tests/test_fuzz.py
+
+# A thousand actions in the dashboard in a real Chromium, other ones each night: what is shown is what the address asks for.
+nightly-walk steps="1000" seed="$(date +%Y%m%d)":
+    MEDALLION_WALK={{steps}} MEDALLION_WALK_SEED={{seed}} bash scripts/with_browser.sh {{python}} -m pytest -n 0 tests/browser -k walk
 
 # Kill 200 runs and 200 other commands at random times, and every eighth write on demand; takes about two hours.
 faults kills="200":
@@ -71,12 +79,17 @@ faults kills="200":
 nightly-faults every="1":
     MEDALLION_EVERY_WRITE={{every}} MEDALLION_FAULT_SEED=$(date +%F) {{python}} -m pytest -n 2 -m '' tests/faults/test_on_demand.py
 
-# Style, types and arrows.
+# Check the workflow for GitHub Actions; needs Go, which builds actionlint.
+actionlint:
+    go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck .venv/bin/shellcheck examples/ci/github-databricks.yml
+
+# Style, types, arrows, and the spelling of the docs.
 lint:
     .venv/bin/ruff check .
     .venv/bin/ruff format --check .
     .venv/bin/mypy
     .venv/bin/lint-imports
+    git ls-files '*.md' | xargs .venv/bin/codespell
 
 # Format the code.
 fmt:
@@ -90,6 +103,11 @@ docs:
 # Check that the generated parts of the docs are current.
 docs-check:
     .venv/bin/cog -I . --check README.md ARCHITECTURE.md SETUP_GUIDE.md docs/*.md
+
+# Build the documentation site, strictly, and show it on http://127.0.0.1:8000 until Ctrl-C.
+docs-site:
+    {{python}} -m sphinx -q -W --keep-going -c docs . build/site
+    {{python}} -m http.server --bind 127.0.0.1 --directory build/site 8000
 
 # Write the shipped analysis and slides anew, from the sample.
 reports:

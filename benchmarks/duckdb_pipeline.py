@@ -127,7 +127,13 @@ def gold(db: duckdb.DuckDBPyConnection, out: Path) -> None:
         coalesce(intent, 0) as int_
         from customers_clean c left join bought b using (customer_id) left join touched t using (customer_id))""")
     db.execute(
-        """create table customer_features as select *, case when lead_score >= 80 then 'Hot' when lead_score >= 60 then 'Warm' when lead_score >= 40 then 'Cool' else 'Cold' end as lead_quality from scored"""
+        """create table customer_features as with places as (
+            select lead_score, 2 * sum(n) over (order by lead_score desc) - n as middle, sum(n) over () as open_deals
+            from (select lead_score, sum(coalesce(open_leads, 0)) as n from scored group by 1))
+        select scored.*, case when open_deals >= 200
+            then ['Hot', 'Warm', 'Cool', 'Cold'][least(3, (2 * middle) // open_deals)::int + 1]
+            else case when lead_score >= 80 then 'Hot' when lead_score >= 60 then 'Warm' when lead_score >= 40 then 'Cool' else 'Cold' end end as lead_quality
+        from scored join places using (lead_score)"""
     )
     db.execute("""create table rates as select lead_quality, (sum(converted) + 10 * any_value(p)) / (sum(mature) + 10) as probability
         from customer_features, (select (sum(converted) + 0.5) / (sum(mature) + 1) as p from customer_features) group by 1""")

@@ -33,6 +33,7 @@ HERE = Path(__file__).resolve().parent
 
 def measured(command: list[str], log: Path) -> dict[str, float]:
     """Wall seconds, CPU seconds and peak MiB of a process and its children."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installation has its modules compiled
     started = time.perf_counter()
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)

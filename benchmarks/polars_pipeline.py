@@ -199,10 +199,15 @@ def gold(out: Path) -> None:
             (9 - pl.max_horizontal(f"pull_{name}" for name in CHANNELS) % 10).replace_strict(dict(enumerate(CHANNELS)), default=None, return_dtype=pl.String).alias("preferred_channel"),
         )
         .with_columns((rounded(30 * c("fit") + 35 * c("eng") + 20 * c("rec") + 15 * c("intent")) + 0.5).floor().cast(pl.Int64).alias("lead_score"))
-        .with_columns(pl.when(c("lead_score") >= 80).then(pl.lit("Hot")).when(c("lead_score") >= 60).then(pl.lit("Warm")).when(c("lead_score") >= 40).then(pl.lit("Cool")).otherwise(pl.lit("Cold")).alias("lead_quality"))
         .drop([f"pull_{name}" for name in CHANNELS])
         .collect(engine="streaming")
     )  # fmt: skip
+    places = scored.group_by("lead_score").agg(c("open_leads").fill_null(0).sum().alias("n")).sort("lead_score", descending=True)  # fmt: skip
+    total = places["n"].sum()
+    quarter = ((c("n").cum_sum() * 4 - c("n") * 2) // max(total, 1)).clip(0, 3)
+    fixed = 3 - pl.sum_horizontal((c("lead_score") >= low).cast(pl.Int64) for low in (40, 60, 80))
+    band = (quarter if total >= 200 else fixed).replace_strict(dict(enumerate(("Hot", "Warm", "Cool", "Cold"))), return_dtype=pl.String)  # fmt: skip
+    scored = scored.join(places.select("lead_score", band.alias("lead_quality")), on="lead_score")
     p = (scored["converted"].sum() + 0.5) / (scored["mature"].sum() + 1)
     rates = scored.group_by("lead_quality").agg(((c("converted").sum() + 10 * p) / (c("mature").sum() + 10)).alias("probability"))  # fmt: skip
     features = scored.join(rates, on="lead_quality", how="left")

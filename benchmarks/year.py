@@ -2,9 +2,11 @@
 
     python benchmarks/year.py --days 365 --rows 300
 
-Every delivery is a process of its own, whose clock stands at its day, so that upkeep removes what a year's would. A
-delivery of 300 rows: 200 touches, 20 new deals and 40 changed ones, 10 new accounts and 30 changed ones. Prints the
-curve and keeps it in benchmarks/results/.
+The last ten are measured in turn with the first ten, which are loaded once more into a copy of the lakehouse as the very
+first left it, so that a busy machine is busy for both. Every tenth day before is measured too, each of these as a process
+of its own; the days between share one. The clock stands at the day of a delivery, so that upkeep removes what a year's
+would. A delivery of 300 rows: 200 touches, 20 new deals and 40 changed ones, 10 new accounts and 30 changed ones. Prints
+the curve and keeps it in benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import random
 import shutil
 import statistics
 import sys
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -28,15 +31,17 @@ HERE = Path(__file__).resolve().parent
 START = date(2024, 7, 1)
 
 
-def run(source: str, lakehouse: str, clock: str) -> None:
-    """One delivery, whose manifest says that it ended at its clock: what expires goes by that."""
+def run(exports: Path, lakehouse: Path, days: Iterable[int]) -> None:
+    """Deliveries, whose manifests say that they ended at their clock: what expires goes by that."""
     from medallion import pipeline
     from medallion.config import load
     from medallion.lakehouse import publishing
 
-    now = datetime.fromisoformat(clock)
-    publishing.datetime = type("Clock", (datetime,), {"now": classmethod(lambda _, zone: now.replace(tzinfo=zone))})
-    pipeline.run(load(None, source=source, lakehouse=lakehouse), now)
+    for day in days:
+        now = datetime.combine(START + timedelta(days=day), datetime.min.time()) + timedelta(hours=20)
+        told = {"now": classmethod(lambda _, zone, now=now: now.replace(tzinfo=zone))}
+        publishing.datetime = type("Clock", (datetime,), told)
+        pipeline.run(load(None, source=str(exports / str(day)), lakehouse=str(lakehouse)), now)
 
 
 def delivery(folder: Path, day: int, rows: int, chance: random.Random) -> None:
@@ -95,28 +100,53 @@ def main() -> None:
     parser.add_argument("--days", default=365, type=int)
     parser.add_argument("--rows", default=300, type=int)
     parser.add_argument("--work", default=Path("/tmp/medallion-year"), type=Path)  # noqa: S108
-    parser.add_argument("--one", nargs=3, metavar=("SOURCE", "LAKEHOUSE", "CLOCK"), help="one delivery alone")
+    parser.add_argument("--only", nargs=2, type=int, metavar=("FROM", "TO"), help="load days, from 0, TO exclusive")
+    parser.add_argument("--into", default="lakehouse", help="for --only, which lakehouse in the folder of --work")
     arguments = parser.parse_args()
-    if arguments.one:
-        run(*arguments.one)
+    if arguments.only:
+        run(arguments.work / "exports", arguments.work / arguments.into, range(*arguments.only))
         return
     shutil.rmtree(arguments.work, ignore_errors=True)
-    lake, log, chance = arguments.work / "lakehouse", arguments.work / "log", random.Random(7)  # noqa: S311
-    curve = []
-    for day in range(arguments.days):
-        folder = arguments.work / "exports" / str(day)
-        delivery(folder, day, arguments.rows, chance)
-        clock = datetime.combine(START + timedelta(days=day), datetime.min.time()) + timedelta(hours=20)
-        taken = measured([sys.executable, __file__, "--one", str(folder), str(lake), clock.isoformat()], log)
-        files = [path for path in lake.rglob("*") if path.is_file()]
-        size = sum(path.stat().st_size for path in files)
-        curve.append({"day": day + 1, "cpu": taken["cpu"], "files": len(files), "mib": round(size / 2**20, 1)})
-        if day < 10 or day % 10 == 9:
-            print(
-                f"day {day + 1:>3}: {taken['cpu']:.1f} s CPU, {len(files):,} files, {size / 2**20:,.1f} MiB", flush=True
-            )
-    # the very first makes the tables, which no later one does
-    first, last = ([one["cpu"] for one in part] for part in (curve[1:11], curve[-10:]))
+    chance, days = random.Random(7), arguments.days  # noqa: S311
+    for day in range(days):
+        delivery(arguments.work / "exports" / str(day), day, arguments.rows, chance)
+
+    def loaded(start: int, end: int, lakehouse: str = "lakehouse") -> float:
+        """CPU seconds of a process that loads these days."""
+        line = [
+            sys.executable,
+            __file__,
+            "--only",
+            str(start),
+            str(end),
+            "--work",
+            str(arguments.work),
+            "--into",
+            lakehouse,
+        ]
+        return round(measured(line, arguments.work / "log")["cpu"], 2)
+
+    lake, curve, first, last = arguments.work / "lakehouse", [], [], []
+
+    def seen(day: int, cpu: float) -> None:
+        sizes = [path.stat().st_size for path in lake.rglob("*") if path.is_file()]
+        curve.append({"day": day, "cpu": cpu, "files": len(sizes), "mib": round(sum(sizes) / 2**20, 1)})
+        print(curve[-1], flush=True)
+
+    seen(1, loaded(0, 1))  # makes the tables, which no later one does
+    shutil.copytree(lake, arguments.work / "first")
+    done = 1
+    for day in range(10, days - 10, 10):
+        loaded(done, day - 1)
+        seen(day, loaded(day - 1, day))
+        done = day
+    if done < days - 10:
+        loaded(done, days - 10)
+    for number in range(10):
+        first.append(loaded(number + 1, number + 2, "first"))
+        last.append(loaded(days - 10 + number, days - 9 + number))
+        print(f"day {number + 2}: {first[-1]} s, day {days - 9 + number}: {last[-1]} s", flush=True)
+    seen(days, last[-1])
     ratio = statistics.median(last) / statistics.median(first)
     result = {
         "days": arguments.days,
@@ -125,6 +155,8 @@ def main() -> None:
         "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
         "versions": {name: version(name) for name in ("pysail", "pyspark-client", "duckdb", "deltalake", "pyarrow")},
         "curve": curve,
+        "first": first,
+        "last": last,
         "ratio_of_medians": round(ratio, 3),
     }
     target = HERE / "results" / f"year-{arguments.days}.json"

@@ -27,10 +27,11 @@ written = report.eda(Lakehouse(settings.lakehouse), out, notebook.say)
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC The report as text; the page beside it has the charts.
+# MAGIC The report as text; the page beside it has the charts. In a job the files alone have it: the report names customers,
+# MAGIC and whoever may see the job sees what it prints.
 
 # COMMAND ----------
 
-print((out / "EDA_REPORT.txt").read_text(encoding="utf-8"))
+notebook.show(globals(), out / "EDA_REPORT.txt")
 for path in written:
     print(f"Written: {path}")

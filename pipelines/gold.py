@@ -2,8 +2,8 @@
 
 For teams that run Lakeflow or Spark Declarative Pipelines: the engine orders the views and refreshes them. Silver stays
 with the job, which keeps the batch journal and the accounts of every row. The views lie beside the job's tables, in a
-schema of their own. Settings of the pipeline: `medallion.catalog` (empty: the session's own), `medallion.as_of`
-(a date; empty: the day of the newest event), `medallion.time_zone` (of the business; empty: UTC) and `medallion.schema`
+schema of their own. Settings of the pipeline: `medallion.catalog` (empty: the session's own),
+`medallion.prefix` (what the names of its schemas begin with), `medallion.as_of` (a date; empty: the day of the newest event), `medallion.time_zone` (of the business; empty: UTC) and `medallion.schema`
 (where silver is found).
 """
 
@@ -35,9 +35,14 @@ def _setting(name: str) -> str:
     return str(spark.conf.get(f"medallion.{name}", "") or "")
 
 
-def _silver(name: str) -> DataFrame:
+def _path(name: str) -> str:
+    """Where the job has written a table `layer.table`."""
     catalog = _setting("catalog")
-    return spark.read.table(f"`{catalog}`.{name}" if catalog else name)
+    return f"`{catalog}`.{_setting('prefix')}{name}" if catalog else f"{_setting('prefix')}{name}"
+
+
+def _silver(name: str) -> DataFrame:
+    return spark.read.table(_path(name))
 
 
 #: Where the job records the contract files in use.
@@ -45,8 +50,7 @@ _CONTRACTS = "ops.contracts"
 
 
 def _is_there(name: str) -> bool:
-    catalog = _setting("catalog")
-    return bool(spark.catalog.tableExists(f"`{catalog}`.{name}" if catalog else name))
+    return bool(spark.catalog.tableExists(_path(name)))
 
 
 def _in_use() -> tuple[Override, ...]:

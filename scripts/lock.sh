@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # Compile the hashed locks for Python 3.11 and 3.12 from pyproject.toml: config/requirements-dev.lock, all that the tests and
 # tools of a checkout need, and config/requirements.lock, what a user runs, in the same versions; and from the latter
-# config/requirements.txt, the package itself and these versions, without hashes. --check only compares.
+# config/requirements.txt, the package itself and these versions, without hashes, and config/requirements.databricks.txt: what
+# the job on Databricks needs, where the platform has none of its own. --check only compares.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 everything=(sail agent azure charts crm dashboard databricks duplicates mcp ml mlflow openlineage otel powerbi slides)
 used=(sail azure charts dashboard databricks mcp ml slides)
-declare -A files=([all]=config/requirements-dev.lock [lock]=config/requirements.lock [pins]=config/requirements.txt)
+platform=config/databricks_environment.txt
+declare -A files=(
+    [all]=config/requirements-dev.lock [lock]=config/requirements.lock
+    [pins]=config/requirements.txt [job]=config/requirements.databricks.txt
+)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -22,6 +27,8 @@ compiled() { # output, then further options
     fi
 }
 
+versions() { sed -nE 's/^([a-z0-9][^\\]*[^\\ ]) *\\?$/\1/p' "$work/lock"; }
+
 cp "${files[all]}" "$work/all"
 cp "${files[lock]}" "$work/lock"
 compiled "$work/all" "${everything[@]/#/--extra=}" --group dev
@@ -30,8 +37,19 @@ compiled "$work/lock" "${used[@]/#/--extra=}" --group first --no-annotate --cons
     echo "# The package, editable, and the versions of ${files[lock]}, which has their hashes too. Written by scripts/lock.sh."
     echo "# Run pip in the root of the repository, since it looks for '.' in the folder it is run in."
     echo "-e ."
-    sed -nE 's/^([a-z0-9][^\\]*[^\\ ]) *\\?$/\1/p' "$work/lock"
+    versions
 } >"$work/pins"
+# versions of the lock, but those of the platform where its own clients need them
+{
+    grep -v '^#' "$platform"
+    versions | grep -vE "^($(sed -nE 's/^([a-z0-9-]+)==.*/\1/p' "$platform" | paste -sd '|'))=="
+} >"$work/constraints"
+{
+    echo "# What the job on Databricks needs, each at the version of ${files[lock]} or of $platform."
+    echo "# Written by scripts/lock.sh; deployed beside the wheel, whose extras charts and ml these are."
+    .venv/bin/uv pip compile --quiet --python-version 3.12 --python-platform x86_64-unknown-linux-gnu --no-header \
+        --no-annotate --no-emit-index-url --extra charts --extra ml --constraint "$work/constraints" pyproject.toml
+} >"$work/job"
 if [ "${1:-}" = --check ]; then
     for one in "${!files[@]}"; do
         diff -u "${files[$one]}" "$work/$one" || { echo "${files[$one]} does not fit pyproject.toml: run 'just lock'." >&2; exit 1; }

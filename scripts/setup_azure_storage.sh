@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Make what a lakehouse on Azure needs: resource group, storage account with the `lakehouse` container, access
-# connector and its role. Safe to run twice: what is there stays, nothing is ever deleted. Sign in first: az login.
+# connector and its roles. Safe to run twice: what is there stays, nothing is ever deleted, a closed network is never
+# opened, copies are kept where they are. Sign in first: az login.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,10 +13,14 @@ usage: scripts/setup_azure_storage.sh --group NAME --account NAME --location REG
   --account NAME        storage account, 3 to 24 lower-case letters and digits, unique in all of Azure
   --location REGION     such as westeurope
   --subscription ID     the subscription [default: the one that az is set to]
-  --replication SKU     Standard_ZRS (default), Standard_LRS, Standard_GRS or Standard_GZRS
+  --replication SKU     Standard_ZRS, Standard_LRS, Standard_GRS or Standard_GZRS
+                        [default: as it is; of a new account Standard_ZRS]
   --uploader ID         object id of the user who uploads exports, who is given access to the container
   --uploader-type TYPE  User (default), Group or ServicePrincipal
-  --allow-ip CIDR       only these public addresses may reach the account; may be given again
+  --allow-ip CIDR       only these public addresses and subnets may reach the account; may be given again
+  --allow-subnet ID     resource id of a subnet with the service endpoint Microsoft.Storage; may be given again
+  --open-network        all networks may reach the account again, which let only some in before
+  --logs-to ID          resource id of a Log Analytics workspace for audit logs of storage, key vault and Databricks
   --with-key-vault      a key vault too
   --with-workspace      a Databricks workspace too (Premium), named GROUP-workspace
   --with-data-factory URL JOB_ID
@@ -34,13 +39,13 @@ fail() {
 }
 
 group='' account='' location='' subscription='' uploader='' factory_url='' factory_job=''
-replication=Standard_ZRS uploader_type=User
-with_key_vault=false with_workspace=false dry_run=false what_if=false
-allowed=()
+replication='' uploader_type=User logs=''
+with_key_vault=false with_workspace=false dry_run=false what_if=false open_network=false
+allowed=() subnets=()
 
 while [ $# -gt 0 ]; do
     case $1 in
-        --group | --account | --location | --subscription | --replication | --uploader | --uploader-type | --allow-ip)
+        --group | --account | --location | --subscription | --replication | --uploader | --uploader-type | --allow-ip | --allow-subnet | --logs-to)
             [ $# -ge 2 ] && [ -n "$2" ] && [ "${2#--}" = "$2" ] || fail "$1 needs a value"
             ;;
     esac
@@ -53,6 +58,9 @@ while [ $# -gt 0 ]; do
         --uploader) uploader=$2 && shift 2 ;;
         --uploader-type) uploader_type=$2 && shift 2 ;;
         --allow-ip) allowed+=("$2") && shift 2 ;;
+        --allow-subnet) subnets+=("$2") && shift 2 ;;
+        --open-network) open_network=true && shift ;;
+        --logs-to) logs=$2 && shift 2 ;;
         --with-key-vault) with_key_vault=true && shift ;;
         --with-workspace) with_workspace=true && shift ;;
         --with-data-factory)
@@ -73,7 +81,7 @@ done
 [[ $group =~ ^[A-Za-z0-9._()-]{1,90}$ && $group != *. ]] || fail "--group '$group' is not a name of a resource group"
 [[ $location =~ ^[a-z0-9]+$ ]] || fail "--location '$location' is not a region such as westeurope"
 case $replication in
-    Standard_LRS | Standard_ZRS | Standard_GRS | Standard_GZRS) ;;
+    '' | Standard_LRS | Standard_ZRS | Standard_GRS | Standard_GZRS) ;;
     *) fail "--replication '$replication' is not Standard_LRS, Standard_ZRS, Standard_GRS or Standard_GZRS" ;;
 esac
 case $uploader_type in
@@ -89,6 +97,14 @@ for address in ${allowed[@]+"${allowed[@]}"}; do
     [[ $address =~ ^[0-9]{1,3}(\.[0-9]{1,3}){3}(/([0-9]|[12][0-9]|30))?$ ]] || fail "--allow-ip '$address' is not an IPv4 address or range"
     addresses+="${addresses:+,}\"$address\""
 done
+
+networks=''
+for subnet in ${subnets[@]+"${subnets[@]}"}; do
+    [[ $subnet =~ ^/subscriptions/[0-9a-fA-F-]{36}/resourceGroups/[^/\"]+/providers/Microsoft\.Network/virtualNetworks/[^/\"]+/subnets/[^/\"]+$ ]] || fail "--allow-subnet '$subnet' is not the resource id of a subnet"
+    networks+="${networks:+,}\"$subnet\""
+done
+[[ -z $logs || $logs =~ ^/subscriptions/[0-9a-fA-F-]{36}/resourceGroups/[^/\"]+/providers/Microsoft\.OperationalInsights/workspaces/[^/\"]+$ ]] || fail "--logs-to '$logs' is not the resource id of a Log Analytics workspace"
+! $open_network || [ -z "$addresses$networks" ] || fail "--open-network lets all in, and --allow-ip or --allow-subnet only some: give one of them"
 
 scope=()
 [ -z "$subscription" ] || scope=(--subscription "$subscription")
@@ -127,6 +143,7 @@ fi
 say "resource providers"
 providers=(Microsoft.Storage Microsoft.Databricks)
 ! $with_key_vault || providers+=(Microsoft.KeyVault)
+[ -z "$logs" ] || providers+=(Microsoft.Insights)
 [ -z "$factory_url" ] || providers+=(Microsoft.DataFactory)
 for provider in "${providers[@]}"; do
     run provider register --namespace "$provider" --wait --output none
@@ -141,14 +158,24 @@ else
     run group create --name "$group" --location "$location" --tags product=medallion --output none
 fi
 
-say "storage account $account, container lakehouse, access connector, role"
+say "storage account $account, container lakehouse, access connector, roles"
+if [ "$exists" = true ]; then
+    # the template says all of the account, and what an option does not name would change
+    query() { run storage account list --resource-group "$group" --query "[?name=='$account'].$1 | [0]" --output tsv; }
+    [ -n "$replication" ] || replication=$(query sku.name)
+    if [ -z "$addresses$networks" ] && ! $open_network && [ "$(query networkRuleSet.defaultAction)" = Deny ]; then
+        echo "Only some networks may reach $account. Give --allow-ip and --allow-subnet again, or --open-network." >&2
+        exit 1
+    fi
+fi
 deploy medallion-storage infra/storage.json \
-    "accountName=$account" "location=$location" "replication=$replication" "allowedIpRanges=[$addresses]" \
-    "uploaderObjectId=$uploader" "uploaderType=$uploader_type" "withKeyVault=$with_key_vault"
+    "accountName=$account" "location=$location" "replication=${replication:-Standard_ZRS}" "allowedIpRanges=[$addresses]" \
+    "allowedSubnetIds=[$networks]" "uploaderObjectId=$uploader" "uploaderType=$uploader_type" \
+    "withKeyVault=$with_key_vault" "logAnalyticsId=$logs"
 
 if $with_workspace; then
     say "Databricks workspace $group-workspace"
-    deploy medallion-databricks infra/databricks.json "location=$location"
+    deploy medallion-databricks infra/databricks.json "location=$location" "logAnalyticsId=$logs"
 fi
 
 if [ -n "$factory_url" ]; then

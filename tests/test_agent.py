@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from deltalake import write_deltalake
 
 from conftest import NOW
 from medallion.agent import audit, drafts, prose, sql_guard
+from medallion.agent import tools as tools_module
 from medallion.agent.answer import planned, references
 from medallion.agent.facts import Field, Found, Ledger
 from medallion.agent.planner import Planner
@@ -137,6 +139,24 @@ def test_a_brief_and_how_an_account_is_named(tools):
     assert "Tidewater Marine Supply (C001)" in error.value.remedy
     with pytest.raises(MedallionError, match="may mean several"):
         tools.account_brief("e")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "is_part"),
+    [("depot 1", "Depot 1", True), ("Depot 1", "Depot 12", False), ("2 Nord", "Depot 12 Nord", False), ("depot", "Depots 12", True),
+     ("1", "Depot 1, Ulm", True), ("ot 12 n", "Depot 12 Nord", True)],
+)  # fmt: skip
+def test_a_part_of_a_name_cuts_no_number(text, name, is_part):
+    assert tools_module._has_whole_numbers(text, name) == is_part
+
+
+def test_an_account_whose_number_goes_on_is_another_one(tools, monkeypatch):
+    found = Tools.find_customer(tools, "Tidewater Marine Supply")
+    other = dataclasses.replace(found, rows=[{**found.rows[0], "customer_name": "Depot 12"}])
+    monkeypatch.setattr(Tools, "find_customer", lambda self, text: other)
+    assert tools.one_customer("depot 12") == tools.one_customer("depot") == found.rows[0]["customer_id"]
+    with pytest.raises(MedallionError, match="there is no account 'Depot 1'"):
+        tools.one_customer("Depot 1")
 
 
 def test_a_brief_says_what_a_survivor_was_made_of(own_sample):

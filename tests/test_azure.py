@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import random
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -254,15 +256,29 @@ def test_the_azure_cli_takes_every_line(az):
         "42",
     ]
     everything += ["--uploader", "11111111-2222-3333-4444-555555555555", "--allow-ip", "203.0.113.0/24"]
+    here = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg/providers"
+    everything += ["--allow-subnet", f"{here}/Microsoft.Network/virtualNetworks/v/subnets/s"]
+    everything += ["--logs-to", f"{here}/Microsoft.OperationalInsights/workspaces/w"]
     script = ["bash", str(ROOT / "scripts" / "setup_azure_storage.sh")]
     arguments = ["--group", "rg-crm", "--account", "crmlake01", "--location", "westeurope", *everything]
     done, lines = az(*script, *arguments)
     assert done.returncode == 0, done.stderr
-    assert len(lines) == 10
+    assert len(lines) == 11
     done, lines = az(*script, *arguments, "--what-if", AZ_GROUP_EXISTS="true")
     assert done.returncode == 0, done.stderr
     assert [line[2] for line in lines if line[0] == "deployment"] == ["what-if"] * 3
     assert not [line for line in lines if line[:2] == ["group", "create"]]
+    assert [line[:3] for line in lines if line[0] == "storage"] == [["storage", "account", "list"]]
+
+
+def test_the_azure_cli_takes_every_line_of_the_docs(az):
+    told = "".join((ROOT / "docs" / name).read_text() for name in ("AZURE_NETWORK.md", "DEPLOYMENT.md", "CI_CD.md"))
+    lines = re.findall(r"^ *az (?:[^\n\\]|\\\n)*", told.replace("$(az ", "\naz "), re.MULTILINE)
+    written = [shlex.split(line.replace("\\\n", " ").split(")")[0].strip('" ')) for line in lines]
+    assert len(written) >= 4
+    for line in written:
+        done, seen = az(*line)
+        assert (done.returncode, len(seen)) == (0, 1), f"{' '.join(line)}: {done.stderr}"
 
 
 def test_the_parser_is_the_real_one(az):

@@ -23,6 +23,8 @@ printf '%s\\n' "$*" >> "$AZ_LOG"
 case "$1 $2" in
     "group exists") echo "$AZ_GROUP_EXISTS" ;;
     "account show") exit "${AZ_SIGNED_IN:-0}" ;;
+    "storage account")
+        case "$*" in *defaultAction*) echo "$AZ_NETWORK" ;; *sku.name*) echo "$AZ_SKU" ;; esac ;;
 esac
 """
 
@@ -81,6 +83,37 @@ def test_a_second_run_makes_no_second_group(az):
     assert not [line for line in lines if line.startswith("group create")]
 
 
+SUBNET = f"/subscriptions/{'1' * 8}-1111-1111-1111-{'1' * 12}/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/v/subnets/s"
+LOGS = SUBNET.replace("Microsoft.Network/virtualNetworks/v/subnets/s", "Microsoft.OperationalInsights/workspaces/logs")
+
+
+def test_a_second_run_opens_no_closed_network(az):
+    status, output, lines = az(*ARGUMENTS, exists="true", AZ_NETWORK="Deny", AZ_SKU="Standard_ZRS")
+    assert status == 1
+    assert "Give --allow-ip and --allow-subnet again, or --open-network" in output
+    assert not [line for line in lines if line.startswith("deployment")]
+    for more, told in (
+        (["--allow-ip", "203.0.113.7"], 'allowedIpRanges=["203.0.113.7"] allowedSubnetIds=[]'),
+        (["--allow-subnet", SUBNET], f'allowedIpRanges=[] allowedSubnetIds=["{SUBNET}"]'),
+        (["--open-network"], "allowedIpRanges=[] allowedSubnetIds=[]"),
+    ):
+        status, _, lines = az(*ARGUMENTS, *more, exists="true", AZ_NETWORK="Deny", AZ_SKU="Standard_ZRS")
+        assert (status, told in lines[-1]) == (0, True), more
+
+
+def test_a_second_run_leaves_the_copies_where_they_are(az):
+    more = {"exists": "true", "AZ_NETWORK": "Allow", "AZ_SKU": "Standard_LRS"}
+    assert "replication=Standard_LRS" in az(*ARGUMENTS, **more)[2][-1]
+    assert "replication=Standard_GRS" in az(*ARGUMENTS, "--replication", "Standard_GRS", **more)[2][-1]
+    assert "replication=Standard_ZRS" in az(*ARGUMENTS)[2][-1]
+
+
+def test_logs_go_where_they_are_wanted(az):
+    _, _, lines = az(*ARGUMENTS, "--with-workspace", "--logs-to", LOGS)
+    assert "provider register --namespace Microsoft.Insights" in " ".join(lines)
+    assert [f"logAnalyticsId={LOGS}" in line for line in lines if line.startswith("deployment")] == [True, True]
+
+
 def test_nothing_is_ever_deleted():
     text = SCRIPT.read_text()
     assert not re.search(r"\b(delete|purge|Complete)\b", re.sub(r"#.*|never deleted", "", text))
@@ -117,6 +150,10 @@ def test_without_a_login_nothing_is_tried(az):
         (["--replication", "LRS"], "is not Standard_LRS"),
         (["--uploader", "me"], "is not an object id"),
         (["--allow-ip", '0"],"x":["'], "is not an IPv4 address"),
+        (["--allow-subnet", "s"], "is not the resource id of a subnet"),
+        (["--allow-subnet", SUBNET + '"],"x":["'], "is not the resource id of a subnet"),
+        (["--logs-to", "logs"], "is not the resource id of a Log Analytics workspace"),
+        (["--open-network", "--allow-ip", "203.0.113.7"], "give one of them"),
         (["--with-data-factory", "https://host/", "1"], "without a slash"),
         (["--with-data-factory", "https://host", "1x"], "is not the number of a job"),
         (["--group"], "needs a value"),
@@ -154,12 +191,39 @@ def test_deleted_files_come_back_and_tables_stay_hot():
         assert "delete" not in rule["definition"]["actions"]["baseBlob"]
 
 
-def test_the_role_is_given_on_the_container_only():
-    roles = resources(ROOT / "infra" / "storage.json", "Microsoft.Authorization/roleAssignments")
-    assert len(roles) == 2
-    for role in roles:
-        assert "/containers/lakehouse" in role["scope"]
+def test_roles_are_given_where_they_are_needed():
+    """Files of the container alone can be read. Unity Catalog signs links, for which the role is there on accounts only."""
+    path = ROOT / "infra" / "storage.json"
+    text, known = path.read_text(), json.loads(path.read_text())["variables"]
+    given = {}
+    for role in resources(path, "Microsoft.Authorization/roleAssignments"):
         assert role["name"].startswith("[guid(")
+        of = re.search(r"variables\('(\w+)'\)", role["properties"]["roleDefinitionId"])[1]
+        whom = "connector" if "connectorId" in role["properties"]["principalId"] else "uploader"
+        given[whom, of] = "container" if "/containers/lakehouse" in role["scope"] else "account"
+    assert given == {
+        ("connector", "blobDataContributor"): "container",
+        ("connector", "blobDelegator"): "account",
+        ("uploader", "blobDataContributor"): "container",
+    }
+    assert "ba92f5b4-2d11-453d-a403-e96b0029c9fe" in known["blobDataContributor"]
+    assert "db58b8e5-c6ad-4a2a-8342-4190687cbf4a" in known["blobDelegator"]
+    assert "Owner" not in text
+
+
+def test_a_closed_network_lets_the_access_connector_in():
+    (account,) = resources(ROOT / "infra" / "storage.json", "Microsoft.Storage/storageAccounts")
+    rules = account["properties"]["networkAcls"]
+    assert [rule["resourceId"] for rule in rules["resourceAccessRules"]] == ["[variables('connectorId')]"]
+    assert rules["defaultAction"] == "[if(variables('isOpen'), 'Allow', 'Deny')]"
+
+
+def test_reads_writes_and_deletes_are_logged():
+    (blobs, vault) = resources(ROOT / "infra" / "storage.json", "Microsoft.Insights/diagnosticSettings")
+    assert {one["category"] for one in blobs["properties"]["logs"]} == {"StorageRead", "StorageWrite", "StorageDelete"}
+    assert "withKeyVault" in vault["condition"]
+    (workspace,) = resources(ROOT / "infra" / "databricks.json", "Microsoft.Insights/diagnosticSettings")
+    assert workspace["properties"]["logs"] == [{"categoryGroup": "allLogs", "enabled": True}]
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)

@@ -53,7 +53,7 @@ FILES = [
     ("leads.json", b'[{"lead_id": "L1"', "leads.json: line 1, column 18: is not JSON: Expecting ',' delimiter"),
     ("leads.jsonl", b'{"lead_id": "\xff"}', "leads.jsonl: JSON lines must be UTF-8"),
     ("leads.parquet", b"PAR1", "leads.parquet: is not a readable Parquet file"),
-    ("notes.xlsx", b"PK", "no file here is recognised (notes.xlsx)"),
+    ("notes.xlsx", b"PK", "no file here is recognized (notes.xlsx)"),
 ]  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def test_a_file_that_cannot_be_read(medallion, sample, tmp_path, name, content, 
 
 COMMANDS = [
     (["--source", "{tmp}/nope"], "nope: there is no such folder Name the folder of your exports with --source.", 1),
-    (["--source", "{tmp}/empty"], "no file here is recognised (the folder is empty)", 1),
+    (["--source", "{tmp}/empty"], "no file here is recognized (the folder is empty)", 1),
     (["--source", "{tmp}/customers.csv"], "customers.csv: there is no such folder", 1),
     (["--as-of", "31/02/2025"], "as_of: use latest, today or a date such as 2025-06-30 (value: '31/02/2025')", 1),
     (["--as-of", "2025-02-30"], "as_of", 1),

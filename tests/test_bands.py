@@ -7,8 +7,9 @@ import pytest
 from medallion.care.status import doubts
 
 
-def band(name, open_deals, closed, win_rate, quarters=(91, 84, 70)):
-    return {"band": name, "open_deals": open_deals, "closed": closed, "win_rate": win_rate, "quarters": list(quarters)}
+def band(name, open_deals, closed, win_rate, scores=9):
+    figures = {"open_deals": open_deals, "closed": closed, "win_rate": win_rate}
+    return {"band": name, "score_from": 15, "scores": scores, **figures}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,8 @@ def test_what_is_odd_about_bands_is_said(bands, said):
     assert all(text.startswith(start) for text, start in zip(found, said, strict=True))
 
 
-def test_thresholds_are_proposed_where_they_divide():
-    assert "hot: 91, warm: 84, cool: 70" in doubts([band("Hot", 300, 0, None)])[0]
-    assert "config.yaml" not in doubts([band("Hot", 300, 0, None, (91, 91, 91))])[0]
+def test_why_a_band_holds_most_deals_is_said():
+    assert "`quarters_from: 200` beside your thresholds" in doubts([band("Hot", 300, 0, None)])[0]
+    assert doubts([band("Cold", 300, 0, None, 1)])[0].endswith(
+        "all with the score 15: go by the probability, not by the band"
+    )

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from doubles.catalog import OnDisk
 
-from medallion.care import maintain, restore, status, verify
+from medallion.care import doctor, maintain, restore, status, verify
 from medallion.care.doctor import BROKEN, OK, WARNING
 from medallion.care.erasure import certificate
 from medallion.config import load
@@ -55,6 +55,42 @@ def values(lake):
         found = [connection.execute(f"select value from {name}").fetchall() for name in (DEALS, RUNS)]
     assert found[0] == found[1]
     return found[0][0][0]
+
+
+def test_who_writes_to_one_lakehouse_of_a_catalog_does_not_write_to_another():
+    """Two lakehouses of one catalog differ by the prefix of their schemas."""
+    mine, other = ("uc://crm/dev_ann_", "uc://crm")
+    with places.of(mine).kept():
+        first = places.of(mine).state(DEALS)
+        assert first is not None
+        assert places.of(other).state(DEALS) is None
+        unity.written(unity.quoted(other, DEALS))
+        assert places.of(mine).state(DEALS) == first
+        unity.written(unity.quoted(mine, DEALS))
+        assert places.of(mine).state(DEALS) != first
+    assert places.of(mine).state(DEALS) is None
+
+
+def test_whether_a_table_is_there_is_asked_once_while_nobody_else_writes(engine, lake):
+    def asked(name, times=3):
+        engine.said.clear()
+        found = {lake.exists(name) for _ in range(times)}
+        assert len(found) == 1
+        return found.pop(), engine.said.count("exists")
+
+    assert asked("gold.top_customers") == (False, 3), "others may write"
+    with store.kept_open(lake):
+        assert asked("gold.top_customers") == (False, 1)
+        engine.write(ROOT, "gold.top_customers", [1])
+        assert asked("gold.top_customers") == (True, 1)
+        engine.write(ROOT, "gold.top_customers", [1])
+        assert asked("gold.top_customers") == (True, 0), "nobody else removes it"
+        lake.delta("gold.top_customers")
+        assert "exists" not in engine.said
+        lake.place.remove("gold.top_customers")
+        assert asked("gold.top_customers") == (False, 1)
+        assert asked("ops.failures") == (False, 3), "others write to it beside the lock"
+    assert asked("gold.top_customers") == (False, 3)
 
 
 def test_a_command_costs_few_statements(engine, lake):
@@ -246,6 +282,33 @@ def test_verify_compares_what_it_can_and_says_what_it_cannot(engine, lake):
     rows = unity.rows(ROOT, manifests.TABLE).to_pylist()
     changed = manifests.Manifest.of(rows[0])
     assert [one.state for one in verify.chain([changed, changed])] == [BROKEN]
+
+
+def test_doctor_examines_what_it_can_and_says_what_it_cannot(engine, lake):
+    settings = load(None, lakehouse=ROOT)
+    found = doctor.examine(settings)
+    assert {(one.check, one.about, one.says) for one in found if one.check in ("files", "not compared")} == {
+        ("files", DEALS, "version 1"),
+        ("files", RUNS, "version 1"),
+        ("files", manifests.TABLE, "version 1"),
+        ("not compared", ROOT, "sizes and names of data files were not compared: tables are read by the engine"),
+    }
+    assert {(one.check, one.about) for one in found if one.state == BROKEN} == set()
+    with pytest.raises(KilledError), journal.writing(lake) as writer, writer.intent(journal.TRAIN, (DEALS,)):
+        raise KilledError
+    (left,) = [one for one in doctor.examine(settings) if one.check == "journal"]
+    assert (left.about, left.state) == (journal.TRAIN, WARNING)
+
+
+def test_doctor_tells_of_a_table_that_cannot_be_opened(engine, lake, monkeypatch):
+    def lost(table, limit=None):
+        raise LakehouseError("its files are gone", "Bring them back.")
+
+    monkeypatch.setattr(unity.Table, "history", lost)
+    found = doctor.files(load(None, lakehouse=ROOT))
+    assert {(one.check, one.about, one.says) for one in found if one.state == BROKEN} == {
+        ("log", name, "its files are gone") for name in (DEALS, RUNS, manifests.TABLE)
+    }
 
 
 def test_only_the_last_thirty_days_open_where_the_platform_removes_files(engine, lake):

@@ -70,6 +70,9 @@ def test_the_bars_begin_where_the_one_before_ended(dashboard, sample):
         ("/changes?from=soon", "soon"),
         ("/changes?by=mood", "not split by 'mood'"),
         ("/changes/steps?part=luck", "no part 'luck'"),
+        ("/changes/steps?part=won&by=owner&group=Nobody", "No owner here is called 'Nobody'"),
+        ("/changes/steps?part=won&group=Nobody", "not split"),
+        ("/changes/steps?part=slipped&by=owner&group=Priya+Nair", "not split"),
     ],
 )
 def test_days_that_cannot_be_shown_are_said_and_stay(dashboard, sample, address, says):

@@ -121,7 +121,7 @@ def test_version(medallion):
 BAD = [
     # arguments                                     -> what it says                                     exit
     (["run", "--source", "{tmp}/nope"], ["nope: there is no such folder", "--source"], 1),
-    (["run", "--source", "{tmp}"], ["no file here is recognised (the folder is empty)"], 1),
+    (["run", "--source", "{tmp}"], ["no file here is recognized (the folder is empty)"], 1),
     (["run", "--as-of", "someday"], ["as_of", "'someday'", "a date such as 2025-06-30"], 1),
     (["run", "--config", "{tmp}/nope.yaml"], ["nope.yaml: cannot be read"], 1),
     (["run", "--source", "{root}/data", "--contract", "{tmp}/nope.yaml", "--lakehouse", "{tmp}/l"], ["nope.yaml: cannot be read"], 1),
@@ -145,6 +145,13 @@ def test_wrong_command_lines(medallion, tmp_path, args, says, code):
         assert words in err.replace("\n", " ") if code == 1 else words in err
     assert "Traceback" not in err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_file_without_corrections_is_named(medallion, tmp_path):
+    (tmp_path / "none.csv").write_text("quarantine_id,column,value\n")
+    code, _, err = medallion("quarantine", "fix", "--from", str(tmp_path / "none.csv"))
+    assert code == 1
+    assert "none.csv: has no corrections" in err.replace("\n", " ")
 
 
 CONFIGS = [

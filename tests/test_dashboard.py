@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+import sqlglot
 from deltalake import write_deltalake
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
@@ -218,7 +219,7 @@ def test_the_rows_behind_deals_without_care_are_those_that_are_counted(name, dea
             ("L1", "lost", None, "2025-01-01"),
         ]
     )
-    address, n = tables.behind(reading, name, ())
+    address, n = tables.behind(reading, {name: ()})[name]
     assert n == len(deals) == reading.ask(name).value
     table = tables.TABLES["deals"]
     asked = parameters.given(parse_qsl(urlsplit(address).query), table.allowed)
@@ -227,9 +228,51 @@ def test_the_rows_behind_deals_without_care_are_those_that_are_counted(name, dea
     assert sorted(row["lead_id"] for row in shown.rows) == deals
 
 
-@pytest.mark.parametrize("name", tables._COUNTED)
+@pytest.mark.parametrize("name", sorted({name for page in pages.PAGES.values() for name in page.cards}))
 def test_the_rows_of_a_metric_are_a_page_whether_or_not_there_are_any(client, name):
-    body(client, tables.rows_address(name, tables.counted(name, ())))
+    body(client, tables.rows_address(name, ()))
+
+
+def test_the_rows_of_another_table_are_not_those_of_a_metric(client):
+    for of in ("touches", "nothing"):
+        assert f"not the rows of a metric '{of}'" in html.unescape(body(client, f"/rows/deals?of={of}", 400))
+
+
+def test_every_card_and_every_row_of_a_figure_is_computed_again_from_the_rows_that_it_opens(client, connection):
+    """The listed rows and no others: a ratio has its denominator, a sum its summands; the count beside it is theirs."""
+    seen = set()
+    for page in pages.PAGES:
+        for given in ({}, FILTERED[page][0]):
+            for name, (text, address, n) in cards(body(client, f"/{page}?{urlencode(given)}")).items():
+                if not parameters.unknown(metrics.named(name), parameters.Given(tuple(given.items()))):
+                    seen.add((name, again(client, connection, name, address, n) == text))
+        for part in pages.PAGES[page].parts:
+            if isinstance(part, pages.Part):
+                told = body(client, f"/figures/{page}/{part.name}")
+                for text, address, n in re.findall(
+                    rf'data-metric="{part.metrics[0]}">([^<]*)</td>.*?<a href="([^"]*)">([^<]*)</a>', told
+                ):
+                    found = again(client, connection, part.metrics[0], html.unescape(address), n)
+                    seen.add((part.metrics[0], found == html.unescape(text)))
+    assert {name for name, same in seen if not same} == set()
+    assert len(seen) > 25
+
+
+def again(client, connection, name, address, n):
+    """A metric computed again over the rows that an address lists; its text."""
+    path, _, asked = address.partition("?")
+    rows = pq.read_table(io.BytesIO(client.get(f"{path}.parquet?{asked}").content))
+    assert f"{rows.num_rows:,}" == str(n).split()[0] or rows.num_rows == n, address
+    metric = metrics.named(name)
+    table = tables.TABLES[path.removeprefix("/rows/")]
+    key = table.key[0]
+    connection.register("listed", rows)
+    (figure,) = sqlglot.transpile(metric.expression({}), read="spark", write="duckdb")
+    whole = f"(select * from {table.source} where {key} in (select {key} from listed))"
+    sql = f"select {figure} from {whole if key in rows.column_names else 'listed'}"
+    value = metrics.plain(connection.execute(sql).fetchall()[0][0])
+    connection.unregister("listed")
+    return written(name, value)
 
 
 def test_a_value_of_a_filter_of_rows_alone_is_checked(client):
@@ -267,7 +310,7 @@ def test_every_figure_is_the_metrics_values(client, connection, page, part):
         assert values == {row["day"]: row["value"] for row in wanted}
         return
     text = body(client, f"/figures/{page}/{part.name}")
-    rows = re.findall(r'<tr data-key="([^"]*)">(.*?)</tr>', text, re.DOTALL)
+    rows = re.findall(r'<tr[^>]* data-key="([^"]*)">(.*?)</tr>', text, re.DOTALL)
     assert rows
     for place, name in enumerate(part.metrics):
         values = {

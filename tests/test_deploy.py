@@ -12,17 +12,21 @@ import subprocess
 import sys
 
 import pytest
-from doubles.workspace import CLIENT_ID, CLIENT_SECRET, TOKEN, USER, Workspace
+import sqlglot
+from doubles.workspace import CLIENT_ID, CLIENT_SECRET, DEPLOYER, TOKEN, USER, Workspace
+from sqlglot import exp
 from typer.testing import CliRunner
 
 from conftest import ROOT
+from medallion import contracts
 from medallion.contracts import yaml
-from medallion.deploy import bundle, databricks, runs, settings, upload, workspace
+from medallion.deploy import bundle, checks, databricks, runs, settings, upload, workspace
 from medallion.deploy.databricks import Deployment
 from medallion.deploy.volume import Volume
 from medallion.errors import ContractError, MedallionError
 
-ALL = ["schema"] * 4 + ["volume"] * 3 + ["wheel"] + ["notebook"] * 3 + ["job"]
+ALL = ["schema"] * 4 + ["volume"] * 4 + ["wheel"] + ["notebook"] * 3 + ["job"]
+IN_PRODUCTION = ["schema"] * 4 + ["volume"] * 4 + ["grant"] * 8 + ["wheel", "folder"] + ["notebook"] * 3 + ["job"]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +68,7 @@ def deployment(there, project):
 
     def make(target="dev", **variables):
         given = settings.TargetSettings(variables=variables)
-        found = bundle.load(project / "databricks.yml", target, given, USER)
+        found = bundle.load(project / "databricks.yml", target, given, there.user)
         return Deployment(workspace.client(), found, project / "medallion_crm-0.1.0-py3-none-any.whl")
 
     return make
@@ -130,9 +134,18 @@ def test_new_code_gets_a_path_of_its_own_and_old_runs_keep_theirs(there, deploym
     assert deploy(deployment()) == ["wheel", "job"]
     assert before.items() <= there.files.items()
     (job,) = there.jobs.values()
-    (used,) = job["settings"]["environments"][0]["spec"]["dependencies"]
+    packages, used = job["settings"]["environments"][0]["spec"]["dependencies"]
     assert there.files[used] == b"PK other code"
     assert used not in before
+    assert there.files[packages.removeprefix("-r ")] == (ROOT / "config" / "requirements.databricks.txt").read_bytes()
+
+
+def test_other_packages_are_other_code(there, deployment, project):
+    deploy(deployment())
+    with (project / "config" / "requirements.databricks.txt").open("a") as file:
+        file.write("tomli==2.3.0\n")
+    assert deploy(deployment()) == ["wheel", "job"]
+    assert deploy(deployment()) == []
 
 
 def test_a_wheel_that_is_not_whole_is_sent_again(there, deployment):
@@ -211,7 +224,7 @@ def test_a_job_made_twice_by_a_lost_answer_is_told_and_not_guessed_at(there, dep
     there.fail("POST .*jobs/create", 503, done=True)
     deploy(deployment())
     assert len(there.jobs) == 2
-    with pytest.raises(MedallionError, match="2 jobs are called medallion-dev: "):
+    with pytest.raises(MedallionError, match=r"2 jobs are called \[dev ann\] medallion-dev: "):
         deployment().plan()
 
 
@@ -220,30 +233,30 @@ def test_two_jobs_of_the_name_are_refused(there, deployment):
     (job,) = there.jobs.values()
     there.jobs[7] = {"job_id": 7, "settings": job["settings"]}
     there.calls.clear()
-    with pytest.raises(MedallionError, match="2 jobs are called medallion-dev") as told:
+    with pytest.raises(MedallionError, match=r"2 jobs are called \[dev ann\] medallion-dev") as told:
         deployment().plan()
     assert "7" in told.value.problem
     assert there.changes() == []
 
 
 def test_a_job_of_another_is_not_touched(there, deployment):
-    there.jobs[7] = {"job_id": 7, "settings": {"name": "medallion-dev", "tags": {"team": "other"}}}
+    there.jobs[7] = {"job_id": 7, "settings": {"name": "[dev ann] medallion-dev", "tags": {"team": "other"}}}
     with pytest.raises(MedallionError, match="not made by this command"):
         deployment().plan()
     assert there.changes() == []
 
 
 def test_a_name_in_other_letters_is_another_job(there, deployment):
-    there.jobs[7] = {"job_id": 7, "settings": {"name": "Medallion-DEV", "tags": {}}}
+    there.jobs[7] = {"job_id": 7, "settings": {"name": "[DEV Ann] Medallion-DEV", "tags": {}}}
     assert deploy(deployment()) == ALL
-    assert there.jobs[7]["settings"]["name"] == "Medallion-DEV"
+    assert there.jobs[7]["settings"]["name"] == "[DEV Ann] Medallion-DEV"
     assert len(there.jobs) == 2
 
 
 def test_destroy_leaves_everything_that_holds_data(there, deployment):
     made = deployment()
     deploy(made)
-    there.files["/Volumes/crm_dev/bronze/landing/leads.csv"] = b"data"
+    there.files["/Volumes/crm_dev/dev_ann_bronze/landing/leads.csv"] = b"data"
     kept = copy.deepcopy((there.schemas, there.volumes, there.files))
     there.calls.clear()
     assert len(databricks.destroy(workspace.client(), made)) == 2
@@ -253,6 +266,112 @@ def test_destroy_leaves_everything_that_holds_data(there, deployment):
     assert there.changes() == ["POST /api/2.2/jobs/delete", "POST /api/2.0/workspace/delete"]
     assert databricks.destroy(workspace.client(), made) == []
     assert deploy(deployment()) == ["notebook"] * 3 + ["job"]
+
+
+def test_two_developers_have_nothing_in_common(there, deployment):
+    """Not a schema, a volume, a notebook or a job; each can take their own away."""
+    deploy(deployment())
+    first = set(there.schemas) | set(there.volumes) | set(there.objects) | set(there.files)
+    there.user = "Bob.Lee@example.com"
+    assert deploy(deployment()) == ALL
+    mine = {name for name in (*there.schemas, *there.volumes, *there.files) if "dev_bob_lee_" in name}
+    assert mine.isdisjoint(first)
+    assert len(mine) == len([name for name in first if "dev_ann_" in name])
+    assert sorted(job["settings"]["name"] for job in there.jobs.values()) == [
+        "[dev ann] medallion-dev", "[dev bob_lee] medallion-dev",
+    ]  # fmt: skip
+    ann, bob = (json.dumps(job["settings"]) for job in there.jobs.values())
+    assert "uc://crm_dev/dev_ann_" in ann
+    assert "bob" not in ann
+    assert "uc://crm_dev/dev_bob_lee_" in bob
+    assert "ann" not in bob.replace('"channel"', "")
+
+
+@pytest.fixture
+def production(there, deployment):
+    """The target prod, by the service principal that deploys it."""
+    there.user = DEPLOYER
+    there.catalogs.add("crm_prod")
+    return lambda **more: deployment("prod", deployer=DEPLOYER, service_principal=CLIENT_ID, **more)
+
+
+def test_production_is_deployed_with_its_grants_and_a_folder_of_its_own(there, production):
+    assert deploy(production()) == IN_PRODUCTION
+    assert deploy(production()) == []
+    assert there.privileges["crm_prod.gold"] == {
+        CLIENT_ID: {"USE_SCHEMA", "SELECT", "MODIFY", "CREATE_TABLE"}, "crm-readers": {"USE_SCHEMA", "SELECT"},
+    }  # fmt: skip
+    assert "crm-readers" not in there.privileges["crm_prod.silver"]
+    assert there.privileges["crm_prod.ops.code"] == {CLIENT_ID: {"READ_VOLUME"}}
+    (folder,) = there.folder_permissions
+    assert folder == f"/Users/{DEPLOYER}/.bundle/medallion/prod"
+    assert there.folder_permissions[folder] == {DEPLOYER: "CAN_MANAGE", CLIENT_ID: "CAN_READ"}
+    (job,) = there.jobs.values()
+    assert job["settings"]["run_as"] == {"service_principal_name": CLIENT_ID}
+    for task in job["settings"]["tasks"]:
+        if "notebook_task" in task:
+            assert task["notebook_task"]["notebook_path"].startswith(f"/Workspace{folder}/")
+
+
+def test_what_others_were_granted_since_is_put_right_where_it_harms(there, production):
+    """A lost privilege is granted again, one more stays; of the code's folder, one more is taken away."""
+    deploy(production())
+    there.privileges["crm_prod.silver"][CLIENT_ID].discard("MODIFY")
+    there.privileges["crm_prod.gold"]["users"] = {"SELECT"}
+    there.folder_permissions[f"/Users/{DEPLOYER}/.bundle/medallion/prod"]["users"] = "CAN_EDIT"
+    changes = production().plan()
+    assert [(change.kind, change.reason) for change in changes] == [
+        ("grant", f"{CLIENT_ID} lacks MODIFY"), ("folder", "who may read and change it is not as it should be"),
+    ]  # fmt: skip
+    deploy(production())
+    assert there.privileges["crm_prod.gold"]["users"] == {"SELECT"}
+    assert there.folder_permissions[f"/Users/{DEPLOYER}/.bundle/medallion/prod"] == {
+        DEPLOYER: "CAN_MANAGE", CLIENT_ID: "CAN_READ",
+    }  # fmt: skip
+
+
+def test_a_reader_whom_the_account_does_not_know_is_told(there, production):
+    with pytest.raises(MedallionError, match="Could not find principal nobody"):
+        deploy(production(readers="nobody"))
+
+
+def test_production_is_deployed_by_its_service_principal_alone(there, production):
+    """Others may look, and those who may start the job start it."""
+    there.user = USER
+    refused = f"deployed by the service principal {DEPLOYER}, and you are signed in as {USER}"
+    with pytest.raises(ContractError, match=refused):
+        deploy(production())
+    assert there.changes() == []
+    there.user = DEPLOYER
+    deploy(production())
+    there.user = USER
+    made = production()
+    assert made.plan() == []
+    assert runs.start(made.client, made, {})
+    with pytest.raises(ContractError, match=refused):
+        databricks.destroy(made.client, made)
+
+
+def test_a_job_that_starts_when_files_arrive(there, deployment, project):
+    path = project / "resources" / "medallion.job.yml"
+    path.write_text(by_arrival(path.read_text()))
+    made = deployment()
+    deploy(made)
+    (job,) = there.jobs.values()
+    assert job["settings"]["trigger"]["file_arrival"]["url"] == "/Volumes/crm_dev/dev_ann_bronze/landing/"
+    assert "schedule" not in job["settings"]
+    found = runs.status(made.client, made)
+    assert (found["schedule"], found["arrival"]) == (None, "/Volumes/crm_dev/dev_ann_bronze/landing/")
+    assert found["paused"] is True
+
+
+def by_arrival(text):
+    """The job's file as its comment says to write it."""
+    lines = text.splitlines()
+    at = next(number for number, line in enumerate(lines) if "in place of `schedule`" in line)
+    commented = [line.replace("#   ", "", 1) for line in lines[at + 1 :] if line.startswith("      #   ")]
+    start = lines.index("      schedule:")
+    return "\n".join([*lines[:at], *commented, *lines[start + 4 :]]) + "\n"
 
 
 def test_destroy_waits_for_a_run(there, deployment):
@@ -298,8 +417,8 @@ def test_no_catalog(there, deployment):
     ("grant", "told"),
     [
         ("CREATE SCHEMA", "GRANT USE CATALOG, CREATE SCHEMA ON CATALOG `crm_dev`"),
-        ("CREATE VOLUME", "GRANT USE SCHEMA, CREATE VOLUME ON SCHEMA `crm_dev`.`bronze`"),
-        ("WRITE VOLUME", "GRANT READ VOLUME, WRITE VOLUME ON VOLUME `crm_dev`.ops.code"),
+        ("CREATE VOLUME", "GRANT USE SCHEMA, CREATE VOLUME ON SCHEMA `crm_dev`.`dev_ann_bronze`"),
+        ("WRITE VOLUME", "GRANT READ VOLUME, WRITE VOLUME ON VOLUME `crm_dev`.`dev_ann_ops`.`code`"),
         ("MANAGE JOBS", "CAN MANAGE on the job"),
     ],
 )
@@ -453,16 +572,18 @@ def test_secrets_are_never_told(there, command, monkeypatch, caplog, project):
 @pytest.mark.parametrize("compute", ["serverless", "cluster"])
 def test_every_target_hangs_together_and_the_sdk_knows_all_of_it(there, target, compute):
     given = settings.TargetSettings(
-        compute=compute, variables={"service_principal": CLIENT_ID, "alerts": ["ops@example.com"]}
+        compute=compute,
+        variables={"deployer": DEPLOYER, "service_principal": CLIENT_ID, "alerts": ["ops@example.com"]},
     )
-    found = bundle.load(ROOT / "databricks.yml", target, given, USER)
+    found = bundle.load(ROOT / "databricks.yml", target, given, USER if target == "dev" else DEPLOYER)
     made = Deployment(workspace.client(), found, ROOT / "pyproject.toml")
     job = made.specification()
     assert job["max_concurrent_runs"] == 1
     assert job["queue"] == {"enabled": True}
     assert job["email_notifications"]["on_failure"] == ["ops@example.com"]
     assert job["schedule"]["pause_status"] == ("UNPAUSED" if target == "prod" else "PAUSED")
-    assert ("run_as" in job) == (target == "prod")
+    assert ("run_as" in job) == (target != "dev")
+    assert ("performance_target" in job) == (compute == "serverless")
     assert "${" not in json.dumps(job)
     assert "../" not in json.dumps(job)
 
@@ -472,7 +593,8 @@ def test_the_job_on_a_cluster_is_the_serverless_one_elsewhere():
         given = settings.TargetSettings(compute=compute)
         job = bundle.load(ROOT / "databricks.yml", "dev", given, USER).job
         places = ("environment_key", "job_cluster_key", "libraries")
-        same = {key: value for key, value in job.items() if key not in ("environments", "job_clusters", "tasks")}
+        own = ("environments", "job_clusters", "tasks", "performance_target")
+        same = {key: value for key, value in job.items() if key not in own}
         return same, [{key: value for key, value in task.items() if key not in places} for task in job["tasks"]]
 
     assert tasks("serverless") == tasks("cluster")
@@ -481,7 +603,7 @@ def test_the_job_on_a_cluster_is_the_serverless_one_elsewhere():
 def broken(change):
     job = copy.deepcopy(dict(bundle.load(ROOT / "databricks.yml", "dev", settings.TargetSettings(), USER).job))
     change(job)
-    return "; ".join(bundle.problems(job))
+    return "; ".join(checks.problems(job))
 
 
 @pytest.mark.parametrize(
@@ -538,6 +660,21 @@ def test_what_holds_data_outlives_the_bundle():
             assert item["lifecycle"] == {"prevent_destroy": True}
 
 
+def test_dashboard_and_alert_ask_what_there_is():
+    path = ROOT / "resources" / "variants" / "medallion_sql.yml"
+    found = yaml.load(path.read_text())["resources"]
+    (board,), (alert,) = (list(found[kind].values()) for kind in ("dashboards", "alerts"))
+    assert (path.parent / board["file_path"]).resolve().is_file()
+    assert board["embed_credentials"] is False
+    tree = sqlglot.parse_one(re.sub(r"\$\{[\w.]+\}", "", alert["query_text"]), read="databricks")
+    (table,) = tree.find_all(exp.Table)
+    known = {column.name for column in contracts.table(f"{table.db}.{table.name}").columns}
+    assert {column.name for column in tree.find_all(exp.Column)} - {"HOUR"} <= known
+    assert tree.named_selects == [alert["evaluation"]["source"]["name"]]
+    declared = yaml.load((ROOT / "databricks.yml").read_text())["variables"]
+    assert set(re.findall(r"\$\{var\.(\w+)\}", path.read_text())) <= set(declared)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -565,6 +702,10 @@ def test_settings_that_cannot_be(tmp_path, text, told):
         ({"schedule": "daily"}, "Quartz"),
         ({"alerts": ["nobody"]}, "mail addresses"),
         ({"service_principal": "me"}, "application id"),
+        ({"deployer": "me"}, "application id"),
+        ({"prefix": "dev_ann"}, "prefix"),
+        ({"prefix": "dev_bob_"}, "the job writes to crm_dev.dev_bob_bronze, which is not among the schemas"),
+        ({"performance_target": "FAST"}, "performance_target"),
         ({"max_refused": "7"}, "share"),
         ({"sauce": "x"}, "sauce is no variable"),
     ],
@@ -574,8 +715,11 @@ def test_values_that_cannot_be(variables, told):
         bundle.load(ROOT / "databricks.yml", "dev", settings.TargetSettings(variables=variables), USER)
 
 
-def test_prod_wants_a_service_principal():
-    with pytest.raises(ContractError, match="service_principal"):
+def test_prod_wants_two_service_principals():
+    given = settings.TargetSettings(variables={"deployer": DEPLOYER, "service_principal": DEPLOYER})
+    with pytest.raises(ContractError, match="whoever runs it could change its code"):
+        bundle.load(ROOT / "databricks.yml", "prod", given, DEPLOYER)
+    with pytest.raises(ContractError, match="deployer"):
         bundle.load(
             ROOT / "databricks.yml",
             "prod",
@@ -600,7 +744,7 @@ def test_uploads_to_a_volume_go_on_where_they_were_cut(there, deployment, tmp_pa
     folder.mkdir()
     for number in range(5):
         (folder / f"part_{number}.csv").write_bytes(bytes([number]) * 1000)
-    items, place = upload.listed(folder), "/Volumes/crm_dev/bronze/landing"
+    items, place = upload.listed(folder), "/Volumes/crm_dev/dev_ann_bronze/landing"
 
     def send(**options):
         return [

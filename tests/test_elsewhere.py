@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -142,7 +143,7 @@ def test_through_a_server_elsewhere(in_a_folder, tmp_path):
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory):
-    """Another Python, in which there is the lock and the wheel and nothing of this checkout."""
+    """Another Python, in which there are the job's packages, the wheel and an engine, and nothing of this checkout."""
     uv, folder = Path(sys.executable).with_name("uv"), tmp_path_factory.mktemp("clean")
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     candidates = ["3.12", *(str(path) for path in sorted(root.glob("versions/3.12*/bin/python")))]
@@ -155,27 +156,38 @@ def clean(tmp_path_factory):
     else:
         pytest.skip("there is no Python 3.12 on this machine")
     python, wheel = folder / "env" / "bin" / "python", databricks.build_wheel(ROOT, folder / "dist")
-    subprocess.run(
-        [uv, "pip", "install", "-q", "--python", python, "-r", ROOT / "config" / "requirements-dev.lock"], check=True
-    )
-    subprocess.run([uv, "pip", "install", "-q", "--python", python, "--no-deps", wheel], check=True)
+    packages, engine = ROOT / "config" / "requirements.databricks.txt", ("pysail==", "pyspark-client==", "pandas==")
+    locked = (ROOT / "config" / "requirements.txt").read_text().splitlines()
+    pinned = [line for line in locked if line.startswith(engine)]
+    subprocess.run([uv, "pip", "install", "-q", "--python", python, "-r", packages, wheel, *pinned], check=True)
     return python
 
 
 @pytest.fixture
 def task(clean, tmp_path):
-    """`task("score", lakehouse=...)` runs a task of the job in the clean environment; gives status and output."""
+    """`task("score", lakehouse=...)` runs a task of the job in the clean environment; gives status and output.
+
+    Places of the workspace become folders, which each task has as it has them there.
+    """
     job = dict(bundle.load(ROOT / "databricks.yml", "dev", settings.TargetSettings(), USER).job)
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
     for item in job["tasks"]:
         if notebook := item.get("notebook_task"):
             notebook["notebook_path"] = str(tmp_path / "notebooks" / Path(notebook["notebook_path"]).name)
-    (tmp_path / "job.json").write_text(json.dumps(job))
     runner = shutil.copy(ROOT / "tests" / "doubles" / "run_task.py", tmp_path)
 
-    def run(key, **parameters):
+    here = {
+        "lakehouse": "uc://crm_dev/dev_ann_", "source": "/Volumes/crm_dev/dev_ann_bronze/landing",
+        "models": "/Volumes/crm_dev/dev_ann_ops/models", "out": "/Volumes/crm_dev/dev_ann_ops/reports",
+    }  # fmt: skip
+
+    def run(key, **places):
+        text = json.dumps(job)
+        for name, place in here.items():
+            text = text.replace(place, places.get(name, str(tmp_path / name)))
+        (tmp_path / "job.json").write_text(text)
         # -I: nothing but what is installed can be imported
-        line = [str(clean), "-I", runner, str(tmp_path / "job.json"), key, json.dumps(parameters)]
+        line = [str(clean), "-I", runner, str(tmp_path / "job.json"), key, "{}"]
         done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
         return done.returncode, done.stdout + done.stderr
 
@@ -191,6 +203,10 @@ def test_the_whole_job_task_by_task(task, tmp_path):
         assert status == 0, f"{key}: {outputs[key]}"
     assert "$1,937,000" in outputs["silver_to_gold"]
     assert "open deals" in outputs["score"]
+    assert (tmp_path / "out" / "EDA_REPORT.html").is_file()
+    assert not list(tmp_path.glob("analysis*")), "a report beside the job"
+    for key, output in outputs.items():
+        assert not re.search("Halvorsen|Baumgart", output), f"{key} names a customer"
     assert "every row accounted for" in outputs["quality_gate"]
 
     # the next day a delivery comes of which too much is refused: the gate closes, by an exception and not by an exit

@@ -16,6 +16,7 @@ from test_lead_score import CUSTOMER, LEAD, TOUCH
 
 from medallion.errors import MedallionError
 from medallion.features import AsOf, Features, around
+from medallion.scoring import base_rate
 
 AS_OF = AsOf(datetime(2025, 7, 1))
 LEAD_NAMES = [item.split()[0] for item in LEAD.split(", ")]
@@ -401,6 +402,17 @@ def test_engagement_is_summed_in_whole_numbers(frame):
     in_block = 19  # days since the block of 90 days began, counted from 1970
     weighed = sum(round(1.25 * 2 ** ((in_block - age) / 45) * 10**9) for age in ages)
     assert found.collect()[0]["value"] == round(weighed * 2 ** (-in_block / 45))
+
+
+def test_probabilities_are_planned_for_what_they_read_alone(frame, monkeypatch):
+    """Not for the whole row: the engine plans each of their steps for every column."""
+    from tables_of_gold import gold
+
+    module, seen = sys.modules[gold.customer_features.__module__], []
+    given = module.with_probability
+    monkeypatch.setattr(module, "with_probability", lambda row, *rest: given(seen.append(row.columns) or row, *rest))
+    gold.customer_features(frame(CUSTOMER, *ACCOUNTS), frame(LEAD, *LEADS), frame(TOUCH, *TOUCHES), AS_OF)
+    assert seen == [[*base_rate.reads(AS_OF, False), "_carried"]]
 
 
 @pytest.fixture

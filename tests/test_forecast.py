@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import NOW
+from medallion.access import Person
 from medallion.errors import MedallionError
 from medallion.learning import forecasts
 from medallion.scoring.forecast import Deals, LifeTable, NewDeals, Pace, arriving, expect, in_period
@@ -237,6 +238,9 @@ def test_a_forecast_of_few_deals_is_made_kept_and_compared(deliver, rows):
     assert found.overdue == {"deals": 2, "value": 30}
     assert found.stored
     assert not forecasts.make(given_settings, NOW + DAY, "Q2-2025", "owner").stored
+    with lake.looking(Person("ann", "rep", ("Ann",), (), False, 1)):
+        of_ann = forecasts.make(given_settings, NOW, "Q2-2025", "owner")
+    assert ([row["owner"] for row in of_ann.groups], of_ann.stored) == (["Ann"], False)
     kept = rows(lake, "select * from ops.forecasts order by part nulls first")
     assert [row["part"] for row in kept] == [None, "Ann", "Bob"]
     assert kept[0]["manifest"] == found.manifest

@@ -165,7 +165,11 @@ def test_a_changed_feature_rebuilds_the_features_and_their_dependants_and_nothin
         ),
         ("gold/touch_days.py", {"touch_days", "sales_summary", "channel_performance"}, set()),
         ("gold/attribution.py", {"attribution", "channel_performance"}, set()),
-        ("gold/stage_history.py", {"stage_history"}, {"deals", "deal_changes", "sales_summary"}),
+        (
+            "gold/stage_history.py",
+            {"stage_history"},
+            {"customer_features", "score_bands", "top_customers", "deals", "deal_changes", "sales_summary"},
+        ),
         ("gold/deal_changes.py", {"deal_changes"}, {"sales_summary"}),
         ("gold/deals.py", {"deals"}, set()),
         ("gold/top_customers.py", {"top_customers"}, set()),
@@ -195,7 +199,7 @@ TOUCHED = {"touch_totals", "touch_days", "attribution", "sales_summary", "channe
     [
         ({"silver.interactions_clean": 4}, TOUCHED),
         ({"silver.customers_clean": 4}, ACCOUNTS),
-        ({"silver.stage_changes_clean": 4}, {"stage_history", "deals", "deal_changes", "sales_summary"}),
+        ({"silver.stage_changes_clean": 4}, {"stage_history", "deal_changes", "sales_summary", *ACCOUNTS}),
         ({"silver.products_clean": 4}, {"deals"}),
         ({"silver.owners_clean": 4}, ACCOUNTS),
         ({"gold.attribution": 4}, {"attribution", "channel_performance"}),
@@ -249,7 +253,10 @@ def test_a_shipped_contract_is_an_input(lake, edit):
     assert found == {
         "stage_history": "its inputs changed",
         "deal_changes": "its inputs changed",
-        "deals": "stage_history is rebuilt",
+        "customer_features": "stage_history is rebuilt",
+        "score_bands": "customer_features is rebuilt",
+        "top_customers": "customer_features is rebuilt",
+        "deals": "customer_features is rebuilt",
         "sales_summary": "deal_changes is rebuilt",
     }
 

@@ -11,7 +11,6 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyspark.sql import functions as F
 
 from medallion.features import AsOf
 from medallion.figures import wilson
@@ -113,9 +112,77 @@ def test_scores_of_the_sample(sample, rows):
     [(100, "Hot"), (80, "Hot"), (79, "Warm"), (60, "Warm"), (59, "Cool"), (40, "Cool"), (39, "Cold"), (0, "Cold")],
 )
 def test_bands(frame, score, band):
-    from medallion.scoring.rules import lead_quality
+    assert bands(frame, [(score, 199)]) == {score: band}
 
-    assert frame("lead_score bigint", (score,)).select(lead_quality(AS_OF, F.col("lead_score"))).collect()[0][0] == band
+
+def bands(frame, accounts, thresholds=None):
+    """The band of each score, from (score, open deals) of accounts."""
+    from medallion.scoring.rules import RULES, with_thresholds
+
+    as_of = AsOf(AS_OF.time, weights=ScoreWeights(bands=thresholds or {}))
+    row = with_thresholds(frame("lead_score bigint, open_leads bigint", *accounts), as_of)
+    (band,) = (feature for feature in RULES if feature.name == "lead_quality")
+    found = row.select("lead_score", band.column(as_of).alias("band"))
+    return {row["lead_score"]: row["band"] for row in found.collect()}
+
+
+def quarters(accounts):
+    """The band of each score as documented: that of the quarter in which the middle of its open deals lies."""
+    total, above, found = sum(n for _, n in accounts), 0, {}
+    for score in sorted({score for score, _ in accounts}, reverse=True):
+        mine = sum(n for other, n in accounts if other == score)
+        found[score] = ("Hot", "Warm", "Cool", "Cold")[min(3, math.floor(4 * (above + mine / 2) / total))]
+        above += mine
+    return found
+
+
+@pytest.mark.parametrize(
+    ("accounts", "wanted"),
+    [
+        ([(90, 50), (85, 50), (82, 50), (81, 50)], "Hot Warm Cool Cold"),
+        ([(90, 149), (85, 50), (30, 1)], "Warm Cold Cold"),  # one score cannot be divided
+        ([(90, 60), (80, 0), (70, 80), (10, 60), (9, 0)], "Hot Warm Cool Cold Cold"),
+        ([(90, 200)], "Cool"),
+    ],
+)
+def test_two_hundred_open_deals_are_divided_into_quarters(frame, accounts, wanted):
+    assert " ".join(band for _, band in sorted(bands(frame, accounts).items(), reverse=True)) == wanted
+    assert quarters(accounts) == bands(frame, accounts)
+
+
+def test_no_band_holds_more_than_half_of_the_open_deals(frame):
+    pick = random.Random(3)  # noqa: S311
+    for skew in (0.2, 1, 5):
+        accounts = [(round(100 * pick.random() ** skew), pick.choice([0, 0, 1, 1, 2, 9])) for _ in range(300)]
+        found, total = bands(frame, accounts), sum(n for _, n in accounts)
+        assert found == quarters(accounts)
+        held = Counter()
+        for score, n in accounts:
+            held[found[score]] += n
+        of_one_score = Counter()
+        for score, n in accounts:
+            of_one_score[score] += n
+        assert max(of_one_score.values()) <= total / 2 >= max(held.values())
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 60)), min_size=1, max_size=8))
+def test_quarters_hold_more_than_half_only_of_one_score(accounts):
+    total, found = sum(n for _, n in accounts), {}
+    if not total:
+        return
+    for score, band in quarters(accounts).items():
+        if mine := sum(n for other, n in accounts if other == score):
+            found.setdefault(band, []).append(mine)
+    assert all(sum(held) <= total / 2 or len(held) == 1 for held in found.values())
+
+
+def test_thresholds_of_ones_own_hold_however_many_deals_are_open(frame):
+    accounts = [(90, 150), (85, 100), (70, 100)]
+    assert set(bands(frame, accounts, {"hot": 80, "cool": 40}).values()) == {"Hot", "Cool", "Cold"}
+    assert bands(frame, accounts, {"hot": 75}) == {90: "Hot", 85: "Hot", 70: "Warm"}
+    assert bands(frame, accounts, {"hot": 75, "quarters_from": 200}) == bands(frame, accounts)
+    assert bands(frame, accounts, {"quarters_from": None}) == {90: "Hot", 85: "Hot", 70: "Warm"}
 
 
 def test_renaming_a_customer_changes_nothing(frame):
@@ -311,6 +378,94 @@ def test_base_rate_of_generated_deals(frame):
     for age in ages:
         ranked = [rate(band, age)[0] for band in sorted(ranks, key=ranks.get)]
         assert ranked == sorted(ranked)
+
+
+STAY = "lead_id string, stage string, entered_at timestamp, left_at timestamp, told_by string"
+
+
+def staged(told_by):
+    """60 deals won late in half of the cases from the stage `offer`, 60 lost from `new`, and four open ones."""
+    leads, stays = [], []
+
+    def add(name, status, opened, stage, closed=None):
+        leads.append((name, "A", "event", status, stage, Decimal(100), None, None, opened, closed, *[None] * 3))
+        moved = opened + timedelta(days=20)
+        stays.append(
+            (name, "new" if stage == "offer" else stage, opened, moved if stage == "offer" else closed, told_by)
+        )
+        if stage == "offer":
+            stays.append((name, "offer", moved, closed, told_by))
+        if closed:
+            stays.append((name, f"closed_{status}", closed, None, told_by))
+
+    for n in range(60):
+        opened = datetime(2024, 1, 1) + timedelta(days=n)
+        add(f"W{n:02}", "won" if n % 2 else "lost", opened, "offer", opened + timedelta(days=80))
+        add(f"N{n:02}", "lost", opened, "new", opened + timedelta(days=70))
+    for n, stage in enumerate(("offer", "new", "offer", "other")):
+        add(f"O{n}", "open", datetime(2025, 5, 31) - timedelta(days=n), stage)
+    return leads, stays
+
+
+def stage_odds(leads, stays, rate):
+    """Odds of each stage against those of its ages, by the documentation, in plain Python."""
+    seen, won, expected = Counter(), Counter(), Counter()
+    for age in (0, 30, 90, 180):
+        for name, _, _, status, _, _, _, _, opened, closed, *_ in leads:
+            day = opened + timedelta(days=age)
+            if (AS_OF.time - opened).days - 1 < age + 90 or (closed and closed <= day):
+                continue
+            (stage,) = (s[1] for s in stays if s[0] == name and s[2] <= day and (s[3] is None or s[3] > day))
+            seen[stage] += 1
+            won[stage] += status == "won" and (closed - opened).days < age + 90
+            expected[stage] += rate(age)
+    odds = {}
+    for stage, n in seen.items():
+        usual = expected[stage] / n
+        share = (won[stage] + 10 * usual) / (n + 10)
+        odds[stage] = share / (1 - share) / usual * (1 - usual)
+    return odds, seen
+
+
+def test_base_rates_know_the_stage_of_a_deal(frame):
+    from tables_of_gold import gold
+
+    leads, stays = staged("file")
+    silver, history = frame(LEAD, *leads), frame(STAY, *stays)
+    account = frame(CUSTOMER, ("A", "A", None, None, None, 10, None, None, "a", "1", datetime(2023, 1, 1)))
+    found = gold.customer_features(account, silver, frame(TOUCH), AS_OF, stage_history=history)
+    rated = gold.score_bands(found, silver, AS_OF)
+    deals = gold.deals(silver, found, rated, AS_OF, stage_history=history)
+    opened = {row["lead_id"]: row for row in deals.collect() if row["status"] == "open"}
+    # 120 deals were open at 0 and 30 days, and 30 of them won within 90 days from there; none was at 90
+    (new,) = (row["probability"] for row in rated.collect())
+    assert new == pytest.approx((30 + 10 * 30.5 / 121) / 130, abs=1e-6)
+    odds, seen = stage_odds(leads, stays, lambda age: 30.5 / 121)
+    assert odds["offer"] > 1.25
+    assert seen == {"new": 180, "offer": 60}
+
+    def rate(times):
+        return times * new / (1 + (times - 1) * new)
+
+    assert odds["new"] < 0.8
+    wanted = {"O0": rate(odds["offer"]), "O2": rate(odds["offer"]), "O1": rate(odds["new"]), "O3": new}
+    assert {name: row["probability_to_convert"] for name, row in opened.items()} == pytest.approx(wanted, abs=2e-6)
+    for row in opened.values():
+        assert row["probability_low"] <= row["probability_to_convert"] <= row["probability_high"]
+    (row,) = found.collect()
+    assert float(row["weighted_pipeline"]) == pytest.approx(100 * sum(wanted.values()), abs=0.02)
+    assert row["probability_to_convert"] == pytest.approx(1 - math.prod(1 - p for p in wanted.values()), abs=1e-5)
+
+
+def test_stages_that_only_rows_of_deals_tell_add_nothing(frame):
+    from tables_of_gold import gold
+
+    leads, stays = staged("version")
+    silver, history = frame(LEAD, *leads), frame(STAY, *stays)
+    account = frame(CUSTOMER, ("A", "A", None, None, None, 10, None, None, "a", "1", datetime(2023, 1, 1)))
+    found = gold.customer_features(account, silver, frame(TOUCH), AS_OF, stage_history=history)
+    deals = gold.deals(silver, found, gold.score_bands(found, silver, AS_OF), AS_OF, stage_history=history)
+    assert len({row["probability_to_convert"] for row in deals.collect() if row["status"] == "open"}) == 1
 
 
 def test_forecasts_of_a_model_stand_beside_base_rates(frame):

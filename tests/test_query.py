@@ -47,6 +47,16 @@ def test_the_folder_may_have_any_name(tmp_path, folder):
         assert query.rows(connection, "select count(*) as n, sum(a) as a from gold.deals") == [{"n": 2, "a": 3}]
 
 
+def test_a_table_that_is_not_there_is_no_variable_of_its_name(tmp_path):
+    lake, customers = Lakehouse(str(tmp_path)), pa.table({"a": [1]})
+    write_deltalake(lake.path("gold.deals"), TABLE)
+    with query.connect(lake) as connection:
+        for name in ("gold.customers", "customers"):
+            with pytest.raises(duckdb.CatalogException):
+                connection.execute(f"select a from {name}")
+    assert customers.num_rows
+
+
 def test_a_column_that_no_file_has_yet_is_null(tmp_path):
     """A table that has gained a column, and no row since."""
     lake = Lakehouse(str(tmp_path))

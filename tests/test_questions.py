@@ -404,6 +404,38 @@ def test_records(served):
         answer(served, Records.read("deals", columns="email"))
 
 
+def test_a_column_is_compared_with_another_of_the_same_row(served):
+    late = answer(
+        served,
+        Records.read("deals", "closed_date > expected_close_date", columns="lead_id,closed_date,expected_close_date"),
+    )
+    every = answer(
+        served,
+        Records.read("deals", "closed_date is known", columns="lead_id,closed_date,expected_close_date", limit=None),
+    ).rows
+    after = {row["lead_id"] for row in every if (row["expected_close_date"] or row["closed_date"]) < row["closed_date"]}
+    assert {row["lead_id"] for row in late.rows} == after
+    assert str(late.understood) == "Deals where closed_date > expected_close_date"
+    for text in ("closed_date > deal_value", "deal_value > days_silent", "deal_value > stage"):
+        with pytest.raises(ContractError):
+            answer(served, Records.read("deals", text))
+
+
+def test_the_first_records_of_each_value_of_a_column(served):
+    every = answer(served, Records.read("deals", limit=None, columns="lead_id,owner,deal_value")).rows
+    found = answer(
+        served, Records.read("deals", order="-deal_value", limit=1, columns="owner,deal_value,lead_id", each="owner")
+    )
+    best = {}
+    for row in every:
+        best[row["owner"]] = max(best.get(row["owner"], 0), row["deal_value"] or 0)
+    assert {row["owner"]: row["deal_value"] or 0 for row in found.rows} == best
+    assert found.total == len(best)
+    assert "the first 1 of each owner by -deal_value" in str(found.understood)
+    with pytest.raises(ContractError):
+        answer(served, Records.read("deals", limit=None, each="owner"))
+
+
 def test_records_have_one_order_where_their_key_does_not_say_it(served):
     sql = answer(served, Records.read("stage_changes", order="-entered_date", columns="stage,left_date")).sql
     order = re.findall(r"(\w+)(?: AS DATE\)\))? (ASC|DESC) NULLS LAST", sql)

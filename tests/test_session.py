@@ -95,7 +95,9 @@ def test_auto_takes_what_it_finds(fresh, environment, engine):
     assert session._choose("auto") == engine
 
 
-@pytest.mark.parametrize("root", ["uc://", "uc://a b", "uc://a`; drop table x; --", "uc://a/b", "uc://a.b"])
+@pytest.mark.parametrize(
+    "root", ["uc://", "uc://a b", "uc://a`; drop table x; --", "uc://a/b", "uc://a.b", "uc://a/b_/c_", "uc://a/b`_"]
+)
 def test_names_that_are_no_catalog_are_refused(root):
     with pytest.raises(LakehouseError, match="names no catalog"):
         Lakehouse(root).path("gold.deals")
@@ -103,6 +105,9 @@ def test_names_that_are_no_catalog_are_refused(root):
 
 def test_tables_of_a_catalog_are_named_in_quotes():
     assert Lakehouse("uc://crm_dev").path("gold.deals") == "`crm_dev`.`gold`.`deals`"
+    assert Lakehouse("uc://crm_dev/").path("gold.deals") == "`crm_dev`.`gold`.`deals`"
+    assert Lakehouse("uc://crm_dev/dev_ann_").path("gold.deals") == "`crm_dev`.`dev_ann_gold`.`deals`"
+    assert Lakehouse("uc://crm_dev/dev_ann_").catalog == "crm_dev"
     assert not Lakehouse("uc://crm_dev").place.reads_files
     assert Lakehouse("abfss://lake@account.dfs.core.windows.net/x").place.reads_files
 
@@ -115,12 +120,12 @@ def test_what_unity_catalog_does_itself_is_left_to_it():
 def test_models_go_to_the_registry_of_the_catalog():
     from medallion.learning import tracking
 
-    assert tracking._places("databricks", "crm_dev") == (
+    assert tracking._places("databricks", ("crm_dev", "ops")) == (
         "databricks-uc",
         "crm_dev.ops.medallion_lead_scoring",
         "/Shared/medallion_lead_scoring",
     )
-    assert tracking._places("databricks://prod", "crm")[0] == "databricks-uc://prod"
+    assert tracking._places("databricks://prod", ("crm", "ops"))[0] == "databricks-uc://prod"
     assert tracking._places("sqlite:///x.db", None) == ("sqlite:///x.db", tracking.MODEL, tracking.EXPERIMENT)
     with pytest.raises(MedallionError, match="the lakehouse is in no catalog"):
         tracking._places("databricks", None)

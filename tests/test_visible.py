@@ -6,8 +6,10 @@ import asyncio
 import dataclasses
 import json
 import re
+import shutil
 import sqlite3
 from contextlib import suppress
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -16,16 +18,16 @@ from mcp.shared.memory import create_connected_server_and_client_session
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from medallion import access, metrics
+from medallion import access, contracts, metrics
 from medallion.access import Person
 from medallion.agent import drafts
 from medallion.agent.answer import planned
 from medallion.agent.mcp_server import server
-from medallion.agent.planner import Planner
+from medallion.agent.planner import Planner, names
 from medallion.agent.rules import Rules
 from medallion.agent.serving import serve
 from medallion.agent.tools import Tools
-from medallion.care import explain
+from medallion.care import explain, follow_ups
 from medallion.care.export import export
 from medallion.cli.app import app
 from medallion.config import load
@@ -33,11 +35,12 @@ from medallion.dashboard import tables, words
 from medallion.dashboard.export import export as as_one_file
 from medallion.dashboard.safety import Door
 from medallion.dashboard.web import Options, application
-from medallion.errors import MedallionError
-from medallion.lakehouse import query, totals, visible
+from medallion.errors import ContractError, MedallionError
+from medallion.lakehouse import contracts_in_use, query, totals, visible
 from medallion.lakehouse.store import Lakehouse
 from medallion.metrics.compilers.duckdb import answer
 from medallion.metrics.question import Records
+from medallion.pipeline import proof
 
 DECLARED = """
 people:
@@ -88,13 +91,48 @@ def test_a_connection_has_the_rows_of_who_looks(lake, people):
     assert "PERSON" not in str(of_everyone)
     assert not [name for name in of_everyone if name.startswith("bronze.")]
     assert texts(lake, people["root"]) == texts(lake, None)
+    assert not [name for name in texts(lake, REP) if name.startswith("ops.")]  # totals of everyone are in them
+    assert "ops.proofs" in of_everyone
+
+
+def test_what_is_personal_is_said_by_contracts_of_every_table():
+    of = visible.personal(contracts.entities().values())
+    assert set(of("silver.contacts_staged")) == set(of("silver.contacts_clean")) >= {"contact_name", "email", "phone"}
+    assert of("ops.follow_ups") == ("note",)
+    assert of("ops.corrections") == ("before", "after")
+    assert of("silver.quarantine") == ("reasons", "raw")
+    assert of("ops.agent_log") == ("question", "declined")
+    assert not of("gold.deals")
+    assert contracts.Column("phone_2", "string", kind="phone").is_personal
+
+
+def test_what_was_done_is_seen_with_the_account_and_its_note_by_permission(lake, people, tmp_path):
+    shutil.copytree(lake.root, tmp_path / "lake")
+    own = Lakehouse(str(tmp_path / "lake"))
+    day = date(2025, 6, 30)
+    for key, lead, note in (
+        ("C2", None, "wrote to PERSON"),
+        ("C2", "Z2", "SECRET"),
+        ("Z1", None, "SECRET"),
+        ("C1", "L1", ""),
+    ):
+        follow_ups.add(own, "note" if note else "done", day, key, lead, "somebody", datetime(2025, 7, 1), note=note)
+    said = {user: texts(own, person).get("ops.follow_ups", "") for user, person in people.items()}
+    assert ("'C2'" in said["ann@us.example"], "'C1'" in said["ann@us.example"]) == (True, True)
+    holds_nothing_of_another(said["ann@us.example"])
+    assert "PERSON" not in said["kim"]
+    assert "PERSON" in said["root"]
 
 
 def test_totals_are_those_of_gold_over_what_is_seen(lake, people):
     everyone = Person("max", "rep", ("Ann Lee", "max@us.example"), (), True, 1)
     whole, seen = texts(lake, None), texts(lake, everyone)
     assert all(seen[name] == whole[name] for name in totals.QUERIES)
+    assert "'C1'" in whole["gold.top_customers"]
     with query.connect(Lakehouse(lake.root, person=people["ann@us.example"])) as connection:
+        (best,) = query.rows(connection, "from gold.top_customers where customer_id = 'C1'")
+        everything = query.rows(connection, "select sum(won_value) as won from gold.customer_features")[0]["won"]
+        assert best["revenue_share"] == round(float(best["won_value"]) / float(everything), 6)
         last = query.rows(connection, "from gold.sales_summary order by day desc limit 1")[0]
     assert (float(last["cumulative_revenue"]), float(last["open_pipeline"]), last["cumulative_interactions"]) == (
         1000,
@@ -165,6 +203,48 @@ def test_the_agent_gives_nothing_of_another(lake, people, locked):
             holds_nothing_of_another(str(error.value).replace(key, ""))
 
 
+@pytest.mark.parametrize("locked", [False, True])
+def test_teams_are_known_and_a_dimension_that_cannot_be_computed_stops_no_other_question(lake, locked, monkeypatch):
+    with lake.looking(REP), serve(lake, locked=locked) as serving:
+        tools = Tools(serving, Rules())
+        for asked in ("What is the revenue by team?", "What is the revenue of team East?"):
+            assert "$1,000" in planned(tools, Planner(serving), asked).text
+        of = names.facts_of
+
+        def without(connection):
+            facts = of(connection)
+
+            def known(view, dimension, given):
+                if dimension.name == "owner_team":
+                    raise ContractError("cannot be computed", "")
+                return facts.known(view, dimension, given)
+
+            return dataclasses.replace(facts, known=known)
+
+        monkeypatch.setattr(names, "facts_of", without)
+        assert "$1,000" in planned(tools, Planner(serving), "What is the revenue by owner?").text
+
+
+def test_the_agent_reads_no_column_that_a_contract_in_use_calls_personal(lake, monkeypatch):
+    known = contracts.entities()
+    touches = known["interactions"]
+    said = {"direction": {"pii": True}, "duration_minutes": {"kind": "free_text"}}
+    columns = [dataclasses.replace(one, **said.get(one.name, {})) for one in touches.columns]
+    own = {**known, "interactions": dataclasses.replace(touches, columns=tuple(columns))}
+    monkeypatch.setattr(contracts_in_use, "for_readers", lambda lake: own)
+    with serve(lake, locked=True) as serving:
+        there = {row["column_name"] for row in serving.rows("describe silver.interactions_clean")}
+    assert "channel" in there
+    assert not {"direction", "duration_minutes", "notes"} & there
+
+
+def test_what_is_said_of_all_amounts_is_for_who_sees_all(lake, people, monkeypatch):
+    monkeypatch.setattr(proof, "recorded", lambda lake: [{"document": json.dumps({"foreign": [1], "currency": "USD"})}])
+    monkeypatch.setattr(proof, "in_currencies", lambda foreign, currency: "9 deals in EUR")
+    said = [proof.note(Lakehouse(lake.root, person=people[user])) for user in ("ann@us.example", "west", "kim")]
+    assert (said, proof.note(lake)) == (["", "", "9 deals in EUR"], "9 deals in EUR")
+
+
 def test_mcp_gives_nothing_of_another(lake):
     with lake.looking(REP), serve(lake, locked=True) as serving:
         made = server(Tools(serving, Rules()))
@@ -205,7 +285,7 @@ def test_exports_have_nothing_of_another(lake, tmp_path, form):
     with lake.looking(REP):
         written = export(lake, tmp_path / "out", form)
         assert {"gold.deals", "silver.contacts_clean"} <= {one["table"] for one in written}
-        for name in ("bronze.leads", "silver.quarantine", "gold.touch_days"):
+        for name in ("bronze.leads", "silver.quarantine", "gold.touch_days", "ops.proofs", "ops.runs", "ops.erasures"):
             with pytest.raises(MedallionError, match="no table"):
                 export(lake, tmp_path / "out", form, [name])
         with pytest.raises(MedallionError, match="may not see personal data"):
@@ -233,8 +313,25 @@ def test_the_dashboard_shows_each_user_their_own(lake, people, tmp_path):
         for address in addresses:
             found = get(address, "ann@us.example").text
             holds_nothing_of_another(found.replace("SECRET", "") if "SECRET" in address else found)
+        forms = [
+            *(("/today/done", {"kind": kind, "customer_id": "Z1", "lead_id": "Z3"}) for kind in ("done", "undone")),
+            ("/explore/views", {"view": "x", "metrics": "revenue", "where": "customer_name = 'Secret Lab'"}),
+            ("/explore/views", {"view": "x", "metrics": "revenue", "where": "owner = 'Max'"}),
+        ]
+        for address, form in forms:
+            answers = {
+                user: client.post(address, data=form, headers={"x-user": user, "sec-fetch-site": "same-origin"})
+                for user in ("ann@us.example", "somebody")
+            }
+            assert [one.status_code for one in answers.values()] == [400, 403]
+            for one in answers.values():
+                holds_nothing_of_another(re.sub("Z1|Secret Lab", "", one.text))
+                assert "Max Poole" not in one.text
+        signs = {tuple({*re.findall(r"v=([0-9a-f]{12})\b", get("/pipeline", user).text)}) for user in people}
+        assert len(signs) == len(people)  # what a browser keeps of one user is not shown to the next
         assert get("/customers/Z1", "ann@us.example").status_code == 404
-        assert get("/health", "ann@us.example").status_code == 403
+        for address in ("/health", "/charts/health/reliability.svg"):
+            assert get(address, "ann@us.example").status_code == 403
         assert get("/pipeline", "somebody").status_code == 403
         assert "SECRET" in get("/rows/deals", "WEST").text
         assert "Acme" not in get("/rows/deals", "west").text
@@ -252,7 +349,10 @@ def test_the_dashboard_shows_each_user_their_own(lake, people, tmp_path):
         (["records", "deals", "--me", "max"], 1, "declares no user 'max'"),
         (["records", "deals", "--me", "ANN@us.example", "--json"], 0, '"shown": 2'),
         (["insights", "--me", "ann@us.example", "--json"], 0, '"revenue": 1000'),
-        (["status", "--me", "ann@us.example"], 1, "shows everyone's"),
+        (["forecast"], 1, "nothing says who you are"),
+        *(([*one.split(), "--me", "ann@us.example"], 1, "shows everyone's") for one in
+          ("status", "tables", "gate", "monitor", "models", "doctor", "verify", "actions list", "duplicates list")),
+        (["actions", "list", "--me", "kim"], 1, "may not see personal data"),
         (["duplicates", "list", "--me", "kim"], 1, "may not see personal data"),
         (["dashboard", "--export", "x.html", "--me", "kim", "--show-pii"], 1, "may not see personal data"),
     ],
@@ -264,11 +364,20 @@ def test_commands_know_who_looks(lake, arguments, code, says):
 
 
 def test_the_role_of_power_bi_knows_each_user(lake, people):
-    from medallion.powerbi import roles
+    from medallion.powerbi import model, roles
 
     with query.connect(lake) as connection:
         found = dict(roles.permissions(connection, list(people.values()), ["Deals", "Customers", "Daily", "Date"]))
     assert list(found) == ["Deals", "Customers", "Daily"]
+    every = {table.name for table in model.model().tables}
+    assert {"Deals", "Customers", "Daily", "Deal changes"} == every - roles.OPEN
+    assert every >= roles.OPEN
+    more = dict(roles.permissions(duckdb.connect(), [REP], ["Deal changes", "My own"]))
+    assert more["Deal changes"].startswith(
+        "SWITCH(LOWER(USERPRINCIPALNAME()), \"ann@us.example\", 'Deal changes'[lead_id] IN "
+        "SELECTCOLUMNS(FILTER('Deals', 'Deals'[Owner] IN {\"ann lee\"}), \"key\", 'Deals'[Deal])"
+    )
+    assert more["My own"] == 'SWITCH(LOWER(USERPRINCIPALNAME()), "ann@us.example", FALSE(), FALSE())'
     assert found["Deals"] == (
         'SWITCH(LOWER(USERPRINCIPALNAME()), "ann@us.example", \'Deals\'[Owner] IN {"ann lee", "ann@us.example", "u1"}, '
         '"west", \'Deals\'[Owner] IN {"max poole", "max@us.example", "u2"}, "kim", TRUE(), "root", TRUE(), FALSE())'

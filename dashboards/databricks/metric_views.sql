@@ -117,7 +117,7 @@ measures:
 - name: hot_customers
   expr: COUNT(CASE WHEN lead_quality = 'Hot' THEN 1 END)
   display_name: Hot customers
-  comment: Customers with a score of 80 or more.
+  comment: Customers in the Hot band of the score.
   synonyms:
   - hot accounts
   - hot leads
@@ -129,7 +129,7 @@ measures:
 - name: hot_lead_share
   expr: COUNT(CASE WHEN lead_quality = 'Hot' THEN 1 END) / NULLIF(COUNT(1), 0)
   display_name: Hot share
-  comment: Customers with a score of 80 or more as a share of all customers.
+  comment: Customers in the Hot band of the score as a share of all customers.
   synonyms:
   - share of hot customers
   - share of hot leads

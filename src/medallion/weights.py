@@ -45,11 +45,26 @@ class Fit(_Strict):
 
 
 class Bands(_Strict):
-    """Lowest score of each quality band; below `cool` is Cold."""
+    """Lowest score of each quality band; below `cool` is Cold.
+
+    Attributes:
+        quarters_from: Open deals from which on the bands are quarters of these by score instead; None is never. Thresholds
+            other than the shipped ones hold however many deals are open, unless this is named beside them.
+    """
 
     hot: int = 80
     warm: int = 60
     cool: int = 40
+    quarters_from: Annotated[int, Field(gt=0)] | None = 200
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_thresholds_hold(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "quarters_from" in given:
+            return given
+        shipped = {name: cls.model_fields[name].default for name in ("hot", "warm", "cool")}
+        own = any(given.get(name, default) != default for name, default in shipped.items())
+        return {**given, "quarters_from": None} if own else given
 
     @model_validator(mode="after")
     def _fall(self) -> Self:

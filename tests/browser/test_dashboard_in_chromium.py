@@ -6,9 +6,12 @@ the folder that `MEDALLION_SHOTS` names.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
 import threading
 import time
+from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,7 +24,7 @@ pytestmark = pytest.mark.skipif("MEDALLION_CHROMIUM" not in os.environ, reason="
 LOOKS = [("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390)]
 PAGES = [
     "/today", "/forecast", "/forecast/deals?part=commit", "/changes?by=owner", "/changes/steps?part=won",
-    "/explore?metrics=revenue,win_rate&by=owner&period=2025-Q2", "/explore/rows?metrics=revenue&of=revenue", "/metrics", "/pipeline", "/customers", "/interactions", "/sales", "/health", "/customers/C001", "/metrics/win_rate?by=source",
+    "/explore?metrics=revenue,win_rate&by=owner&period=2025-Q2", "/explore/rows?metrics=revenue&of=revenue", "/metrics", "/pipeline", "/customers", "/interactions", "/sales", "/health", "/health/quarantine", "/health/accounts", "/health/duplicates", "/customers/C001", "/metrics/win_rate?by=source",
     "/rows/deals", "/rows/quarantine", "/figures/pipeline/stages", "/sales?owner=Nobody", "/nothing",
 ]  # fmt: skip
 EVIL = "<img src=x onerror=alert(1)>"
@@ -52,12 +55,32 @@ def lake(spark, tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(lake):
     """A running dashboard."""
-    import uvicorn
+    yield from running(application_of(lake))
 
+
+@pytest.fixture(scope="module")
+def slow_address(lake):
+    """A dashboard that takes its time now and then, so that answers overtake each other."""
+    app, chance = application_of(lake), random.Random(1)  # noqa: S311
+
+    async def slow(scope, receive, send):
+        if scope["type"] == "http" and not scope["path"].startswith(("/static", "/charts")):
+            await asyncio.sleep(chance.choice((0, 0, 0.3 * chance.random())))
+        await app(scope, receive, send)
+
+    yield from running(slow)
+
+
+def application_of(lake):
     from medallion.config import load
     from medallion.dashboard.web import Options, application
 
-    app = application(Options(load(None, lakehouse=lake.root)))
+    return application(Options(load(None, lakehouse=lake.root)))
+
+
+def running(app):
+    import uvicorn
+
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -275,6 +298,40 @@ def test_charts_answer_to_the_pointer_and_show_texts_as_texts(visit, address):
         "before => document.querySelector('[data-chart*=\"revenue_30d\"] .role-axis-label').textContent !== before",
         arg=before,
     )
+
+
+def test_a_random_walk_shows_what_its_address_asks_for(chromium, slow_address):
+    """Some steps of the walk; `just nightly-walk` takes a thousand, from another place each night."""
+    from walking import Walk
+
+    steps, seed = int(os.environ.get("MEDALLION_WALK", "25")), int(os.environ.get("MEDALLION_WALK_SEED", "1"))
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
+    walk, broken = Walk(context, slow_address, seed, date(2025, 7, 1)), []
+    walk.page.on("pageerror", lambda error: broken.append(str(error)))
+    walk.go(steps)
+    context.close()
+    assert broken == [], walk.story()
+
+
+def test_a_day_typed_by_hand_asks_when_it_is_finished(visit, address):
+    """Digit by digit, with time for an answer between two: one request, with the whole day, and what is typed next stays."""
+    page = visit()
+    page.goto(address + "/sales", wait_until="networkidle")
+    asked = []
+    page.on("request", lambda one: asked.append(one.url) if "/sales?" in one.url else None)
+    page.focus("#filter-from")
+    for digit in "03012025":
+        page.keyboard.type(digit)
+        page.wait_for_timeout(120)
+    page.keyboard.press("Tab")  # into the picker's button
+    page.keyboard.press("Tab")  # into the other day
+    for digit in "05312025":
+        page.keyboard.type(digit)
+        page.wait_for_timeout(120)
+    assert asked == []
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/sales?from=2025-03-01&to=2025-05-31")
+    assert len({one for one in asked if "/charts/" not in one}) == 1
 
 
 def test_a_theme_stays(visit, address):

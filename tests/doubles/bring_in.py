@@ -69,7 +69,7 @@ def main(lakehouse: str, sources: list[str]) -> None:
     if lake.catalog:
         stand_in()
         for layer in ("bronze", "silver", "gold", "ops"):
-            session.session().sql(f"CREATE SCHEMA IF NOT EXISTS `{unity.catalog(lakehouse)}`.`{layer}`").collect()
+            session.session().sql(f"CREATE SCHEMA IF NOT EXISTS {unity.quoted(lakehouse, layer)}").collect()
     told = {"changed": [], "accounts": []}
     for place, source in enumerate(sources):
         settings = load(None, source=source, lakehouse=lakehouse)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from medallion import pipeline
-from medallion.care import erasure, maintain, restore, status, verify
+from medallion.care import doctor, erasure, maintain, restore, status, verify
 from medallion.config import load
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, manifests, places, session, store, unity
@@ -63,7 +63,7 @@ def races(root: str, count: int) -> list[int]:
 def main(root: str) -> None:
     lake, told = Lakehouse(root), dict[str, Any]()
     for layer in places.LAYERS:
-        session.session().sql(f"CREATE SCHEMA IF NOT EXISTS `{unity.catalog(root)}`.`{layer}`").collect()
+        session.session().sql(f"CREATE SCHEMA IF NOT EXISTS {unity.quoted(root, layer)}").collect()
 
     def value() -> int:
         return int(status.insights(lake)["total_deal_value"])
@@ -94,6 +94,7 @@ def main(root: str) -> None:
     told["kinds"] = [one.kind for one in manifests.history(lake)]
     found = verify.verify(settings, deep=True)
     told["verify"] = sorted({f"{one.state}: {one.check}" for one in found})
+    told["doctor"] = sorted({f"{one.state}: {one.check}" for one in doctor.examine(settings)})
     told["earlier"] = []
     for name, kept in (("silver.customers_clean", 1), ("silver.customers_history", 1)):
         try:
@@ -121,6 +122,8 @@ def check(told: dict[str, Any]) -> None:
     assert told["forgotten"] == 1_499_000
     assert told["kinds"] == ["run", "run", "restore", "restore", "recovery", "forget"]
     assert not [one for one in told["verify"] if one.startswith("broken")]
+    assert not [one for one in told["doctor"] if one.startswith("broken")]
+    assert {f"ok: {check}" for check in ("accounts", "current", "proof", "reading", "erasure")} <= {*told["doctor"]}
     assert (told["earlier"], "can no longer be opened" in told["refused"]) == ([], True)
     assert told["races"] == [1] * 20
 

@@ -23,15 +23,16 @@ TOKEN, CLIENT_ID, CLIENT_SECRET = (
     "11111111-2222-3333-4444-555555555555",
     "s3cr3t-of-a-machine",
 )
-USER = "ann@example.com"
+USER, DEPLOYER = "ann@example.com", "99999999-8888-7777-6666-555555555555"
 JOB_FIELDS = {
     "name", "description", "max_concurrent_runs", "queue", "timeout_seconds", "schedule", "health", "email_notifications",
     "tags", "parameters", "environments", "job_clusters", "tasks", "run_as", "access_control_list",
+    "performance_target", "trigger",
 }  # fmt: skip
 TASK_KINDS = {"notebook_task", "python_wheel_task"}
 TASK_FIELDS = TASK_KINDS | {
     "task_key", "depends_on", "environment_key", "job_cluster_key", "libraries", "max_retries",
-    "min_retry_interval_millis", "retry_on_timeout", "timeout_seconds",
+    "min_retry_interval_millis", "retry_on_timeout", "timeout_seconds", "disable_auto_optimization",
 }  # fmt: skip
 
 
@@ -59,7 +60,11 @@ class Workspace:
 
     def reset(self) -> None:
         """An empty workspace with one catalog, in which everything is granted."""
+        self.user = USER
         self.catalogs = {"crm_dev"}
+        self.principals = {USER, "users", "crm-readers", CLIENT_ID, DEPLOYER}
+        self.privileges: dict[str, dict[str, set[str]]] = {}
+        self.folder_permissions: dict[str, dict[str, str]] = {}
         self.grants = {"CREATE SCHEMA", "CREATE VOLUME", "WRITE VOLUME", "MANAGE JOBS"}
         self.schemas: dict[str, dict[str, Any]] = {}
         self.volumes: dict[str, dict[str, Any]] = {}
@@ -107,7 +112,7 @@ class Workspace:
     def answer(self, method: str, path: str, query: dict[str, str], body: Any, raw: bytes) -> Any:
         api = f"{method} {path}"
         if api == "GET /api/2.0/preview/scim/v2/Me":
-            return {"id": "1", "userName": USER, "displayName": "Ann"}
+            return {"id": "1", "userName": self.user, "displayName": "Ann"}
         for pattern, name in self.ROUTES:
             if match := re.fullmatch(pattern, api):
                 return getattr(self, name)(*(unquote(part) for part in match.groups()), query=query, body=body, raw=raw)
@@ -119,6 +124,10 @@ class Workspace:
         (r"POST /api/2.1/unity-catalog/schemas", "create_schema"),
         (r"GET /api/2.1/unity-catalog/volumes/([^/]+)", "get_volume"),
         (r"POST /api/2.1/unity-catalog/volumes", "create_volume"),
+        (r"GET /api/2.1/unity-catalog/permissions/(schema|volume)/([^/]+)", "get_grants"),
+        (r"PATCH /api/2.1/unity-catalog/permissions/(schema|volume)/([^/]+)", "change_grants"),
+        (r"GET /api/2.0/permissions/directories/(\d+)", "get_folder_permissions"),
+        (r"PUT /api/2.0/permissions/directories/(\d+)", "set_folder_permissions"),
         (r"(HEAD|GET|PUT|DELETE) /api/2.0/fs/files(/.+)", "file"),
         (r"(HEAD|PUT) /api/2.0/fs/directories(/.+)", "directory"),
         (r"POST /api/2.0/workspace/mkdirs", "mkdirs"),
@@ -171,6 +180,66 @@ class Workspace:
         self.volumes[full] = {**body, "full_name": full}
         self.folders.add("/Volumes/" + full.replace(".", "/"))
         return self.volumes[full]
+
+    def get_grants(self, kind: str, full: str, **_: Any) -> Any:
+        self.get_schema(full) if kind == "schema" else self.get_volume(full)
+        held = self.privileges.get(full, {})
+        return {"privilege_assignments": [{"principal": k, "privileges": sorted(v)} for k, v in held.items()]}
+
+    def change_grants(self, kind: str, full: str, body: Any, **_: Any) -> Any:
+        self.get_schema(full) if kind == "schema" else self.get_volume(full)
+        allowed = {"READ_VOLUME", "WRITE_VOLUME"}
+        if kind == "schema":
+            allowed |= {"USE_SCHEMA", "SELECT", "MODIFY", "CREATE_TABLE", "CREATE_VOLUME"}
+        for change in body["changes"]:
+            self._fields(change, {"principal"}, {"add", "remove"})
+            if change["principal"] not in self.principals:
+                raise RefusedError(404, "PRINCIPAL_DOES_NOT_EXIST", f"Could not find principal {change['principal']}")
+            if unknown := set(change.get("add", [])) - allowed:
+                raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"{sorted(unknown)} is not applicable to a {kind}")
+            self.privileges.setdefault(full, {}).setdefault(change["principal"], set()).update(change.get("add", []))
+        return self.get_grants(kind, full)
+
+    def _folder(self, number: str) -> str:
+        found = [path for path, item in self.objects.items() if item["object_id"] == int(number)]
+        if not found:
+            raise missing(f"Folder {number}")
+        return found[0]
+
+    def get_folder_permissions(self, number: str, **_: Any) -> Any:
+        path = self._folder(number)
+        above = {"admins": "CAN_MANAGE"}
+        if path.startswith("/Shared/"):
+            above["users"] = "CAN_MANAGE"
+        if path.startswith("/Users/"):
+            above[path.split("/")[2]] = "CAN_MANAGE"
+        listed = [(name, level, True) for name, level in above.items()]
+        listed += [(name, level, False) for name, level in self.folder_permissions.get(path, {}).items()]
+        return {
+            "object_id": f"/directories/{number}",
+            "access_control_list": [
+                {
+                    self._kind(name): name,
+                    "all_permissions": [{"permission_level": level, "inherited": inherited}],
+                }
+                for name, level, inherited in listed
+            ],
+        }
+
+    def _kind(self, name: str) -> str:
+        return "user_name" if "@" in name else "service_principal_name" if "-" in name else "group_name"
+
+    def set_folder_permissions(self, number: str, body: Any, **_: Any) -> Any:
+        given = {}
+        for item in body["access_control_list"]:
+            (name,) = (value for key, value in item.items() if key != "permission_level")
+            if item["permission_level"] not in ("CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"):
+                raise RefusedError(
+                    400, "INVALID_PARAMETER_VALUE", f"{item['permission_level']} is no level of a folder"
+                )
+            given[name] = item["permission_level"]
+        self.folder_permissions[self._folder(number)] = given
+        return {}
 
     def _volume_of(self, path: str) -> None:
         parts = path.split("/")
@@ -271,8 +340,10 @@ class Workspace:
         places |= {item["job_cluster_key"] for item in settings.get("job_clusters", [])}
         for item in settings.get("environments", []):
             for needed in item["spec"]["dependencies"]:
-                if needed.endswith(".whl") and needed not in self.files:
+                if needed.startswith(("-r ", "/")) and needed.removeprefix("-r ") not in self.files:
                     raise missing(f"Dependency {needed}")
+        if "schedule" in settings and "trigger" in settings:
+            raise RefusedError(400, "INVALID_PARAMETER_VALUE", "Only one of schedule and trigger may be set")
         for task in settings.get("tasks", []):
             if unknown := set(task) - TASK_FIELDS:
                 raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"unknown fields: {sorted(unknown)}")
@@ -280,6 +351,9 @@ class Workspace:
                 raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"Task {task['task_key']} is malformed")
             if (task.get("environment_key") or task.get("job_cluster_key")) not in places:
                 raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"Task {task['task_key']} runs nowhere")
+            for library in task.get("libraries", []):
+                if not set(library.values()) <= set(self.files):
+                    raise missing(f"Library {library}")
             if not {item["task_key"] for item in task.get("depends_on", [])} <= set(keys):
                 raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"Task {task['task_key']} depends on nothing known")
             if notebook := task.get("notebook_task"):

@@ -16,7 +16,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from conftest import NOW, ROOT
 from medallion import pipeline
-from medallion.care import doctor, gate, restore, status
+from medallion.care import doctor, gate, restore, status, verify
 from medallion.config import load
 from medallion.errors import LakehouseError
 from medallion.lakehouse.store import Lakehouse
@@ -70,6 +70,31 @@ def test_a_torn_commit_is_told_by_every_command(lake):
     for command in (lambda: status.insights(lake), lambda: pipeline.run(settings, NOW), lambda: status.tables(lake)):
         with pytest.raises(LakehouseError, match="gold.deals: its last commit, .* is empty"):
             command()
+
+
+@pytest.mark.parametrize("look", [doctor.examine, verify.verify])
+@pytest.mark.parametrize("those", ["ops.batches", pytest.param("", marks=pytest.mark.slow)])
+def test_a_torn_commit_of_any_table_is_told_and_nothing_else_fails(lake, those, look):
+    """Most of what is asked of a lakehouse goes by `ops.batches`."""
+    settings = load(None, lakehouse=lake.root)
+    for name in [name for name in lake.tables() if name.startswith(those)]:
+        commit = sorted(Path(lake.path(name), "_delta_log").glob("*.json"))[-1]
+        data = commit.read_bytes()
+        commit.write_bytes(b"")
+        found = {(one.check, one.about): one.state for one in look(settings)}
+        assert found["log", name] == doctor.BROKEN, name
+        commit.write_bytes(data)
+
+
+def test_an_interrupted_erasure_is_told_also_when_its_log_is_damaged(lake):
+    write_deltalake(lake.path("ops.erasures"), pa.table({"erasure_id": ["1"]}))
+    Path(lake.path("ops.erasures"), "_delta_log", f"{0:020d}.json").write_bytes(b"")
+    began = "2025-07-01T10:00:00+00:00"
+    intent = {"kind": journal.FORGET, "began_at": began, "before": {}, "all": False, "arguments": {}}
+    Path(lake.root, ".intent.json").write_text(json.dumps({"intent": intent}))
+    found = {(one.check, one.about): one for one in doctor.examine(load(None, lakehouse=lake.root))}
+    assert found["log", "ops.erasures"].state == doctor.BROKEN
+    assert found["journal", journal.FORGET].remedy == "`medallion forget --resume`"
 
 
 @pytest.mark.slow

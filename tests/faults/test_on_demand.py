@@ -372,12 +372,15 @@ def test_a_run_without_room_for_gold_is_read_once_it_has_it(lakes, tmp_path, dou
 def newest_files(lake, since):
     """Files that were written and not flushed, the newest first.
 
-    Intents and models are flushed before anything else is written, and checkpoints before commits that they sum up are
-    removed.
+    Intents and models are flushed before anything else is written, snapshots before a model that learned from them is,
+    and checkpoints before commits that they sum up are removed.
     """
+    models = [path for path in Path(lake.root, "models").rglob("*") if path.is_file()]
+    learned = any(path.stat().st_mtime_ns > since for path in models)
     but = {".lock", ".intent.json"}
     files = [path for path in Path(lake.root).rglob("*") if path.is_file() and path.name not in but]
-    files = [path for path in files if Path(lake.root, "models") not in path.parents]
+    kept = [Path(lake.root, "models"), *([Path(lake.root, "gold", "lead_snapshots")] if learned else [])]
+    files = [path for path in files if not {*kept} & {*path.parents}]
     return sorted(
         (p for p in files if p.stat().st_mtime_ns > since and not is_needed(p)),
         key=lambda p: p.stat().st_mtime_ns,

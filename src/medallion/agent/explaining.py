@@ -18,7 +18,7 @@ from medallion.metrics import changes, over_time, periods
 from medallion.metrics.compilers.duckdb import answer
 from medallion.metrics.conditions import Condition
 from medallion.metrics.periods import Today
-from medallion.metrics.question import Order, Question, Records
+from medallion.metrics.question import MOST_ROWS, Order, Question, Records
 
 if TYPE_CHECKING:
     from medallion.agent.tools import Tools
@@ -180,9 +180,35 @@ def slipped_deals(tools: Tools, period: str, where: Iterable[Condition] = ()) ->
     )
 
 
+def beside_average(tools: Tools, records: Records, column: str, op: str, group: str | None = None) -> Found:
+    """The records of a list above or below the average of a column: of all of the list, or of those of the same group."""
+    shown = tuple(dict.fromkeys((*((group,) if group else ()), column, *records.columns)))
+    every = dataclasses.replace(records, limit=MOST_ROWS, columns=shown)
+    found = tools.asked(every, "beside_average")
+    if found.count > len(found.rows):
+        raise ContractError(f"{found.count:,} records are too many for an average", "Narrow the list.")
+    values: dict[Any, list[float]] = {}
+    for row in found.rows:
+        if row[column] is not None:
+            values.setdefault(row[group] if group else None, []).append(float(row[column]))
+    means = {name: sum(some) / len(some) for name, some in values.items()}
+    rows = []
+    for row in found.rows:
+        mean = means.get(row[group] if group else None)
+        if mean is not None and row[column] is not None and (row[column] > mean if op == ">" else row[column] < mean):
+            rows.append({**row, "average": mean})
+    own = found.field(column)
+    assert own is not None  # noqa: S101 - it is shown
+    fields = (*found.fields, dataclasses.replace(own, name="average", label="Average"))
+    of = f"of the same {found.field(group).label.lower()}" if group else "of these"  # type: ignore[union-attr]
+    title = f"{found.title}, {own.label.lower()} {'above' if op == '>' else 'below'} the average {of}"
+    return dataclasses.replace(found, title=title, fields=fields, rows=rows, total=len(rows))
+
+
 #: By name, what the planner calls beside the tools.
 EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
-    one.__name__: one for one in (definition, share_of, explain_change, what_changed, stage_conversion, slipped_deals)
+    one.__name__: one
+    for one in (definition, share_of, explain_change, what_changed, stage_conversion, slipped_deals, beside_average)
 }
 
 

@@ -15,10 +15,9 @@ from typing import Any
 
 import duckdb
 
-from medallion import contracts
 from medallion.care import status
 from medallion.errors import LakehouseError
-from medallion.lakehouse import contracts_in_use, query
+from medallion.lakehouse import contracts_in_use, query, visible
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import proof
 
@@ -114,12 +113,6 @@ def stopping(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[
         timer.cancel()
 
 
-def personal(name: str) -> set[str]:
-    """Columns of a table that its contract marks as personal."""
-    entity = next((e for e in contracts.entities().values() if e.clean.name == name), None)
-    return {column.name for column in entity.columns if column.pii} if entity else set()
-
-
 @contextmanager
 def serve(lake: Lakehouse, *, locked: bool = False, only: Container[str] = TABLES) -> Iterator[Serving]:
     """Open a lakehouse for the agent.
@@ -134,6 +127,7 @@ def serve(lake: Lakehouse, *, locked: bool = False, only: Container[str] = TABLE
         LakehouseError: There is no gold yet.
     """
     status.needs(lake, [name for name in TABLES if name not in _OPTIONAL])
+    personal = visible.personal(contracts_in_use.for_readers(lake).values())
     with query.connect(lake, layers=("gold", "silver"), alone=True) as connection:
         versions = {}
         connection.execute("create schema agent_gold; create schema agent_silver")

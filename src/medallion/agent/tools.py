@@ -378,22 +378,24 @@ class Tools:
         limit: int = 25,
         columns: list[str] | None = None,
         as_of: str | None = None,
+        each: str | None = None,
     ) -> Found:
         """A list of records: which deals, which accounts, which touches.
 
         Args:
             entity: `deals`, `accounts`, `interactions`, `stage_changes` or `channels`.
-            where: Conditions such as `open and days_silent > 30`; all must hold.
+            where: Conditions such as `open and days_silent > 30` or `closed_date > expected_close_date`; all must hold.
             period: When, such as `last 7 days`.
             order: Columns to order by, `-value` for the largest first.
             limit: Only that many records.
             columns: What is shown.
             as_of: Day that relative periods count from.
+            each: A column of each of whose values the first `limit` records are shown: the largest deal of each owner.
 
         Raises:
             ContractError: There is no such entity, column or value.
         """
-        asked = Records.read(entity, where, period, order or (), limit, columns or (), as_of)
+        asked = Records.read(entity, where, period, order or (), limit, columns or (), as_of, each=each)
         return self.asked(asked, "records")
 
     def _answered(self, tool: str, found: Answered, note: str, total: int | None) -> Found:
@@ -618,9 +620,9 @@ class Tools:
         found = self.find_customer(text)
         named = [row for row in found.rows if str(row["customer_name"]).casefold() == " ".join(text.split()).casefold()]
         keyed = [row for row in found.rows if str(row["customer_id"]).casefold() == text.strip().casefold()]
-        several = keyed or named or found.rows
+        several = keyed or named or [row for row in found.rows if _has_whole_numbers(text, str(row["customer_name"]))]
         shown = ", ".join(f"{row['customer_name']} ({row['customer_id']})" for row in found.rows[:5])
-        if found.note:
+        if found.note or not several:
             raise MedallionError(f"there is no account {text!r}", f"Nearest: {shown}." if shown else "There are none.")
         if len(several) > 1:
             raise MedallionError(f"{text!r} may mean several accounts", f"Say which: {shown}.")
@@ -731,6 +733,12 @@ class Tools:
         wanted = [row["preferred_channel"], "call", "email", "whatsapp", "meeting"]
         free = (one for one in wanted if one and one not in refused and reachable.get(one))
         return next((one for one in free if not people or consent.first(people, one, blocked)), None)
+
+
+def _has_whole_numbers(text: str, name: str) -> bool:
+    """Whether a text is part of a name without cutting a number of it: `Depot 1` is no part of `Depot 12`."""
+    said = re.escape(" ".join(text.split()))
+    return bool(re.search(rf"(?<!\d(?=\d)){said}(?!(?<=\d)\d)", name, re.IGNORECASE))
 
 
 def _field(column: Column, name: str) -> Field:

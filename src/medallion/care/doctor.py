@@ -17,7 +17,7 @@ from medallion.care.proposals import Actions
 from medallion.config import Settings
 from medallion.contracts import Entity, Filling, Table
 from medallion.contracts.model import ENDED, STANDING
-from medallion.errors import LakehouseError, MedallionError
+from medallion.errors import LakehouseError, MedallionError, StateRemovedError
 from medallion.gold import gold_contract, graph
 from medallion.lakehouse import contracts_in_use, places, query, store
 from medallion.lakehouse.places import LAYERS
@@ -40,20 +40,16 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Every check on a lakehouse in a folder, the worst first. Reads only.
+    """Every check on a lakehouse, the worst first. Reads only.
 
     Raises:
-        LakehouseError: There is no lakehouse, or it is not in a folder.
+        LakehouseError: There is no lakehouse.
     """
     lake = Lakehouse(settings.lakehouse)
     found = files(settings)
     names = readable(found)
     found += _unfinished(lake, names)
-    try:
-        found.extend(_content(settings, lake, names))
-    except LakehouseError:
-        if store.erasing(lake) is None:  # else readers can open nothing until it is complete, which is told
-            raise
+    found += as_far_as_read(lake, _content(settings, lake, names))
     return worst_first(found)
 
 
@@ -68,22 +64,19 @@ def _content(settings: Settings, lake: Lakehouse, names: list[str]) -> Iterator[
     yield from _proof(lake, names)
     yield from _returned(lake, names, entities)
     yield from _models(settings)
-    yield from _proposals(lake)
+    if lake.folder is not None:  # elsewhere there are none
+        yield from _proposals(lake)
 
 
 def files(settings: Settings) -> list[Finding]:
-    """Whether the log and the files of every table are whole.
+    """Whether the log and the files of every table are whole; elsewhere than in a folder, whether it can be opened.
 
     Raises:
-        LakehouseError: There is no lakehouse, or it is not in a folder.
+        LakehouseError: There is no lakehouse.
     """
     lake = Lakehouse(settings.lakehouse)
-    if lake.folder is None:
-        raise LakehouseError(
-            f"{lake.root}: only a folder can be examined", "Look at the tables with the platform's tools."
-        )
-    folders = [path for layer in LAYERS for path in sorted(Path(lake.root, layer).glob("*")) if path.is_dir()]
-    if not folders and journal.unfinished_intent(lake) is None:
+    names = _folders(lake.folder) if lake.folder is not None else lake.tables()
+    if not names and journal.unfinished_intent(lake) is None:
         raise LakehouseError(
             f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."
         )
@@ -92,11 +85,45 @@ def files(settings: Settings) -> list[Finding]:
         extensions.load(settings)
     except MedallionError as error:  # all else can be examined without what is your own
         found.append(Finding("settings", "modules", WARNING, error.problem, error.remedy))
-    for folder in folders:
+    if lake.folder is None:
+        return [*found, *_elsewhere(lake, names)]
+    for name in names:
+        folder = lake.folder.joinpath(*name.split(".", 1))
         if not (folder / "_delta_log").is_dir() and not any(map(places.is_data_file, folder.rglob("*"))):
             continue  # certificates, and what somebody has beside our tables
-        found += _files(lake, f"{folder.parent.name}.{folder.name}", folder)
+        found += _files(lake, name, folder)
     return found
+
+
+def _folders(root: Path) -> list[str]:
+    """What lies in the layers, by the names of tables, whether it has a log or not."""
+    paths = (path for layer in LAYERS for path in sorted((root / layer).glob("*")) if path.is_dir())
+    return [f"{path.parent.name}.{path.name}" for path in paths]
+
+
+def _elsewhere(lake: Lakehouse, names: Iterable[str]) -> Iterator[Finding]:
+    """The tables of an address or a catalog, whose files are not looked at one by one."""
+    for name in names:
+        try:
+            yield Finding("files", name, OK, f"version {lake.version(name)}")
+        except LakehouseError as error:
+            yield Finding("log", name, BROKEN, error.problem, error.remedy or "")
+    told = "by the engine" if lake.catalog else "by delta-rs"
+    says = f"sizes and names of data files were not compared: tables are read {told}"
+    remedy = "FSCK REPAIR TABLE ... DRY RUN lists lost files." if lake.catalog else "Copy it into a folder to do so."
+    yield Finding("not compared", lake.root, WARNING, says, remedy)
+
+
+def as_far_as_read(lake: Lakehouse, found: Iterator[Finding]) -> Iterator[Finding]:
+    """Findings up to what cannot be read for them, and that as the last; an erasure under way is told by itself."""
+    try:
+        yield from found
+    except StateRemovedError:  # while a command writes: the next look is at the state after it
+        raise
+    except LakehouseError as error:
+        if store.erasing(lake) is None:
+            says = f"what is asked next was not: {error.problem}"
+            yield Finding("not examined", lake.root, BROKEN, says, error.remedy or "")
 
 
 def readable(found: Iterable[Finding]) -> list[str]:
@@ -230,9 +257,8 @@ def _contract(lake: Lakehouse, contract: Table) -> Iterator[Finding]:
 
 def _unfinished(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
     """Nothing is left in the middle, an erasure least of all."""
-    if {"ops.batches", "ops.erasures"} & set(lake.tables()) - set(names):
-        return  # damaged, which is told already
-    for one in journal.unfinished(lake):
+    is_damaged = bool({"ops.batches", "ops.erasures"} & set(lake.tables()) - set(names))
+    for one in journal.under_way(lake) if is_damaged else journal.unfinished(lake):
         if one["state"] == "interrupted":
             yield Finding(
                 "journal",
@@ -241,6 +267,8 @@ def _unfinished(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
                 f"was interrupted; it began at {one['began_at']} UTC",
                 one["what_to_do"],
             )
+    if is_damaged:
+        return  # which is told already
     for erasure_id in erasure_log.left(lake):
         says = f"the search of erasure {erasure_id} found something of the account, which its certificate names"
         yield Finding(
@@ -318,14 +346,7 @@ def _account(
     for name, count in wanted.items():
         if name not in names:
             continue
-        values: list[Any] = [known]
-        where = "list_contains(?, _batch_id)"
-        if name == "silver.quarantine":
-            where, values = "entity = ? and list_contains(?, batch_id)", [entity, known]
-        elif name.startswith("bronze."):
-            where += " and not list_contains(?, concat(_batch_id, ' ', _source_file))"
-            values = [known, held]
-        there = connection.execute(f"select count(*) from {name} where {where}", values).fetchone()[0]
+        there = _rows_of(connection, name, entity, known, held)
         if there != count:
             says = f"{name} has {there:,} rows, the accounts say {count:,}"
             if uncounted and there < count:
@@ -341,6 +362,26 @@ def _account(
             return Finding("accounts", entity, BROKEN, says, "`medallion restore --to NUMBER`, or a backup.")
     erased = f", {total['erased']:,} of them erased since" if total["erased"] else ""
     return Finding("accounts", entity, OK, f"{total['rows_read']:,} rows read, all accounted for{erased}")
+
+
+def _rows_of(connection: Any, name: str, entity: str, known: list[str], held: list[str]) -> int:
+    """How many rows of an entity's batches a table has, without those of files that are held back.
+
+    Added up per batch first: a list of batches would be searched for every row.
+    """
+    given: list[Any] = []
+    parts = f"select _batch_id as batch, '' as file, count(*) as n from {name} group by all"
+    if name == "silver.quarantine":
+        parts = f"select batch_id as batch, '' as file, count(*) as n from {name} where entity = ? group by all"
+        given = [entity]
+    elif name.startswith("bronze."):
+        parts = f"select _batch_id as batch, _source_file as file, count(*) as n from {name} group by all"
+    (rows,) = connection.execute(
+        f"select coalesce(sum(n), 0)::bigint from ({parts}) where list_contains(?, batch) "
+        "and not list_contains(?, concat(batch, ' ', file))",
+        [*given, known, held],
+    ).fetchone()
+    return int(rows)
 
 
 def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) -> Iterator[Finding]:

@@ -127,6 +127,22 @@ def candidates(settings: Settings, kind: str, threshold: float = matching.REVIEW
     return replace(found, pairs=tuple(pair for pair in left if frozenset((pair.left, pair.right)) not in apart))
 
 
+def last_compared(lake: Lakehouse, kind: str) -> list[Pair] | None:
+    """Pairs that may be one as they were compared last, without those that were decided since; None where none were compared."""
+    kept = compared.read(lake, kind)
+    if kept is None:
+        return None
+    known = decisions.read(lake)
+    apart, merged = decided.kept_apart(known, KINDS[kind]), {
+        one.source_key for one in decided.in_effect(known) if one.entity == KINDS[kind] and one.action == MERGE
+    }  # fmt: skip
+    return [
+        one
+        for one in kept.found.pairs
+        if frozenset((one.left, one.right)) not in apart and not merged & {one.left, one.right}
+    ]
+
+
 def pair(settings: Settings, kind: str, one: str, other: str) -> Pair | None:
     """Two records as a pair, however unlikely; None where nothing by which candidates are looked for agrees.
 

@@ -318,22 +318,22 @@ def scores(lake: Lakehouse, top: int) -> dict[str, Any]:
     }
 
 
-#: Closed deals from which the win rate of a band is compared, and open deals from which a band may hold half of them.
+#: Closed deals from which the win rate of a band is compared, and open deals from which a band should not hold half of them.
 _LEAST_CLOSED, _LEAST_OPEN = 20, 200
 _Z_90 = 1.645
 
 
 def _bands(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """Per band of the rule score, the best first: open deals, closed ones and the share won of these, and the thresholds
-    that would divide the open deals into quarters.
+    """Per band of the rule score, the best first: its lowest score, open deals and the scores of these, closed deals and
+    the share won of these.
     """
     return query.rows(
         connection,
-        "select b.lead_quality as band, count(d.lead_id) as open_deals, any_value(b.closed_leads) as closed, "
-        "any_value(b.win_rate) as win_rate, (select quantile_disc(lead_score, [0.75, 0.5, 0.25]) from gold.deals "
-        "where status = 'open') as quarters from gold.score_bands b left join gold.deals d "
-        "on d.lead_quality = b.lead_quality and d.status = 'open' group by 1 "
-        "order by list_position(['Hot', 'Warm', 'Cool', 'Cold'], band)",
+        "select b.lead_quality as band, (select min(lead_score) from gold.customer_features f "
+        "where f.lead_quality = b.lead_quality) as score_from, count(d.lead_id) as open_deals, "
+        "count(distinct d.lead_score) as scores, any_value(b.closed_leads) as closed, any_value(b.win_rate) as win_rate "
+        "from gold.score_bands b left join gold.deals d on d.lead_quality = b.lead_quality and d.status = 'open' "
+        "group by b.lead_quality order by list_position(['Hot', 'Warm', 'Cool', 'Cold'], band)",
     )
 
 
@@ -353,10 +353,12 @@ def doubts(bands: list[dict[str, Any]]) -> list[str]:
     total = sum(band["open_deals"] for band in bands)
     for band in bands:
         if total >= _LEAST_OPEN and band["open_deals"] * 2 > total:
-            hot, warm, cool = band["quarters"]
-            better = f"; `score: {{bands: {{hot: {hot}, warm: {warm}, cool: {cool}}}}}` in config.yaml makes quarters"
-            said.append(
-                f"{band['band']} holds {figures.percent(band['open_deals'] / total)} of {total:,} open deals, so the bands "
-                f"hardly divide them{better if 100 >= hot > warm > cool > 0 else ''}"
+            holds = f"{band['band']} holds {figures.percent(band['open_deals'] / total)} of {total:,} open deals"
+            why = (
+                f"{holds}, all with the score {band['score_from']}: go by the probability, not by the band"
+                if band["scores"] == 1
+                else f"{holds}, so the bands hardly divide them: `quarters_from: {_LEAST_OPEN}` beside your thresholds in "
+                "config.yaml makes the bands quarters of them"
             )
+            said.append(why)
     return said

@@ -34,14 +34,14 @@ def verify(settings: Settings, deep: bool = False) -> list[Finding]:
         LakehouseError: There is no lakehouse.
     """
     lake = Lakehouse(settings.lakehouse)
-    found = doctor.files(settings) if lake.folder is not None else list(_elsewhere(lake))
+    found = doctor.files(settings)
     known, problem = _history(lake)
     found += problem or chain(known)
     if known:
         readable = doctor.readable(found)
-        found += _versions(lake, known[-1], readable)
+        found += doctor.as_far_as_read(lake, _versions(lake, known[-1], readable))
         whole = all(one.state != BROKEN for one in found)
-        found += doctor.accounts(lake, readable)
+        found += doctor.as_far_as_read(lake, doctor.accounts(lake, readable))
         if deep and whole and (journal.unfinished_intent(lake) or {}).get("kind") != journal.FORGET:
             found += _contents(lake, known[-1])
             keys = [one for one in doctor.keys(settings, readable) if one.state != WARNING]  # columns that will come
@@ -49,19 +49,6 @@ def verify(settings: Settings, deep: bool = False) -> list[Finding]:
             if all(one.state != BROKEN for one in keys):
                 found += _gold(settings, lake)
     return doctor.worst_first(found)
-
-
-def _elsewhere(lake: Lakehouse) -> Iterator[Finding]:
-    """The tables of an address or a catalog, whose files are not looked at one by one."""
-    names = lake.tables()
-    if not names and journal.unfinished_intent(lake) is None:
-        raise LakehouseError(f"{lake.root}: there is no lakehouse here", "Run `medallion run` first.")
-    for name in names:
-        yield Finding("files", name, OK, f"version {lake.version(name)}")
-    told = "by the engine" if lake.catalog else "by delta-rs"
-    says = f"sizes and names of data files were not compared: tables are read {told}"
-    remedy = "FSCK REPAIR TABLE ... DRY RUN lists lost files." if lake.catalog else "Copy it into a folder to do so."
-    yield Finding("not compared", lake.root, WARNING, says, remedy)
 
 
 def _history(lake: Lakehouse) -> tuple[list[Manifest], list[Finding]]:

@@ -19,7 +19,7 @@ Action = Annotated[str, typer.Argument(help="Identifier of the proposal, or its 
 Who = Annotated[str | None, by("decides")]
 
 
-@command(app, "list", examples=("`medallion actions list`",))
+@command(app, "list", examples=("`medallion actions list`",), shows="personal")
 def list_actions(call: Call) -> None:
     """List the proposed changes and their outcomes."""
     found = Actions(call.lake).all(utc_now())

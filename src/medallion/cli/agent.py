@@ -85,7 +85,9 @@ def plan(
                 "why": "; ".join(row["reasons"][:2]),
                 "last": "never"
                 if row["last_interaction_at"] is None
-                else f"{row['last_channel']}, {row['last_outcome']}, {found.written(row, 'days_silent')} days ago",
+                else ", ".join(  # another's touch has no channel and no outcome for who does not see it
+                    filter(None, (row["last_channel"], row["last_outcome"], f"{row['days_silent']:,} days ago"))
+                ),
             }
             for row in found.rows
         ]

@@ -219,7 +219,7 @@ def command(
     lakehouse: bool = True,
     at: bool = False,
     live: bool = False,
-    shows: Shows | None = "personal",
+    shows: Shows | Literal["by --at"] | None = "by --at",
 ) -> Callable[[Callable[Concatenate[Call, ...], None]], Callable[..., None]]:
     """Make a command of a function whose first parameter is the `Call` and whose others are its own options.
 
@@ -231,13 +231,17 @@ def command(
         lakehouse: It has `--lakehouse` and `--config`.
         at: It has `--at`: it reads one state, the last or an earlier one.
         live: Without `--at` it follows what other commands do.
-        shows: What a command with `--at` shows; with None it asks itself who looks.
+        shows: What it shows, where a file declares who may see what. With None it asks itself who looks, or is for whoever
+            keeps the lakehouse.
     """
+    shows = shows if shows != "by --at" else "personal" if at else None
     shared: dict[str, tuple[Any, Any]] = {}
     if lakehouse:
         shared |= {"lakehouse": (LakehousePath, None), "config": (Config, None)}
     if at:
-        shared |= {"at": (At, None), "me": (MeAsks if shows == "asks" else Me, None)}
+        shared["at"] = (At, None)
+    if at or shows:
+        shared["me"] = (MeAsks if shows == "asks" else Me, None)
     if json:
         shared["as_json"] = (AsJson, False)
 
@@ -253,7 +257,7 @@ def command(
                 given.get("me"),
             )
             opened = at and (call.at or not live)
-            with call.looking(shows) if at and shows else nullcontext():
+            with call.looking(shows) if shows else nullcontext():
                 try:
                     with call.reading() if opened else nullcontext():
                         body(call, **options)

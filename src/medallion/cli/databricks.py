@@ -33,13 +33,13 @@ def _deployment(target: str, config: Path | None, wheel: Path | None, *, build: 
     if target not in told.targets:
         raise ContractError(f"There is no target {target!r}", f"Targets: {', '.join(told.targets)}.")
     chosen = told.targets[target]
-    bundle.load(Path(told.bundle), target, chosen, "you")  # what is wrong here needs no workspace to be told
+    bundle.load(Path(told.bundle), target, chosen, None)  # what is wrong here needs no workspace to be told
     if wheel is not None and not (wheel.is_file() and wheel.suffix == ".whl"):
         raise ContractError(f"{wheel}: is no wheel", "Build one with `uv build --wheel`.")
     client = workspace.client(chosen.profile or None, chosen.host or None)
     with workspace.told("sign in"):
-        user = client.current_user.me().user_name or ""
-    found = bundle.load(Path(told.bundle), target, chosen, user)
+        user = client.current_user.me()
+    found = bundle.load(Path(told.bundle), target, chosen, user.user_name or "", user.display_name or "")
     with temporary.folder() as folder:
         if wheel is None and build:
             wheel = build_wheel(Path(told.bundle).absolute().parent, Path(folder))
@@ -159,9 +159,9 @@ def status(
         if found["job_id"] is None:
             call.say(f"{target}: is not deployed. Next: medallion databricks deploy -t {target}")
             return
-        call.say(
-            f"Job {found['job_id']}: {found['url']}", f"Schedule: {found['schedule']} UTC{', paused' * found['paused']}"
-        )
+        starts = f"Starts when files arrive in {found['arrival']}" if found["arrival"] else "Starts by hand"
+        starts = f"Schedule: {found['schedule']} UTC" if found["schedule"] else starts
+        call.say(f"Job {found['job_id']}: {found['url']}", f"{starts}{', paused' * found['paused']}")
         shown = ("state", "result", "message")
         rows = [{"run": str(row["run_id"]), **{name: row[name] for name in shown}} for row in found["runs"]]
         call.records("Last runs", rows)

@@ -40,7 +40,7 @@ def list_pairs(
     limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 50,
     decided: Annotated[bool, typer.Option("--decided", help="List the decisions that count instead.")] = False,
 ) -> None:
-    """List pairs that may be one, the likeliest first, each with its probability and what speaks for it."""
+    """List pairs that may be one, the likeliest first, each with its probability and the evidence."""
     if decided:
         made = duplicates.in_effect(call.settings(), of)
         rows = [
@@ -103,7 +103,7 @@ def show(
     other: Annotated[str, typer.Argument(help="Key of the other.")],
     of: Kind = "accounts",
 ) -> None:
-    """Show two records side by side, what speaks for one and for two, and what merging them would change."""
+    """Show two records side by side, the evidence for and against a merge, and what it would change."""
     settings = call.settings()
     sides = [duplicates.side(settings, of, key) for key in (one, other)]
     keys = {each.key for each in sides}

@@ -23,6 +23,7 @@ app = group()
         "`medallion forecast --period Q3-2025 --by owner`",
         "`medallion forecast --period 2025-07 --no-new --json`",
     ),
+    shows="own",
 )
 def forecast(
     call: Call,
@@ -40,7 +41,10 @@ def forecast(
         bool, typer.Option("--keep/--no-keep", help="Keep the forecast, to be compared with what comes.")
     ] = True,
 ) -> None:
-    """Forecast the revenue of a period with its intervals, and keep the forecast to be compared with what comes."""
+    """Forecast the revenue of a period with its intervals, and keep the forecast to be compared with what comes.
+
+    That of a rep's or manager's own deals is not kept.
+    """
     found = forecasts.make(call.settings(), utc_now(), period, by, new_deals=new, keep=keep)
     call.answer(asdict(found), lambda: _show(call, found))
 

@@ -68,7 +68,7 @@ def train(
 )
 def score(
     call: Call,
-    top: Annotated[int, typer.Option(min=1, max=1000, help="How many deals to show.")] = 15,
+    top: Annotated[int, typer.Option(min=0, max=1000, help="How many deals to show.")] = 15,
     as_of: Annotated[str | None, typer.Option("--as-of", help="Score as of this day.")] = None,
     models: Models = None,
 ) -> None:
@@ -117,6 +117,7 @@ def monitor(call: Call, models: Models = None) -> None:
         "`medallion models --use 2025-06-30-logistic-1a2b3c4d` · an earlier one",
         "`medallion models --use rules` · none: the rates per score band are used",
     ),
+    shows="all",
 )
 def list_models(
     call: Call,
@@ -197,14 +198,16 @@ def _show_scores(call: Call, found: dict[str, Any]) -> None:
     ]
     by = f"by {found['model_version']}" if found["model_version"] else "by the rates per score band"
     wins = "" if found["expected_wins"] is None else f", {ratio(found['expected_wins'])} wins expected"
-    first = f"The first {len(rows):,} of " if len(rows) < found["open_deals"] else ""
-    call.records(f"{first}{found['open_deals']:,} open deals as of {found['as_of']}, scored {by}{wins}", rows)
+    first = f"The first {len(rows):,} of " if 0 < len(rows) < found["open_deals"] else ""
+    title = f"{first}{found['open_deals']:,} open deals as of {found['as_of']}, scored {by}{wins}"
+    call.records(title, rows)
     if not rows:
-        call.say("No deal is open.")
+        call.say(f"{title}." if found["open_deals"] else "No deal is open.")
     if found["bands"]:
         bands = [
             {
                 "band": band["band"],
+                "score from": band["score_from"],
                 "open deals": band["open_deals"],
                 "closed deals": band["closed"],
                 "won": percent(band["win_rate"], none=""),

@@ -109,6 +109,12 @@ def out(names: Mapping[str, Any], default: str) -> Path:
     return Path(_given(names)["out"] or default)
 
 
+def show(names: Mapping[str, Any], path: Path) -> None:
+    """Print a file that quotes records; not on Databricks, where whoever may see a job sees what it prints."""
+    if "dbutils" not in names:
+        print(path.read_text(encoding="utf-8"))  # noqa: T201
+
+
 def _given(names: Mapping[str, Any]) -> dict[str, str]:
     return _widgets(names["dbutils"]) if "dbutils" in names else _options()
 

@@ -12,6 +12,7 @@ from medallion.care import quarantine
 from medallion.cli.command import Accept, Call, Contract, by, command, group, user
 from medallion.cli.run import show_result
 from medallion.config import utc_now
+from medallion.errors import MedallionError
 
 app = group("quarantine", "Refused records: see them, correct them, reprocess them.")
 
@@ -96,7 +97,7 @@ def suggest(
 
     def tell() -> None:
         call.records(figures.count(len(found), "suggestion"), rows)
-        if out:
+        if out and found:
             call.say(f"Written: {out}. Read it, delete what is wrong, then medallion quarantine fix --from {out}")
         elif not found:
             call.say("No suggestion for what waits.")
@@ -123,6 +124,8 @@ def fix(
 ) -> None:
     """Write corrections down: who, when, before and after. `replay` then reprocesses the records."""
     corrections = list(quarantine.from_csv(source)) if source else []
+    if source and not corrections:
+        raise MedallionError(f"{source}: has no corrections", "Write lines with quarantine_id, column and value.")
     for text in assignments or ():
         column, given, value = text.partition("=")
         if not given or not quarantine_id:

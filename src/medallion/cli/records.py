@@ -40,12 +40,15 @@ def records(
     order: OrderBy = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Only so many records.")] = 50,
     columns: Annotated[str | None, typer.Option("--columns", help="What is shown, with commas.")] = None,
+    each: Annotated[
+        str | None, typer.Option("--each", help="A column of each of whose values the first --limit records are shown.")
+    ] = None,
     given: Set = None,
     as_of: AsOf = None,
 ) -> None:
     """List records, with the question as it was understood: which deals, which accounts."""
     contracts_in_use.for_readers(call.lake)
-    asked = Records.read(entity, where, period, order or (), limit, columns or (), as_of, given or ())
+    asked = Records.read(entity, where, period, order or (), limit, columns or (), as_of, given or (), each)
     if view := metrics.views().get(asked.entity):
         status.needs(call.lake, view.tables)
     with query.connect(call.lake, layers=("gold", "silver")) as connection:

@@ -20,13 +20,13 @@ from medallion.pipeline import extensions
 app = group()
 
 
-@command(app, examples=("`medallion doctor`", "`medallion doctor --json | jq .state`"))
+@command(app, examples=("`medallion doctor`", "`medallion doctor --json | jq .state`"), shows="all")
 def doctor(call: Call) -> None:
     """Examine a lakehouse: logs, files, schemas, keys, row accounts, models. Ends with 1 when something is broken."""
     _tell(call, examining.examine(call.settings()))
 
 
-@command(app, examples=("`medallion verify`", "`medallion verify --deep --json | jq .state`"))
+@command(app, examples=("`medallion verify`", "`medallion verify --deep --json | jq .state`"), shows="all")
 def verify(
     call: Call,
     deep: Annotated[

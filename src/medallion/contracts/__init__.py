@@ -31,8 +31,6 @@ GIVING_WAY = ("product_name", "owner_team", "owner_manager")
 CRM_PROBABILITY = "crm_probability"
 #: Names of dimensions of time, which no column of gold can have.
 _OF_TIME = {"created_month", "closed_month", "created_date", "closed_date"}
-#: What people can be reached by, and what is written of them, whether a contract calls it personal or not.
-_PERSONAL = {"email", "phone", "free_text"}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _HOME = Path(str(files("medallion.contracts")))
 
@@ -119,7 +117,7 @@ def _check_gold(item: Entity, column: Column) -> None:
     place = f"{item.name}.{column.name}: gold"
     if item.name not in TO_GOLD:
         raise ContractError(f"{place}: {item.name} have no table there", f"Leave it out; {', '.join(TO_GOLD)} have.")
-    if column.pii or column.kind in _PERSONAL:
+    if column.is_personal:
         raise ContractError(f"{place}: the column is personal, and gold is read by everyone", "Leave gold out.")
     of_deals = item.name == "leads" and column.name in {*table("gold.deals").column_names} - {*GIVING_WAY}
     if of_deals or column.name in _OF_TIME:
@@ -142,8 +140,8 @@ def _check_signal(item: Entity, column: Column) -> None:
             f"{place}: {item.name} are no part of a deal",
             f"Leave it out; columns of {' and '.join(TO_GOLD)} can be signals.",
         )
-    if column.pii or column.kind in _PERSONAL or column.type.startswith("array"):
-        raise ContractError(f"{place}: models do not learn from texts about persons, or lists", "Leave signal out.")
+    if column.is_personal or column.type.startswith("array"):
+        raise ContractError(f"{place}: models do not learn from texts about people, or lists", "Leave signal out.")
     if column.name in {c.name for c in _shipped()[item.name].columns}:
         raise ContractError(
             f"{place}: it is a column of every lakehouse, which models use as docs/LEAD_SCORING.md says",

@@ -72,6 +72,11 @@ class Column:
     signal: str = ""
 
     @property
+    def is_personal(self) -> bool:
+        """Whether it says who people are, how they can be reached, or what is written of them: a contract need not call it so."""
+        return self.pii or self.kind in ("email", "phone", "free_text")
+
+    @property
     def shown(self) -> str:
         """What people read in place of its name."""
         return self.label or self.name.replace("_", " ").capitalize()
@@ -97,6 +102,11 @@ class _Columns:
     def column_names(self) -> tuple[str, ...]:
         """Names of the columns in their order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """Names of the personal columns."""
+        return tuple(column.name for column in self.columns if column.is_personal)
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError when there is none."""

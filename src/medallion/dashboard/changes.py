@@ -153,6 +153,7 @@ def listed(reading: Reading, found: Given) -> Listing:
     part, by, group = found.get("part") or "", found.get("by"), found.get("group")
     if part not in _MEANS:
         raise BadRequestError(words.say("no_such_step", name=part[:40], known=", ".join(_MEANS)))
+    _needs_group(reading, part, start, end, by, group)
     columns: tuple[Column, ...]
     if part == "slipped":
         rows = reading.answer(lambda cursor: over_time.pushes(cursor, start, end))
@@ -179,3 +180,21 @@ def listed(reading: Reading, found: Given) -> Listing:
         "changes", name, _MEANS[part], columns, [{**nobody, **named.get(row["lead_id"], {}), **row} for row in rows], totals,
         (*asked, ("as of", str(reading.last_day))),
     )  # fmt: skip
+
+
+def _needs_group(reading: Reading, part: str, start: date, end: date, by: str | None, group: str | None) -> None:
+    """Make sure that a group is one of the split's: rows of another would look as if there were none.
+
+    Raises:
+        BadRequestError: It is none, or nothing is split.
+    """
+    if group is None:
+        return
+    if by is None or part == "slipped":
+        raise BadRequestError(words.say("not_split", part=part, group=group[:60]))
+    groups = reading.once(
+        ("changes by", start, end, by),
+        lambda: reading.answer(lambda cursor: over_time.movement(cursor, start, end, (by,))),
+    )
+    if parameters.stored(group) not in {"" if row[by] is None else str(row[by]) for row in groups}:
+        raise BadRequestError(words.say("no_such_group", name=group[:60], by=by.replace("_", " ")))

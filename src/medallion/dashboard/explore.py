@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -247,20 +247,29 @@ def _there(reading: Reading, metric: Metric) -> bool:
     return all(name in reading.tables for name in metric.view.tables)
 
 
-def listed(reading: Reading, found: Given) -> Listing:
+def listed(reading: Reading, found: Given, most: int | None = None) -> Listing:
     """The rows behind one figure of an answer, as an address names it: `of` a metric or part, `key0` and so on its splits.
+
+    At most `most` of them, all without.
 
     Raises:
         BadRequestError: The question is not understood, or there is no such figure.
     """
     asked = question(Given(tuple((name, text) for name, text in found.values if name in parameters.QUESTION)))
     named = [found.get(f"key{place}") for place in range(len(asked.by))]
+    given = sum(key.startswith("key") for key, _ in found.values)
+    if given not in (0, len(asked.by)) or (given and None in named):
+        raise BadRequestError(words.say("no_such_row", splits=len(asked.by)))
     keys = [parameters.stored(one) or None for one in named if one is not None]
+    if keys and not any(
+        [key_of(row[str(split)]) for split in asked.by] == keys for row in answered(reading, _whole(asked)).rows
+    ):
+        raise BadRequestError(words.say("no_row_of", keys=", ".join(key or "not known" for key in keys)[:80]))
     name = found.get("of") or ""
     try:
         told = reading.once(
-            ("behind", asked, name, tuple(keys)),
-            lambda: reading.answer(lambda cursor: behind(cursor, asked, name, keys)),
+            ("behind", asked, name, tuple(keys), most),
+            lambda: reading.answer(lambda cursor: behind(cursor, asked, name, keys, most)),
         )
     except ContractError as error:
         raise BadRequestError(f"{error.problem}. {error.remedy}") from error
@@ -281,8 +290,13 @@ def listed(reading: Reading, found: Given) -> Listing:
     period = [("period", str(understood.span))] if isinstance(understood, Understood) and understood.span else []
     return Listing(
         told.metric.name, f"{measure.display_name}: {value}", measure.comment, columns, told.rows, {},
-        (*chosen, *narrowing, *period, ("as of", str(reading.last_day))),
+        (*chosen, *narrowing, *period, ("as of", str(reading.last_day))), told.n,
     )  # fmt: skip
+
+
+def _whole(asked: Question) -> Question:
+    """A question with every row of its answer."""
+    return replace(asked, having=(), order=(), limit=None)
 
 
 def _kind(one: Column, rows: Iterable[dict[str, Any]]) -> Kind:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
+from medallion import figures
 from medallion.config import Settings
+from medallion.dashboard.listing import Listing
+from medallion.dashboard.origins import PARTS
 from medallion.dashboard.reading import Reading
+from medallion.dashboard.tables import Column
 from medallion.errors import MedallionError
+from medallion.identities.matching import Pair
+from medallion.lakehouse import manifests
 
 _CANDIDATES = {"rules": "Rates per score band", "logistic": "Logistic regression", "xgboost": "XGBoost"}
 _FIGURES = {
@@ -20,6 +27,10 @@ _FIGURES = {
 }
 #: Batches whose accounts are shown, the newest.
 BATCHES = 20
+#: Manifests that growth looks back, and tables that it tells of, the largest.
+LOOK_BACK, LARGEST = 10, 12
+#: What may have duplicates.
+KINDS = ("accounts", "contacts")
 
 
 def health(reading: Reading, settings: Settings, now: datetime) -> dict[str, Any]:
@@ -38,8 +49,23 @@ def health(reading: Reading, settings: Settings, now: datetime) -> dict[str, Any
         "batches": len({row["batch_id"] for row in accounts}),
         "all": {name: sum(row[name] for row in accounts) for name in names},
         "later": later,
-        "account_columns": [(name, name.capitalize(), "number") for name in later],
+        "account_columns": [(name, name.capitalize()) for name in later],
         "balanced": all(row["balanced"] for row in accounts),
+        "parts": PARTS,
+        "unfinished": found["unfinished"],
+        "returned": found["returned"],
+        "failures": found["failures"],
+        "manifests": found["manifests"],
+        "growth": reading.once("growth", lambda: _growth(reading)),
+        "proofs": found["proofs"],
+        "deliveries": [
+            {
+                **row,
+                "names": ", ".join(row["files"][:3]) + (" …" if len(row["files"]) > 3 else ""),
+                "count": len(row["files"]),
+            }
+            for row in found["batches"][::-1][:BATCHES]
+        ],
         "quarantine": found["quarantine"],
         "freshness": [status.aged(row, now) for row in found["freshness"]],
         "drift": found["drift"],
@@ -89,3 +115,80 @@ def model(reading: Reading, settings: Settings) -> dict[str, Any]:
         }
 
     return reading.once("model", compute)
+
+
+def accounts(reading: Reading) -> Listing:
+    """All row accounts; their sums are the figures of the page."""
+    rows = reading.rows("select * from ops.row_accounts order by known_at desc, batch_id, entity")
+    known = [name for name in (*PARTS, "excluded", "erased") if rows and name in rows[0]]
+    told = [
+        {**row, **{f"{name}_at": f"{row['batch_id']}/{row['entity']}/{name}" for name in known if name in PARTS}}
+        for row in rows
+    ]
+    columns = [Column("batch_id", "Batch"), Column("entity", "Entity"), Column("known_at", "Read (UTC)", "timestamp")]
+    for name in known:
+        link = "/health/rows/{}" if name in PARTS else None
+        columns.append(Column(name, PARTS.get(name, name.capitalize()), "number", link, f"{name}_at"))
+    return Listing(
+        "accounts", "Row accounts", "One row per batch and entity: every row read is in one of the columns after it.",
+        tuple(columns), told, {name: sum(row[name] or 0 for row in rows) for name in known},
+    )  # fmt: skip
+
+
+def _growth(reading: Reading) -> list[dict[str, Any]]:
+    """The largest tables: rows and bytes now, and rows that came since some manifests ago."""
+    known = manifests.history(reading.lake)
+    if not known:
+        return []
+    last, before = known[-1], known[-min(len(known), LOOK_BACK)]
+    told: list[dict[str, Any]] = [
+        {
+            "table": name,
+            "rows": kept.rows,
+            "more": kept.rows - before.tables[name].rows if name in before.tables else kept.rows,
+            "files": kept.files,
+            "megabytes": kept.bytes / 1e6,
+            "since": before.number,
+        }
+        for name, kept in last.tables.items()
+    ]
+    return sorted(told, key=lambda row: (-row["rows"], row["table"]))[:LARGEST]
+
+
+def proof_of(reading: Reading, run_id: str) -> tuple[dict[str, Any] | None, bool]:
+    """The proof that a run kept, and whether it is the newest; None without one."""
+    if "ops.proofs" not in reading.tables:
+        return None, False
+    rows = reading.rows("select * from ops.proofs order by known_at desc, run_id desc")
+    found = next((row for row in rows if row["run_id"] == run_id), None)
+    if found is None:
+        return None, False
+    document = json.loads(found["document"])
+    amounts = [
+        {
+            "currency": one["currency"],
+            **{state: one["deals"][state] for state in one["deals"]},
+            **{
+                f"{state}_value": figures.money(float(one["values"][state]), one["currency"]) for state in one["values"]
+            },
+        }
+        for one in document["amounts"]
+    ]
+    filled = [one for one in document["filled"] if one["refused"] or one["empty"]]
+    return {**document, **found, "amounts": amounts, "filled": filled}, found is rows[0]
+
+
+def duplicates(reading: Reading, kind: str) -> tuple[list[Pair] | None, dict[str, str]]:
+    """Pairs that may be one as they were last compared, without those that are decided, and names of accounts; None where
+    nothing was compared.
+    """
+    from medallion.care import duplicates as care  # brings the pipeline along, which no other page needs
+
+    pairs = care.last_compared(reading.lake, kind)
+    if pairs is None or kind != "accounts":
+        return pairs, {}
+    keys = tuple({key for one in pairs for key in (one.left, one.right)})
+    rows = reading.rows(
+        "select customer_id, customer_name from gold.customer_features where customer_id in (select unnest(?))", [keys]
+    )
+    return pairs, {row["customer_id"]: row["customer_name"] for row in rows}

@@ -32,6 +32,7 @@ class Listing:
         rows: All of them.
         totals: Sums, by column; they are the figure.
         told: What narrows them, by name, for a print and a file.
+        count: How many there are, where `rows` are the first of them.
     """
 
     name: str
@@ -41,6 +42,12 @@ class Listing:
     rows: list[dict[str, Any]]
     totals: dict[str, Any] = field(default_factory=dict)
     told: tuple[tuple[str, str], ...] = ()
+    count: int | None = None
+
+    @property
+    def total(self) -> int:
+        """How many rows there are."""
+        return len(self.rows) if self.count is None else self.count
 
     @property
     def shown(self) -> list[dict[str, Any]]:

@@ -195,20 +195,18 @@ def cards(page: Page, found: Given, reading: Reading) -> list[Card]:
     known = [name for name in page.cards if _there(metrics.named(name), reading)]
     answerable = [name for name in known if not parameters.unknown(metrics.named(name), found)]
     wheres = {name: parameters.filters(metrics.named(name), found) for name in answerable}
-    reading.ahead(
-        [*wheres.items(), *((name, tables.asked(name, tables.counted(name, where))) for name, where in wheres.items())]
-    )
-    return [card(name, found, reading) for name in known]
+    reading.ahead(wheres.items())
+    behind = tables.behind(reading, {name: parameters.filters(metrics.named(name), found) for name in known})
+    return [_card(name, found, reading, *behind[name]) for name in known]
 
 
-def card(name: str, found: Given, reading: Reading) -> Card:
-    """A metric under the filters of a page."""
+def _card(name: str, found: Given, reading: Reading, rows: str, n: int) -> Card:
+    """A metric under the filters of a page, with the page of its rows and how many these are."""
     metric = metrics.named(name)
     where = parameters.filters(metric, found)
     unknown = parameters.unknown(metric, found)
     value = None if unknown else reading.ask(name, where=where).value
     address = Given(tuple(parameters.of_dimensions(where).items())).query()
-    rows, n = tables.behind(reading, name, where)
     return Card(
         name,
         metric.measure.display_name,
@@ -247,7 +245,7 @@ class Split:
     @property
     def n(self) -> int:
         """Rows behind the answer of the first metric."""
-        return sum(row["n"] for row in self.answer.rows)
+        return sum(row["n"] for row in self.rows)
 
 
 def split(part: Part, found: Given, reading: Reading) -> Split:
@@ -264,10 +262,18 @@ def split(part: Part, found: Given, reading: Reading) -> Split:
         answers[name] = {_key(row[part.by]): row for row in answer.rows}
         if name == part.metrics[0]:
             first = answer
+            behind = tables.behind_split(reading, name, part.by, (*part.where, *parameters.filters(metric, found)))
     rows = []
     for key, row in answers[part.metrics[0]].items():
         values = {name: (answers[name].get(key) or {}).get("value") for name in part.metrics}
-        rows.append({"key": key, "label": label(part.by, key), "n": row["n"], **values})
+        rows.append(
+            {
+                "key": key,
+                "label": label(part.by, key),
+                "n": row["n"] if behind is None else behind.get(key, 0),
+                **values,
+            }
+        )
     rows = _ordered(_filled(rows, part), part)
     kept = rows if part.form == "columns" else rows[:MOST]
     return Split(part, kept, first, len(rows) - len(kept))
@@ -334,9 +340,18 @@ def observed(reading: Reading) -> list[dict[str, Any]]:
     if "gold.score_bands" not in reading.tables:
         return []
     forecast = {row["lead_quality"]: row["value"] for row in reading.ask("average_probability", ("lead_quality",)).rows}
-    found = reading.rows(
-        "select lead_quality as band, closed_leads as closed, win_rate, customers from gold.score_bands"
-    )
     place = {name: at for at, name in enumerate(parameters.BANDS)}
-    ranked = sorted(found, key=lambda row: place.get(row["band"], len(place)))
-    return [{**row, "forecast": forecast.get(row["band"])} for row in ranked]
+    ranked = sorted(
+        reading.rows("from gold.score_bands"), key=lambda row: place.get(str(row["lead_quality"]), len(place))
+    )
+    return [
+        {
+            "band": row["lead_quality"],
+            "score_from": row.get("score_from"),  # not in lakehouses of before it was added
+            "customers": row["customers"],
+            "closed": row["closed_leads"],
+            "win_rate": row["win_rate"],
+            "forecast": forecast.get(row["lead_quality"]),
+        }
+        for row in ranked
+    ]

@@ -47,7 +47,7 @@ _AS_DIMENSIONS = {
 
 #: The parts of a question, and of a list of records, as parameters of an address.
 QUESTION = ("metrics", "by", "where", "period", "compare", "having", "order", "limit", "as_of")
-RECORDS = ("where", "period", "order", "limit", "columns", "as_of")
+RECORDS = ("where", "period", "order", "limit", "columns", "as_of", "each")
 
 
 class BadRequestError(Exception):

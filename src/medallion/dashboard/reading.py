@@ -83,7 +83,8 @@ class Reading:
         self.folder, remove = temporary.make()
         self._emptied = weakref.finalize(self, remove)
         self._connection.execute(f"set memory_limit = '{MEMORY}'; set temp_directory = '{quoted(self.folder)}'")
-        self._connection.execute("set global timezone = 'UTC'")  # of cursors too
+        for setting in ("timezone = 'UTC'", "python_enable_replacements = false"):
+            self._connection.execute(f"set global {setting}")  # of cursors too
         #: A table, or a query in parentheses, with the copy that is read in its place; from `copies`.
         self.copies: Mapping[str, str] = {}
         #: The source of a metric view with what is read in its place.
@@ -272,7 +273,7 @@ class Source:
                     self._waiting.clear()
                 self._sign, self._looked = sign, monotonic()
             if alike not in self._readings:
-                found = Reading(replace(self.lake, person=alike), _short(self._sign or ()))
+                found = Reading(replace(self.lake, person=alike), _short((*(self._sign or ()), alike)))
                 self._readings[alike] = found
                 self._waiting.append(found)
                 while len(self._readings) > OPEN:
@@ -313,5 +314,6 @@ class Source:
         return tuple(found)
 
 
-def _short(sign: tuple[int, ...]) -> str:
+def _short(sign: tuple[int | Person | None, ...]) -> str:
+    """What addresses of pictures end in, which browsers keep: another version, or another view of it, has another."""
     return hashlib.sha256(repr(sign).encode()).hexdigest()[:12]

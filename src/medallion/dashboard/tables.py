@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,9 @@ from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading
 from medallion.lakehouse import query
 from medallion.metrics import Dimension, Filter, contradicted, metrics, threshold
+from medallion.metrics.compilers.sql import counted
+from medallion.metrics.conditions import Test, both
+from medallion.metrics.declared import with_parameters
 
 Kind = Literal[
     "text", "badge", "status", "money", "number", "decimal", "percent", "day", "timestamp", "list", "why", "trend"
@@ -33,6 +36,8 @@ _ELSEWHERE = {
     for name in ("industry", "owner", "lead_quality")
     if (one := metrics()["total_leads"].view.dimension(name)) is not None
 }
+#: Parameter of tables behind metrics: the metric whose rows are listed.
+OF = "of"
 #: Parameters of every table.
 STATE = ("sort", "q", "after", "at")
 
@@ -76,7 +81,6 @@ class Table:
         like: A metric whose view has the same rows: its dimensions become filters.
         dimensions: Filters beside these, name to expression of DuckDB.
         values: Values that these may have whether or not a row has them.
-        stacked: Whether rows stand as cards on a phone.
         needs: Tables without which there is nothing to show.
     """
 
@@ -92,7 +96,6 @@ class Table:
     dimensions: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
-    stacked: bool = False
 
     @cached_property
     def filters(self) -> dict[str, Dimension]:
@@ -145,7 +148,7 @@ class Table:
     @property
     def allowed(self) -> list[str]:
         """Names of the parameters that it takes."""
-        return [*STATE, *parameters.allowed_of(tuple(self.filters.values()))]
+        return [*STATE, *((OF,) if self.like else ()), *parameters.allowed_of(tuple(self.filters.values()))]
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,7 @@ def page(
     search = found.get("q") or ""
     if any(name not in reading.tables for name in table.needs):
         return Slice(table, columns, [], 0, 0, sort, descending, search, None)
-    conditions, bindings = _conditions(table, where, search)
+    conditions, bindings = _conditions(table, where, search, found.get(OF))
     source = reading.at_hand(table.source)
     narrowed = f"from {source}{_where(conditions)}"
     count = reading.rows(f"select count(*) as n {narrowed}", bindings)[0]["n"]
@@ -252,15 +255,23 @@ def _order(table: Table, columns: tuple[Column, ...], text: str) -> tuple[str, b
     return name, text.startswith("-")
 
 
-def _conditions(table: Table, where: tuple[Filter, ...], search: str) -> tuple[list[str], tuple[Any, ...]]:
-    conditions, bindings = [], []
+def _conditions(
+    table: Table, where: tuple[Filter, ...], search: str, of: str | None = None
+) -> tuple[list[str], tuple[Any, ...]]:
+    conditions: list[str] = []
+    bindings: list[Any] = []
+    if of is not None and _BEHIND.get(metrics()[of].view.source if of in metrics() else "") != table.name:
+        raise BadRequestError(words.say("not_of_this_table", table=table.title, name=of[:60]))
+    if of is not None and (condition := _condition(of)):
+        conditions.append(f"({condition})")
     for one in where:
         text = f"cast({table.expressions[one.dimension]} as varchar)"
         if one.values[0] == "" and one.operator == "=":
             conditions.append(f"{text} is null")
             continue
-        conditions.append(f"{text} {one.operator} ?")
-        bindings.append(one.values[0])
+        among = one.operator == "=" and len(one.values) > 1
+        conditions.append(f"{text} in ({', '.join('?' * len(one.values))})" if among else f"{text} {one.operator} ?")
+        bindings += one.values
     if search and table.search:
         parts = [f"contains(lower(cast({_quoted(name)} as varchar)), lower(?))" for name in table.search]
         conditions.append(f"({' or '.join(parts)})")
@@ -315,7 +326,7 @@ def download(reading: Reading, table: Table, found: Given, where: tuple[Filter, 
     """
     columns = tuple(column for column in table.columns if pii or not column.pii)
     sort, descending = _order(table, columns, found.get("sort") or table.sort)
-    conditions, bindings = _conditions(table, where, found.get("q") or "")
+    conditions, bindings = _conditions(table, where, found.get("q") or "", found.get(OF))
     if any(name not in reading.tables for name in table.needs):
         raise BadRequestError(words.say("nothing_to_download"))
     keys = ", ".join(_quoted(name) for name in table.key)
@@ -355,7 +366,7 @@ _CALLS = Table(
         Column("lead_id", "Deal", link="/rows/deals?q={}"),
         Column("probability", "Probability", "percent", help="Probability that the deal is won within the horizon of the forecast"),
         Column("trend", "Trend", "trend", help="Against the last score of an earlier day"),
-        Column("lead_quality", "Band", "badge", help="Band of the rule score: Hot 80 and more, Warm 60, Cool 40, else Cold"),
+        Column("lead_quality", "Band", "badge", help="Band of the rule score, Hot first; with 200 open deals or more, quarters of these"),
         Column("deal_value", "Value", "money"),
         Column("weighted_value", "Expected", "money", help="Value times probability"),
         Column("days_since_last_interaction", "Days silent", "number", help="Days since the account was last touched"),
@@ -366,7 +377,6 @@ _CALLS = Table(
     ("customer_name", "lead_id", "owner"),
     dimensions={"industry": "industry", "owner": "owner", "lead_quality": "lead_quality"},
     needs=("gold.lead_scores",),
-    stacked=True,
 )  # fmt: skip
 
 _MOVES = Table(
@@ -388,7 +398,6 @@ _MOVES = Table(
     ("customer_name", "lead_id", "owner"),
     dimensions=_CALLS.dimensions,
     needs=("gold.lead_scores",),
-    stacked=True,
 )
 
 _DEALS = Table(
@@ -580,7 +589,7 @@ _QUARANTINE = Table(
         Column("told", "Why", "list"),
         Column("reasons", "Why, with the value", "list", pii=True),
         Column("known_at", "Read (UTC)", "timestamp"),
-        Column("quarantine_id", "Identifier"),
+        Column("quarantine_id", "Identifier", link="/health/quarantine/{}"),
     ),
     "-known_at",
     ("entity", "record_key", "source_file"),
@@ -594,48 +603,75 @@ TABLES = {
 }
 #: Which table has the rows behind a metric, by the source of its view.
 _BEHIND = {metrics()[table.like].view.source: table.name for table in TABLES.values() if table.like}
-#: What narrows these rows to those that a metric counts or sums.
-_COUNTED = {
-    **{name: {"status": "won"} for name in ("revenue", "won_leads", "average_won_value", "average_cycle_days")},
-    **{name: {"status": "lost"} for name in ("lost_leads", "lost_value")},
-    **{name: {"status": "open"} for name in ("open_leads", "open_pipeline", "weighted_pipeline", "expected_wins", "average_probability", "pipeline_coverage")},
-    "silent_deals": {"status": "open", "last_touch": "silent"},
-    "never_touched_deals": {"status": "open", "last_touch": "never"},
-    "overdue_deals": {"status": "open", "due": "overdue"},
-    "hot_pipeline": {"status": "open", "lead_quality": "Hot"},
-    "hot_customers": {"lead_quality": "Hot"},
-}  # fmt: skip
 
 
-def behind(reading: Reading, name: str, where: tuple[Filter, ...]) -> tuple[str, int]:
-    """The page of the rows that a metric counts or sums, as far as filters can tell them, and how many these are."""
-    narrowed, table = counted(name, where), TABLES[_BEHIND.get(metrics()[name].view.source, "deals")]
-    if asked(name, narrowed) == narrowed and not contradicted(metrics()[name], narrowed):
-        return _address(name, narrowed), int(reading.ask(name, where=narrowed).rows[0]["n"])
-    conditions, bindings = _conditions(table, narrowed, "")
-    source = reading.at_hand(table.source)
-    found = reading.rows(f"select count(*) as n from {source}{_where(conditions)}", bindings)
-    return _address(name, narrowed), int(found[0]["n"])
+def behind(reading: Reading, asked: Mapping[str, tuple[Filter, ...]]) -> dict[str, tuple[str, int]]:
+    """Of metrics under filters the page of the rows that each counts or sums, and how many these are."""
+    found: dict[str, tuple[str, int]] = {}
+    together: dict[tuple[str, tuple[Filter, ...]], list[str]] = {}
+    for name, where in asked.items():
+        table = _table_of(name)
+        if table is None or not (_condition(name) or contradicted(metrics()[name], where)):
+            found[name] = (rows_address(name, where), int(reading.ask(name, where=where).rows[0]["n"]))
+        else:
+            together.setdefault((table.name, where), []).append(name)
+    for (table_name, where), names in together.items():
+        counts = _counts(reading, TABLES[table_name], names, where)
+        found.update({name: (rows_address(name, where), counts[None][name]) for name in names})
+    return found
 
 
-def asked(name: str, where: tuple[Filter, ...]) -> tuple[Filter, ...]:
-    """The filters that the metric itself knows; the others are of its rows alone."""
-    view = metrics()[name].view
-    return tuple(one for one in where if view.dimension(one.dimension))
+def behind_split(reading: Reading, name: str, by: str, where: tuple[Filter, ...]) -> dict[str | None, int] | None:
+    """Of a metric by a dimension how many rows are behind each value; None where its answer says so itself."""
+    table = _table_of(name)
+    if table is None or not _condition(name):
+        return None
+    return {key: row[name] for key, row in _counts(reading, table, [name], where, by).items()}
 
 
-def counted(name: str, where: tuple[Filter, ...]) -> tuple[Filter, ...]:
-    """Filters, and those that leave the rows which a metric counts or sums."""
-    told = {one.dimension for one in where if one.operator == "="}
-    more = {key: text for key, text in _COUNTED.get(name, {}).items() if key not in told}
-    return (*where, *(Filter(key, (text,)) for key, text in more.items()))
+def _counts(
+    reading: Reading, table: Table, names: list[str], where: tuple[Filter, ...], by: str | None = None
+) -> dict[str | None, dict[str, int]]:
+    conditions, bindings = _conditions(table, where, "")
+    key = f"cast({table.expressions[by]} as varchar)" if by else "null"
+    counts = ", ".join(
+        f"count(*) filter (where {_condition(name) or 'true'}) as n{place}" for place, name in enumerate(names)
+    )
+    sql = f"select {key} as key, {counts} from {reading.at_hand(table.source)}{_where(conditions)} group by all"
+    told = {
+        row["key"]: {name: row[f"n{place}"] for place, name in enumerate(names)} for row in reading.rows(sql, bindings)
+    }
+    return told if by or told else {None: dict.fromkeys(names, 0)}
+
+
+def _table_of(name: str) -> Table | None:
+    """The table that has the rows of a metric."""
+    table = _BEHIND.get(metrics()[name].view.source)
+    return TABLES[table] if table else None
+
+
+@cache
+def _condition(name: str) -> str:
+    """Which rows of its table a metric counts or sums, as DuckDB says it; empty for all of them."""
+    metric = metrics()[name]
+    told = counted(metric)
+    defaults = {one.name: one.default for one in metric.parameters if one.default is not None}
+    return sqlglot.transpile(with_parameters(told, defaults), read="spark", write="duckdb")[0] if told else ""
 
 
 def rows_address(name: str, where: tuple[Filter, ...]) -> str:
-    """The page of the rows that a metric looks at."""
-    return _address(name, where)
-
-
-def _address(name: str, where: tuple[Filter, ...]) -> str:
-    table = _BEHIND.get(metrics()[name].view.source, "deals")
-    return f"/rows/{table}{Given(tuple(parameters.of_dimensions(where).items())).query()}"
+    """The page of the rows that a metric counts or sums."""
+    table = _table_of(name)
+    if table is None:
+        metric = metrics()[name]
+        told = both(
+            *(
+                Test(one.dimension, "unknown") if one.values == ("",) else Test(one.dimension, one.operator, one.values)
+                for one in where
+            )
+        )
+        asked = {"metrics": name, "of": (metric.measure.parts or (name,))[0], "where": str(told) if told else None}
+        return f"/explore/rows{Given().query(**asked)}"
+    alone = tuple(one for one in where if len(one.values) == 1)  # several are of what the metric counts itself
+    of = name if _condition(name) else None
+    return f"/rows/{table.name}{Given(tuple(parameters.of_dimensions(alone).items())).query(of=of)}"

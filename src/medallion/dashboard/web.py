@@ -43,10 +43,12 @@ from medallion.dashboard import (
     copies,
     explore,
     health,
+    origins,
     outlook,
     pages,
     parameters,
     people,
+    repairs,
     safety,
     saved,
     tables,
@@ -54,7 +56,7 @@ from medallion.dashboard import (
     words,
     writing,
 )
-from medallion.dashboard.listing import Listing
+from medallion.dashboard.listing import SHOWN, Listing
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading, Source
 from medallion.errors import ContractError, MedallionError, StateRemovedError
@@ -142,6 +144,7 @@ class Dashboard:
         self.options = options
         self.source = Source(Lakehouse(options.settings.lakehouse), self._prepare)
         self.templates = environment()
+        self.replays = repairs.Replays()
         self._scripts: dict[str, bytes] = {}
 
     def _prepare(self, reading: Reading) -> None:
@@ -222,7 +225,7 @@ class Dashboard:
         return await run_in_threadpool(self._follow_up, request, form)
 
     def _follow_up(self, request: Request, form: dict[str, str]) -> Response:
-        reading, door = self.source.reading(), self.options.door
+        reading, door = self.source.reading(self._person(request)), self.options.door
         kind, days, key = form.get("kind", ""), form.get("days", ""), form.get("customer_id", "")
         deals = reading.rows("select lead_id from gold.deals where customer_id = ? and status = 'open'", [key])
         day, lead = today.day_of(reading), form.get("lead_id") or None
@@ -297,7 +300,8 @@ class Dashboard:
         keys = [name for name in request.query_params if re.fullmatch(r"key\d", name)]
         found = explore.given(request.query_params.multi_items(), ("of", *keys))
         back = f"/explore{found.query(only=parameters.QUESTION)}"
-        return self._listing(request, reading, explore.listed(reading, found), found, back)
+        most = None if "kind" in request.path_params else SHOWN
+        return self._listing(request, reading, explore.listed(reading, found, most), found, back)
 
     def catalogue(self, request: Request, reading: Reading) -> Response:
         """All metrics."""
@@ -315,7 +319,7 @@ class Dashboard:
         return await run_in_threadpool(self._save_view, request, name, found)
 
     def _save_view(self, request: Request, name: str, found: Given) -> Response:
-        reading = self.source.reading()
+        reading = self.source.reading(self._person(request))
         explore.answered(reading, explore.question(found))
         try:
             made = saved.save(name, found)
@@ -338,8 +342,7 @@ class Dashboard:
 
     def health(self, request: Request, reading: Reading) -> Response:
         """The page about the data, for who sees all of them."""
-        if reading.person and not reading.person.sees_all:
-            raise HTTPException(403, words.say("of_everyone"))
+        _for_who_sees_all(reading)
         parameters.given(request.query_params.multi_items(), ())
         minute = utc_now().replace(second=0, microsecond=0)
 
@@ -352,6 +355,103 @@ class Dashboard:
 
         held = reading.written(("health", minute, request.cookies.get("theme")), made)
         return _compressed(request, held, "text/html; charset=utf-8", _FRESH)
+
+    def accounts(self, request: Request, reading: Reading) -> Response:
+        """All row accounts."""
+        _for_who_sees_all(reading)
+        found = parameters.given(request.query_params.multi_items(), ())
+        return self._listing(request, reading, health.accounts(reading), found, "/health")
+
+    def origins(self, request: Request, reading: Reading) -> Response:
+        """The rows behind a part of a row account."""
+        _for_who_sees_all(reading)
+        found = parameters.given(request.query_params.multi_items(), ())
+        named = {name: request.path_params[name] for name in origins.PARAMETERS}
+        return self._listing(request, reading, origins.listed(reading, Given(tuple(named.items()))), found, "/health")
+
+    def proof(self, request: Request, reading: Reading) -> Response:
+        """What the deals came to when something was read."""
+        _for_who_sees_all(reading)
+        parameters.given(request.query_params.multi_items(), ())
+        told, newest = health.proof_of(reading, request.path_params["run"])
+        if told is None:
+            raise HTTPException(404, words.say("not_found"))
+        return self._html(
+            request, reading, "proof.html.j2", page="health", title=words.SECTIONS["proof"], told=told, newest=newest
+        )
+
+    def duplicates(self, request: Request, reading: Reading) -> Response:
+        """Pairs of records that may be one."""
+        _for_who_sees_all(reading)
+        kind = parameters.given(request.query_params.multi_items(), ("of",)).get("of") or health.KINDS[0]
+        if kind not in health.KINDS:
+            raise BadRequestError(words.say("no_such_kind", name=kind[:40], known=", ".join(health.KINDS)))
+        pairs, names = health.duplicates(reading, kind)
+        return self._html(
+            request, reading, "duplicates.html.j2", page="health", title=words.SECTIONS["duplicates"], kind=kind, kinds=health.KINDS,
+            pairs=pairs, names=names,
+        )  # fmt: skip
+
+    def quarantine(self, request: Request, reading: Reading) -> Response:
+        """The records that wait, with likely repairs."""
+        _for_who_sees_all(reading)
+        found = parameters.given(request.query_params.multi_items(), repairs.PARAMETERS)
+        told = repairs.waiting(reading, self.options.settings, found, pii=self._pii(reading))
+        return self._html(
+            request, reading, "quarantine.html.j2", page="health", title=words.SECTIONS["quarantine"], told=told, found=found,
+            replay=self.replays.last, corrected=told["corrected"], back=f"/health/quarantine{found.query()}",
+        )  # fmt: skip
+
+    def refused_record(self, request: Request, reading: Reading) -> Response:
+        """One record of the quarantine."""
+        _for_who_sees_all(reading)
+        parameters.given(request.query_params.multi_items(), ())
+        key = request.path_params["key"]
+        told = repairs.record(reading, self.options.settings, key, pii=self._pii(reading))
+        if told is None:
+            raise HTTPException(404, words.say("no_record", key=key[:60]))
+        waits = told["resolved_by"] is None and bool(told["corrections"])
+        return self._html(
+            request, reading, "refused_record.html.j2", page="health", title=key, told=told, replay=self.replays.last,
+            corrected=int(waits), back=request.url.path,
+        )  # fmt: skip
+
+    async def correct(self, request: Request) -> Response:
+        """Write down what a record of the quarantine is to say."""
+        _from_here(request)
+        form = await _form(request)
+        return await run_in_threadpool(
+            self._repaired, request, lambda who: self._correct(request, form, who), request.url.path
+        )
+
+    def _correct(self, request: Request, form: dict[str, str], who: str) -> None:
+        repairs.correct(self.options.settings, form, request.path_params["key"], who, utc_now())
+
+    async def replay(self, request: Request) -> Response:
+        """Begin a replay of the corrected records."""
+        _from_here(request)
+        back = (await _form(request)).get("back", "")
+        to = back if re.fullmatch(r"/health/quarantine[^\\]*", back) else "/health/quarantine"
+        settings = self.options.settings
+        return await run_in_threadpool(
+            self._repaired, request, lambda who: self.replays.start(settings, who, utc_now()), to
+        )
+
+    def _repaired(self, request: Request, repair: Callable[[str], object], to: str) -> Response:
+        """Do a repair in the name of whoever asks, if they see everything with its values."""
+        reading, door = self.source.reading(self._person(request)), self.options.door
+        _for_who_sees_all(reading)
+        if not self._pii(reading):
+            raise HTTPException(403, words.say("no_values"))
+        proxy = request.headers.get(door.user_header, "").strip() if door.user_header else None
+        try:
+            repair(today.user(proxy, shared=door.password is not None))
+        except MedallionError as error:
+            return self._html(
+                request, reading, "error.html.j2", 409, page="health", title=words.say("not_kept"), problem=error.problem,
+                remedy=error.remedy,
+            )  # fmt: skip
+        return RedirectResponse(to, status_code=303)
 
     def metric(self, request: Request, reading: Reading) -> Response:
         """What a metric is, what it is worth, and where it comes from."""
@@ -373,9 +473,11 @@ class Dashboard:
             raise BadRequestError(f"{error.problem}. {error.remedy}") from error
         answer = reading.ask(name, where=where)
         split = reading.ask(name, (by,), where, largest=200) if by else None
+        rows, n = tables.behind(reading, {name: where})[name]
+        behind = tables.behind_split(reading, name, by, where) if by else None
         return self._html(
             request, reading, "metric.html.j2", page="", title=metric.measure.display_name, metric=metric, answer=answer, by=by,
-            split=split, found=found, rows=tables.rows_address(name, where), label=pages.label,
+            split=split, found=found, rows=rows, n=n, behind=behind, label=pages.label,
             row_address=lambda key: tables.rows_address(name, (*where, metrics.Filter(by or "", (key or "",)))),
         )  # fmt: skip
 
@@ -407,6 +509,8 @@ class Dashboard:
         where = table.understood(found, reading)
         slice_ = tables.page(reading, table, found, where, pii=self._pii(reading), size=50)
         told = list(parameters.of_dimensions(where).items())
+        if of := found.get(tables.OF):
+            told.insert(0, ("rows of", metrics.named(of).measure.display_name))
         return self._html(
             request, reading, "rows.html.j2", page="", title=table.title, slice=slice_, found=found, told=told,
             base=f"/rows/{table.name}", download=f"/rows/{table.name}",
@@ -478,6 +582,7 @@ class Dashboard:
 
         look = ("mode", "size", "v")
         if request.path_params["page"] == "health" and request.path_params["part"] == "reliability":
+            _for_who_sees_all(reading)
             told = health.model(reading, self.options.settings)
             if not told.get("reliability"):
                 raise HTTPException(404, words.say("not_found"))
@@ -643,7 +748,6 @@ def page_context(
     filters = head["filters"]
     context: dict[str, Any] = {
         **head,
-        "found": found,
         "cards": pages.cards(page, filters, reading),
         "slice": _slice(page.table, page, found, filters, reading, pii=pii, size=size or page.size)
         if page.table
@@ -665,6 +769,7 @@ def _head(page: pages.Page, found: Given, reading: Reading) -> dict[str, Any]:
         "says": words.PAGES[page.name][1],
         "shown": page,
         "base": f"/{page.name}",
+        "found": found,
         "filters": Given(tuple((name, value) for name, value in found.values if name in page.filters)),
         "options": {name: parameters.options(name, reading) for name in page.filters if name in parameters.CHOICES},
     }
@@ -726,6 +831,16 @@ async def _form(request: Request) -> dict[str, str]:
         if len(body) > _MOST_FORM:
             raise BadRequestError(words.say("not_text", name="form", longest=_MOST_FORM))
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _for_who_sees_all(reading: Reading) -> None:
+    """Refuse what is of everyone to who sees only some.
+
+    Raises:
+        HTTPException: The user sees only some.
+    """
+    if reading.person and not reading.person.sees_all:
+        raise HTTPException(403, words.say("of_everyone"))
 
 
 def _from_here(request: Request) -> None:
@@ -833,6 +948,16 @@ def application(options: Options) -> Starlette:
             asked("/changes/steps.{kind}", shown.steps),
             asked("/changes/steps", shown.steps),
             asked("/health", shown.health),
+            asked("/health/accounts.{kind}", shown.accounts),
+            asked("/health/accounts", shown.accounts),
+            asked("/health/rows/{batch}/{entity}/{part}.{kind}", shown.origins),
+            asked("/health/rows/{batch}/{entity}/{part}", shown.origins),
+            asked("/health/proofs/{run}", shown.proof),
+            asked("/health/duplicates", shown.duplicates),
+            asked("/health/quarantine", shown.quarantine),
+            asked("/health/quarantine/{key}", shown.refused_record),
+            Route("/health/quarantine/{key}", shown.correct, methods=["POST"]),
+            Route("/health/replay", shown.replay, methods=["POST"]),
             asked("/explore.{kind}", shown.explore),
             asked("/explore", shown.explore),
             Route("/explore/views", shown.save_view, methods=["POST"]),

@@ -14,8 +14,13 @@ PAGES = {
     "interactions": ("Interaction Analytics", "Which channels, hours and days get answers."),
     "sales": ("Sales Performance", "Revenue, win rate, velocity and cycle, by month, rep and customer."),
     "explore": ("Explore", "Any metric, split, filtered, in any period, compared."),
-    "health": ("Data health", "Where every row went, how fresh the data is, and what the model is worth."),
+    "health": (
+        "Data health",
+        "What the last runs did, where every row went, what waits for someone, and what the model is worth.",
+    ),
 }
+#: Pages of Data health.
+SECTIONS = {"quarantine": "Quarantine", "proof": "Proof of a reading", "duplicates": "Possible duplicates"}
 FILTERS = {
     "from": "From", "to": "To", "industry": "Industry", "owner": "Owner", "band": "Band", "channel": "Channel",
 }  # fmt: skip
@@ -36,6 +41,13 @@ TEXTS = {
     "no_such_place": "The address names no place in this table. Start from its first page.",
     "no_such_column": "The table has no column {name!r} to sort by. It has: {known}.",
     "nothing_to_download": "There are no rows to download.",
+    "not_of_this_table": "{table} are not the rows of a metric {name!r}.",
+    "nothing_waits": "No record waits with {name} {value!r}. There are: {known}.",
+    "no_record": "There is no refused record {key!r}.",
+    "no_values": "Values of refused records may be personal. They are shown, and corrected, where personal data is shown.",
+    "no_such_kind": "There are no pairs of {name!r}. There are: {known}.",
+    "no_such_account": "A row account has no part {name!r}. It has: {known}.",
+    "no_such_batch": "There is no row account of {name!r}.",
     "no_such_metric": "There is no metric {name!r}.",
     "no_such_dimension": "{metric} cannot be split by {name!r}.",
     "no_such_theme": "There is no theme {name!r}; there are light, dark and system.",
@@ -60,7 +72,10 @@ TEXTS = {
     "after_the_data": "{day} is after {last}, the last day of the data. Choose a day up to that one.",
     "no_such_step": "There is no part {name!r}. There are: {known}.",
     "no_such_part": "The forecast has no figure {name!r}. It has: {known}.",
-    "no_such_group": "No {by} of this forecast is called {name!r}.",
+    "no_such_row": "A row has a value for every split: this question has {splits}. Give one for each, or none.",
+    "no_row_of": "The answer has no row of {keys}.",
+    "not_split": "{part!r} is not split here, so it has no part {group!r}. Leave the group out.",
+    "no_such_group": "No {by} here is called {name!r}.",
     "not_from_here": "This form was not sent from this dashboard; nothing was recorded.",
     "not_kept": "Not recorded",
     "not_planned": "There is no account {key!r} with an open deal; nothing was recorded.",

@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from medallion.contracts import yaml
+from medallion.deploy import checks
 from medallion.deploy.settings import TargetSettings
 from medallion.errors import ContractError
 
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 _JOB = "medallion"
-_TASKS = ("notebook_task", "python_wheel_task", "spark_python_task", "pipeline_task", "condition_task", "run_job_task")
+#: Stands for the user before anybody has signed in.
+_SOMEBODY = "you"
 _DEEPEST = 10
 
 
@@ -27,40 +28,118 @@ _DEEPEST = 10
 class Bundle:
     """What is to be in a workspace for a target.
 
-    `schemas` and `volumes` are named in full, with their comments; `job` is a specification of the Jobs API in which
-    notebooks are still local files and the wheel a pattern, `notebooks` are those files.
+    `schemas` and `volumes` are named in full, with their comments; `grants` are privileges per principal, by kind and full
+    name; `code` is the folder of the volume that wheels go to. `job` is a specification of the Jobs API in which notebooks
+    and requirements are still local files and the wheel a pattern; `notebooks` and `requirements` are those files.
+    `permissions` are those of the job, `folder_permissions` those of the folder `root_path`, empty where it is the user's own.
     """
 
     target: str
+    user: str
+    production: bool
     catalog: str
     root_path: str
     variables: Mapping[str, Any]
     schemas: Mapping[str, str]
     volumes: Mapping[str, str]
+    grants: Mapping[tuple[str, str], Mapping[str, frozenset[str]]]
+    code: str
     job: Mapping[str, Any]
     permissions: tuple[Mapping[str, Any], ...]
+    folder_permissions: tuple[Mapping[str, Any], ...]
     notebooks: tuple[Path, ...]
+    requirements: Path
 
 
-def load(path: Path, target: str, given: TargetSettings, user: str) -> Bundle:
+def short_name(user: str, display_name: str = "") -> str:
+    """A user as the Databricks CLI shortens the name: `ann.lee@example.com` is `ann_lee`; of a service principal, whose
+    user name is an application id, its display name is taken.
+
+    >>> short_name("Ann.Lee+crm@example.com"), short_name("11111111-2222-3333-4444-555555555555", "CRM deploys")
+    ('ann_lee_crm', 'crm_deploys')
+    """
+    named = display_name if checks.is_application(user) and display_name else user
+    return re.sub(r"[\W_]+", "_", named.partition("@")[0].lower()).strip("_")
+
+
+def load(path: Path, target: str, given: TargetSettings, user: str | None, display_name: str = "") -> Bundle:
     """The definitions of a target.
 
     Args:
         path: The file `databricks.yml`.
         target: Name of the target.
         given: Settings that win over those of the file.
-        user: Name of who deploys.
+        user: Name of who deploys; None before anybody has signed in.
+        display_name: The user's display name, which counts for a service principal.
 
     Raises:
-        ContractError: A file or reference is wrong, or the job does not hang together.
+        ContractError: A file or reference is wrong, the job does not hang together, or a deployment would do harm.
     """
     document = _read(path)
     if target not in document["targets"]:
         raise ContractError(f"{path}: there is no target {target!r}", f"Targets: {', '.join(document['targets'])}.")
     chosen = document["targets"][target]
+    values = _values(path, document, target, given)
+    facts: dict[str, Any] = {f"var.{name}": value for name, value in values.items()}
+    facts |= {
+        "bundle.name": document["bundle"]["name"],
+        "bundle.target": target,
+        "workspace.current_user.userName": user or _SOMEBODY,
+        "workspace.current_user.short_name": short_name(user or _SOMEBODY, display_name),
+    }
+    development, production = (chosen.get("mode") == mode for mode in ("development", "production"))
+    resources = _resources(path, document["include"], given.compute)
+    if development:
+        _own(resources, str(facts["workspace.current_user.short_name"]))
+    for kind in ("schemas", "volumes"):
+        for key, item in resources[kind].items():
+            facts[f"resources.{kind}.{key}.name"] = item["name"]
+    filled = _filled(resources, facts, str(path))
+    variables = _filled(values, facts, str(path))
+    checks.values(variables, target, production=production)
+    job = dict(filled["jobs"][_JOB])
+    permissions = tuple(job.pop("permissions", ()))
+    if run_as := _filled(chosen.get("run_as"), facts, str(path)):
+        job["run_as"] = run_as
+    if wrong := checks.problems(job):
+        raise ContractError(f"{path}: job {job.get('name')}: {'; '.join(wrong)}", "Mend the files in resources/.")
+    catalog = str(variables["catalog"])
+    notebooks = {task["notebook_task"]["notebook_path"] for task in job["tasks"] if "notebook_task" in task}
+    found = Bundle(
+        target=target,
+        user=user or "",
+        production=production,
+        catalog=catalog,
+        root_path=_filled(chosen["workspace"]["root_path"], facts, str(path)),
+        variables=variables,
+        schemas={_full(item): item["comment"] for item in filled["schemas"].values()},
+        volumes={_full(item): item["comment"] for item in filled["volumes"].values()},
+        grants={
+            (kind, _full(item)): {one["principal"]: frozenset(one["privileges"]) for one in item["grants"]}
+            for kind in ("schema", "volume")
+            for item in filled[f"{kind}s"].values()
+            if item.get("grants")
+        },
+        code="/Volumes/" + _full(filled["volumes"]["code"]).replace(".", "/"),
+        job=job,
+        permissions=permissions,
+        folder_permissions=tuple(_filled(chosen.get("permissions", []), facts, str(path))),
+        notebooks=tuple(sorted(Path(name) for name in notebooks)),
+        requirements=checks.requirements(job)[0],
+    )
+    if wrong := checks.shared(found, chosen.get("mode"), user):
+        raise ContractError(f"{path}: {target}: {'; '.join(wrong)}", "See docs/DEPLOYMENT.md.")
+    return found
+
+
+def _values(path: Path, document: Mapping[str, Any], target: str, given: TargetSettings) -> dict[str, Any]:
+    """Values of the bundle's variables, with references in them."""
     declared: dict[str, Any] = document["variables"]
     values = {name: item["default"] for name, item in declared.items() if "default" in item}
-    for source, told in ((path, chosen.get("variables", {})), ("databricks_config.json", given.variables)):
+    for source, told in (
+        (path, document["targets"][target].get("variables", {})),
+        ("databricks_config.json", given.variables),
+    ):
         for name, value in told.items():
             if name not in declared:
                 raise ContractError(
@@ -72,40 +151,7 @@ def load(path: Path, target: str, given: TargetSettings, user: str) -> Bundle:
         raise ContractError(
             f"{path}: {target}: no value for {', '.join(missing)}", "Give it in databricks_config.json."
         )
-    facts: dict[str, Any] = {f"var.{name}": value for name, value in values.items()}
-    facts |= {
-        "bundle.name": document["bundle"]["name"],
-        "bundle.target": target,
-        "workspace.current_user.userName": user,
-    }
-    resources = _resources(path, document["include"], given.compute)
-    for kind in ("schemas", "volumes"):
-        for key, item in resources[kind].items():
-            facts[f"resources.{kind}.{key}.name"] = item["name"]
-    filled = _filled(resources, facts, str(path))
-    variables = _filled(values, facts, str(path))
-    _check_values(variables, target, production=chosen.get("mode") == "production")
-    job = dict(filled["jobs"][_JOB])
-    permissions = tuple(job.pop("permissions", ()))
-    if run_as := _filled(chosen.get("run_as"), facts, str(path)):
-        job["run_as"] = run_as
-    if wrong := problems(job):
-        raise ContractError(f"{path}: job {job.get('name')}: {'; '.join(wrong)}", "Mend the files in resources/.")
-    catalog = str(variables["catalog"])
-    notebooks = {task["notebook_task"]["notebook_path"] for task in job["tasks"] if "notebook_task" in task}
-    return Bundle(
-        target=target,
-        catalog=catalog,
-        root_path=_filled(chosen["workspace"]["root_path"], facts, str(path)),
-        variables=variables,
-        schemas={f"{s['catalog_name']}.{s['name']}": s["comment"] for s in filled["schemas"].values()},
-        volumes={
-            f"{v['catalog_name']}.{v['schema_name']}.{v['name']}": v["comment"] for v in filled["volumes"].values()
-        },
-        job=job,
-        permissions=permissions,
-        notebooks=tuple(sorted(Path(name) for name in notebooks)),
-    )
+    return values
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -130,10 +176,36 @@ def _resources(path: Path, patterns: Iterable[str], compute: str) -> dict[str, d
             if kind not in found:
                 raise ContractError(f"{file}: {kind} are not deployed from here", "Deploy with the Databricks CLI.")
             found[kind] |= items
-            for task in (task for item in items.values() for task in item.get("tasks", ())):
-                if notebook := task.get("notebook_task"):
-                    notebook["notebook_path"] = str((file.parent / notebook["notebook_path"]).resolve())
+            for item in items.values():
+                _absolute(item, file.parent)
     return found
+
+
+def _absolute(item: Mapping[str, Any], folder: Path) -> None:
+    """Files that a job names, as paths that hold anywhere."""
+    for task in item.get("tasks", ()):
+        if notebook := task.get("notebook_task"):
+            notebook["notebook_path"] = str((folder / notebook["notebook_path"]).resolve())
+        for library in task.get("libraries", ()):
+            if "requirements" in library:
+                library["requirements"] = str((folder / library["requirements"]).resolve())
+    for environment in item.get("environments", ()):
+        wanted = environment["spec"].get("dependencies", [])
+        environment["spec"]["dependencies"] = [
+            f"-r {(folder / one.removeprefix('-r ')).resolve()}" if one.startswith("-r ") else one for one in wanted
+        ]
+
+
+def _own(resources: Mapping[str, Any], short: str) -> None:
+    """Names of resources as `mode: development` makes them somebody's own."""
+    for schema in resources["schemas"].values():
+        schema["name"] = f"dev_{short}_{schema['name']}"
+    for job in resources["jobs"].values():
+        job["name"] = f"[dev {short}] {job['name']}"
+
+
+def _full(item: Mapping[str, Any]) -> str:
+    return ".".join(str(item[key]) for key in ("catalog_name", "schema_name", "name") if key in item)
 
 
 def _filled(node: Any, facts: Mapping[str, Any], where: str, depth: int = 0) -> Any:
@@ -150,72 +222,3 @@ def _filled(node: Any, facts: Mapping[str, Any], where: str, depth: int = 0) -> 
     if _REFERENCE.fullmatch(node):
         return _filled(facts[names[0]], facts, where, depth + 1)
     return _filled(_REFERENCE.sub(lambda match: str(facts[match[1]]), node), facts, where, depth + 1)
-
-
-_NAME = re.compile(r"[A-Za-z_][\w-]{0,254}")
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-def _check_values(values: Mapping[str, Any], target: str, *, production: bool) -> None:
-    def refuse(name: str, reason: str) -> None:
-        raise ContractError(
-            f"{target}: {name}: {reason} (value: {values[name]!r})", "Set it in config/databricks_config.json."
-        )
-
-    if not _NAME.fullmatch(str(values["catalog"])):
-        refuse("catalog", "is not a name of a catalog")
-    if values["pause_status"] not in ("PAUSED", "UNPAUSED"):
-        refuse("pause_status", "is not PAUSED or UNPAUSED")
-    if not 6 <= len(str(values["schedule"]).split()) <= 7:
-        refuse("schedule", "is not a Quartz expression such as 0 30 4 * * ?")
-    if not isinstance(values["alerts"], list) or not all(re.fullmatch(r"[^@\s]+@[^@\s]+", a) for a in values["alerts"]):
-        refuse("alerts", "is not a list of mail addresses")
-    principal = str(values["service_principal"])
-    if (production or principal) and not _GUID.fullmatch(principal):
-        refuse(
-            "service_principal", "is not the application id of a service principal, which runs the job in production"
-        )
-    try:
-        if not 0 <= float(values["max_refused"]) <= 1:
-            refuse("max_refused", "is not a share from 0 to 1")
-    except ValueError:
-        refuse("max_refused", "is not a share from 0 to 1")
-
-
-def problems(job: Mapping[str, Any]) -> list[str]:
-    """What does not hang together in a job, which the API or a run would find out late."""
-    wrong: list[str] = []
-    keys = [task["task_key"] for task in job["tasks"]]
-    wrong += [f"two tasks are called {key}" for key in sorted({key for key in keys if keys.count(key) > 1})]
-    environments = {item["environment_key"] for item in job.get("environments", ())}
-    clusters = {item["job_cluster_key"] for item in job.get("job_clusters", ())}
-    parameters = {item["name"] for item in job.get("parameters", ())}
-    needs: dict[str, set[str]] = {}
-    for task in job["tasks"]:
-        key = task["task_key"]
-        needs[key] = {item["task_key"] for item in task.get("depends_on", ())}
-        wrong += [f"{key} depends on {name}, which is no task" for name in sorted(needs[key] - set(keys))]
-        kinds = [kind for kind in _TASKS if kind in task]
-        if len(kinds) != 1:
-            wrong.append(f"{key} is {' and '.join(kinds) or 'no kind of task'}")
-        places = [name for name in ("environment_key", "job_cluster_key") if name in task]
-        if len(places) != 1:
-            wrong.append(f"{key} runs nowhere, or in two places")
-        elif task[places[0]] not in (environments | clusters):
-            wrong.append(f"{key} runs in {task[places[0]]}, which is not declared")
-        notebook = task.get("notebook_task", {}).get("notebook_path")
-        if notebook and not Path(notebook).is_file():
-            wrong.append(f"{key}: there is no notebook {notebook}")
-        for name in re.findall(r"\{\{job\.parameters\.(\w+)\}\}", str(task)):
-            if name not in parameters:
-                wrong.append(f"{key}: the job has no parameter {name}")
-    return wrong + _circle(needs)
-
-
-def _circle(needs: Mapping[str, set[str]]) -> list[str]:
-
-    try:
-        TopologicalSorter(needs).prepare()
-    except CycleError as error:
-        return [f"tasks wait for each other: {' -> '.join(error.args[1])}"]
-    return []

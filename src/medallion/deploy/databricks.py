@@ -1,7 +1,8 @@
 """The job and what it needs into a workspace: look, plan, apply. A plan that is empty changes nothing.
 
-Order of changes: schemas, volumes, wheel, notebooks, and the job last, so that an interrupted deployment leaves the old
-job as it was and the next one goes on from there. Nothing that holds data is ever deleted.
+Order of changes: schemas, volumes, grants, wheel, folder, notebooks, and the job last, so that an interrupted deployment
+leaves the old job as it was and the next one goes on from there. Nothing that holds data is ever deleted, and no grant is
+taken away.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medallion.deploy import rights
 from medallion.deploy.bundle import Bundle
+from medallion.deploy.changes import Change, there
 from medallion.deploy.workspace import told
 from medallion.errors import ContractError, MedallionError, extra
 
@@ -38,21 +40,6 @@ if TYPE_CHECKING:
 MADE_BY, SPEC = "made-by", "spec"
 _ME = "medallion-deploy"
 _BUILD_SECONDS = 300
-
-
-@dataclass(frozen=True)
-class Change:
-    """Something that a deployment would do: what, its name, `create` or `update`, and how to do it."""
-
-    kind: str
-    name: str
-    action: str
-    reason: str
-    do: Callable[[], None]
-
-    def as_dict(self) -> dict[str, str]:
-        """The change without how to do it."""
-        return {"kind": self.kind, "name": self.name, "action": self.action, "reason": self.reason}
 
 
 def build_wheel(root: Path, out: Path) -> Path:
@@ -85,13 +72,13 @@ class Deployment:
 
     def __init__(self, client: WorkspaceClient, bundle: Bundle, wheel: Path) -> None:
         self.client, self.bundle = client, bundle
-        self.content = wheel.read_bytes()
-        digest = hashlib.sha256(self.content).hexdigest()
-        self.code = f"/Volumes/{bundle.catalog}/ops/code"
+        self.content, self.packages = wheel.read_bytes(), bundle.requirements.read_bytes()
+        digest = hashlib.sha256(self.content + self.packages).hexdigest()
         #: A path of its own for every content, so that a run that has started keeps the code it started with.
-        self.wheel = f"{self.code}/wheels/{digest[:16]}/{wheel.name}"
+        self.code = f"{bundle.code}/wheels/{digest[:16]}"
+        self.wheel, self.requirements = f"{self.code}/{wheel.name}", f"{self.code}/requirements.txt"
         self.folder = f"{bundle.root_path}/files/notebooks"
-        self.state = f"{self.code}/state-{bundle.target}.json"
+        self.state = f"{bundle.code}/state-{bundle.target}.json"
 
     def plan(self) -> list[Change]:
         """What is to be done, in order; nothing is changed.
@@ -100,18 +87,37 @@ class Deployment:
             MedallionError: No catalog, two jobs of the name, a job of another, or the workspace refuses.
         """
         self._catalog()
-        return [*self._schemas(), *self._volumes(), *self._wheel(), *self._notebooks(), *self._job()]
+        return [
+            *self._schemas(), *self._volumes(), *rights.grants(self.client, self.bundle),
+            *self._wheel(), *rights.folder(self.client, self.bundle), *self._notebooks(), *self._job(),
+        ]  # fmt: skip
 
     def apply(self, changes: list[Change], report: Callable[[Change], None]) -> None:
         """Do what a plan says, telling of each change when it is done.
 
         Raises:
+            ContractError: It is production, and another deploys it.
             MedallionError: The workspace refuses; what was done stays, and the next plan goes on from there.
         """
+        self.refuse_others()
         for change in changes:
             with told(f"{change.action} {change.kind} {change.name}", _grant(change, self.bundle)):
                 change.do()
             report(change)
+
+    def refuse_others(self) -> None:
+        """Let nobody change production but the service principal that deploys it.
+
+        Raises:
+            ContractError: It is production, and another is signed in.
+        """
+        deployer = self.bundle.variables["deployer"]
+        if self.bundle.production and self.bundle.user != deployer:
+            raise ContractError(
+                f"{self.bundle.target} is deployed by the service principal {deployer}, and you are signed in as "
+                f"{self.bundle.user}",
+                "Deploy it from the pipeline (docs/CI_CD.md), or sign in as that service principal.",
+            )
 
     def _catalog(self) -> None:
 
@@ -129,7 +135,7 @@ class Deployment:
 
     def _schemas(self) -> Iterator[Change]:
         for full, comment in self.bundle.schemas.items():
-            if not _there(self.client.schemas.get, full, f"schema {full}"):
+            if not there(self.client.schemas.get, full, f"schema {full}"):
                 catalog, name = full.split(".")
 
                 def make(catalog: str = catalog, name: str = name, comment: str = comment) -> None:
@@ -140,7 +146,7 @@ class Deployment:
     def _volumes(self) -> Iterator[Change]:
 
         for full, comment in self.bundle.volumes.items():
-            if not _there(self.client.volumes.read, full, f"volume {full}"):
+            if not there(self.client.volumes.read, full, f"volume {full}"):
                 catalog, schema, name = full.split(".")
 
                 def make(
@@ -151,13 +157,16 @@ class Deployment:
                 yield Change("volume", full, "create", "is not there", make)
 
     def _wheel(self) -> Iterator[Change]:
-        found = _there(self.client.files.get_metadata, self.wheel, "wheel")
-        if found and found.content_length == len(self.content):
+        """The wheel beside the list of the packages that it was tested with."""
+        wanted = {self.requirements: self.packages, self.wheel: self.content}
+        found = {path: there(self.client.files.get_metadata, path, "wheel") for path in wanted}
+        if all(one and one.content_length == len(wanted[path]) for path, one in found.items()):
             return
 
         def send() -> None:
-            self.client.files.create_directory(self.wheel.rpartition("/")[0])
-            self.client.files.upload(self.wheel, io.BytesIO(self.content), overwrite=True)
+            self.client.files.create_directory(self.code)
+            for path, content in wanted.items():
+                self.client.files.upload(path, io.BytesIO(content), overwrite=True)
 
         yield Change("wheel", self.wheel, "create", "this content is not there", send)
 
@@ -167,7 +176,7 @@ class Deployment:
             remote = f"{self.folder}/{path.stem}"
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
-            found = _there(self.client.workspace.get_status, remote, f"notebook {remote}")
+            found = there(self.client.workspace.get_status, remote, f"notebook {remote}")
             known = state.get(path.stem, {})
             if not found:
                 reason = "is not there"
@@ -201,7 +210,7 @@ class Deployment:
 
     def _read_state(self) -> dict[str, Any]:
         """Checksum of every notebook as sent, and when it was changed there; empty where nothing was sent."""
-        found = _there(self.client.files.download, self.state, "state of the deployment")
+        found = there(self.client.files.download, self.state, "state of the deployment")
         try:
             state = json.loads(found.contents.read()) if found else {}
         except ValueError:
@@ -221,10 +230,14 @@ class Deployment:
                     f"{self.folder}/{Path(task['notebook_task']['notebook_path']).stem}"
                 )
             if "libraries" in task:
-                task["libraries"] = [{"whl": self.wheel} if "whl" in item else item for item in task["libraries"]]
+                sent = {"whl": self.wheel, "requirements": self.requirements}
+                task["libraries"] = [{key: sent.get(key, one[key]) for key in one} for one in task["libraries"]]
         for environment in job.get("environments", ()):
             wanted = environment["spec"]["dependencies"]
-            environment["spec"]["dependencies"] = [self.wheel if item.endswith(".whl") else item for item in wanted]
+            environment["spec"]["dependencies"] = [
+                self.wheel if one.endswith(".whl") else f"-r {self.requirements}" if one.startswith("-r ") else one
+                for one in wanted
+            ]
         told = json.dumps({"job": job, "permissions": list(self.bundle.permissions)}, sort_keys=True)
         job["tags"] = {**job.get("tags", {}), MADE_BY: _ME, SPEC: hashlib.sha256(told.encode()).hexdigest()[:16]}
         if lost := _lost(job, JobSettings.from_dict(job).as_dict()):
@@ -258,15 +271,17 @@ class Deployment:
 
     def _job(self) -> Iterator[Change]:
 
-        wanted, there = self.specification(), self.job()
+        wanted, known = self.specification(), self.job()
         settings = JobSettings.from_dict(wanted)
-        tags = (there.settings.tags if there and there.settings else None) or {}
-        job_id = there.job_id if there else None
+        tags = (known.settings.tags if known and known.settings else None) or {}
+        job_id = known.job_id if known else None
         if job_id is None:
 
             def make() -> None:
                 fields = {key: value for key, value in vars(settings).items() if value not in (None, [])}
-                allowed = [JobAccessControlRequest.from_dict(_permission(item)) for item in self.bundle.permissions]
+                allowed = [
+                    JobAccessControlRequest.from_dict(rights.permission(item)) for item in self.bundle.permissions
+                ]
                 self.client.jobs.create(**fields, access_control_list=allowed)
 
             yield Change("job", wanted["name"], "create", "is not there", make)
@@ -274,7 +289,7 @@ class Deployment:
 
             def reset() -> None:
                 self.client.jobs.reset(job_id, settings)
-                allowed = [AccessControlRequest.from_dict(_permission(item)) for item in self.bundle.permissions]
+                allowed = [AccessControlRequest.from_dict(rights.permission(item)) for item in self.bundle.permissions]
                 if allowed:
                     self.client.permissions.update("jobs", str(job_id), access_control_list=allowed)
 
@@ -285,8 +300,10 @@ def destroy(client: WorkspaceClient, deployment: Deployment) -> list[str]:
     """Delete the job and the folder of its notebooks, and give their names. Schemas, tables, volumes stay.
 
     Raises:
+        ContractError: It is production, and another deploys it.
         MedallionError: A run is going on, or the workspace refuses.
     """
+    deployment.refuse_others()
     gone, job = [], deployment.job()
     with told("destroy"):
         if job and job.job_id:
@@ -304,19 +321,6 @@ def destroy(client: WorkspaceClient, deployment: Deployment) -> list[str]:
         except NotFound:
             pass
     return gone
-
-
-def _there(get: Callable[[str], Any], name: str, what: str) -> Any:
-    """What the workspace has under a name, None when there is nothing."""
-    with told(what):
-        try:
-            return get(name)
-        except NotFound:
-            return None
-
-
-def _permission(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {("permission_level" if key == "level" else key): value for key, value in item.items()}
 
 
 def _lost(wanted: Any, kept: Any, path: str = "") -> str:
@@ -338,11 +342,17 @@ def _lost(wanted: Any, kept: Any, path: str = "") -> str:
     return ""
 
 
+def _volume(folder: str) -> str:
+    return ".".join(f"`{part}`" for part in folder.split("/")[2:])
+
+
 def _grant(change: Change, bundle: Bundle) -> str:
     grants = {
         "schema": f"GRANT USE CATALOG, CREATE SCHEMA ON CATALOG `{bundle.catalog}` TO `you`",
         "volume": f"GRANT USE SCHEMA, CREATE VOLUME ON SCHEMA `{'`.`'.join(change.name.split('.')[:2])}` TO `you`",
-        "wheel": f"GRANT READ VOLUME, WRITE VOLUME ON VOLUME `{bundle.catalog}`.ops.code TO `you`",
+        "grant": f"MANAGE on the {change.name}, as its owner has it",
+        "wheel": f"GRANT READ VOLUME, WRITE VOLUME ON VOLUME {_volume(bundle.code)} TO `you`",
+        "folder": f"CAN MANAGE on the workspace folder {bundle.root_path}",
         "notebook": f"CAN MANAGE on the workspace folder {bundle.root_path}",
         "job": "CAN MANAGE on the job; to run it as a service principal, the role Service Principal User on it",
     }

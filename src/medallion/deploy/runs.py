@@ -104,7 +104,8 @@ def status(client: WorkspaceClient, deployment: Deployment) -> dict[str, Any]:
     if job is None or job.job_id is None:
         return {"target": deployment.bundle.target, "job_id": None, "runs": []}
     settings = job.settings
-    schedule = settings.schedule if settings else None
+    schedule, trigger = (settings.schedule, settings.trigger) if settings else (None, None)
+    arrival, starts = trigger.file_arrival if trigger else None, schedule or trigger
     with told("runs"):
         runs = [client.jobs.get_run(run.run_id) for run in _latest(client, job.job_id) if run.run_id]
     return {
@@ -113,7 +114,8 @@ def status(client: WorkspaceClient, deployment: Deployment) -> dict[str, Any]:
         "url": f"{(client.config.host or '').rstrip('/')}/jobs/{job.job_id}",
         "spec": ((settings.tags if settings else None) or {}).get(SPEC),
         "schedule": schedule.quartz_cron_expression if schedule else None,
-        "paused": bool(schedule and schedule.pause_status and schedule.pause_status.value == "PAUSED"),
+        "arrival": arrival.url if arrival else None,
+        "paused": bool(starts and starts.pause_status and starts.pause_status.value == "PAUSED"),
         "runs": [described(run) for run in runs],
     }
 

@@ -83,7 +83,10 @@ _QUOTAS, _LINKS, _LINES = "silver.quotas_clean", "silver.deal_contacts_clean", "
 #: Any order: a table is computed once the tables that it is given are there; of those that can be, the first goes first.
 STEPS: tuple[Step, ...] = (
     Step("gold.touch_totals", (_TOUCHES, "as_of", "high_watermark"), adds=True),
-    Step("gold.customer_features", (_CUSTOMERS, _LEADS, _TOUCHES, "as_of", SCORED, "gold.touch_totals", _OWNERS)),
+    Step(
+        "gold.customer_features",
+        (_CUSTOMERS, _LEADS, _TOUCHES, "as_of", SCORED, "gold.touch_totals", _OWNERS, "gold.stage_history"),
+    ),
     Step("gold.score_bands", ("gold.customer_features", _LEADS, "as_of")),
     Step(
         "gold.deals",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -29,8 +30,8 @@ from medallion.features import (
 )
 from medallion.gold import team
 from medallion.gold.touch_totals import touch_totals
-from medallion.scoring.base_rate import PROBABILITY, READS, by_account, curve, with_probability, with_scores
-from medallion.scoring.rules import RULES
+from medallion.scoring.base_rate import PROBABILITY, READS, by_account, curve, reads, with_probability, with_scores
+from medallion.scoring.rules import RULES, THRESHOLDS, with_thresholds
 
 #: Features that only feed others.
 _INTERNAL = {
@@ -48,6 +49,9 @@ FEATURES: tuple[Feature, ...] = tuple(feature for group in _ALL for feature in g
 
 #: Revenue per buying customer, the same in every row.
 _AVERAGE = "_average_won_value"
+#: What the probabilities do not read, as one column while they are computed: the engine plans each of their steps for every
+#: column that there is.
+_CARRIED = "_carried"
 #: Types that a column of a user's own may have.
 _TYPE = re.compile(r"string|boolean|int|bigint|double|date|timestamp|decimal\(\d+, ?\d+\)|array<string>")
 
@@ -83,7 +87,7 @@ def _steps(
         MedallionError: One of a user's own features, or a column that a contract brings to gold, has the name of
             another; or a feature reads what is no feature, or itself.
     """
-    known = {_AVERAGE, *(feature.name for group in (ACCOUNT, DEALS, TOUCHES, RECENT) for feature in group)}
+    known = {_AVERAGE, *THRESHOLDS, *(feature.name for group in (ACCOUNT, DEALS, TOUCHES, RECENT) for feature in group)}
     # an engine does not tell upper from lower case in names of columns
     there = {"as_of", *known, *(feature.name for feature in (*DERIVED, *RULES, *PROBABILITY))}
     for name in of_contract:
@@ -137,6 +141,7 @@ def customer_features(
     scored: DataFrame | None = None,
     totals: DataFrame | None = None,
     owners: DataFrame | None = None,
+    stage_history: DataFrame | None = None,
 ) -> DataFrame:
     """One row per customer that existed at the as-of time, columns as in `contract`.
 
@@ -148,13 +153,15 @@ def customer_features(
         scored: A model's scores of the open deals at that time; None without a model.
         totals: `gold.touch_totals` of that time; made from the touches when None.
         owners: `silver.owners_clean`, for the names of account managers.
+        stage_history: `gold.stage_history` of the same time, for what the stage of a deal adds to its base rate.
     """
     customers = customers if owners is None else team.named(customers, "account_manager", owners)
     totals = touch_totals(interactions, as_of) if totals is None else totals
     deals = leads_as_of(leads, as_of)
     accounts = customers_as_of(customers, as_of).select(*ACCOUNT.columns(as_of), *_of_contract())
-    forecast = with_scores(deals, as_of, scored)
-    by_deal = forecast.groupBy("customer_id").agg(*DEALS.columns(as_of), *by_account(as_of, scored is not None))
+    with_model, with_stages = scored is not None, scored is None and stage_history is not None
+    forecast = with_scores(deals, as_of, scored, stage_history)
+    by_deal = forecast.groupBy("customer_id").agg(*DEALS.columns(as_of), *by_account(as_of, with_model, with_stages))
     by_touch = totals.groupBy("customer_id").agg(*TOUCHES.columns(as_of))
     recent = recent_interactions(interactions, as_of).groupBy("customer_id").agg(*RECENT.columns(as_of))
     joined = accounts
@@ -163,12 +170,24 @@ def customer_features(
     whole = joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in _COUNTED})
     row = whole.join(_average_won_value(deals).join(curve(deals, as_of), how="cross"), how="cross")
     before, after = _steps(tuple(OWN), _of_contract())
-    row = _with(before, row, as_of)
-    row = with_probability(row, as_of, scored is not None)
+    for step in before:
+        if any(feature.name == "lead_quality" for feature in step):
+            row = with_thresholds(row, as_of)
+        row = _with([step], row, as_of)
+    early = (*ACCOUNT, *DEALS, *TOUCHES, *RECENT, *(feature for step in before for feature in step))
+    carried = {feature.name for feature in early}.union(_of_contract(), [_AVERAGE]).difference(READS)
+    row = row.select(*reads(as_of, with_model), F.struct(*sorted(carried)).alias(_CARRIED))
+    row = with_probability(row, as_of, with_model)
     row = row.withColumns({feature.name: feature.column(as_of) for feature in PROBABILITY})
-    row = _with(after, row, as_of)
-    own = (feature.name for feature in OWN)
-    return row.select(*(feature.name for feature in FEATURES), as_of.today.alias("as_of"), *own, *_of_contract())
+
+    def column(name: str) -> SparkColumn:
+        return F.col(_CARRIED)[name].alias(name) if name in carried else F.col(name)
+
+    if after:
+        row = row.select(*map(column, (*READS, *sorted(carried), *(feature.name for feature in PROBABILITY))))
+        row, carried = _with(after, row, as_of), set()
+    features, own = [[column(feature.name) for feature in group] for group in (FEATURES, OWN)]
+    return row.select(*features, as_of.today.alias("as_of"), *own, *map(column, _of_contract()))
 
 
 def _average_won_value(deals: DataFrame) -> DataFrame:

@@ -57,11 +57,12 @@ def deals(
         F.col("mature_leads").alias("_band_mature"),
     )
     account = account.join(band, on="lead_quality", how="left")
-    opened = leads_as_of(leads, as_of)
+    counted = opened = leads_as_of(leads, as_of)
     if stage_history is not None:
         last = stage_history.filter(F.col("left_at").isNull()).select("lead_id", "stage")
         opened = opened.drop("stage").join(last, on="lead_id", how="left")
-    joined = with_base_rate(opened.join(account, on="customer_id", how="left"), as_of)
+    stays = stage_history if scored is None else None
+    joined = with_base_rate(opened.join(account, on="customer_id", how="left"), counted, as_of, stays)
     own = {name: F.col(base) for name, base in _BASE_RATE.items()}
     if scored is not None:
         joined = joined.join(scored.select("lead_id", *_BASE_RATE), on="lead_id", how="left")

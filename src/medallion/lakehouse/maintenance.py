@@ -76,8 +76,8 @@ def sum_up(lake: Lakehouse) -> list[str]:
     for name in names:
         locks.check()
         commit = store.newest_commit(lake, name)
-        for path in (commit.path, Path(commit.path).parent) if commit else ():
-            door.flush(Path(path))  # a checkpoint must not outlive the commit that it ends with
+        for path in (commit, commit.parent) if commit else ():
+            door.flush(path)  # a checkpoint must not outlive the commit that it ends with
         with door.through(lake.path(name)):
             lake.delta(name).create_checkpoint()
     return names
@@ -184,7 +184,7 @@ def _compacted(lake: Lakehouse, name: str) -> None:
         with door.through(lake.path(name)):
             lake.delta(name).restore(before[name].version)
         raise LakehouseError(
-            f"{name}: its content was not the same after compaction, which was taken back",
+            f"{name}: its content was not the same after compaction, which was rolled back",
             "Report this as a defect.",
         )
 

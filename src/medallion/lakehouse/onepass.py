@@ -206,8 +206,8 @@ def statistics(metadata: pq.FileMetaData, schema: pa.Schema) -> dict[str, Any]:
         if valued and all(one.has_min_max for one in valued):
             try:
                 low, high = _bound(min(one.min for one in valued), False), _bound(max(one.max for one in valued), True)
-            except (OverflowError, ValueError):  # a time that Python has not
-                continue
+            except (OverflowError, ValueError, pa.ArrowNotImplementedError):
+                continue  # a time that Python has not, or a decimal number in the statistics that earlier pyarrow reads
             least |= {} if low is None else {name: low}
             greatest |= {} if high is None else {name: high}
     return {"numRecords": metadata.num_rows, "minValues": least, "maxValues": greatest, "nullCount": nulls}

@@ -6,7 +6,7 @@
 | `Address` | an address | the next commit of a small Delta table, which delta-rs creates only if nobody else has (If-None-Match) | the last row of the manifests |
 | `Catalog` | its name, in quotes | one row, updated only while it is as it was read | the one that this row names |
 
-What can only be done with files (repair, flushing to disk, erasure, `doctor`) asks for `folder`, which is None elsewhere.
+What can only be done with files (repair, flushing to disk, comparing data files one by one) asks for `folder`, which is None elsewhere.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -177,12 +178,16 @@ class Folder(_Files):
     def key(self) -> str:
         return os.path.realpath(self.root)
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         return Path(self.root)
 
     def path(self, name: str) -> str:
-        return str(Path(self.root, *name.split(".")).absolute())
+        return os.path.join(self._absolute, *name.split("."))  # noqa: PTH118 - asked a thousand times by every command
+
+    @property
+    def _absolute(self) -> str:
+        return str(self.folder if self.folder.is_absolute() else self.folder.absolute())
 
     def delta(self, name: str, version: int | None = None) -> DeltaTable:
         return DeltaTable(self.path(name), version=version)
@@ -242,7 +247,7 @@ class Address(_Files):
 
 @dataclass(frozen=True)
 class Catalog:
-    """A catalog of Unity Catalog, with the layers as schemas."""
+    """A catalog of Unity Catalog, with the layers as schemas, or as those whose names begin with a prefix."""
 
     root: str
     folder = None
@@ -265,19 +270,25 @@ class Catalog:
         return cast(DeltaTable, unity.Table(self.root, name, version))
 
     def exists(self, name: str) -> bool:
-        return unity.exists(self.root, name)
+        table = self.path(name)
+        if unity.known(table):
+            return True
+        found = unity.exists(self.root, name)
+        unity.known(table, found)
+        return found
 
     def tables(self) -> list[str]:
         return unity.tables(self.root, LAYERS)
 
     def remove(self, name: str) -> None:
+        unity.known(self.path(name), False)
         unity.drop(self.root, name)
 
     def document(self) -> Document:
         return _Row(self)
 
     def kept(self) -> AbstractContextManager[None]:
-        return unity.kept(self.root)
+        return unity.kept(self.root, LAYERS)
 
     def state(self, name: str) -> tuple[str, int, int, int] | None:
         return unity.state(self.path(name))

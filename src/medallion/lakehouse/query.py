@@ -75,7 +75,9 @@ def _database(alone: bool) -> Iterator[duckdb.DuckDBPyConnection]:
 def empty(alone: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to a database in memory with the layers as schemas and no tables, in UTC."""
     with _database(alone) as connection:
-        connection.execute("set timezone = 'UTC'; set enable_progress_bar = false")
+        # without the last one a table that is not there would be a variable of its name in the Python that asks
+        for setting in ("timezone = 'UTC'", "enable_progress_bar = false", "python_enable_replacements = false"):
+            connection.execute(f"set {setting}")
         for layer in LAYERS:
             connection.execute(f"create schema {layer}")
         yield connection
@@ -135,7 +137,9 @@ def _whole(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> Callable[[
             unity.arrow(lake.root, name, (lake.pinned or {}).get(name)),
             f"fetched.{name.replace('.', '__')}",
         )
-        connection.execute(f"create schema if not exists fetched; create table {fetched} as from rows")
+        connection.register("fetching", rows)
+        connection.execute(f"create schema if not exists fetched; create table {fetched} as from fetching")
+        connection.unregister("fetching")
         return f"from {fetched}", rows.schema.names
 
     return of
@@ -152,10 +156,8 @@ def _seen(
     if person is None or visible.MACHINERY.issuperset(names) or (person.sees_all and person.personal):
         return lambda name: whole(name)[0]
     used = [] if not lake.exists(CONTRACTS) else rows(connection, contract_files(f"({whole(CONTRACTS)[0]})"))
-    columns = visible.personal(entities(Override(row["path"], row["content"]) for row in used).values())
-    return visible.compiled(
-        connection, person, lambda name: whole(name) if lake.exists(name) else None, lambda name: columns.get(name, ())
-    )
+    personal = visible.personal(entities(Override(row["path"], row["content"]) for row in used).values())
+    return visible.compiled(connection, person, lambda name: whole(name) if lake.exists(name) else None, personal)
 
 
 def contract_files(of: str) -> str:

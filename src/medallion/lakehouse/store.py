@@ -70,6 +70,8 @@ def reading(root: str, versions: Mapping[str, int]) -> Iterator[None]:
 #: Who looks at lakehouses that this process reads, by their place.
 _looking: dict[str, Person] = {}
 
+#: Whether tables are there, by the place of their lakehouse, each with what told its state when that was asked.
+_there: dict[str, dict[str, tuple[tuple[str, int, int, int], bool]]] = {}
 #: Tables that stay open, by the place of their lakehouse, each with the commit that was its newest when it was opened.
 _open: dict[str, dict[str, tuple[tuple[str, int, int, int], DeltaTable]]] = {}
 
@@ -78,14 +80,16 @@ _open: dict[str, dict[str, tuple[tuple[str, int, int, int], DeltaTable]]] = {}
 def kept_open(lake: Lakehouse) -> Iterator[None]:
     """Open each table of a lakehouse in a folder or catalog once per commit of it, instead of whenever its columns are asked for.
 
-    For who holds the lock: nearly every commit is then its own, and what others commit beside the lock is seen too.
+    In a catalog, whether a table is there is asked once per commit, too: it is a statement. For who holds the lock: nearly
+    every commit is then its own, and what others commit beside the lock is seen too.
     """
-    _open[lake.place.key] = {}
+    _open[lake.place.key], _there[lake.place.key] = {}, {}
     try:
         with lake.place.kept():
             yield
     finally:
-        _open.pop(lake.place.key, None)
+        for known in (_open, _there):
+            known.pop(lake.place.key, None)
 
 
 @dataclass(frozen=True)
@@ -206,8 +210,14 @@ class Lakehouse:
             and opened[name][0] == state(self, name)
         ):
             return True
+        known, now = _there.get(self.place.key), state(self, name)
+        if known is not None and now is not None and name in known and known[name][0] == now:
+            return known[name][1]
         try:
-            return self.place.exists(name)
+            found = self.place.exists(name)
+            if known is not None and now is not None:
+                known[name] = now, found
+            return found
         except DeltaError as error:
             reason = str(error).strip().split("\n")[0][:200]
             problem = f"{self.root}: is no address of a lakehouse: {reason}"
@@ -216,7 +226,7 @@ class Lakehouse:
     def version(self, name: str) -> int:
         """Number of the table's newest commit, counted from 0; -1 when there is no table."""
         if self.pinned is None and (commit := newest_commit(self, name)) and commit.stat().st_size:
-            return int(Path(commit.path).stem)  # its log need not be read
+            return int(commit.stem)  # its log need not be read
         return self.delta(name).version() if self.exists(name) else -1
 
     def tables(self) -> list[str]:
@@ -299,9 +309,8 @@ def damage(lake: Lakehouse, name: str, data: bool = True) -> Damage | None:
     whole. Object stores create objects whole.
     """
     commit = newest_commit(lake, name)
-    path = Path(commit.path) if commit else None
-    says = _torn(path, data) if path else None
-    return Damage(name, int(path.stem), path, says) if path and says else None
+    says = _torn(commit, data) if commit else None
+    return Damage(name, int(commit.stem), commit, says) if commit and says else None
 
 
 def _leads_on(name: str, before: tuple[str, int, int, int], now: tuple[str, int, int, int]) -> bool:
@@ -318,25 +327,25 @@ def _leads_on(name: str, before: tuple[str, int, int, int], now: tuple[str, int,
     return same and before[0] < now[0] and name not in BESIDE
 
 
-def newest_commit(lake: Lakehouse, name: str) -> os.DirEntry[str] | None:
+def newest_commit(lake: Lakehouse, name: str) -> Path | None:
     """The newest commit in the log of a table in a folder; None where there is none, and elsewhere."""
     if lake.folder is None:
         return None
-    try:
-        with os.scandir(f"{lake.path(name)}/_delta_log") as log:
-            return max((file for file in log if _COMMIT.fullmatch(file.name)), key=lambda file: file.name, default=None)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    log = f"{lake.path(name)}/_delta_log"
+    commits = [
+        file for file in names_of(log) if len(file) == _LENGTH and file.endswith(".json") and file[:20].isdigit()
+    ]
+    return Path(log, max(commits)) if commits else None
 
 
 _COMMIT = re.compile(r"\d{20}\.json")
+_LENGTH = len(f"{0:020d}.json")
 
 
-def names_of(log: Path) -> list[str]:
-    """Names of the files in a log; none where it is not there. It may have hundreds, and a path of each would take long."""
+def names_of(log: str | Path) -> list[str]:
+    """Names of the files in a log; none where it is not there. It may have hundreds, and is read often."""
     try:
-        with os.scandir(log) as files:
-            return [file.name for file in files]
+        return os.listdir(log)  # noqa: PTH208 - a path of each would take long
     except (FileNotFoundError, NotADirectoryError):
         return []
 
@@ -353,7 +362,7 @@ def state(lake: Lakehouse, name: str) -> tuple[str, int, int, int] | None:
     if commit is None:
         return None if name in BESIDE else lake.place.state(name)
     found = commit.stat()
-    return commit.path, found.st_ino, found.st_size, found.st_mtime_ns
+    return str(commit), found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def mend(lake: Lakehouse, name: str) -> None:

@@ -1,12 +1,15 @@
-"""The totals of gold over some of the deals and touches alone, by the definitions of `medallion.gold`, in DuckDB.
+"""The totals of gold over some of the accounts, deals and touches alone, by the definitions of `medallion.gold`, in DuckDB.
 
-A test compares them with the tables of gold over all deals and touches.
+A test compares them with the tables of gold over all of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 #: What the queries are made from, by the name that they know it by; `whole` is the table of all deals itself.
 PARTS = {
+    "accounts": "gold.customer_features",
     "deals": "gold.deals",
     "changes": "gold.deal_changes",
     "attribution": "gold.attribution",
@@ -91,5 +94,25 @@ select channel, interactions, customers, {", ".join(_OUTCOMES)}, positive_touche
   last_interaction_at
 from joined"""
 
+_BEST = "won_value desc, lead_score desc, customer_id"
+_TOP_CUSTOMERS = f"""
+with best as (from ({{accounts}}) where won_value > 0 order by {_BEST} limit 50),
+ranked as (select *, row_number() over (order by {_BEST})::int as rank from best),
+whole as (select sum(won_value) as revenue from ({{accounts}}))
+select rank, customer_id, customer_name, industry, country, account_manager, won_value, won_leads,
+  {_share("won_value", "revenue")} as revenue_share, {_share("sum(won_value) over so_far", "revenue")} as cumulative_share,
+  open_value, lead_score, lead_quality, probability_to_convert, segment, days_since_last_interaction, next_step, as_of
+from ranked cross join whole
+window so_far as (order by rank rows unbounded preceding)"""
+
 #: By the table in whose place they are read.
-QUERIES = {"gold.sales_summary": _SALES_SUMMARY, "gold.channel_performance": _CHANNEL_PERFORMANCE}
+QUERIES = {
+    "gold.sales_summary": _SALES_SUMMARY,
+    "gold.channel_performance": _CHANNEL_PERFORMANCE,
+    "gold.top_customers": _TOP_CUSTOMERS,
+}
+
+
+def parts(name: str) -> Mapping[str, str]:
+    """What the query of a table is made from, as in `PARTS`."""
+    return {short: table for short, table in PARTS.items() if f"{{{short}}}" in QUERIES[name]}

@@ -1,4 +1,5 @@
-"""Tables of a Unity Catalog catalog: a lakehouse whose root is `uc://CATALOG` has its layers as schemas.
+"""Tables of a Unity Catalog catalog: a lakehouse whose root is `uc://CATALOG` has its layers as schemas, one whose root is
+`uc://CATALOG/PREFIX_` as schemas whose names begin with the prefix, so that several lakehouses can share a catalog.
 
 There the engine alone knows where a table lies, so everything is asked of the session that it gives.
 """
@@ -32,7 +33,7 @@ RETENTION = {"delta.deletedFileRetentionDuration": "interval 30 days"}
 KEEP_NOTHING = {"delta.deletedFileRetentionDuration": "interval 0 hours"}
 #: For tables that others write to beside the lock: files that a commit may be about to name stay.
 _KEEP_AN_HOUR = {"delta.deletedFileRetentionDuration": "interval 1 hours"}
-_CATALOG = re.compile(r"[A-Za-z_][\w-]{0,254}")
+_ROOT = re.compile(r"uc://([A-Za-z_][\w-]{0,254})(?:/([A-Za-z]\w{0,199}_)?)?", re.ASCII)
 #: Operations of a history that change files or settings, and no row.
 _UPKEEP = frozenset(
     {"OPTIMIZE", "REORG", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "CLUSTER BY"}
@@ -41,8 +42,11 @@ _UPKEEP = frozenset(
 #: So many commits are asked for at once: the newest, and those of upkeep since a command last wrote.
 _COMMITS = 20
 _counter = itertools.count(1)
-#: Catalogs of which this process is the only writer, each with the number of its last write to a table, by the table's quoted name.
+#: Schemas of which this process is the only writer, by their quoted names: the number of its last write to a table, by the
+#: table's quoted name.
 _written: dict[str, dict[str, int]] = {}
+#: Tables of these schemas that are known to be there, by their quoted names: nobody else removes one.
+_there: set[str] = set()
 
 
 def catalog(root: str) -> str:
@@ -51,41 +55,74 @@ def catalog(root: str) -> str:
     Raises:
         LakehouseError: It names none.
     """
-    name = root.removeprefix(PREFIX).rstrip("/")
-    if not root.startswith(PREFIX) or not _CATALOG.fullmatch(name):
-        raise LakehouseError(f"{root}: names no catalog", "Write uc://CATALOG, such as uc://crm_dev.")
-    return name
+    return _parts(root)[0]
+
+
+def schema(root: str, layer: str) -> tuple[str, str]:
+    """The catalog and the schema of a layer.
+
+    Raises:
+        LakehouseError: The root names no catalog.
+    """
+    name, prefix = _parts(root)
+    return name, f"{prefix}{layer}"
+
+
+def _parts(root: str) -> tuple[str, str]:
+    match = _ROOT.fullmatch(root)
+    if match is None:
+        raise LakehouseError(
+            f"{root}: names no catalog",
+            "Write uc://CATALOG, such as uc://crm_prod, or uc://CATALOG/PREFIX_, such as uc://crm_dev/dev_ann_, "
+            "for schemas whose names begin with the prefix.",
+        )
+    return match[1], match[2] or ""
 
 
 def quoted(root: str, name: str) -> str:
-    """The full name of a table `layer.table`, as SQL wants it."""
-    return ".".join(f"`{part}`" for part in (catalog(root), *name.split(".")))
+    """The full name of a table `layer.table`, or of a layer's schema, as SQL wants it."""
+    layer, *table = name.split(".")
+    return ".".join(f"`{part}`" for part in (*schema(root, layer), *table))
 
 
 @contextmanager
-def kept(root: str) -> Iterator[None]:
-    """Keep what is known of a table until this process writes to it, as who holds the lock may."""
-    key = f"`{catalog(root)}`."
-    _written[key] = {}
+def kept(root: str, layers: Iterable[str]) -> Iterator[None]:
+    """Keep what is known of the tables of layers until this process writes to them, as who holds the lock may."""
+    schemas = [quoted(root, layer) for layer in layers]
+    _written.update((one, {}) for one in schemas)
     try:
         yield
     finally:
-        _written.pop(key, None)
+        for one in schemas:
+            for table in _written.pop(one, {}):
+                _there.discard(table)
 
 
 def written(table: str) -> None:
     """Forget what is known of a table, by its quoted name, since this process has written to it."""
-    for key, numbers in _written.items():
-        if table.startswith(key):
-            numbers[table] = next(_counter)
+    if (numbers := _written.get(table.rpartition(".")[0])) is not None:
+        numbers[table] = next(_counter)
+
+
+def known(table: str, there: bool | None = None) -> bool:
+    """Whether a table, by its quoted name, is known to be there, as who holds the lock may know it.
+
+    Args:
+        table: The table.
+        there: What has been found out since: it is there or not.
+    """
+    if there and state(table) is not None:
+        _there.add(table)
+    elif there is False:
+        _there.discard(table)
+    return table in _there
 
 
 def state(table: str) -> tuple[str, int, int, int] | None:
     """What tells a table from itself before the last write to it, by its quoted name; None while others may write too."""
-    for key, numbers in _written.items():
-        if table.startswith(key):
-            return table, 0, 0, numbers.setdefault(table, next(_counter))
-    return None
+    if (numbers := _written.get(table.rpartition(".")[0])) is None:
+        return None
+    return table, 0, 0, numbers.setdefault(table, next(_counter))
 
 
 def exists(root: str, name: str) -> bool:
@@ -97,10 +134,14 @@ def tables(root: str, layers: Iterable[str]) -> list[str]:
     """Names of all tables, by layer; views and temporary ones left out."""
     spark, found = session(), []
     for layer in layers:
-        where = f"`{catalog(root)}`.`{layer}`"
-        if spark.catalog.databaseExists(where):
+        where = quoted(root, layer)
+        try:
             rows = spark.sql(f"SHOW TABLES IN {where}").collect()
-            found += sorted(f"{layer}.{row['tableName']}" for row in rows if not row["isTemporary"])
+        except Exception:
+            if spark.catalog.databaseExists(where):
+                raise
+            continue
+        found += sorted(f"{layer}.{row['tableName']}" for row in rows if not row["isTemporary"])
     return found
 
 

@@ -12,10 +12,11 @@ import duckdb
 
 from medallion.access import Person
 from medallion.cells.texts import ODD_SPACE, squish
-from medallion.contracts import Entity
+from medallion.contracts import Entity, declared
 from medallion.lakehouse import totals
 
-#: What commands need to know of a lakehouse, whoever looks.
+#: What commands need to know of a lakehouse, whoever looks: read whole where nothing else is read. Totals of everyone are
+#: in it, so beside other tables only those see it who see everything.
 MACHINERY = frozenset(
     f"ops.{name}"
     for name in ("contracts", "rates", "runs", "manifests", "batches", "proofs", "erasures", "identity_decisions")
@@ -35,8 +36,7 @@ _WHOSE = {
 }
 #: Columns in which everyone's deals and accounts are counted.
 _OF_EVERYONE = {
-    "gold.top_customers": ("revenue_share", "cumulative_share"),
-    "gold.score_bands": ("customers", "closed_leads", "won_leads", "mature_leads", "converted_leads"),
+    "gold.score_bands": ("customers", "open_leads", "closed_leads", "won_leads", "mature_leads", "converted_leads")
 }
 #: The keys that say whose a row is, the first that a table has, each with those that someone sees.
 _KEYS = (("lead_id", "deals"), ("contact_id", "people"), ("customer_id", "accounts"))
@@ -69,10 +69,12 @@ def compiled(
         if name.startswith("bronze."):
             return rows if person.sees_all and person.personal else None
         hidden = [] if person.personal else [one for one in personal(name) if one in columns]
-        if person.sees_all or name in MACHINERY:
+        if person.sees_all:
             return _masked(rows, hidden)
+        if name in MACHINERY:
+            return None
         if name in totals.QUERIES:
-            parts = {short: seen(table) for short, table in totals.PARTS.items()}
+            parts = {short: seen(table) for short, table in totals.parts(name).items()}
             return None if None in parts.values() else totals.QUERIES[name].format(whole=rows, **parts)
         whose = _whose(name, columns)
         hidden += [one for one in _OF_EVERYONE.get(name, ()) if one in columns]
@@ -81,16 +83,21 @@ def compiled(
     return seen
 
 
-def personal(entities: Iterable[Entity]) -> dict[str, list[str]]:
-    """The columns that are personal, by table: those that contracts call so, and free text.
+def personal(entities: Iterable[Entity]) -> Callable[[str], Collection[str]]:
+    """What gives the columns of a table that are personal: those that contracts call so, and free text.
 
-    Of quarantine it is what quotes a record. Columns that a contract brings to gold are personal in no case.
+    Columns that a contract brings to gold are personal in no case.
     """
-    found = {"silver.quarantine": ["raw", "reasons"]}
+    found: dict[str, Collection[str]] = {}
     for entity in entities:
-        columns = [column.name for column in entity.columns if column.pii or column.kind == "free_text"]
-        found |= {entity.clean.name: columns, entity.history.name: columns}
-    return found
+        for table in (entity.clean, entity.history, entity.staged):
+            found[table.name] = entity.personal
+
+    def of(name: str) -> Collection[str]:
+        table = None if name in found else declared(name)
+        return table.personal if table else found.get(name, ())
+
+    return of
 
 
 def _masked(rows: str, hidden: Iterable[str]) -> str:
@@ -111,7 +118,7 @@ def _whose(name: str, columns: Collection[str]) -> str | None:
     if found:
         column, keys = found[0]
         whose = f'"{column}" in (from seen.{keys})'
-        if column == "lead_id" and "customer_id" in columns and table.startswith("interactions"):
+        if column == "lead_id" and "customer_id" in columns:
             whose += " or (lead_id is null and customer_id in (from seen.accounts))"
         return whose
     parts = [f"{_called('owner')} in (from seen.names)"] if "owner" in columns else []

@@ -181,7 +181,8 @@ def make(
         named: The period, such as `Q3-2025`; the quarter of gold's last day when None.
         by: One of `DIMENSIONS`.
         new_deals: Expect revenue from deals that are not opened yet, too.
-        keep: Add the forecast to `ops.forecasts`; one that is there already is not added again.
+        keep: Add the forecast to `ops.forecasts`; one that is there already is not added again, and one of only some
+            of the deals, since who looks sees no others, never.
 
     Raises:
         LakehouseError: There is no lakehouse, or gold is empty.
@@ -196,7 +197,7 @@ def make(
             connection, settings.score.horizon_days, named, by, new_deals=new_deals, quotas=lake.exists(_QUOTAS)
         )
     found.manifest = manifests.number(lake)
-    if keep:
+    if keep and (lake.seen_by is None or lake.seen_by.sees_all):
         found.stored = _kept(settings, lake, found, now)
     return found
 

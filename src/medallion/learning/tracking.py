@@ -3,7 +3,7 @@
 The registry that scoring reads is the one in the lakehouse (`medallion.scoring.registry`); MLflow holds a copy for
 people and tools that look there. An SQLite file does as a store: `mlflow: sqlite:///mlflow.db` in config.yaml.
 `mlflow: databricks` takes the workspace's tracking and the registry of Unity Catalog: the model is `CATALOG.ops.NAME` of
-the catalog that the lakehouse is in.
+the catalog that the lakehouse is in, with the prefix of its schemas.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ ALIAS = "champion"
 _SQLITE = "sqlite:///"
 
 
-def track(uri: str, outcome: Outcome, catalog: str | None = None) -> None:
+def track(uri: str, outcome: Outcome, schema: tuple[str, str] | None = None) -> None:
     """Log a training that registered a model.
 
     Args:
         uri: Tracking store, such as `sqlite:///mlflow.db`, `http://...` or `databricks`.
         outcome: What the training came to; without a version nothing is logged.
-        catalog: Catalog of Unity Catalog that gets the model, where the store is Databricks.
+        schema: Catalog and schema of Unity Catalog that get the model, where the store is Databricks.
 
     Raises:
         MedallionError: The store cannot be used.
@@ -51,7 +51,7 @@ def track(uri: str, outcome: Outcome, catalog: str | None = None) -> None:
         return
     folder = Path(outcome.folder, outcome.version)
     evaluation = outcome.evaluation
-    store, model, experiment_name = _places(uri, catalog)
+    store, model, experiment_name = _places(uri, schema)
     _openable(uri)
     try:
         client = MlflowClient(tracking_uri=uri, registry_uri=store)
@@ -99,20 +99,20 @@ def _openable(uri: str) -> None:
             raise MedallionError(f"MLflow at {uri}: {error}", "Check `mlflow` in config.yaml.") from error
 
 
-def _places(uri: str, catalog: str | None) -> tuple[str, str, str]:
+def _places(uri: str, schema: tuple[str, str] | None) -> tuple[str, str, str]:
     """Registry, name of the model there, and name of the experiment, which is a path on Databricks.
 
     Raises:
-        MedallionError: The store is Databricks, and no catalog is known.
+        MedallionError: The store is Databricks, and no schema is known.
     """
     if not uri.startswith("databricks"):
         return uri, MODEL, EXPERIMENT
-    if catalog is None:
+    if schema is None:
         raise MedallionError(
             "MLflow on Databricks keeps models in Unity Catalog, and the lakehouse is in no catalog",
             "Use `lakehouse: uc://CATALOG`, or another store for `mlflow`.",
         )
-    return uri.replace("databricks", "databricks-uc", 1), f"{catalog}.ops.{MODEL}", f"/Shared/{EXPERIMENT}"
+    return uri.replace("databricks", "databricks-uc", 1), ".".join((*schema, MODEL)), f"/Shared/{EXPERIMENT}"
 
 
 def _register(client: MlflowClient, model: str) -> None:

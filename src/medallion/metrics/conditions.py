@@ -16,8 +16,16 @@ from decimal import Decimal
 
 from medallion.errors import ContractError
 
+
+@dataclass(frozen=True)
+class Beside:
+    """Another column of the same row, in the place of a value: `closed_date > expected_close_date`."""
+
+    name: str
+
+
 #: A value: text as it was written, or as its dimension reads it.
-Value = str | bool | Decimal | date
+Value = str | bool | Decimal | date | Beside
 KEYWORDS = ("and", "or", "not", "in", "is", "between", "contains", "unknown", "known", "null", "true", "false")
 COMPARISONS = ("<", "<=", ">", ">=")
 LONGEST, DEEPEST = 4_000, 40
@@ -103,6 +111,8 @@ def written(value: Value) -> str:
     """
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Beside):
+        return value.name
     if not isinstance(value, str):
         return f"{value:f}" if isinstance(value, Decimal) else value.isoformat()
     if _PLAIN.fullmatch(value) and value.casefold() not in KEYWORDS:

@@ -130,11 +130,12 @@ class Records:
         where: Which of them.
         period: When, by the first time column of the entity; all time without.
         order: By which columns; by the key without.
-        limit: How many are shown.
+        limit: How many are shown; of each value of a column where `each` names one.
         columns: Which columns; those of the entity without.
         as_of: The day that relative periods count from and nothing after which counts, of events such as touches; the last
             of the data without.
         parameters: Thresholds, by name.
+        each: A column of each of whose values the first records are shown, such as the largest deal of each owner.
     """
 
     entity: str
@@ -145,6 +146,7 @@ class Records:
     columns: tuple[str, ...] = ()
     as_of: date | None = None
     parameters: tuple[tuple[str, float], ...] = ()
+    each: str | None = None
 
     @classmethod
     def read(
@@ -157,6 +159,7 @@ class Records:
         columns: str | Iterable[str] = (),
         as_of: date | str | None = None,
         parameters: Mapping[str, float] | Iterable[str] = (),
+        each: str | None = None,
     ) -> Records:
         """A list from texts, as the command, MCP and addresses have them.
 
@@ -172,6 +175,7 @@ class Records:
             listed(columns),
             _day(as_of),
             _parameters(parameters),
+            (each or "").strip() or None,
         )
 
 

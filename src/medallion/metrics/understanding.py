@@ -19,6 +19,7 @@ from medallion.metrics.answers import TELLS, contradicted, named, refuse
 from medallion.metrics.conditions import (
     COMPARISONS,
     And,
+    Beside,
     Condition,
     Not,
     Or,
@@ -141,6 +142,7 @@ class UnderstoodRecords:
         where: Which records.
         order: By which columns, and whether the largest comes first.
         parameters: The values of all parameters.
+        each: The column of each of whose values the first records are shown.
     """
 
     asked: Records
@@ -149,9 +151,14 @@ class UnderstoodRecords:
     where: Condition | None
     order: tuple[tuple[Dimension, bool], ...]
     parameters: Mapping[str, float]
+    each: Dimension | None = None
 
     def __str__(self) -> str:
-        return self.view.entity.replace("_", " ").capitalize() + (f" where {self.where}" if self.where else "")
+        told = self.view.entity.replace("_", " ").capitalize() + (f" where {self.where}" if self.where else "")
+        if self.each is None:
+            return told
+        order = ", ".join(str(one) for one in self.asked.order)
+        return f"{told}, the first {self.asked.limit} of each {self.each.display_name.lower()} by {order or 'key'}"
 
 
 def understand(asked: Question, facts: Facts) -> Understood:
@@ -217,14 +224,18 @@ def understand_records(asked: Records, facts: Facts) -> UnderstoodRecords:
     if not columns:
         raise ContractError(f"{view.entity} have no dimension or field to show", "Declare one.")
     order = tuple((_field(one.name, view, fields, "order by"), one.descending) for one in asked.order)
-    for one in (*columns, *(one for one, _ in order)):
+    each = _field(asked.each, view, fields, "show the first of each") if asked.each else None
+    if each is not None and not asked.limit:
+        raise ContractError(f"how many of each {each.name}?", "Give a limit, such as 1.")
+    for one in (*columns, *(one for one, _ in order), *([each] if each else [])):
         _reach(view, one, facts)
     known = {one.name for one in view.parameters}
     _only_known(dict(asked.parameters), known, view.entity)
     for name, value in asked.parameters:
         finite(name, value)
     parameters = {one.name: one.default for one in view.parameters} | dict(asked.parameters)
-    return UnderstoodRecords(asked, view, columns, where, order, {k: v for k, v in parameters.items() if v is not None})
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return UnderstoodRecords(asked, view, columns, where, order, given, each)
 
 
 def _until(view: MetricView, today: Today, facts: Facts) -> Condition:
@@ -327,6 +338,8 @@ def _test(given: Test, view: MetricView, facts: Facts, today: Today) -> Conditio
             near = _some(facts.known(view, dimension, ()) or dimension.values)
             raise ContractError(f"{name} is text and cannot be compared with {given.op}", f"Name its values: {near}.")
         return Test(name, given.op, _texts(given.values, view, dimension, facts))
+    if other := _beside(given, dimension, view, facts):
+        return Test(name, given.op, (other,))
     if kind == "number":
         percent = dimension.format is not None and dimension.format.type == "percentage"
         values = tuple(_number(one, dimension, percent=percent) for one in given.values)
@@ -335,6 +348,23 @@ def _test(given: Test, view: MetricView, facts: Facts, today: Today) -> Conditio
         return Test(name, given.op, values)
     found = _time(given, dimension, today)
     return _in_the_data(found, given, dimension, facts, today)
+
+
+def _beside(given: Test, dimension: Dimension, view: MetricView, facts: Facts) -> Beside | None:
+    """The column of the same row that a day or number is compared with; None where it is compared with a value."""
+    value = given.values[0] if len(given.values) == 1 else None
+    named_one = value.name if isinstance(value, Beside) else value if isinstance(value, str) else ""
+    other = _fields(view).get(named_one)
+    if other is None:
+        return None
+    kinds = [(one.type, one.format.type if one.format else None) for one in (dimension, other)]
+    if kinds[0] != kinds[1]:
+        raise ContractError(
+            f"{given.name} and {named_one} are not of one kind, so they cannot be compared",
+            f"Compare {given.name} with a value, such as {given.name} {_example(dimension)}.",
+        )
+    _reach(view, other, facts)
+    return Beside(other.name)
 
 
 def _yes_or_no(given: Test, dimension: Dimension) -> Condition:
@@ -876,6 +906,8 @@ def filters_of(found: Condition | None) -> tuple[Filter, ...]:
     for one in conjuncts(found):
         if not isinstance(one, Test) or one.op in ("is", "contains"):
             continue
+        if any(isinstance(value, Beside) for value in one.values):
+            continue
         values = tuple(_text(value) for value in one.values)
         if one.op == "between":
             told += [Filter(one.name, values[:1], ">="), Filter(one.name, values[1:], "<=")]
@@ -887,6 +919,8 @@ def filters_of(found: Condition | None) -> tuple[Filter, ...]:
 
 
 def _text(value: Value) -> str:
+    if isinstance(value, Beside):
+        return value.name
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:f}" if isinstance(value, Decimal) else value if isinstance(value, str) else value.isoformat()

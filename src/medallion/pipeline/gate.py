@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property, reduce
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from medallion import columns as words
@@ -43,6 +43,7 @@ class Gate:
         self.limits, self.held_under = limits, held_under
         self.verdicts: list[Verdict] = []
         self.folded: dict[str, bool] = {}
+        self.lettered: dict[str, bool] = {}
 
     @property
     def held(self) -> list[SourceFile]:
@@ -84,6 +85,7 @@ class Gate:
             staged = silver.counted(self.context.read(entity.staged))
             seen = {row["_source_file"]: row for row in _counted(staged, entity).collect()}
         self.folded[entity.name] = any(row["folded"] for row in seen.values())
+        self.lettered[entity.name] = any(row["lettered"] for row in seen.values())
         unaccepted = not all(file.accept for file in self.batch.files_of(entity.name))
         doubtful = self._lookalikes(staged, entity, seen, parents, references) if unaccepted else {}
         shrunk = self._shrunk(entity)
@@ -216,15 +218,16 @@ class Gate:
         place = ("_source_file", "_source_row")
         if self.folded[entity.name]:
             case.append(lookalikes.by_case(staged, entity))
-        mixed = any(row["lettered"] for row in seen.values()) and self._knows_mixed(entity)
-        asks = self.folded[entity.name] or mixed
+        # a key of one letter is in one case, however it is written: only two of its records can be in doubt, by what they say
+        mixed = self.lettered[entity.name] and self._knows_mixed(entity)
+        asks = self.lettered[entity.name] and (self.folded[entity.name] or mixed)
         if asks and (known := self._known_spellings(staged, entity, every=mixed)) is not None:
             rows = staged.select(*place, key.alias("_key"), lookalikes.spelled(entity).alias("_spelled"))
             case.append(lookalikes.by_case_of_known(rows, known, entity.key))
         if references is not None:
             for column in entity.references:
                 target = column.reference.entity if column.reference else ""
-                if self.folded.get(target) and target != entity.name:
+                if self.folded.get(target) and self.lettered.get(target) and target != entity.name:
                     parent = self.context.read(f"silver.{target}_staged")
                     there = F.coalesce(F.col("_spelling"), F.col(column.reference.column))  # type: ignore[union-attr]
                     known = parent.select(F.col(column.reference.column).alias("_key"), there.alias("_known"))  # type: ignore[union-attr]
@@ -244,23 +247,27 @@ class Gate:
         owners = {entity.key: (entity.name, entity.key)}
         owners |= {c.name: (c.reference.entity, c.reference.column) for c in entity.references if c.reference}
         doubtful: dict[str, tuple[str, Reason]] = {}
-        for frames, says, way_out in (
-            (case, "identifiers are equal only after folding case", None),
-            (length, "an identifier has a short and a long form", cut),
-        ):
-            if not frames:
-                continue
-            pairs = reduce(lambda one, other: one.unionByName(other), frames)
-            summary = pairs.groupBy("_source_file").agg(
+        pairs = [frame.withColumn("by_length", F.lit(False)) for frame in case]
+        pairs += [frame.withColumn("by_length", F.lit(True)) for frame in length]
+        if not pairs:
+            return doubtful
+        summary = (
+            reduce(lambda one, other: one.unionByName(other), pairs)
+            .groupBy("_source_file", "by_length")
+            .agg(
                 F.countDistinct("_source_row").alias("n"),
                 F.min(F.struct("_source_row", "column", "one", "other")).alias("first"),
             )
-            for row in summary.collect():
-                line, column, one, other = row["first"]
-                file = files[row["_source_file"]]
-                text = way_out(file) if way_out else case_sensitive(file, *owners[column])
-                reason = Reason(f"{column}: {says}", row["n"], line, f"{one!r} and {other!r}")
-                doubtful.setdefault(file.name, (text, reason))
+        )
+        for row in sorted(summary.collect(), key=lambda row: row["by_length"]):
+            line, column, one, other = row["first"]
+            file = files[row["_source_file"]]
+            if row["by_length"]:
+                says, text = "an identifier has a short and a long form", cut(file)
+            else:
+                says, text = "identifiers are equal only after folding case", case_sensitive(file, *owners[column])
+            reason = Reason(f"{column}: {says}", row["n"], line, f"{one!r} and {other!r}")
+            doubtful.setdefault(file.name, (text, reason))
         return doubtful
 
     def _key_columns(self, entity: Entity) -> list[str]:
@@ -317,10 +324,15 @@ def _unread(entity: Entity, row: Any) -> list[Reason]:
     ]
 
 
+def _sized(key: str) -> Column:
+    """Identifiers that may be the short or the long form of one."""
+    return F.length(F.col(key)).isin(SHORT, LONG)
+
+
 def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
     """One row per file: rows, refused rows, records that are broken, keys in another case, keys that could be written in
-    both cases, keys that may be a short or long form, rows without a required value, rows whose reference leads nowhere,
-    and values that cannot be read.
+    both cases, keys that may be a short or long form, rows without a required value, such keys among the references that
+    lead nowhere, and values that cannot be read.
     """
     required = [column.name for column in entity.columns if column.checks.get("null") == "reject"]
     references = [column.name for column in entity.references]
@@ -332,11 +344,14 @@ def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
         F.count_if(F.col("_reasons").isNotNull()).alias("refused"),
         F.count_if(F.col("_spelling").isNotNull()).alias("folded"),
         F.count_if(F.col(entity.key).cast("string").rlike(_TWO_LETTERS)).alias("lettered"),
-        F.count_if(F.length(F.col(entity.key)).isin(SHORT, LONG)).alias("sized"),
+        F.count_if(_sized(entity.key)).alias("sized"),
         F.count_if(broken).alias("broken"),
         F.max(F.when(~broken, F.col("_source_row"))).alias("last"),
         *(F.count_if(F.col(name).isNull()).alias(f"empty_{name}") for name in required),
-        *(F.count_if(F.array_contains(failed, f"{name}.reference")).alias(f"orphans_{name}") for name in references),
+        *(
+            F.count_if(F.array_contains(failed, f"{name}.reference") & _sized(name)).alias(f"orphans_{name}")
+            for name in references
+        ),
         *(F.count_if(bad).alias(f"unread_{name}") for name, bad in unread.items()),
         *(F.count_if(bad | F.col(name).isNotNull()).alias(f"filled_{name}") for name, bad in unread.items()),
         *(F.min(F.when(bad, F.col("_source_row"))).alias(f"line_{name}") for name, bad in unread.items()),

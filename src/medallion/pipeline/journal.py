@@ -362,19 +362,24 @@ def unfinished_intent(lake: Lakehouse) -> dict[str, Any] | None:
     return intent
 
 
+def under_way(lake: Lakehouse) -> list[dict[str, Any]]:
+    """Of `unfinished` what the intent tells, whatever tables are damaged."""
+    intent = unfinished_intent(lake)
+    if not intent:
+        return []
+    state = "in progress" if locks.is_held(lake.root) else "interrupted"
+    remedy = f"`{RESUME}`" if intent["kind"] == FORGET else "the next command that writes rolls it back"
+    if intent.get("arguments", {}).get("cut"):
+        remedy = "`medallion restore --to NUMBER` again"
+    return [_entry(intent["kind"], _began(intent), state, "wait" if state == "in progress" else remedy)]
+
+
 def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
     """Work that was begun and has not ended, erasures first: what, when it began, its state, what to do. Reads only.
 
     The state is `interrupted`, or `in progress` where somebody holds the lock.
     """
-    entries: list[dict[str, Any]] = []
-    intent = unfinished_intent(lake)
-    if intent:
-        state = "in progress" if locks.is_held(lake.root) else "interrupted"
-        remedy = f"`{RESUME}`" if intent["kind"] == FORGET else "the next command that writes rolls it back"
-        if intent.get("arguments", {}).get("cut"):
-            remedy = "`medallion restore --to NUMBER` again"
-        entries.append(_entry(intent["kind"], _began(intent), state, "wait" if state == "in progress" else remedy))
+    intent, entries = unfinished_intent(lake), under_way(lake)
     if not intent or intent["kind"] != FORGET:
         for erasure_id, began in erasure_log.unfinished(lake):
             entries.insert(

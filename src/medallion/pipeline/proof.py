@@ -183,7 +183,9 @@ def _are(count: int) -> str:
 
 
 def note(lake: Lakehouse) -> str:
-    """What the last proof says of amounts in other currencies; nothing where there are none."""
+    """What the last proof says of amounts in other currencies; nothing where there are none, and to who sees not all of them."""
+    if lake.seen_by and not lake.seen_by.sees_all:
+        return ""
     last: dict[str, Any] = next((json.loads(row["document"]) for row in reversed(recorded(lake))), {})
     return in_currencies(last.get("foreign", []), last.get("currency", ""))
 

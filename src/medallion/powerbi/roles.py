@@ -13,14 +13,21 @@ from medallion.access import Person
 from medallion.lakehouse import query, visible
 
 NAME = "Declared access"
-#: Filters of the tables that no relationship narrows: `{owners}` are the texts by which records call a person's owners.
-#: None is for those who see everything. Stages and touches follow deals and customers; channels are totals by channel.
-_FILTERS: Mapping[str, str | None] = {
+#: The keys of the deals that someone sees, or of their accounts.
+_OF_DEALS = "SELECTCOLUMNS(FILTER('Deals', 'Deals'[Owner] IN {owners}), \"key\", 'Deals'[%s])"
+#: Filters of the tables: `{owners}` are the texts by which records call a person's owners. What has none here, and is not
+#: among `OPEN`, is for those who see everything.
+_FILTERS: Mapping[str, str] = {
     "Deals": "'Deals'[Owner] IN {owners}",
-    "Customers": "'Customers'[Account manager] IN {owners} || 'Customers'[customer_id] IN "
-    "SELECTCOLUMNS(FILTER('Deals', 'Deals'[Owner] IN {owners}), \"key\", 'Deals'[customer_id])",
-    "Daily": None,
+    "Deal changes": "'Deal changes'[lead_id] IN " + _OF_DEALS % "Deal",
+    "Customers": "'Customers'[Account manager] IN {owners} || 'Customers'[customer_id] IN " + _OF_DEALS % "customer_id",
 }
+#: Tables without a filter: stages and touches follow deals and customers, channels are totals of everyone, and the others
+#: have no row of a deal or an account.
+OPEN = frozenset(
+    {"Stages", "Touches", "Channels", "Reps", "Products", "Lead sources", "Pipeline stages", "Statuses"}
+    | {"Date", "Time", "Metrics", "Sales target"}
+)
 
 
 def permissions(
@@ -39,7 +46,7 @@ def permissions(
     if query.readable(connection, ["silver.owners_clean"]):
         owners = query.rows(connection, "select owner_id, email, owner_name, team from silver.owners_clean")
     called = {person.user: _listed(visible.owners_of(person, owners)[1]) for person in people}
-    return tuple((table, _filter(_FILTERS[table], people, called)) for table in tables if table in _FILTERS)
+    return tuple((table, _filter(_FILTERS.get(table), people, called)) for table in tables if table not in OPEN)
 
 
 def _filter(template: str | None, people: Sequence[Person], called: Mapping[str, str]) -> str:

@@ -1,4 +1,5 @@
-"""Probability to convert without a model: a base rate per score band and age of the deal; and both kinds per account.
+"""Probability to convert without a model: a base rate per score band, age and stage of the deal; and both kinds per
+account.
 
 The base rate answers the model's question by counting: of the deals that were still open at an age, which share was
 won within the horizon (90 days) from there on? Deals whose horizon from that age is not over do not count, nor do
@@ -9,7 +10,8 @@ the rate of the age before. At each age the rate is `p = (won + 0.5) / (n + 1)`,
 A band's rate for new deals (age 0) is shrunk towards that of all by the weight of ten deals: `(won + 10*p) / (n + 10)`.
 The band is that of the account today, so for deals of the past it was not known: bands whose rates contradict their
 observed win rates are brought into the order of these (`_rated`). What a band
-adds to the log odds of a new deal it adds at every age. The interval is Wilson's at 90%.
+adds to the log odds of a new deal it adds at every age, and so does a stage whose deals are won more or less often than
+others of their age (`stage_rates`). The interval is Wilson's at 90%.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from pyspark.sql import functions as F
 from medallion.columns import rounded, share, wilson
 from medallion.features import AsOf, Features
 from medallion.features.deals import cycle_days
+from medallion.scoring.stage_rates import GROUPS, USUAL, stage_rates
 
 SOURCE = "base_rate_by_band"
 NO_EVIDENCE = "none"
@@ -54,7 +57,36 @@ def _place(as_of: AsOf) -> Column:
 
 
 def _places(as_of: AsOf) -> range:
-    return range(1, len(ages(as_of.weights.horizon_days)) + 1)
+    """Places of the ages, once for each group of stages."""
+    return range(1, len(GROUPS) * len(ages(as_of.weights.horizon_days)) + 1)
+
+
+def _age_and_group(place: int, as_of: AsOf) -> tuple[int, int]:
+    """The place of the age that a place is of, and its group of stages."""
+    group, age = divmod(place - 1, len(ages(as_of.weights.horizon_days)))
+    return age + 1, group
+
+
+def with_stage(deals: DataFrame, counted: DataFrame, stays: DataFrame | None, as_of: AsOf) -> DataFrame:
+    """Deals with what their last stage adds (`_group`, `_stage_odds`, `_stage_told`), and the row of `curve`.
+
+    Args:
+        deals: Deals with columns of any kind.
+        counted: All of `leads_as_of`, from which rates are counted.
+        stays: `gold.stage_history` of the same time; None where stages add nothing.
+        as_of: The as-of time.
+    """
+    rate = curve(counted, as_of)
+    whole = deals.join(rate, how="cross")
+    none = {"_group": F.lit(USUAL), "_stage_odds": F.lit(1.0), "_stage_told": F.lit(None).cast("double")}
+    if stays is None:
+        return whole.withColumns(none)
+    known = ages(as_of.weights.horizon_days)
+    rates = stage_rates(counted, stays, rate, as_of, known)
+    last = stays.filter(F.col("left_at").isNull()).select(F.col("lead_id").alias("_of"), F.col("stage").alias("_in"))
+    apart = last.join(rates, F.col("_in") == F.col("_stage")).select("_of", *none)
+    joined = whole.join(apart, F.col("lead_id") == F.col("_of"), how="left")
+    return joined.withColumns({name: F.coalesce(name, usual) for name, usual in none.items()})
 
 
 def curve(deals: DataFrame, as_of: AsOf) -> DataFrame:
@@ -97,30 +129,34 @@ def curve(deals: DataFrame, as_of: AsOf) -> DataFrame:
     return own.select("_rate", filled("odds").alias("_odds"), filled("told").alias("_told"))
 
 
-def _probability(place: Column) -> Column:
-    """Of a deal at the age of this place, null without a band."""
-    new, times = F.col("_band_probability"), F.element_at("_odds", place)
+def _probability(place: Column, stage_odds: Column) -> Column:
+    """Of a deal at the age of this place and in a stage with such odds, null without a band."""
+    new, times = F.col("_band_probability"), F.element_at("_odds", place) * stage_odds
     return rounded(times * new / (F.lit(1.0) + (times - F.lit(1.0)) * new), 6)
 
 
-def _behind(place: Column, as_of: AsOf) -> Column:
-    """How many deals tell: no more than there are of the band, or of the age, and the prior."""
+def _behind(place: Column, as_of: AsOf, of_stage: Column) -> Column:
+    """How many deals tell: no more than there are of the band, of the age, or of the stage if it adds something, and the
+    prior.
+    """
     of_band = F.col("_band_mature").cast("double")
-    return F.least(of_band, F.element_at("_told", place)) + F.lit(float(as_of.weights.prior_leads))
+    return F.least(of_band, F.element_at("_told", place), of_stage) + F.lit(float(as_of.weights.prior_leads))
 
 
-def with_base_rate(deals: DataFrame, as_of: AsOf) -> DataFrame:
+def with_base_rate(deals: DataFrame, counted: DataFrame, as_of: AsOf, stays: DataFrame | None = None) -> DataFrame:
     """Deals with `base_rate`, `base_rate_low` and `base_rate_high`, null where the band has none, and columns of its own.
 
     These begin with `_` and stay: a declarative pipeline may not ask a view for its columns while it is declared.
 
     Args:
-        deals: All of `leads_as_of`, with `_band_probability` and `_band_mature` of their account's band.
+        deals: Deals with `_band_probability` and `_band_mature` of their account's band.
+        counted: All of `leads_as_of`.
         as_of: The as-of time.
+        stays: `gold.stage_history` of the same time; without it the stage of a deal adds nothing.
     """
-    joined = deals.withColumn("_place", _place(as_of)).join(curve(deals, as_of), how="cross")
-    place = F.col("_place")
-    found = joined.withColumns({"base_rate": _probability(place), "_behind": _behind(place, as_of)})
+    joined = with_stage(deals, counted, stays, as_of).withColumn("_place", _place(as_of))
+    rate = _probability(F.col("_place"), F.col("_stage_odds"))
+    found = joined.withColumns({"base_rate": rate, "_behind": _behind(F.col("_place"), as_of, F.col("_stage_told"))})
     low, high = _interval(F.col("base_rate"), F.col("_behind"))
     return found.withColumns({"base_rate_low": low, "base_rate_high": high})
 
@@ -131,16 +167,22 @@ def _interval(p: Column, behind: Column) -> tuple[Column, Column]:
     return F.when(p.isNotNull(), low), F.when(p.isNotNull(), high)
 
 
-def with_scores(deals: DataFrame, as_of: AsOf, scored: DataFrame | None = None) -> DataFrame:
+def with_scores(
+    deals: DataFrame, as_of: AsOf, scored: DataFrame | None = None, stays: DataFrame | None = None
+) -> DataFrame:
     """Deals as `by_account` reads them: an open one with its `_forecast`, if a model scored it, else with its `_place`.
 
     Args:
         deals: `leads_as_of`.
         as_of: The as-of time.
         scored: A model's scores of open deals, as `predict.scored` gives them; None without a model.
+        stays: `gold.stage_history` of the same time; without it, or with a model, the stage of a deal adds nothing.
     """
     is_open, place = F.col("status") == "open", _place(as_of)
     if scored is None:
+        if stays is not None:
+            deals = with_stage(deals, deals, stays, as_of)
+            place = place + F.col("_group") * len(ages(as_of.weights.horizon_days))
         return deals.withColumn("_place", F.when(is_open, place))
     given = scored.select("lead_id", F.col("probability").alias("_forecast"), "model_version")
     joined = deals.join(given, on="lead_id", how="left")
@@ -148,9 +190,9 @@ def with_scores(deals: DataFrame, as_of: AsOf, scored: DataFrame | None = None) 
     return joined.withColumns({**forecast, "_place": F.when(is_open & F.col("_forecast").isNull(), place)})
 
 
-def by_account(as_of: AsOf, with_model: bool) -> list[Column]:
+def by_account(as_of: AsOf, with_model: bool, with_stages: bool = False) -> list[Column]:
     """Aggregates over `with_scores`, per account: the open deals that no model scored, by place of the nearest age in
-    `ages`; and a model's scores, in whole numbers, so that the order of rows is nothing.
+    `ages` and group of stages; and a model's scores, in whole numbers, so that the order of rows is nothing.
     """
     none = F.lit(0).cast("decimal(18,2)")
     value = F.coalesce("deal_value", none)
@@ -161,6 +203,11 @@ def by_account(as_of: AsOf, with_model: bool) -> list[Column]:
         *(F.count_if(here).cast("double").alias(f"_open_{k}") for k, here in at.items()),
         *(F.sum(F.when(here, value).otherwise(none)).cast("double").alias(f"_value_{k}") for k, here in at.items()),
     ]
+    stage_odds: dict[int, Column] = {
+        group: F.max(F.when(F.col("_group") == group, F.col("_stage_odds"))) if with_stages else F.lit(1.0)
+        for group in GROUPS[1:]
+    }
+    aggregates += [F.coalesce(odds, F.lit(1.0)).alias(f"_stage_odds_{group}") for group, odds in stage_odds.items()]
     if not with_model:
         return aggregates
     p = F.col("_forecast")
@@ -174,6 +221,14 @@ def by_account(as_of: AsOf, with_model: bool) -> list[Column]:
     return aggregates + [column.cast(_OF_MODEL[name]).alias(name) for name, column in of_model.items()]
 
 
+def reads(as_of: AsOf, with_model: bool) -> tuple[str, ...]:
+    """The columns that `with_probability` and the features of `PROBABILITY` read."""
+    per_age = (f"_{name}_{k}" for name in ("open", "value") for k in _places(as_of))
+    of_stages = (f"_stage_odds_{group}" for group in GROUPS if group != USUAL)
+    of_model = _OF_MODEL if with_model else ()
+    return (*READS, "_rest", "_rest_value", *per_age, *of_stages, *of_model, "_rate", "_odds", "_told")
+
+
 def with_probability(customers: DataFrame, as_of: AsOf, with_model: bool) -> DataFrame:
     """`customers` with the rate of their band at each age, and the forecasts of their open deals.
 
@@ -185,28 +240,41 @@ def with_probability(customers: DataFrame, as_of: AsOf, with_model: bool) -> Dat
     """
     if not with_model:
         customers = customers.withColumns({name: F.lit(None).cast(kind) for name, kind in _OF_MODEL.items()})
-    return _rated(customers, as_of).withColumns({f"_at_{k}": _probability(F.lit(k)) for k in _places(as_of)})
+    rates = {}
+    for place in _places(as_of):
+        age, group = _age_and_group(place, as_of)
+        rates[f"_at_{place}"] = _probability(
+            F.lit(age), F.lit(1.0) if group == USUAL else F.col(f"_stage_odds_{group}")
+        )
+    return _rated(customers, as_of).withColumns(rates)
 
 
 def by_band(customers: DataFrame, deals: DataFrame, as_of: AsOf) -> DataFrame:
     """One row per band that an account has, with its `customers`, its deals, and its rate for a new deal with interval.
 
     Args:
-        customers: Features with `lead_quality` and the deal counts.
+        customers: Features with `lead_quality`, `lead_score` and the deal counts.
         deals: `leads_as_of`.
         as_of: The as-of time.
     """
     counts = ("won_leads", "lost_leads", "mature_leads", "converted_leads")
     totals = customers.groupBy("lead_quality").agg(
-        F.count(F.lit(1)).alias("customers"), *(F.sum(name).alias(name) for name in counts)
+        F.count(F.lit(1)).alias("customers"),
+        F.sum("open_leads").alias("open_leads"),
+        F.min("lead_score").alias("score_from"),
+        *(F.sum(name).alias(name) for name in counts),
     )
     rated = _rated(totals.join(curve(deals, as_of), how="cross"), as_of)
-    rated = rated.withColumn("_band_mature", F.col("mature_leads")).withColumn("_behind", _behind(F.lit(1), as_of))
+    rated = rated.withColumn("_band_mature", F.col("mature_leads")).withColumn(
+        "_behind", _behind(F.lit(1), as_of, F.lit(None).cast("double"))
+    )
     low, high = _interval(F.col("_band_probability"), F.col("_behind"))  # by name: planned once, not wherever it occurs
     closed = F.col("won_leads") + F.col("lost_leads")
     return rated.select(
         "lead_quality",
+        "score_from",
         "customers",
+        "open_leads",
         closed.alias("closed_leads"),
         "won_leads",
         share(F.col("won_leads"), closed).alias("win_rate"),

@@ -156,7 +156,7 @@ def _left_out(names: Sequence[str], fixed: Sequence[str]) -> str:
         if absent
         else ""
     )
-    return (gone + owner + " Names and contacts of persons are never signals.").strip()
+    return (gone + owner + " Names and contact details of people are never signals.").strip()
 
 
 def _refused(left_out: Mapping[str, str]) -> str:

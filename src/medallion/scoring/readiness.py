@@ -18,7 +18,9 @@ class NotReadyError(MedallionError):
     exit_status = 3
 
 
-INSTEAD = "Until then each open deal has the shrunken conversion rate of its age and score band, with its interval."
+INSTEAD = (
+    "Until then each open deal has the shrunken conversion rate of its age, stage and score band, with its interval."
+)
 
 
 @dataclass(frozen=True)

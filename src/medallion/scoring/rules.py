@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column
+from collections.abc import Iterable
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from medallion.columns import half_up, rounded
@@ -81,13 +84,60 @@ def engagement_score(score_engagement: Column) -> Column:
     return half_up(score_engagement * F.lit(100.0))
 
 
-@RULES.add("string")
-def lead_quality(as_of: AsOf, lead_score: Column) -> Column:
-    """Band of the score: Hot from 80, Warm from 60, Cool from 40, else Cold."""
+#: Lowest score of each band but the last, as `with_thresholds` gives them.
+THRESHOLDS = ("_hot_from", "_warm_from", "_cool_from")
+_TEN = 10
+
+
+def with_thresholds(customers: DataFrame, as_of: AsOf) -> DataFrame:
+    """`customers` with the lowest score of each band, the same in every row.
+
+    With `quarters_from` open deals or more, a score is in the quarter in which the middle one of its open deals lies,
+    counted from the highest score: so a band of several scores never holds more than half of the open deals.
+
+    Args:
+        customers: Features with `lead_score` and `open_leads`.
+        as_of: The as-of time.
+    """
     bands = as_of.weights.bands
+    fixed = {name: F.lit(score) for name, score in zip(THRESHOLDS, (bands.hot, bands.warm, bands.cool), strict=True)}
+    if bands.quarters_from is None:
+        return customers.withColumns(fixed)
+    # sums over all rows, of tens of scores and then in one ten: a window in the order of scores would sort wide rows
+    whole = Window.partitionBy()
+
+    def down_to(score: Column) -> Column:
+        return F.sum(F.when(F.col("lead_score") >= score, F.col("open_leads")).otherwise(0)).over(whole)
+
+    row = customers.withColumns({f"_down_to_{ten}": down_to(F.lit(ten)) for ten in range(0, 101, _TEN)})
+    total, quarters = F.col("_down_to_0"), dict(enumerate(THRESHOLDS, start=1))
+    # the highest ten down to which the quarters are full; the threshold lies in it, or is its end
+    full = {k: [F.col(f"_down_to_{ten}") * 4 >= total * k for ten in range(_TEN, 101, _TEN)] for k in quarters}
+    row = row.withColumns({f"_ten_{k}": F.lit(_TEN) * _number(full[k]) for k in quarters})
+    inside = {f"_of_{k}_{one}": down_to(F.col(f"_ten_{k}") + one) for k in quarters for one in range(_TEN + 1)}
+    row = row.withColumns(inside)
+    # the middle of a score lies halfway between the deals above it and those down to it
+    below = {
+        k: [(F.col(f"_of_{k}_{one}") + F.col(f"_of_{k}_{one + 1}")) * 2 >= total * k for one in range(_TEN)]
+        for k in quarters
+    }
+    lowest = {name: F.col(f"_ten_{k}") + _number(below[k]) for k, name in quarters.items()}
+    divides = total >= bands.quarters_from
+    return row.withColumns({name: F.when(divides, lowest[name]).otherwise(fixed[name]) for name in THRESHOLDS})
+
+
+def _number(conditions: Iterable[Column]) -> Column:
+    return reduce(Column.__add__, (condition.cast("bigint") for condition in conditions))
+
+
+@RULES.add("string")
+def lead_quality(lead_score: Column, _hot_from: Column, _warm_from: Column, _cool_from: Column) -> Column:
+    """Band of the score: Hot from 80, Warm from 60, Cool from 40, else Cold; with 200 open deals or more, the quarters of
+    these by score, the highest first.
+    """
     return (
-        F.when(lead_score >= bands.hot, "Hot")
-        .when(lead_score >= bands.warm, "Warm")
-        .when(lead_score >= bands.cool, "Cool")
+        F.when(lead_score >= _hot_from, "Hot")
+        .when(lead_score >= _warm_from, "Warm")
+        .when(lead_score >= _cool_from, "Cool")
         .otherwise("Cold")
     )

@@ -720,7 +720,7 @@ class Mentions:
              "not_searched": f"numbers without their area code; fewer than {_BARE} digits that nothing separates"},
             {"kind": "keys", "count": len(self.keys), "forms": "as whole words, in upper or lower case",
              "not_searched": "keys of fewer than 4 characters or, in digits alone, fewer than 8; keys that a record of another account also has. Rows are found by their key columns, whatever the key"},
-            {"kind": "names of persons", "count": people,
+            {"kind": "names of people", "count": people,
              "forms": "in any script and case, with or without accents (ü as u or ue), hyphens and titles; last name first; without middle names or the "
              "second of two surnames; and, if no one else in the lakehouse has the surname, with initials, after a title, or a hyphenated surname alone",
              "not_searched": "; ".join(["nicknames; given names and other surnames alone; inflected forms; the name in another script", *others])},

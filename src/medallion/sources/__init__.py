@@ -173,7 +173,7 @@ def scan(folder: str, entities: Mapping[str, Entity], memory: Memory | None = No
     if not files and not refused:
         patterns = ", ".join(dict.fromkeys(pattern for entity in entities.values() for pattern in _patterns(entity)))
         raise SourceError(
-            f"{folder}: no file here is recognised ({', '.join(ignored) or 'the folder is empty'})",
+            f"{folder}: no file here is recognized ({', '.join(ignored) or 'the folder is empty'})",
             f"Let `medallion init {folder}` propose a contract, or name files by what they hold: {patterns}.",
         )
     scan = hold_back(files, refused, ignored, entities)

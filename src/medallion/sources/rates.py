@@ -25,9 +25,7 @@ _HEADERS = (("date", "currency", "rate"), ("date", "from", "to", "rate"))
 _WHOLE = frozenset(
     ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
 )
-_EXAMPLE = (
-    "The first line is `date,currency,rate`, a further one `2025-01-31,EUR,1.0422` (docs/SOURCES.md, Currencies)."
-)
+_EXAMPLE = "The first line is `date,currency,rate`, a further one `2025-01-31,EUR,1.0422` (docs/CURRENCIES.md)."
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ closest questions that can be answered: half an understanding would answer anoth
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -85,7 +84,7 @@ class Planner:
         try:
             return self._understood(question, before)
         except Unclear as error:
-            return Declined(error.reason, error.closest or self.closest(question))
+            return Declined(error.reason, error.closest or (*self._without(error, before), *self.closest(question)))
         except ContractError as error:
             return Declined(error.problem, (error.remedy,) if error.remedy else self.closest(question))
 
@@ -127,18 +126,26 @@ class Planner:
                 f"why is {about.key} {rows[0]['lead_quality']}?",
             )
 
+    def _without(self, error: Unclear, before: Understood | None) -> tuple[str, ...]:
+        """The question without what was not understood, where that can be answered."""
+        try:
+            self._understood(error.without, before)
+        except (Unclear, ContractError):
+            return ()
+        return (error.without,)
+
     def closest(self, question: str) -> tuple[str, ...]:
-        """Questions that can be answered, nearest first."""
-        words = " ".join(plain_words(question))
-        phrases = {
-            " ".join(phrase): sense.name
-            for phrase, senses in lexicon("en").phrases.items()
-            for sense in senses
-            if sense.kind == "metric" and sense.name in metrics.metrics()
-        }
-        near = difflib.get_close_matches(words, phrases, n=3, cutoff=0.3)
-        names = dict.fromkeys([phrases[one] for one in near] or ["win_rate", "revenue", "open_pipeline"])
-        labels = [metrics.metrics()[name].measure.display_name.lower() for name in names]
+        """Questions that can be answered, those about the same metrics first."""
+        words, every = plain_words(question), metrics.metrics()
+        near = [
+            sense.name
+            for size in range(lexicon("en").longest, 0, -1)
+            for place in range(len(words) - size + 1)
+            for sense in lexicon("en").phrases.get(tuple(words[place : place + size]), ())
+            if sense.kind == "metric" and sense.name in every
+        ]
+        names = list(dict.fromkeys([*near, "win_rate", "revenue", "open_pipeline"]))[: max(len(set(near)), 1)][:3]
+        labels = [every[name].measure.display_name.lower() for name in names]
         return (*(f"What is the {label}?" for label in labels), "Who should I call?", "Which channel works best?")
 
 

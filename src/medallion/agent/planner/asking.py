@@ -9,7 +9,7 @@ from typing import Any
 from medallion import metrics
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import Slots, Threshold, names_of
+from medallion.agent.planner.slots import Slots, Threshold, beside, names_of
 from medallion.metrics import Filter, Metric, MetricView, contradicted, periods
 from medallion.metrics.conditions import And, Condition, Not, Or, Test, both, parse
 from medallion.metrics.periods import Today
@@ -18,7 +18,7 @@ from medallion.metrics.question import Order, Question, Records, Split
 LISTED = 25
 #: Slots that a question may fill, and by what is asked those that it uses; a slot that is not used declines the question.
 _SLOTS = ("metrics", "fields", "entity", "states", "where", "times", "deed", "by", "rank", "thresholds", "compare", "versus",
-          "turn", "share", "me", "about", "contrast")  # fmt: skip
+          "turn", "share", "me", "about", "contrast", "average")  # fmt: skip
 _USES: dict[str, frozenset[str]] = {
     name: frozenset(slots.split())
     for name, slots in {
@@ -32,7 +32,7 @@ _USES: dict[str, frozenset[str]] = {
         "one record": "about fields deed entity",
         "figure": "metrics entity states where times deed by rank thresholds compare versus turn me about contrast",
         "share": "metrics entity states where times deed by thresholds share me about",
-        "list": "entity states where times deed rank thresholds me about fields",
+        "list": "entity states where times deed rank thresholds me about fields average",
         "stages": "entity states where times deed thresholds me about",
         "slipped deals": "entity states where times",
         "conversion by stage": "metrics by times",
@@ -233,6 +233,16 @@ class Asking:
             return (self._stage_conversion(),)
         if self._channels():
             return (Intent("compare_channels"),)
+        if slots.rank and slots.rank.records and slots.by and not slots.metrics and slots.goal in ("", "list"):
+            return (self._first_of_each(),)
+        if slots.average:
+            return (self._beside_average(),)
+        if slots.share and slots.deed == "close" and any(map(beside, slots.where)):
+            in_all = tuple(dict.fromkeys((*slots.states, ("closed", True))))
+            return Asking(_with(slots, deed="", states=in_all), self.today, self.me)._asked()
+        closed = ("closed", True) in slots.states or (slots.times and not slots.states and not slots.where)
+        if slots.share and slots.deed == "win" and closed:
+            return self._rate()
         if slots.entity == "accounts" and not slots.metrics and not slots.share and self._bought():
             return self._buyers()
         if slots.entity == "accounts" and slots.metrics and slots.rank and not slots.by:
@@ -245,11 +255,20 @@ class Asking:
             and not slots.metrics
             and slots.goal not in ("count", "amount")
         ):
+            if slots.entity == "deals" and len(slots.by) == 1 and not slots.by[0].startswith("time:"):
+                return self._owner_of_first()
             raise Unclear(f"{slots.rank.word!r}: {slots.entity} have a number, not a size", f"most {slots.entity} by owner", "biggest open deals")  # fmt: skip
         names = self._metrics()
         if slots.share:
             return (self._share(names),)
-        if names and (slots.metrics or slots.goal not in ("list", "", "when") or slots.by or slots.contrast):
+        if names and (
+            slots.metrics
+            or slots.goal not in ("list", "", "when")
+            or slots.by
+            or slots.contrast
+            or slots.versus
+            or slots.compare
+        ):
             return self._figures(names)
         if slots.entity:
             return self._listed(names)
@@ -269,6 +288,53 @@ class Asking:
                 )
             return Asking(_with(slots, metrics=(), fields=(column,), goal="list"), self.today, self.me).asked()
         return Asking(_with(slots, entity="", by=("customer_name",)), self.today, self.me)._asked()
+
+    def _first_of_each(self) -> Records:
+        """The first records of each value of a split: the biggest open deal of each rep."""
+        slots, rank = self.slots, self.slots.rank
+        assert rank is not None  # noqa: S101 - asked for
+        view = metrics.views()[slots.entity]
+        if len(slots.by) > 1 or slots.by[0].startswith("time:"):
+            raise Unclear("the first of each of what?", "the biggest open deal of each rep")
+        if rank.limit is None:
+            raise Unclear(f"{rank.word!r} {slots.entity} of each: how many?", f"top 3 {slots.entity} per rep")
+        group = self._name(view, slots.by[0], slots.entity)
+        listed = Asking(_with(slots, by=(), goal="list"), self.today, self.me)._listed(())[0]
+        assert isinstance(listed, Records)  # noqa: S101 - a list
+        columns = tuple(dict.fromkeys((group, *listed.columns)))
+        return replace(listed, each=group, columns=columns)
+
+    def _owner_of_first(self) -> tuple[Asked, ...]:
+        """The first records, with the split that is asked for: which rep has the biggest open deal."""
+        view = metrics.views()["deals"]
+        group = self._name(view, self.slots.by[0], "deals")
+        listed = Asking(_with(self.slots, by=(), goal="list"), self.today, self.me)._listed(())
+        return tuple(
+            replace(one, columns=tuple(dict.fromkeys((group, *one.columns))))
+            for one in listed
+            if isinstance(one, Records)
+        )
+
+    def _beside_average(self) -> Intent:
+        """Records above or below the average of all that are listed, or of those of their group."""
+        slots, average = self.slots, self.slots.average
+        assert average is not None  # noqa: S101 - asked for
+        if not slots.entity or slots.goal not in ("", "list", "count"):
+            raise Unclear("what is above or below the average?", "open deals above average")
+        view = metrics.views()[slots.entity]
+        usual = {"deals": "deal_value", "accounts": "lead_score", "interactions": "duration_minutes"}
+        column = self._name(view, average.column or usual.get(slots.entity, ""), slots.entity)
+        group = self._name(view, average.group, slots.entity) if average.group else None
+        listed = Asking(_with(slots, average=None, goal="list"), self.today, self.me)._listed(())[-1]
+        assert isinstance(listed, Records)  # noqa: S101 - a list
+        given = {"records": listed, "column": column, "op": average.op, "group": group}
+        return Intent("beside_average", given)
+
+    def _rate(self) -> tuple[Asked, ...]:
+        """`what share of the closed deals did we win`: the win rate."""
+        states = tuple(one for one in self.slots.states if one != ("closed", True))
+        asked = _with(self.slots, share=False, deed="", states=states, metrics=("win_rate",), entity="", goal="")
+        return Asking(asked, self.today, self.me)._asked()
 
     def _bought(self) -> bool:
         """Whether accounts are asked for by what they bought and when."""
@@ -546,6 +612,8 @@ class Asking:
             (state, positive) for state, positive in self.slots.states if state not in ("new", "stuck", "slipped")
         ]
         exclusive = [state for state, positive in states if positive and state in ("open", "won", "lost", "closed")]
+        if {"won", "lost"} & {*exclusive}:
+            exclusive = [state for state in exclusive if state != "closed"]  # won deals that closed late
         meant = {one for state in exclusive for one in (("won", "lost") if state == "closed" else (state,))}
         if exclusive and entity == "deals" and meant != own:
             if metric and (own or metric.measure.additivity == "ratio"):
@@ -756,26 +824,40 @@ class Asking:
     def _share(self, names: tuple[str, ...]) -> Intent:
         """A part of a whole: by splits, or of what the last condition or state leaves."""
         slots = self.slots
+        if slots.narrow == "unsure":
+            raise Unclear(
+                "a share of what: which of the conditions are of the whole?",
+                "what share of revenue from Germany comes from referral?", "share of revenue by country",
+            )  # fmt: skip
         self._only("share")
         if len(names) != 1 and not slots.states:
             raise Unclear("a share of what?", "share of revenue by country")
+        if len(names) > 1 and slots.times:
+            raise Unclear("a share of the deals closed in a time is not a figure that there is", "win rate by month")
+        names = names if len(names) == 1 else ("total_leads",)
         if slots.by:
             return Intent("share_of", {"part": self._question(names), "whole": None})
         less: dict[str, Any] = {
-            "where": {"where": slots.where[:-1]}, "states": {"states": slots.states[:-1]}, "thresholds": {"thresholds": ()}
+            "where": {"where": slots.where[:-1]}, "states": {"states": slots.states[:-1]}, "thresholds": {"thresholds": ()},
+            "beside": {"where": tuple(one for one in slots.where if not beside(one))},
         }  # fmt: skip
-        if slots.deed in ("win", "lose") and not slots.where and not slots.states:
+        if slots.deed in ("win", "lose") and slots.where and slots.narrow != "deed":
+            raise Unclear(
+                "a share of which deals: of those won, or of all?", "win rate by source", "share of won deals by source"
+            )
+        if slots.deed in ("win", "lose") and not slots.states:
             state = "won_leads" if slots.deed == "win" else "lost_leads"
             return Intent("share_of", {"part": self._question((state,)), "whole": self._question(("total_leads",))})
         narrow = (
             slots.narrow
-            if getattr(slots, slots.narrow or "by")
-            else next((name for name in less if getattr(slots, name)), "")
+            if slots.narrow == "beside" or (slots.narrow in less and getattr(slots, slots.narrow))
+            else next((name for name in ("where", "states", "thresholds") if getattr(slots, name)), "")
         )
         if not narrow:
             raise Unclear("a share of what?", "share of revenue by country")
         rest = Asking(_with(slots, **less[narrow]), self.today, self.me)
-        part, whole = self._question(names), rest._question(rest._metrics())
+        of = rest._metrics()
+        part, whole = self._question(names), rest._question(of if len(of) == 1 else names)
         return Intent("share_of", {"part": part, "whole": whole})
 
 

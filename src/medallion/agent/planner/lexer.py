@@ -10,7 +10,7 @@ from typing import Any
 from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 
-from medallion.agent.planner.lexicon import LANGUAGES, Lexicon, Phrase, Sense, folded, lexicon
+from medallion.agent.planner.lexicon import ELIDED, LANGUAGES, Lexicon, Phrase, Sense, folded, lexicon
 from medallion.agent.planner.names import Names
 
 _TOKEN = re.compile(
@@ -38,7 +38,6 @@ _OPS = {
     "<>": "not",
     "≠": "not",
 }
-_ELIDED = re.compile(r"^(?:d|l|qu|s|n|j|m|t|c)['’](?=\w)", re.IGNORECASE)
 _ENDING = re.compile(r"['’]s$|(?<=s)['’]$", re.IGNORECASE)
 #: Words of at least so many letters may be misspelt, by so many letters.
 _MISSPELT = ((9, 2), (4, 1))
@@ -131,9 +130,22 @@ def _with_names(question: str, signed: Mapping[str, Any]) -> list[Token]:
     return found + tokens(question[last:])
 
 
+def _joined(found: Sequence[Token]) -> list[Token]:
+    """Numbers whose thousands are parted by blanks, as French writes them, as one."""
+    joined: list[Token] = []
+    for one in found:
+        last = joined[-1] if joined else None
+        thousands = last and last.kind == one.kind == "number" and re.fullmatch(r"\d{3}", one.text)
+        if last and thousands and re.fullmatch(r"\d{1,3}(?: \d{3})*", last.text):
+            joined[-1] = Token(f"{last.text} {one.text}", f"{last.plain} {one.plain}", "number")
+        else:
+            joined.append(one)
+    return joined
+
+
 def _words(text: str) -> list[Token]:
     """The words of a text without blanks: keys stay whole, hyphens part the others, endings and elisions fall."""
-    text = _ENDING.sub("", _ELIDED.sub("", text))
+    text = _ENDING.sub("", ELIDED.sub("", text))
     if any(letter.isdigit() for letter in text):
         return [Token(text, folded(text).replace("_", " "), "word")]
     parts = [part for part in re.split(r"[-_&.]", text) if part]
@@ -154,6 +166,7 @@ def lex(question: str, names: Names, before: str | None = None) -> Lexed:
     found = _with_names(question, signed)
     language = _language(found, before)
     words = lexicon(language)
+    found = _joined(found) if language == "fr" else found
     found, corrected = _corrected(found, words, names, {word for phrase in accounts for word in phrase})
     lexed = Lexed([], language, corrected)
     place = 0

@@ -6,19 +6,21 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 import yaml
 
-from medallion import metrics
+from medallion.metrics.loading import Declarations, declarations
 
 LANGUAGES = ("en", "de", "fr", "es")
 Phrase = tuple[str, ...]
 
 _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _ENDINGS = re.compile(r"\(([^()]*)\)")
+#: An article or pronoun that has lost its vowel: `d'affaires` is said as `affaires`.
+ELIDED = re.compile(r"(?<![\w'’])(?:d|l|qu|s|n|j|m|t|c)['’](?=\w)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:[-.][^\W_]*\d[^\W_]*)*\+?|[%€$£¥#]")
 
 
@@ -73,8 +75,10 @@ def plain_words(text: str) -> list[str]:
 
     >>> plain_words("Closed_Won"), plain_words("Pays-Bas"), plain_words("51-200"), plain_words("don't")
     (['closed', 'won'], ['pays', 'bas'], ['51-200'], ['dont'])
+    >>> plain_words("chiffre d'affaires de l'année")
+    ['chiffre', 'affaires', 'de', 'annee']
     """
-    return _WORD.findall(re.sub(r"['’`]", "", folded(text)))
+    return _WORD.findall(re.sub(r"['’`]", "", ELIDED.sub("", folded(text))))
 
 
 def expanded(text: str) -> Iterator[str]:
@@ -115,14 +119,32 @@ def sense_of(tag: str) -> Sense:
     (Sense(kind='unit', name='week', value=''), Sense(kind='neutral', name='', value=''))
     """
     kind, _, name = tag.partition(".")
-    if kind in ("country", "industry"):
+    if kind in ("country", "industry", "source"):
         return Sense("value", kind, name)
     return Sense(kind, name)
 
 
 def lexicon(language: str) -> Lexicon:
     """The vocabulary of a language with that of the contracts in use."""
-    return _made(language, _declared())
+    return _of(language, _Same(declarations()))
+
+
+@dataclass(frozen=True)
+class _Same:
+    """What is declared, the same as itself alone: comparing all of it would take longer than reading a question."""
+
+    declared: Declarations
+
+    def __hash__(self) -> int:
+        return id(self.declared)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.declared is self.declared
+
+
+@lru_cache(maxsize=32)
+def _of(language: str, same: _Same) -> Lexicon:
+    return _made(language, _declared(same.declared))
 
 
 @cache
@@ -148,15 +170,15 @@ def _made(language: str, declared: tuple[tuple[str, Sense], ...]) -> Lexicon:
     return made
 
 
-def _declared() -> tuple[tuple[str, Sense], ...]:
+def _declared(declared: Declarations) -> tuple[tuple[str, Sense], ...]:
     """Names and synonyms of metrics, dimensions and fields."""
     prefer: dict[str, str] = meanings()["prefer"]
     kept_out: list[str] = meanings()["not_said"]
     told: list[tuple[str, Sense]] = []
-    for name, metric in metrics.metrics().items():
+    for name, metric in declared.metrics.items():
         for text in (name.replace("_", " "), metric.measure.display_name, *metric.measure.synonyms):
             told.append((text, Sense("metric", prefer.get(name, name))))
-    for view in metrics.views().values():
+    for view in declared.views.values():
         for one in (*view.dimensions, *view.fields):
             kind = "field" if one.type in ("number", "day") else "state" if one.type == "boolean" else "dim"
             if one.type == "month":

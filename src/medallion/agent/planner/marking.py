@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from medallion.agent.planner.lexer import Lexed
 from medallion.agent.planner.lexicon import Sense
-from medallion.agent.planner.slots import About, Rank, Threshold
+from medallion.agent.planner.slots import About, Average, Rank, Threshold
 from medallion.agent.planner.times import Time
 from medallion.metrics.conditions import Condition
 from medallion.metrics.periods import Today
 
 RANKS = ("desc", "asc", "best", "worst", "newest", "oldest", "likeliest")
 #: Kinds of spans beside which a question says the same, where they are left over.
-QUIET = frozenset({"neutral", "comma", "prep", "joined", "during"})
+QUIET = frozenset({"neutral", "be", "comma", "prep", "joined", "during"})
 
 
 class Unclear(Exception):  # noqa: N818 - no error: the question is asked back
@@ -20,11 +20,12 @@ class Unclear(Exception):  # noqa: N818 - no error: the question is asked back
     Attributes:
         reason: Why, in words.
         closest: Questions that can be answered instead; none where nothing is near.
+        without: The question without the words that are not understood, which may be one that can be answered.
     """
 
-    def __init__(self, reason: str, *closest: str) -> None:
+    def __init__(self, reason: str, *closest: str, without: str = "") -> None:
         super().__init__(reason)
-        self.reason, self.closest = reason, closest
+        self.reason, self.closest, self.without = reason, closest, without
 
 
 class Marking:
@@ -43,7 +44,10 @@ class Marking:
         self.rank: Rank | None = None
         self.times: list[Time] = []
         self.share = self.versus = self.me = self.past = self.follows = self.refers = False
+        self.average: Average | None = None
         self.contrast = ""
+        self.total = False
+        self.led = False  #: whether a split follows a word such as `per` or `each`
         self.yes_no = bool(self.spans and self.spans[0].of("yes_no"))
         self.notes: list[str] = []
 

@@ -56,7 +56,8 @@ class Measuring(Restricting):
                 self.use(place, *([at] if count is not None else []))
                 continue
             count, counted = None, []
-            for at in (place + 1, place - 1):
+            before = self.near(place, -1, over=("entity", "state"))  # los 3 negocios más grandes
+            for at in (place + 1, place - 1, before):
                 if self._count(at) is not None:
                     count, counted = self._count(at), [at]
                     break
@@ -66,6 +67,9 @@ class Measuring(Restricting):
                 raise Unclear(f"{self.spans[place].text} {count} is none")
             self.rank = Rank(way.kind, count, self.spans[place].text, sized=self.spans[place].of("sized") is not None)
             self.use(place, *counted)
+            lead = self.near(place, -1)
+            if self.has(lead, "with"):
+                self.use(lead)  # the country with the least revenue
         if self.rank is None:
             return
         if self.rank.count is None and (lists := self.places("list", "count")):
@@ -85,6 +89,13 @@ class Measuring(Restricting):
         for kind, compare in (("last_year", "year-ago"), ("before_that", "previous")):
             if self.take(kind):
                 self.compare = compare
+        beside = self.places("vs", "compare", "gt", "lt")
+        if len(self.times) == 2 and self.times[0].text == self.times[1].text and beside:
+            if not self.times[0].text.startswith("last "):
+                raise Unclear("that is the same time twice", "revenue last month compared with the month before")
+            between = [place for place in beside if self.times[0].place < place < self.times[1].place]
+            self.use(*between)
+            self.times, self.compare = self.times[:1], "previous"  # last month and the previous one
         for place in self.places("vs", "gt", "lt"):
             if (
                 len(self.times) == 1
@@ -157,6 +168,8 @@ class Measuring(Restricting):
             for place in self.places(kind):
                 if kind == "amount" and self.has(place, "metric", "field") and self.goal != "count":
                     continue
+                if kind == "count" and self.spans[place].of("amount") and not self.places("entity", "kind", "metric"):
+                    continue  # combien avons-nous vendu
                 if kind == "share":
                     self.share = True
                 elif kind == "amount" and self.goal == "count":
@@ -172,7 +185,7 @@ class Measuring(Restricting):
                 elif self.goal != kind and (kind, self.goal) not in _MEASURED:
                     continue
                 self.use(place)
-        self.take("total")
+        self.total = self.take("total")
 
     def _splits(self) -> None:
         """What to split by."""
@@ -181,6 +194,7 @@ class Measuring(Restricting):
             at = self.near(place, 1)
             if self._split_at(at):
                 self.use(place)
+                self.led = True
                 self._more_splits(at)
             elif sense and sense.name == "own":
                 self.use(place)
@@ -199,13 +213,33 @@ class Measuring(Restricting):
                     self._split_at(place)  # which month, the best week
         for place in self.places("who"):
             before = self.near(place, -1, over=("carry",))
-            if before >= 0 and (
-                self.spans[before].of("dim") or self.spans[before].of("entity") == Sense("entity", "accounts")
+            if (
+                before >= 0
+                and self.near(place, 1) < len(self.spans)
+                and (self.spans[before].of("dim") or self.spans[before].of("entity") == Sense("entity", "accounts"))
             ):
                 self.use(place)  # customers who bought
+            elif before < 0 and self._are_accounts(place):
+                self.use(place)  # who are our best customers
+                self.goal = self.goal or ("" if self.rank else "list")
             elif before < 0 and not self.about and not any(Sense("verb", "own") in one.senses for one in self.spans):
                 self.by.append("owner")
                 self.use(place)
+
+    def _are_accounts(self, place: int) -> bool:
+        """Whether `who are` at a place goes on with accounts, which are then asked for themselves."""
+        spans = self.spans[place + 1 :]
+        if not spans or not spans[0].of("be"):
+            return False
+        named = next((one for one in spans if one.of("entity")), None)
+        before = spans[: spans.index(named)] if named else []
+        says = {"neutral", *RANKS, "size", "state", "value"}
+        return (
+            named is not None
+            and not named.used
+            and named.of("entity") == Sense("entity", "accounts")
+            and all(one.of(*says) for one in before)
+        )
 
     def _more_splits(self, at: int) -> None:
         """What `and` and commas lead on to after a split."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from medallion import contracts, metrics
 from medallion.agent.planner.lexicon import Phrase, Sense, meanings, plain_words
 from medallion.agent.serving import Serving
+from medallion.errors import ContractError
 from medallion.metrics.compilers.duckdb import facts_of
 from medallion.metrics.understanding import Facts
 
@@ -57,10 +59,14 @@ class Names:
         names = meanings()["concepts"].get(concept, [concept])
         dimension = next((one for name in names if (one := view.field(name))), None)
         joins = [one for one in view.joins if dimension and f"{one.name}." in dimension.expr]
-        needed = () if dimension is None else (*view.tables, *dimension.needs, *(one.source for one in joins))
+        needed = (*view.tables, *(one.source for one in joins))
         if dimension is None or not all(map(self.facts.there, needed)):
             return
-        values = tuple(dict.fromkeys((*dimension.values, *self.facts.known(view, dimension, ()))))
+        values = dimension.values
+        with suppress(
+            ContractError
+        ):  # it cannot be computed: whoever asks for it is told, other questions are answered
+            values = tuple(dict.fromkeys((*values, *self.facts.known(view, dimension, ()))))
         for value in values if len(values) <= MOST_VALUES else ():
             self._add(value, Sense("value", concept, value))
         for spelling, value in _spellings(dimension.name).items():

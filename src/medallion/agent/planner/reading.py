@@ -9,9 +9,9 @@ from medallion import metrics
 from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import QUIET, RANKS, Unclear
 from medallion.agent.planner.measuring import Measuring
-from medallion.agent.planner.slots import About, Slots
+from medallion.agent.planner.slots import About, Slots, beside
 from medallion.agent.planner.times import Times
-from medallion.metrics.conditions import Test
+from medallion.metrics.conditions import Test, tests
 
 
 class Reading(Measuring):
@@ -24,36 +24,50 @@ class Reading(Measuring):
             Unclear: A span says something that no slot takes.
         """
         steps: tuple[Callable[[], None], ...] = (
-            self._us, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._thresholds,
+            self._us, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._beside, self._thresholds,
             self._values, self._unknown, self._ranked, self._compared, self._states, self._measure, self._splits, self._deeds,
             self._subject, self._rest,
         )  # fmt: skip
         for step in steps:
             step()
+        if self.rank and self.led:
+            self.rank = replace(self.rank, records=self._ranks_records())
         if self.rank and self.rank.count is None and not self.rank.several:
             self.rank = replace(self.rank, several=self._several())
+        narrow = self._narrow()
         return Slots(
             self.goal, tuple(dict.fromkeys(self.metrics)), tuple(dict.fromkeys(self.fields)), self.entity,
             tuple(dict.fromkeys(self.states)), tuple(self.where), tuple(self.times), self.deed,
             tuple(dict.fromkeys(self.by)), self.rank, tuple(self.thresholds), self.compare, self.versus, self.turn,
             self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
-            self.contrast, self._narrow(), tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
+            self.average, self.contrast, narrow, tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
         )  # fmt: skip
 
     def _narrow(self) -> str:
         """The slot that the last condition of the question is in: what a share is of what comes before it."""
-        for span in reversed(self.spans):
-            if span.used and span.of("state") and not span.of("value"):
+        for place, span in reversed(list(enumerate(self.spans))):
+            if span.used and self.deed in ("win", "lose") and Sense("verb", self.deed) in span.senses:
+                return "deed"
+            if span.used and (span.of("against") or (span.of("field") and any(map(beside, self.where)))):
+                return "beside"
+            stated = {one.name for one in span.all("state")} & {state for state, _ in self.states}
+            values = {one.value for one in span.all("value")}
+            if (
+                span.used
+                and stated
+                and not any(values & {*map(str, one.values)} for part in self.where for one in tests(part))
+            ):
                 return "states"
             if span.used and span.of("value", "kind", "outcome", "direction", "booked"):
-                return "where"
+                return "where" if self._parted(place) and self._put_last(place) else "unsure"
             if span.used and span.of("number", "num") and self.thresholds:
                 return "thresholds"
         return ""
 
     def _several(self) -> bool:
         """Whether the records or values that are ranked are said in the plural."""
-        kinds = ("dim", "unit") if self.by and self.by != ["customer_name"] else ("entity", "kind")
+        of_split = self.by and self.by != ["customer_name"] and not (self.rank and self.rank.records)
+        kinds = ("dim", "unit") if of_split else ("entity", "kind")
         for place, span in enumerate(self.spans):
             if not span.of(*kinds):
                 continue
@@ -63,6 +77,41 @@ class Reading(Measuring):
                 span.of("many") or (span.text.casefold().endswith(("s", "x")) and not span.text.endswith("ss"))
             ):
                 return True
+        return False
+
+    def _put_last(self, place: int) -> bool:
+        """Put the condition that a span is read as after the others; whether there is one such."""
+        said = {text for one in self.spans[place].senses for text in (one.name, one.value) if text}
+        said |= {"meeting_booked"} if self.spans[place].of("booked") else set()
+        found = [
+            one
+            for one in self.where
+            if any((test.op == "is" and test.name in said) or said & {*map(str, test.values)} for test in tests(one))
+        ]
+        if self.share and len(self.where) > 1 and len(found) == 1:
+            self.where = [*(one for one in self.where if one is not found[0]), found[0]]
+        return not self.share or len(self.where) < 2 or len(found) == 1
+
+    def _parted(self, last: int) -> bool:
+        """Whether a verb parts the last condition from those before it: `revenue from referral comes from Germany`."""
+        before = [place for place in range(last) if self.spans[place].used and self.spans[place].of("value", "against")]
+        before += [place for place in range(last) if self.spans[place].of("field") and any(map(beside, self.where))]
+        if len(self.where) == 1 or not before:
+            return True
+        return any(
+            span.of("yes_no", "past") or (span.of("from", "verb") and not span.of("prep", "neutral"))
+            for span in self.spans[max(before) + 1 : last]
+        ) and not any(map(beside, self.where))
+
+    def _ranks_records(self) -> bool:
+        """Whether the word of an order stands beside that for records: `top 3 deals per rep`, not `reps by deals`."""
+        for place, span in enumerate(self.spans):
+            if not span.used or not span.of(*RANKS) or span.of("manyness"):
+                continue
+            for step in (1, -1):
+                beside = self.near(place, step, over=("number", "num", "state", "value", "size"))
+                if 0 <= beside < len(self.spans) and self.spans[beside].of("entity") == Sense("entity", "deals"):
+                    return True
         return False
 
     def _us(self) -> None:
@@ -106,8 +155,8 @@ class Reading(Measuring):
 
     def _addresses(self, place: int) -> bool:
         """Whether the e-mails of accounts are asked for, which are addresses."""
-        owner = self.near(place, 1)
-        of = place + 1 < len(self.spans) and self.spans[place + 1].of("prep")
+        owner = self.near(place, 1, over=("from",))
+        of = place + 1 < len(self.spans) and self.spans[place + 1].of("prep", "from")
         return bool(
             of
             and owner < len(self.spans)
@@ -160,7 +209,11 @@ class Reading(Measuring):
                 self.use(*vague)  # what happened lately: the last touches
             else:
                 raise Unclear(f"{self.spans[vague[0]].text!r} is no time: say since when", "in the last 30 days")
-        if self.take("so_far"):
+        so_far = [
+            one for one in self.places("so_far") if not (self.has(one, "by") and self.has(one + 1, "dim", "unit"))
+        ]
+        if so_far:  # je, but not je Branche
+            self.use(*so_far)
             self.past = False
 
     def _about(self) -> None:
@@ -250,6 +303,14 @@ class Reading(Measuring):
             self._records(place)
         for place in self.places("field"):
             sense = self.has(place, "field")
+            worth = sense and sense.name == "deal_value" and self.entity == "deals" and not self.about
+            if worth and self.goal in ("average", "median"):
+                self.use(place)  # the average size of the deals that we won
+                continue
+            if worth and not (self.goal or self.rank) and (self.total or not self.places("list")):
+                self.goal = "amount"  # montant total des affaires ouvertes
+                self.use(place)
+                continue
             if sense and (self.about or self.entity or self.rank or self.goal in ("when", "average", "median")):
                 self.fields.append(sense.name)
                 self.use(place)
@@ -258,7 +319,12 @@ class Reading(Measuring):
                 sense = self.has(place, "dim")
                 self.fields.append(sense.name if sense else "")
                 self.use(place)
+                if sense and sense.name in ("owner", "account_manager", "owner_manager"):
+                    self.take("who")
             own = [place for place in self.places("verb") if self._says(place, "verb", "own")]
+            if not (own or self.fields or self.goal or self.metrics or self.places("verb")) and self.places("who"):
+                self.fields.append("owner")  # whose deal is L-1
+                self.use(*self.places("who", "entity"))
             if own and self.places("who", "list"):
                 self.fields.append("owner")
                 self.use(*own, *self.places("who", "list"))
@@ -275,6 +341,7 @@ class Reading(Measuring):
             touched = [place for place in self.places("verb") if self._says(place, "verb", "touch")]
             if self.deed in days:
                 self.fields.append(days[self.deed])
+                self.take("modal")  # wann soll L-1 abgeschlossen werden
                 self.deed = ""
             elif touched:
                 self.fields.append("last_touch_date")
@@ -370,7 +437,7 @@ class Reading(Measuring):
             deeds = ("win", "lose", "close", "create", "due", "sell")
             if (
                 self.goal == "list"
-                and self.deed in deeds
+                and (self.deed in deeds or {"won", "lost"} & {state for state, _ in self.states})
                 and not (self.entity or self.metrics or self.by or self.rank or self.about)
             ):
                 self.entity = "deals"  # what did we win last week
@@ -392,7 +459,9 @@ class Reading(Measuring):
         left = [span for place, span in enumerate(self.spans) if not span.used and not self._says_nothing(place)]
         if left:
             told = ", ".join(repr(one.text) for one in left[:4])
-            raise Unclear(f"I do not understand {told} in the question")
+            unknown = not any(one.senses for one in left)
+            rest = " ".join(span.text for span in self.spans if span not in left) if unknown else ""
+            raise Unclear(f"I do not understand {told} in the question", without=rest)
 
     def _helpers(self) -> None:
         """Verbs and joints that say the same as what was understood already."""
@@ -412,9 +481,13 @@ class Reading(Measuring):
                 self.use(place)
         if self.goal == "list" or self.entity == "interactions":
             self.take("whom")
-        if self.entity or self.metrics or self.where:
+        if self.entity or self.metrics or self.where or self.thresholds or self.states:
             for place in self.places("only"):
                 self.use(place)
+        if self.where and self.spans and self.has(len(self.spans) - 1, "from"):
+            self.use(len(self.spans) - 1)  # die nicht von der Website kommen
+        if self.deed == "due":
+            self.take("modal")  # sollen im Mai abgeschlossen werden
         if self.states:
             self.take("still")
         if self.goal == "define":

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
-from medallion.agent.planner.lexicon import Sense
+from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import RANKS, Marking, Unclear
-from medallion.agent.planner.slots import Threshold
+from medallion.agent.planner.slots import Average, Threshold
 from medallion.metrics import periods
-from medallion.metrics.conditions import Condition, Or, Test
+from medallion.metrics.conditions import Beside, Condition, Or, Test
 
 _TOUCHES = frozenset({"channel", "outcome", "direction"})
 _COMPARED = ("gt", "ge", "lt", "le", "eq", "between")
 _OPS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "="}
 #: Dimensions whose values `by` may lead to.
-_LED = frozenset({"owner", "account_manager", "owner_manager", "channel"})
+_LED = frozenset({"owner", "account_manager", "owner_manager", "channel", "source"})
+#: Columns that are days.
+_DAY_FIELDS = frozenset({"expected_close_date", "closed_date", "created_date", "last_touch_date", "entered_date"})
+#: Metrics that are an average of what records are worth.
+_AVERAGES = (Sense("metric", "average_deal_value"), Sense("metric", "average_won_value"))
 _ONE = frozenset({"a", "an", "one", "ein", "eine", "einen", "einem", "einer", "un", "une", "una", "uno"})
 _DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 
@@ -49,6 +53,83 @@ class Restricting(Marking):
                 self._silence(">", count, quiet)
                 self.times = [one for one in self.times if one is not time]
                 return
+
+    def _beside(self) -> None:
+        """A column beside another, or beside an average: `closed after their expected close date`, `above average`."""
+        for place in self.places("against"):
+            sense = self.has(place, "against")
+            late = sense is not None and sense.name == "late"
+            self.where.append(Test("closed_date", ">" if late else "<", (Beside("expected_close_date"),)))
+            if not any(self.spans[one].of("state", "verb") for one in range(len(self.spans)) if one != place):
+                self.states.append(("closed", True))
+            self.use(place)
+        for place in self.places("after", "before", "gt", "lt"):
+            sign = self.has(place, "after", "before", "gt", "lt")
+            at = self.near(place, 1, over=("they",))
+            op = ">" if sign and sign.kind in ("after", "gt") else "<"
+            if sign and sign.kind in ("gt", "lt") and self._average_at(at):
+                self._beside_average(place, at, op)
+                continue
+            other = self.has(at, "field")
+            column = self._day_beside(place, at) if other and other.name in _DAY_FIELDS else ""
+            if other and column and column != other.name:
+                self.where.append(Test(column, op, (Beside(other.name),)))
+                self.use(*range(place, at + 1))
+
+    def _day_beside(self, place: int, last: int) -> str:
+        """The day that is compared: a column, or that on which deals were opened, won or closed; German says it last."""
+        days: dict[str, str] = meanings()["days"]
+        for at in (*range(place - 1, -1, -1), *range(last + 1, len(self.spans))):
+            if sense := self.has(at, "field"):
+                if sense.name in _DAY_FIELDS:
+                    self.use(at)
+                    return sense.name
+                return ""
+            for one in self.spans[at].senses:
+                if one.kind in ("state", "verb") and one.name in days and one.name not in ("due", "overdue"):
+                    return days[one.name]
+        return ""
+
+    def _average_at(self, place: int) -> bool:
+        """Whether an average is what stands at a place, or a group and its average."""
+        at = place
+        while at < len(self.spans) and self.has(at, "dim", "entity", "they", "prep", "neutral"):
+            if self.has(at, "average", "metric"):
+                break
+            at += 1
+        return bool(self.has(at, "average")) or self.has(at, "metric") in _AVERAGES
+
+    def _beside_average(self, place: int, at: int, op: str) -> None:
+        group = ""
+        end = at
+        while not (self.has(end, "average") or self.has(end, "metric") in _AVERAGES):
+            if sense := self.has(end, "dim", "entity"):
+                group = {"accounts": "customer_name", "deals": ""}.get(sense.name, sense.name)
+            end += 1
+        left = self.near(place, -1, over=("yes_no",))
+        column = self.has(left, "field")
+        rest = end + 1
+        while rest < len(self.spans) and self.has(
+            rest, "entity", "state", "field", "neutral", "prep", "from", "they", "dim"
+        ):
+            if sense := self.has(rest, "dim"):
+                if not self.spans[rest - 1].of("prep", "from", "neutral"):
+                    break
+                group = sense.name
+            if self.has(rest, "entity") == Sense("entity", "accounts"):
+                group = "customer_name"
+            rest += 1
+        states = [one for one in range(end + 1, rest) if self.has(one, "state")]
+        before = [self.spans[one].of("state") for one in range(place) if self.has(one, "state")]
+        if any(self.spans[one].of("state") not in before for one in states):
+            return  # the average of other records than those that are listed
+        while rest > end + 1 and not self.spans[rest - 1].of("entity", "state", "field", "dim"):
+            rest -= 1
+        if column:
+            lead = self.near(left, -1)
+            self.use(left, *([lead] if self.has(lead, "with") else []))
+        self.average = Average(column.name if column else "", op, group)
+        self.use(*range(place, rest))
 
     def _silence(self, op: str, days: int, quiet: list[int]) -> None:
         self.thresholds.append(Threshold("days_silent", op, str(days)))
@@ -116,8 +197,9 @@ class Restricting(Marking):
     def _compare_with(self, place: int, kind: Sense) -> None:
         at = self.near(place, 1)
         number = self._number(at) if at < len(self.spans) else None
-        if number is None and self.has(at, "unit") and self.spans[at - 1].text.casefold() in _ONE:
-            number = ("1", False, False, at)  # older than a year
+        alone = self.has(at, "unit") or self._counted(at)
+        if number is None and alone and (kind.name == "one" or self.spans[at - 1].text.casefold() in _ONE):
+            number = ("1", False, False, at)  # older than a year, plus d'une affaire ouverte
         if number is None:
             if kind.kind in ("gt", "lt") and place + 1 < len(self.spans) and self.spans[place + 1].used:
                 self.use(place)  # over the last 30 days: the time has it
@@ -139,7 +221,7 @@ class Restricting(Marking):
         left = self.near(place, -1, over=("eq", "past", "yes_no"))
         column = ""
         unit = self.has(after, "unit")
-        right = self.near(after - 1, 1)
+        right = self.near(end - 1, 1)
         if unit and unit.name in _DAYS:
             value = str(int(Decimal(value)) * _DAYS[unit.name])
             end = max(end, after + 1)
@@ -156,8 +238,8 @@ class Restricting(Marking):
         elif not column and not unit and (sense := self.has(right, "field")) and not money:
             column = sense.name
             self.use(right)
-        elif not column and not unit and not money and self.has(right, "state") and self.has(right + 1, "entity"):
-            state = self.has(right, "state")
+        elif not column and not unit and not money and self._counted(right):
+            state = self.has(right, "state") or self.has(right + 1, "state")
             column = f"{state.name}_deals" if state else ""
             self.use(right, right + 1)
         if not column and unit:
@@ -192,6 +274,11 @@ class Restricting(Marking):
             if size and size.name == ("small" if op[0] == "<" else "big"):
                 self.use(one)
 
+    def _counted(self, place: int) -> bool:
+        """Whether records in a state stand at a place, in the one order or the other: `won deals`, `affaires gagnées`."""
+        pair = [{kind for kind in ("state", "entity") if self.has(one, kind)} for one in (place, place + 1)]
+        return ("state" in pair[0] and "entity" in pair[1]) or ("entity" in pair[0] and "state" in pair[1])
+
     def _stands_as_name(self, place: int) -> bool:
         """Whether a word that means something else too stands as a name: after in, of, from; or written large."""
         before = place - 1
@@ -208,6 +295,11 @@ class Restricting(Marking):
         span = self.spans[place]
         senses = span.all("value")
         other = [one for one in span.senses if one.kind not in ("value", "neutral", "prep", "deal", "account")]
+        lead = self.near(place, -1)
+        stage = [sense for sense in senses if sense.name == "stage"]
+        if stage and lead >= 0 and self._says(lead, "field", "days_in_stage"):
+            self.use(lead)  # in der Phase negotiation
+            return stage[:1]
         beside = [one for one in (self.near(place, -1), self.near(place, 1)) if self.has(one, "dim")]
         for one in beside:
             dims = {sense.name for sense in self.spans[one].all("dim")}
@@ -316,6 +408,8 @@ class Restricting(Marking):
         sense = self.has(at, "not", "except", "never", "no")
         if sense and sense.name != "lately":
             self.use(at)
+            if self.has(at - 1, "past") and any(self.spans[one].of("from", "verb") for one in range(at, place)):
+                self.use(at - 1)  # that did not come from events
             return True
         return False
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from medallion import metrics
 from medallion.agent.planner.times import Time
-from medallion.metrics.conditions import Condition, tests
+from medallion.metrics.conditions import Beside, Condition, tests
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Rank:
         word: As it was said.
         several: Whether more than one is asked for, where no number is said.
         sized: Whether the word is about size, which a number of records has not.
+        records: Whether records are ranked, not the values of a split: `the biggest deal of each rep`.
     """
 
     way: str
@@ -26,6 +27,7 @@ class Rank:
     word: str = ""
     several: bool = False
     sized: bool = False
+    records: bool = False
 
     @property
     def limit(self) -> int | None:
@@ -42,6 +44,21 @@ class Threshold:
     value: str
     money: bool = False
     percent: bool = False
+
+
+@dataclass(frozen=True)
+class Average:
+    """A comparison with the average of a column: of the records that are listed, or of those of the same group.
+
+    Attributes:
+        column: What is compared; empty for what the records are worth.
+        op: `>` or `<`.
+        group: The dimension within which the average is; empty for all records of the list.
+    """
+
+    column: str
+    op: str
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +93,7 @@ class Slots:
         me: Whether it is about who asks.
         about: Accounts and deals that are named.
         yes_no: Whether it is answered by yes or no.
+        average: A comparison with an average.
         contrast: `more` or `fewer`, where two values or times are put against each other.
         narrow: The slot with the last condition: of what is before it a share is asked for.
         notes: What a reader should know of how it was read.
@@ -102,6 +120,7 @@ class Slots:
     me: bool = False
     about: tuple[About, ...] = ()
     yes_no: bool = False
+    average: Average | None = None
     contrast: str = ""
     narrow: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
@@ -135,7 +154,7 @@ class Slots:
         subject = ("metrics", "fields", "entity")
         own_subject = any(getattr(self, name) for name in subject)
         kept: list[str] = []
-        for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "compare", "turn", "about",
+        for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "average", "compare", "turn", "about",
                      "me", "versus"):  # fmt: skip
             own, was = getattr(self, name), getattr(before, name)
             if own or not was or (own_subject and name in (*subject, "deed")):
@@ -171,6 +190,11 @@ class Slots:
 
 #: Goals that need nothing else to be asked for.
 INTENTS = ("plan", "forecast", "changed", "channels", "define", "brief", "score", "draft", "why")
+
+
+def beside(condition: Condition) -> bool:
+    """Whether a condition compares a column with another."""
+    return any(isinstance(value, Beside) for one in tests(condition) for value in one.values)
 
 
 def names_of(condition: Condition) -> list[str]:

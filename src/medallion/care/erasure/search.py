@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,8 @@ def texts(path: Path) -> Iterator[str]:
                 for column in range(file.metadata.num_columns):
                     known = file.metadata.row_group(group).column(column).statistics
                     if known is not None and known.has_min_max:
-                        yield from (text for text in (known.min, known.max) if isinstance(text, str))
+                        with suppress(pa.ArrowNotImplementedError):  # decimal numbers, in earlier pyarrow
+                            yield from (text for text in (known.min, known.max) if isinstance(text, str))
             for batch in file.iter_batches():
                 for column in batch.columns:
                     yield from _texts_of(column)

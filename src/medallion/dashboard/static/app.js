@@ -53,15 +53,80 @@
     if (event.key === "Escape") document.activeElement?.closest(".card")?.classList.add("quiet");
   });
   document.addEventListener("focusout", (event) => event.target.closest?.(".card")?.classList.remove("quiet"));
-  document.addEventListener("change", (event) => { // a choice asks at once; what is typed waits for the button
-    if (event.target.matches?.("form[data-choose] select")) event.target.form.requestSubmit();
+  // A choice asks at once. A day that is typed asks when the focus leaves the days: parts of it are days too.
+  let typing = null, owed = null;
+  const chooser = (target) => (target instanceof Element ? target.closest("form[data-choose]") : null);
+  const day = (target) => target instanceof HTMLInputElement && target.type === "date" && chooser(target) !== null;
+  document.addEventListener("keydown", (event) => {
+    if (day(event.target) && event.key !== "Tab") typing = event.key === "Enter" ? null : event.target.form;
+  });
+  document.addEventListener("change", (event) => {
+    const form = chooser(event.target);
+    if (form && (event.target.matches("select") || (day(event.target) && typing !== form))) form.requestSubmit();
+  });
+  document.addEventListener("focusout", (event) => {
+    const form = typing;
+    if (!form || event.target.form !== form || (day(event.relatedTarget) && event.relatedTarget.form === form)) return;
+    const days = [...form.querySelectorAll("input[type=date]")];
+    if (form.isConnected && (owed === form || days.some((one) => one.value !== one.defaultValue))) form.requestSubmit();
+    typing = owed = null;
+  });
+  // What is shown is what the address says: an answer that comes after the page was left is not shown, whoever sorts or
+  // searches while a filter is on its way gets both, and what is typed while an answer comes is asked after it.
+  let shown = location.pathname + location.search, leaving = false, asking = null, interrupted = null, sought = null;
+  const search = () => document.querySelector("form.search input[type=search]");
+  const leave = (address) => {
+    leaving = true;
+    if (address) location.assign(address);
+    else location.reload();
+  };
+  for (const name of ["htmx:pushedIntoHistory", "htmx:replacedInHistory"]) {
+    document.addEventListener(name, () => { shown = location.pathname + location.search; });
+  }
+  addEventListener("popstate", () => { if (location.pathname + location.search !== shown) leave(); });
+  addEventListener("pageshow", (event) => { if (event.persisted) leave(); });
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (typing?.isConnected) owed = typing; // asked again, with the day, when it is finished
+    if (leaving || owed) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const typed = search(), asked = new URL(event.detail.pathInfo.finalRequestPath, location.href).searchParams.get("q") ?? "";
+    sought = typed && typed === document.activeElement && typed.value.trim() !== asked ? typed.value : null;
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    if (sought === null || !search()) return;
+    search().value = sought;
+    sought = null;
+    search().form.requestSubmit();
+  });
+  document.addEventListener("htmx:confirm", (event) => { interrupted = chooser(event.target) ? null : asking; });
+  document.addEventListener("htmx:beforeRequest", (event) => { if (chooser(event.target)) asking = event.target; });
+  document.addEventListener("htmx:afterRequest", (event) => { // its form may be replaced by then
+    if (event.target === asking || event.detail.requestConfig?.elt === asking || !asking?.isConnected) asking = null;
   });
   document.addEventListener("htmx:configRequest", (event) => {
-    const form = event.detail.formData; // what is not chosen stays out of the address
-    for (const name of new Set(form.keys())) {
+    const form = event.detail.formData, own = chooser(event.target);
+    for (const kept of own?.querySelectorAll("[data-kept]") ?? []) { // the table has been sorted or searched since
+      const typed = kept.name === "q" && search();
+      form.set(kept.name, typed ? typed.value : new URLSearchParams(location.search).get(kept.name) ?? "");
+    }
+    for (const name of new Set(form.keys())) { // what is not chosen stays out of the address
       const chosen = form.getAll(name).filter((text) => text !== "");
       form.delete(name);
       for (const text of chosen) form.append(name, text);
+    }
+    if (interrupted) {
+      const address = new URL(event.detail.path, location.href);
+      for (const [name, text] of form) address.searchParams.set(name, text);
+      for (const [name, text] of new FormData(interrupted)) {
+        const control = interrupted.elements.namedItem(name);
+        if (control instanceof Element && control.matches("[data-kept]")) continue;
+        if (text) address.searchParams.set(name, text);
+        else address.searchParams.delete(name);
+      }
+      for (const name of ["after", "at"]) address.searchParams.delete(name);
+      event.preventDefault();
+      leave(address);
     }
   });
   document.addEventListener("htmx:responseError", (event) => { location.href = event.detail.pathInfo.finalRequestPath; });

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -242,8 +242,9 @@ class Behind:
     Attributes:
         metric: The metric, or the part of one.
         columns: What is shown of the rows.
-        rows: All of them.
-        value: The figure, computed from these rows alone.
+        rows: All of them, or the first.
+        value: The figure, computed from all of these rows alone.
+        n: How many there are.
         sql: What DuckDB ran, with `?` for each of the bindings.
         bindings: The values.
     """
@@ -252,12 +253,17 @@ class Behind:
     columns: tuple[Column, ...]
     rows: list[dict[str, Any]]
     value: float | int | None
+    n: int
     sql: str
     bindings: tuple[Value, ...]
 
 
 def behind(
-    connection: duckdb.DuckDBPyConnection, asked: Question, name: str, keys: Sequence[str | None] = ()
+    connection: duckdb.DuckDBPyConnection,
+    asked: Question,
+    name: str,
+    keys: Sequence[str | None] = (),
+    most: int | None = None,
 ) -> Behind:
     """The rows behind one figure of an answer.
 
@@ -266,6 +272,7 @@ def behind(
         asked: The question.
         name: A metric of the question without parts, or a part of one.
         keys: What the splits are worth in the figure's row, as text and None; none for the total.
+        most: So many rows at most; all of them without.
 
     Raises:
         ContractError: The question is not understood whole, or has no such metric or row.
@@ -279,10 +286,13 @@ def behind(
     view = found.parts[name].metric.view
     listed = understand_records(Records(view.entity), facts).columns
     listing, figure = compile_behind(found, name, keys, listed, DUCKDB)
-    rows = [{key: _typed(value) for key, value in row.items()} for row in _fetched(connection, listing)]
+    first = replace(listing, sql=f"{listing.sql} LIMIT {most}") if most is not None else listing
+    rows = [{key: _typed(value) for key, value in row.items()} for row in _fetched(connection, first)]
     columns = tuple(Column(one.name, one.display_name, one.type, format=one.format) for one in listed)
-    value = plain(_fetched(connection, figure)[0]["value"])
-    return Behind(found.parts[name].metric, columns, rows, value, listing.sql, listing.bindings)
+    (again,) = _fetched(connection, figure)
+    return Behind(
+        found.parts[name].metric, columns, rows, plain(again["value"]), int(again["n"]), listing.sql, listing.bindings
+    )
 
 
 def facts_of(connection: duckdb.DuckDBPyConnection) -> Facts:
@@ -335,7 +345,7 @@ def _of_declarations() -> Iterator[None]:
         reason = str(error).split("\n")[0]
         raise ContractError(
             f"the declaration of this metric or dimension cannot be computed: {reason}",
-            "Correct its expression in your folder of metrics.",
+            "Run `medallion run`, which writes tables of earlier versions anew, or correct its expression in your folder of metrics.",
         ) from error
 
 

@@ -19,11 +19,14 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
-from medallion.metrics.conditions import And, Condition, Not, Or, Test, Value
+from medallion.metrics.conditions import And, Beside, Condition, Not, Or, Test, Value
 from medallion.metrics.declared import Dimension, Metric, MetricView, with_parameters
 from medallion.metrics.filters import subject
 from medallion.metrics.periods import Shift, Span
 from medallion.metrics.understanding import Part, Understood, UnderstoodRecords, joins_of
+
+#: Records of a list that shows the first of each value of a column.
+MOST_OF_EACH = 1_000
 
 
 @dataclass(frozen=True)
@@ -122,17 +125,27 @@ def compile_records(asked: UnderstoodRecords, dialect: Dialect) -> Query:
         return dialect.say(expression(one, view, asked.parameters))
 
     used = [*asked.columns, *(one for one, _ in asked.order), *_named(asked.where, view)]
+    used += [asked.each] if asked.each else []
     where, bindings = _condition(asked.where, view, asked.parameters, dialect)
     shown = ", ".join(f"{of(one)} AS c{n}" for n, one in enumerate(asked.columns))
     ties = (*(fields[name] for name in view.key if name in fields), *asked.columns)
     ways: dict[str, str] = {}
     for one, down in (*asked.order, *((one, False) for one in ties)):
         ways.setdefault(of(one), "DESC" if down else "ASC")
-    parts = [f"SELECT {shown}, COUNT(1) OVER () AS total FROM {source(view, used, dialect)}"]
     conditions = [f"({one})" for one in (view.filter and dialect.say(view.filter), where) if one]
-    parts += ["WHERE " + " AND ".join(conditions)] if conditions else []
-    parts += ["ORDER BY " + ", ".join(f"{text} {way} NULLS LAST" for text, way in ways.items())]
-    parts += [f"LIMIT {asked.asked.limit}"] if asked.asked.limit else []
+    read = f"FROM {source(view, used, dialect)}" + (" WHERE " + " AND ".join(conditions) if conditions else "")
+    order = "ORDER BY " + ", ".join(f"{text} {way} NULLS LAST" for text, way in ways.items())
+    if asked.each is None:
+        parts = [f"SELECT {shown}, COUNT(1) OVER () AS total {read} {order}"]
+        parts += [f"LIMIT {asked.asked.limit}"] if asked.asked.limit else []
+    else:
+        group = of(asked.each)
+        place = f"ROW_NUMBER() OVER (PARTITION BY {group} {order}) AS place"
+        told = ", ".join(f"c{n}" for n in range(len(asked.columns)))
+        parts = [
+            f"SELECT {told}, COUNT(1) OVER () AS total FROM (SELECT {shown}, {group} AS of_each, {place} {read}) AS t"
+        ]
+        parts += [f"WHERE place <= {asked.asked.limit} ORDER BY of_each ASC NULLS LAST, place LIMIT {MOST_OF_EACH}"]
     return Query(" ".join(parts), tuple(bindings), (*(one.name for one in asked.columns), "total"))
 
 
@@ -164,8 +177,8 @@ def compile_behind(
             dialect.say(f"CAST({told} AS STRING) IS NULL" if key is None else f"CAST({told} AS STRING) = ?")
         )
         bindings += [] if key is None else [key]
-    if counted := _counted(part.metric):
-        conditions.append(f"({dialect.say(with_parameters(counted, parameters))})")
+    if told := counted(part.metric):
+        conditions.append(f"({dialect.say(with_parameters(told, parameters))})")
     fields = {one.name: one for one in (*view.dimensions, *view.fields)}
     used = [*(dimension for dimension, _ in part.splits), *_named(part.where, view), *columns]
     days = part.days if keys else part.days[-1:]  # a stock does not add up over time
@@ -180,7 +193,7 @@ def compile_behind(
     )
 
 
-def _counted(metric: Metric) -> str:
+def counted(metric: Metric) -> str:
     """Which rows a metric counts, as a condition of Spark SQL; empty for all of its view.
 
     What it counts itself says so, or else what its `n` counts.
@@ -399,8 +412,13 @@ def _condition(
     if isinstance(given, Not):
         text, values = _condition(given.part, view, parameters, dialect)
         return f"NOT ({text})", values
-    dimension = next(one for one in (*view.dimensions, *view.fields) if one.name == given.name)
-    return _tested(expression(dimension, view, parameters), given, dimension.type, dialect)
+    fields = {one.name: one for one in (*view.dimensions, *view.fields)}
+    dimension = fields[given.name]
+    text = expression(dimension, view, parameters)
+    if given.values and isinstance(given.values[0], Beside):
+        other = expression(fields[given.values[0].name], view, parameters)
+        return dialect.say(f"COALESCE({text} {given.op} {other}, FALSE)"), []
+    return _tested(text, given, dimension.type, dialect)
 
 
 def _tested(text: str, test: Test, kind: str, dialect: Dialect) -> tuple[str, list[Value]]:
@@ -426,7 +444,8 @@ def _named(given: Condition | None, view: MetricView) -> list[Dimension]:
     if given is None:
         return []
     if isinstance(given, Test):
-        return [from_text[given.name]]
+        beside = [from_text[one.name] for one in given.values if isinstance(one, Beside)]
+        return [from_text[given.name], *beside]
     parts = (given.part,) if isinstance(given, Not) else given.parts
     return [dimension for part in parts for dimension in _named(part, view)]
 
@@ -505,4 +524,4 @@ def literal(value: Value) -> str:
         return f"{value:f}"
     if isinstance(value, date):
         return f"'{value.isoformat()}'"
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"

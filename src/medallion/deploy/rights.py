@@ -1,0 +1,96 @@
+"""Who may do what in a target: privileges on schemas and volumes, and who may read the folder of the code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from medallion.deploy.bundle import Bundle
+from medallion.deploy.changes import Change, there
+from medallion.deploy.workspace import told
+from medallion.errors import MedallionError, extra
+
+with extra("databricks", "Databricks"):
+    from databricks.sdk.service.catalog import PermissionsChange, Privilege
+    from databricks.sdk.service.iam import AccessControlRequest
+
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
+
+#: Levels at which a folder can be written to.
+_WRITES = frozenset({"CAN_EDIT", "CAN_MANAGE"})
+#: Levels of a bundle that have another name for a folder.
+_FOLDER = {"CAN_VIEW": "CAN_READ"}
+
+
+def grants(client: WorkspaceClient, bundle: Bundle) -> Iterator[Change]:
+    """Privileges that are missing; those that are more than the bundle says stay."""
+    for (kind, full), wanted in bundle.grants.items():
+        found = there(partial(client.grants.get, kind), full, f"grants on {full}")
+        held = {one.principal: set(one.privileges or ()) for one in (found and found.privilege_assignments) or ()}
+        lacking = {
+            principal: [Privilege(name) for name in sorted(names) if Privilege(name) not in held.get(principal, ())]
+            for principal, names in wanted.items()
+        }
+        changes = [PermissionsChange(principal=name, add=more) for name, more in lacking.items() if more]
+        if not changes:
+            continue
+
+        def grant(kind: str = kind, full: str = full, changes: list[PermissionsChange] = changes) -> None:
+            client.grants.update(kind, full, changes=changes)
+
+        reason = "; ".join(f"{name} lacks {', '.join(p.value for p in more)}" for name, more in lacking.items() if more)
+        yield Change("grant", f"{kind} {full}", "update", reason, grant)
+
+
+def folder(client: WorkspaceClient, bundle: Bundle) -> Iterator[Change]:
+    """Who may read the folder of the code, where it is not the deploying user's own business.
+
+    Raises:
+        MedallionError: Others may write to it by what a folder above says.
+    """
+    # of a folder, seeing is reading
+    listed = [{**one, "level": _FOLDER.get(one["level"], one["level"])} for one in bundle.folder_permissions]
+    wanted = {next(str(one[key]) for key in one if key != "level"): one["level"] for one in listed}
+    if not wanted:
+        return
+    path = bundle.root_path
+    found = there(client.workspace.get_status, path, f"folder {path}")
+    direct, inherited = _may(client, str(found.object_id)) if found else ({}, {})
+    known = {*wanted, "admins"}
+    if others := sorted(name for name, level in inherited.items() if level in _WRITES and name not in known):
+        raise MedallionError(
+            f"folder {path}: {others[0]} may change the code, by what a folder above it says",
+            "Deploy below the home folder of the deploying service principal: root_path in databricks.yml.",
+        )
+    if direct.items() - wanted.items() or wanted.items() - direct.items() - inherited.items():
+
+        def give() -> None:
+            client.workspace.mkdirs(path)
+            number = str(client.workspace.get_status(path).object_id)
+            allowed = [AccessControlRequest.from_dict(permission(one)) for one in listed]
+            client.permissions.set("directories", number, access_control_list=allowed)
+
+        reason = "who may read and change it is not as it should be" if found else "is not there"
+        yield Change("folder", path, "update" if found else "create", reason, give)
+
+
+def _may(client: WorkspaceClient, number: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Who may do what with a folder, by what it says itself and by what those above it say."""
+    direct: dict[str, str] = {}
+    inherited: dict[str, str] = {}
+    with told("permissions of the code's folder", "CAN MANAGE on it"):
+        listed = client.permissions.get("directories", number).access_control_list or ()
+    for one in listed:
+        name = one.service_principal_name or one.user_name or one.group_name or ""
+        for held in one.all_permissions or ():
+            (inherited if held.inherited else direct)[name] = (
+                held.permission_level.value if held.permission_level else ""
+            )
+    return direct, inherited
+
+
+def permission(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A permission of the bundle as the API names it."""
+    return {("permission_level" if key == "level" else key): value for key, value in item.items()}
