@@ -59,8 +59,8 @@ def deals(
     account = account.join(band, on="lead_quality", how="left")
     counted = opened = leads_as_of(leads, as_of)
     if stage_history is not None:
-        last = stage_history.filter(F.col("left_at").isNull()).select("lead_id", "stage")
-        opened = opened.drop("stage").join(last, on="lead_id", how="left")
+        last = stage_history.filter(F.col("left_at").isNull()).select("lead_id", F.col("stage").alias("_last_stage"))
+        opened = opened.join(last, on="lead_id", how="left").withColumn("stage", F.col("_last_stage"))
     stays = stage_history if scored is None else None
     joined = with_base_rate(opened.join(account, on="customer_id", how="left"), counted, as_of, stays)
     own = {name: F.col(base) for name, base in _BASE_RATE.items()}
