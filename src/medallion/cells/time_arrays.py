@@ -54,17 +54,19 @@ def usual(written: tuple[str, ...], type_: pa.DataType) -> Callable[[pa.Array], 
     def read(texts: pa.Array) -> pa.Array:
         found = pa.nulls(len(texts), _TIMESTAMP)
         left = pc.is_valid(texts)
+        rest = texts.drop_null()
         for form in forms:
-            if not pc.any(left).as_py():
+            if not len(rest):
                 break
-            fits = pc.and_(left, pc.fill_null(pc.match_substring_regex(texts, form.shape), False))
+            fits = pc.match_substring_regex(rest, form.shape)
             if not pc.any(fits).as_py():
                 continue
-            if pc.all(fits).as_py():
+            if len(rest) == len(texts) and pc.all(fits).as_py():
                 found = _read(texts, form)
                 break
-            found = pc.replace_with_mask(found, fits, _read(pc.filter(texts, fits), form))
-            left = pc.and_(left, pc.invert(fits))
+            here = pc.replace_with_mask(left, left, fits)
+            found = pc.replace_with_mask(found, here, _read(rest.filter(fits), form))
+            left, rest = pc.and_not(left, here), rest.filter(pc.invert(fits))
         for zone in zones:
             found = _in_zone(found, texts, zone)
         return found.cast(type_) if pa.types.is_date(type_) else pc.assume_timezone(found, "UTC")
