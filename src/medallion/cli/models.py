@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from medallion import pipeline
-from medallion.care import status
+from medallion.care import notices, status
+from medallion.cli import notifying
 from medallion.cli.command import Call, Models, command, group
 from medallion.config import utc_now
 from medallion.figures import money, percent, ratio, span
@@ -104,9 +105,11 @@ def monitor(call: Call, models: Models = None) -> None:
     """Compare the model with the open deals of today, and its forecasts with the outcomes."""
     from medallion.learning import monitor
 
-    with call.steps() as report:
-        found = monitor.watch(call.settings(models=models), report)
+    settings = call.settings(models=models)
+    with notifying.on_error(settings, "monitor"), call.steps() as report:
+        found = monitor.watch(settings, report)
     call.answer(asdict(found), lambda: _show_watched(call, found))
+    notifying.tell(settings, notices.of_watch(found))
 
 
 @command(

@@ -14,8 +14,8 @@ import typer
 from rich.text import Text
 
 from medallion import addresses, figures, pipeline, temporary
-from medallion.care import status
-from medallion.cli import console, days
+from medallion.care import notices, status
+from medallion.cli import console, days, notifying
 from medallion.cli import proof as proving
 from medallion.cli.command import Accept, Call, Contract, command, group
 from medallion.cli.state import show_insights
@@ -64,7 +64,7 @@ def run(
     settings = call.settings(
         source=source, as_of=as_of, contracts=tuple(contract) if contract else None, accept=accept or None
     )
-    with call.steps() as report:
+    with notifying.on_error(settings, "run"), call.steps() as report:
         known = days.of_delivery(known_at, settings.source)
         result = pipeline.run(settings, utc_now(), report, full_refresh=full_refresh, known_at=known)
     found, day = status.insights(call.lake), status.as_of(call.lake)
@@ -79,6 +79,7 @@ def run(
     call.answer(_document(result, found, day, call.lake) if call.as_json else None, tell)
     for label, refusal in result.wrong:
         console.wrong(f"{label}:", refusal.problem, refusal.remedy)
+    notifying.tell(settings, notices.of_run(result))
     if result.wrong:
         raise typer.Exit(1)
 
