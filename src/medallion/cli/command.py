@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import inspect
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -190,6 +191,18 @@ class Call:
         """Lines for people."""
         for text in texts:
             console.line(self.screen, text)
+
+    def typed(self, command: str) -> str:
+        """The line to type for another command on the same lakehouse, with the same settings."""
+        given = (("--lakehouse", self.path), ("--config", self.config))
+        return " ".join(
+            ["medallion", command, *(f"{name} {shlex.quote(str(value))}" for name, value in given if value is not None)]
+        )
+
+    def next(self, *commands: str) -> None:
+        """What to do next, each a line to type."""
+        for place, command in enumerate(commands):
+            self.say(f"{'Next:' if not place else '':<8}{self.typed(command)}")
 
     def records(self, title: str, rows: Sequence[dict[str, Any]], note: str = "") -> None:
         """A table for people; none where there are no rows."""

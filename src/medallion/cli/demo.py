@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import shutil
 from datetime import date
 from pathlib import Path
@@ -72,7 +71,7 @@ def make_room(out: Path, force: bool) -> None:
         if not force:
             raise MedallionError(
                 f"{out}: has a demo already",
-                f"Open it with `medallion dashboard --open{_at(out)}`, or replace it with --force.",
+                f"Open it with `{_there(out).typed('dashboard --open')}`, or replace it with --force.",
             )
         for name in (EXPORTS, LAKEHOUSE):
             if (out / name).exists():
@@ -119,10 +118,6 @@ def make(out: Path, steps: Steps) -> dict[str, Any]:
     }
 
 
-def _at(out: Path) -> str:
-    return f" --lakehouse {shlex.quote(str(out / LAKEHOUSE))}"
-
-
 def _show(call: Call, made: dict[str, Any]) -> None:
     """What there is, and what to try on it."""
 
@@ -146,14 +141,13 @@ def _show(call: Call, made: dict[str, Any]) -> None:
             {"figure": "Records refused", "value": f"{count(made['quarantined'])} of {count(made['rows_read'])}"},
         ],
     )
-    at = _at(Path(made["folder"]))
-    call.say(
-        f"Made in {duration(made['seconds'])}, in {made['folder']}. To remove it, delete that folder.",
-        "",
-        f"Next:   medallion dashboard --open{at}",
-        f"        medallion plan --capacity 5{at}",
-        f"        medallion ask '{QUESTION}'{at}",
+    call.say(f"Made in {duration(made['seconds'])}, in {made['folder']}. To remove it, delete that folder.", "")
+    best = [f"explain {made['best_deal']}"] if made["best_deal"] else []
+    _there(Path(made["folder"])).next(
+        "dashboard --open", "plan --capacity 5", f"ask '{QUESTION}'", *best, "quarantine list"
     )
-    if made["best_deal"]:
-        call.say(f"        medallion explain {made['best_deal']}{at}")
-    call.say(f"        medallion quarantine list{at}")
+
+
+def _there(out: Path) -> Call:
+    """A call of a command on the lakehouse of a demo."""
+    return Call(path=str(out / LAKEHOUSE))

@@ -136,11 +136,13 @@ def list_models(
     found = registered.versions(settings)
 
     def tell() -> None:
-        call.records("Models", found)
+        call.records("Models", [{"active" if k == "speaks" else k: v for k, v in one.items()} for one in found])
         if not found:
-            call.say("No model is trained yet: the rates per score band are used. Next: medallion train")
+            call.say("No model is trained yet: the rates per score band are used.")
+            call.next("train")
         if use is not None:
-            call.say("Next: medallion score, which brings gold up to date with it")
+            call.say("Scoring brings gold up to date with it.")
+            call.next("score")
 
     call.answer(found, tell)
 
@@ -175,7 +177,7 @@ def _show_trained(call: Call, outcome: Outcome) -> None:
         call.say(
             f"{outcome.version} is the active model from now on. Card: {outcome.folder}/{outcome.version}/model_card.md"
         )
-        call.say("Next: medallion score · medallion explain LEAD · medallion monitor")
+        call.next("score", "explain LEAD", "monitor")
     else:
         call.say(f"Nothing changes: {outcome.reason}.")
 
