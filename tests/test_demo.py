@@ -29,6 +29,7 @@ def nothing_made(monkeypatch):
         "model": None,
         "quarter": "2025-Q2",
         "best_deal": None,
+        "its_owner": None,
     }
     ahead = {"expected": 3.0, "low_80": 2.0, "high_80": 4.0, "won": 1.0, "quota": None}
 

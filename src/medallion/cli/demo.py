@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from datetime import date
 from pathlib import Path
@@ -115,6 +116,7 @@ def make(out: Path, steps: Steps) -> dict[str, Any]:
         "quarter": quarter.period.name,
         "forecast": {name: quarter.total[name] for name in ("expected", "low_80", "high_80", "won", "quota")},
         "best_deal": best[0]["lead_id"] if best else None,
+        "its_owner": best[0]["owner"] if best else None,
     }
 
 
@@ -143,8 +145,9 @@ def _show(call: Call, made: dict[str, Any]) -> None:
     )
     call.say(f"Made in {duration(made['seconds'])}, in {made['folder']}. To remove it, delete that folder.", "")
     best = [f"explain {made['best_deal']}"] if made["best_deal"] else []
+    whose = f" --owner {shlex.quote(made['its_owner'])}" if made["its_owner"] else ""
     _there(Path(made["folder"])).next(
-        "dashboard --open", "plan --capacity 5", f"ask '{QUESTION}'", *best, "quarantine list"
+        "dashboard --open", f"plan{whose} --capacity 3", f"ask '{QUESTION}'", *best, "quarantine list"
     )
 
 

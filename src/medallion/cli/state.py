@@ -99,7 +99,7 @@ def tables(call: Call) -> None:
     except MedallionError as error:  # only the grain of your own tables is not known then
         console.wrong("Warning:", error.problem, error.remedy)
     found = state.tables(call.lake)
-    rows = [{name: value for name, value in row.items() if name != "path"} for row in found]
+    rows = [{name: value for name, value in row.items() if name not in ("path", "columns")} for row in found]
     call.answer(found, lambda: call.records("Tables", rows))
 
 
