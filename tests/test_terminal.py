@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import shlex
 import shutil
 from io import StringIO
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -14,11 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
+from test_typed import parses
 from typer.testing import CliRunner
 
 from conftest import NOW, ROOT
 from medallion import pipeline, progress
 from medallion.cli import app, console
+from medallion.cli.command import Call
 from medallion.config import Settings
 from medallion.lakehouse.store import Lakehouse
 
@@ -100,6 +105,32 @@ def test_columns_of_the_environment_say_how_wide_a_table_is_where_there_is_no_te
     assert console.screen().width >= 120
     monkeypatch.setenv("COLUMNS", "76")
     assert console.screen().width == 76
+
+
+def next_steps():
+    """The lines to type that commands end with, a letter in place of what they fill in."""
+    for path in sorted((ROOT / "src" / "medallion" / "cli").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in ("next", "typed")
+            ):
+                for told in node.args:
+                    parts = told.values if isinstance(told, ast.JoinedStr) else [told]
+                    text = "".join(part.value if isinstance(part, ast.Constant) else "X" for part in parts)
+                    if isinstance(told, ast.Constant | ast.JoinedStr):
+                        yield pytest.param(text, id=f"{path.stem}: {text}")
+
+
+@pytest.mark.parametrize("line", list(next_steps()))
+def test_a_next_step_is_a_command_on_the_same_lakehouse(line):
+    if line.startswith("planX"):
+        line = "plan --owner X --capacity 3"  # the owner is a part of its own
+    typed = Call(config=Path("a b.yaml"), path="my lake").typed(line)
+    words = shlex.split(typed)
+    assert words[-4:] == ["--lakehouse", "my lake", "--config", "a b.yaml"]
+    parses(words[1:])
 
 
 def test_a_terminal_sees_rows_rate_and_time_left_on_standard_error(monkeypatch):
