@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from datetime import date
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
 from typing import ClassVar
@@ -57,7 +59,7 @@ class Hooks(BaseHTTPRequestHandler):
         self.came.append((self.path, dict(self.headers), body))
         if self.path == "/slow":
             time.sleep(1)
-        self.send_response({"/away": 307, "/broken": 500}.get(self.path, 204))
+        self.send_response({"/away": 302, "/broken": 500}.get(self.path, 204))
         if self.path == "/away":
             self.send_header("Location", "/elsewhere")
         self.end_headers()
@@ -135,7 +137,7 @@ def test_a_webhook_gets_it_with_a_token_of_the_environment(hooks, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("path", "said"), [("/away", "answered 307"), ("/broken", "answered 500"), ("/slow", "no answer: ")]
+    ("path", "said"), [("/away", "answered 302"), ("/broken", "answered 500"), ("/slow", "no answer: ")]
 )
 def test_an_address_that_does_not_take_it_is_named_and_not_followed(hooks, path, said):
     there = Notify(webhook=hooks.address + path, timeout_seconds=0.2)
@@ -154,8 +156,13 @@ def test_a_program_that_fails_is_missing_or_takes_too_long_is_named(tmp_path):
     assert "ended with 3: no such list" in told("/bin/sh", "-c", "echo no such list >&2; exit 3")
     assert "cannot be started" in told(str(tmp_path / "none"))
     begun = time.monotonic()
-    assert "was ended after 0.3 s" in told("/bin/sh", "-c", "sleep 30 & sleep 30", seconds=0.3)
+    slow = f"sleep 30 & echo $! >{tmp_path}/child; echo $$ >{tmp_path}/self; sleep 30"
+    assert "was ended after 0.5 s" in told("/bin/sh", "-c", slow, seconds=0.5)
     assert time.monotonic() - begun < 10
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "self").read_text()), 0)
+    child = Path(f"/proc/{(tmp_path / 'child').read_text().strip()}/stat")
+    assert not child.exists() or child.read_text().split()[2] == "Z"  # what it had started is ended, too
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
@@ -77,6 +77,8 @@ VALUES = st.one_of(
     st.integers(1, 12).flatmap(lambda n: st.lists(st.lists(VALUES, min_size=n, max_size=n), min_size=1, max_size=4)),
     st.sampled_from([60, 80, 120]),
 )
+@example([["2025-06-30 10:20:59", "$16,770,900", "gold.customer_features", "87.2%"] * 3], 60)
+@example([["2025-06-30 10:20:59", "$16,770,900", "touches of the account in ninety days"] * 2], 80)
 def test_a_table_splits_no_value_and_is_no_wider_than_the_screen(rows, width):
     screen = console.Screen(width=width)
     screen.file = StringIO()
