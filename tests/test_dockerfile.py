@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 
 import pytest
 
 from conftest import ROOT
+from medallion.cli.command import user
 
 TEXT = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 IGNORED = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
@@ -27,6 +30,19 @@ def test_it_runs_without_rights_and_installs_only_what_the_lock_has():
     assert "pip" not in last
     installs = re.findall(r"pip install (.*)", TEXT)
     assert all("--require-hashes -r" in line or "--no-deps" in line for line in installs)
+
+
+def test_a_user_without_a_name_is_a_number(monkeypatch):
+    """As `docker run --user` starts it."""
+
+    def nobody(uid):
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    assert user("ann") == "ann"
+    assert user(None) == f"uid {os.getuid()}"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -274,6 +276,14 @@ def end_of_day(day: date) -> datetime:
     '2025-07-01T00:00:00'
     """
     return datetime.combine(day + timedelta(days=1), time())
+
+
+def system_user() -> str:
+    """Who runs this: the name of the user of this system, or their number where they have no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def utc_now() -> datetime:

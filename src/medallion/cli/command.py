@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import inspect
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -81,7 +80,9 @@ def by(what: str) -> Any:
 
 def user(given: str | None) -> str:
     """Who was named, or the user of this system."""
-    return given or getpass.getuser()
+    from medallion.config import system_user  # `--help` has no need of settings
+
+    return given or system_user()
 
 
 @dataclass(frozen=True)
