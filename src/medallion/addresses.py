@@ -10,7 +10,7 @@ import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from medallion.errors import LakehouseError, MedallionError, SourceError
 
@@ -94,6 +94,26 @@ def of_source(text: str) -> str:
         SourceError: It is an address of a kind that cannot be read.
     """
     return _normalized(text, (*STORES, *_READ_ONLY), SourceError)
+
+
+def of_service(text: str) -> str:
+    """The address of a service that is called over the network: encrypted, unless it is on this machine.
+
+    >>> of_service("https://hooks.example/a"), of_service("http://127.0.0.1:8080")
+    ('https://hooks.example/a', 'http://127.0.0.1:8080')
+
+    Raises:
+        ValueError: It is none, goes unencrypted elsewhere, or has a user in it.
+    """
+    try:
+        told = urlsplit(text)
+        host, _ = told.hostname, told.port
+    except ValueError:
+        raise ValueError(f"{text!r} is no address") from None
+    here = told.scheme == "http" and host in ("127.0.0.1", "localhost", "::1")
+    if not host or told.username or told.password or not (told.scheme == "https" or here):
+        raise ValueError("use an https address without a user; a token does not travel in the open")
+    return text
 
 
 def on_disk(uri: str) -> str:

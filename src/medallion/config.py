@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -71,16 +72,7 @@ class CrmSettings(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _guarded(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                told = urlsplit(value)
-                host, _ = told.hostname, told.port
-            except ValueError:
-                raise ValueError(f"{value!r} is no address") from None
-            here = told.scheme == "http" and host in ("127.0.0.1", "localhost", "::1")
-            if not host or told.username or told.password or not (told.scheme == "https" or here):
-                raise ValueError("use an https address without a user; a token does not travel in the open")
-        return value
+        return value and addresses.of_service(value)
 
 
 class AgentSettings(BaseModel):
@@ -120,6 +112,55 @@ class HoldBack(BaseModel):
     empty: Annotated[float, Field(ge=0, le=1)] = 0.2
 
 
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class Notify(BaseModel):
+    """Who is told when a run fails, holds files back, or finds drift.
+
+    Attributes:
+        command: Program and arguments; it is started without a shell and gets the message as JSON on standard input.
+        webhook: Address to which the message is posted as JSON.
+        webhook_env: Variable of the environment that has this address, where whoever knows it may post.
+        token_env: Variable of the environment whose value is sent as a bearer token.
+        on: What is told.
+        details: Tell the messages too, which may quote a cell of an export.
+        timeout_seconds: How long program and address are waited for.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    command: tuple[str, ...] = ()
+    webhook: str | None = None
+    webhook_env: Variable | None = None
+    token_env: Variable | None = None
+    on: tuple[Literal["failure", "held", "drift"], ...] = ("failure", "held", "drift")
+    details: bool = False
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 10.0
+
+    @field_validator("command", mode="before")
+    @classmethod
+    def _list(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError("write program and arguments as a list, such as [mail, -s, medallion]; there is no shell")
+        return value
+
+    @field_validator("webhook")
+    @classmethod
+    def _guarded(cls, value: str | None) -> str | None:
+        return value and addresses.of_service(value)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.webhook and self.webhook_env:
+            raise ValueError("webhook and webhook_env are two addresses; leave one out")
+        if self.token_env and not (self.webhook or self.webhook_env):
+            raise ValueError("token_env is for a webhook, and there is none")
+        if not (self.command or self.webhook or self.webhook_env):
+            raise ValueError("says nobody to be told; add command, webhook or webhook_env")
+        return self
+
+
 class Settings(BaseModel):
     """Everything a run can be told, with its default."""
 
@@ -146,6 +187,7 @@ class Settings(BaseModel):
     fixed_columns: tuple[Literal["owner"], ...] = ()
     mlflow: str | None = None
     agent: AgentSettings = AgentSettings()
+    notify: Notify | None = None
 
     @field_validator("source")
     @classmethod
@@ -234,6 +276,14 @@ def end_of_day(day: date) -> datetime:
     '2025-07-01T00:00:00'
     """
     return datetime.combine(day + timedelta(days=1), time())
+
+
+def system_user() -> str:
+    """Who runs this: the name of the user of this system, or their number where they have no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def utc_now() -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 
 class MedallionError(Exception):
@@ -57,6 +58,26 @@ def extra(name: str, what: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise MedallionError(
-            f"{what} cannot be used: {error}", f"Install what is missing with: pip install 'medallion-crm[{name}]'"
-        ) from error
+        raise _missing(name, what, str(error)) from error
+
+
+def look_for(extras: str, what: str, *modules: str) -> None:
+    """See that libraries are installed, without loading them, before any work is done.
+
+    Args:
+        extras: The extras that they come with, such as `ml,dashboard`.
+        what: What is not there without them, such as `The dashboard`.
+        modules: Their modules.
+
+    Raises:
+        MedallionError: One is missing; says how to install it.
+    """
+    for name in modules:
+        if find_spec(name) is None:
+            raise _missing(extras, what, f"No module named {name!r}")
+
+
+def _missing(extras: str, what: str, reason: str) -> MedallionError:
+    return MedallionError(
+        f"{what} cannot be used: {reason}", f"Install what is missing with: pip install 'medallion-crm[{extras}]'"
+    )

@@ -54,7 +54,8 @@ def propose(
     """Propose a change to a record of the CRM."""
     wanted = {name.strip(): value.strip() for name, _, value in (one.partition("=") for one in changes)}
     made = Actions(call.lake).propose(kind, key, wanted, reason, user(who), utc_now())
-    call.say(f"{made.action_id} is {made.state}. Next: medallion actions approve {made.action_id}")
+    call.say(f"{made.action_id} is {made.state}.")
+    call.next(f"actions approve {made.action_id}")
 
 
 @command(app, examples=("`medallion actions approve 3f2a`",), json=False)

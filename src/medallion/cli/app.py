@@ -36,6 +36,10 @@ _PANELS: dict[str, dict[str, tuple[str, str]]] = {
             "reprocess",
             "Read again what bronze has, by the present contract and code; the reading before stays replayable, and gold follows.",
         ),
+        "demo": (
+            "demo",
+            "Make a simulated company of 3,000 accounts to look around in: two years of deals, loaded, scored and forecast.",
+        ),
         "simulate": (
             "simulate",
             "Write exports of a simulated CRM world, with the true probability of every open deal beside them.",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import inspect
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -80,7 +80,9 @@ def by(what: str) -> Any:
 
 def user(given: str | None) -> str:
     """Who was named, or the user of this system."""
-    return given or getpass.getuser()
+    from medallion.config import system_user  # `--help` has no need of settings
+
+    return given or system_user()
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,18 @@ class Call:
         """Lines for people."""
         for text in texts:
             console.line(self.screen, text)
+
+    def typed(self, command: str) -> str:
+        """The line to type for another command on the same lakehouse, with the same settings."""
+        given = (("--lakehouse", self.path), ("--config", self.config))
+        return " ".join(
+            ["medallion", command, *(f"{name} {shlex.quote(str(value))}" for name, value in given if value is not None)]
+        )
+
+    def next(self, *commands: str) -> None:
+        """What to do next, each a line to type."""
+        for place, command in enumerate(commands):
+            self.say(f"{'Next:' if not place else '':<8}{self.typed(command)}")
 
     def records(self, title: str, rows: Sequence[dict[str, Any]], note: str = "") -> None:
         """A table for people; none where there are no rows."""

@@ -10,7 +10,7 @@ import typer
 
 from medallion import access
 from medallion.cli.command import Call, command, group
-from medallion.errors import MedallionError, extra
+from medallion.errors import MedallionError, look_for
 
 app = group()
 
@@ -44,11 +44,7 @@ def dashboard(
 ) -> None:
     """Show the dashboard in the browser, or write it as one file."""
     settings = call.settings()
-    with extra("dashboard", "The dashboard"):
-        import cachetools  # noqa: F401
-        import jinja2  # noqa: F401
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
+    look_for("dashboard", "The dashboard", "cachetools", "jinja2", "starlette", "uvicorn")
     people = access.read(settings.access) if settings.access else None
     call.use_of_me(None)
     me = call.person if people is None or user_header is None or export is not None else None

@@ -89,7 +89,7 @@ def list_pairs(
         if len(found.pairs) > limit:
             call.say(f"The first {limit} of {len(found.pairs):,}; --limit shows more.")
         if found.pairs:
-            call.say("Next: medallion duplicates show KEY KEY · merge SURVIVOR KEY · keep-apart KEY KEY")
+            call.next("duplicates show KEY KEY", "duplicates merge SURVIVOR KEY", "duplicates keep-apart KEY KEY")
         else:
             call.say(f"No two {of} look like one.")
 

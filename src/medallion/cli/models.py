@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from medallion import pipeline
-from medallion.care import status
+from medallion.care import notices, status
+from medallion.cli import notifying
 from medallion.cli.command import Call, Models, command, group
 from medallion.config import utc_now
 from medallion.figures import money, percent, ratio, span
@@ -104,9 +105,11 @@ def monitor(call: Call, models: Models = None) -> None:
     """Compare the model with the open deals of today, and its forecasts with the outcomes."""
     from medallion.learning import monitor
 
-    with call.steps() as report:
-        found = monitor.watch(call.settings(models=models), report)
+    settings = call.settings(models=models)
+    with notifying.on_error(settings, "monitor"), call.steps() as report:
+        found = monitor.watch(settings, report)
     call.answer(asdict(found), lambda: _show_watched(call, found))
+    notifying.tell(settings, notices.of_watch(found))
 
 
 @command(
@@ -133,11 +136,13 @@ def list_models(
     found = registered.versions(settings)
 
     def tell() -> None:
-        call.records("Models", found)
+        call.records("Models", [{"active" if k == "speaks" else k: v for k, v in one.items()} for one in found])
         if not found:
-            call.say("No model is trained yet: the rates per score band are used. Next: medallion train")
+            call.say("No model is trained yet: the rates per score band are used.")
+            call.next("train")
         if use is not None:
-            call.say("Next: medallion score, which brings gold up to date with it")
+            call.say("Scoring brings gold up to date with it.")
+            call.next("score")
 
     call.answer(found, tell)
 
@@ -172,7 +177,7 @@ def _show_trained(call: Call, outcome: Outcome) -> None:
         call.say(
             f"{outcome.version} is the active model from now on. Card: {outcome.folder}/{outcome.version}/model_card.md"
         )
-        call.say("Next: medallion score · medallion explain LEAD · medallion monitor")
+        call.next("score", "explain LEAD", "monitor")
     else:
         call.say(f"Nothing changes: {outcome.reason}.")
 

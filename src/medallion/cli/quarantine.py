@@ -52,7 +52,9 @@ def list_waiting(
         if len(found) > limit:
             call.say(f"The first {limit} of {len(found):,}; --limit shows more.")
         if found:
-            call.say("Next: medallion quarantine show ID · suggest · fix ID --set column=value · replay")
+            call.next(
+                "quarantine show ID", "quarantine suggest", "quarantine fix ID --set column=value", "quarantine replay"
+            )
         else:
             call.say("Nothing waits in quarantine.")
 
@@ -134,7 +136,8 @@ def fix(
     if not corrections:
         raise typer.BadParameter("say what: ID --set column=value, or --from FILE", param_hint="--set")
     count = quarantine.fix(call.settings(), corrections, user(who), utc_now())
-    call.say(f"{figures.count(count, 'correction')} written down. Next: medallion quarantine replay")
+    call.say(f"{figures.count(count, 'correction')} written down.")
+    call.next("quarantine replay")
 
 
 @command(
@@ -162,6 +165,6 @@ def replay(
         if result is None:
             call.say("Nothing to reprocess: no waiting record has corrections. --all tries every one.")
         else:
-            show_result(call, result, settings.lakehouse)
+            show_result(call, result)
 
     call.answer({"row_accounts": [] if result is None else result.accounts}, tell)

@@ -49,7 +49,7 @@ def reprocess(
     def tell() -> None:
         _show(call, change, "Would change" if dry_run else "What reading again changed")
         if not dry_run:
-            show_result(call, change.result, settings.lakehouse)
+            show_result(call, change.result)
 
     call.answer({"done": not dry_run, **change.document()}, tell)
 

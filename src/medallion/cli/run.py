@@ -14,8 +14,8 @@ import typer
 from rich.text import Text
 
 from medallion import addresses, figures, pipeline, temporary
-from medallion.care import status
-from medallion.cli import console, days
+from medallion.care import notices, status
+from medallion.cli import console, days, notifying
 from medallion.cli import proof as proving
 from medallion.cli.command import Accept, Call, Contract, command, group
 from medallion.cli.state import show_insights
@@ -64,13 +64,13 @@ def run(
     settings = call.settings(
         source=source, as_of=as_of, contracts=tuple(contract) if contract else None, accept=accept or None
     )
-    with call.steps() as report:
+    with notifying.on_error(settings, "run"), call.steps() as report:
         known = days.of_delivery(known_at, settings.source)
         result = pipeline.run(settings, utc_now(), report, full_refresh=full_refresh, known_at=known)
     found, day = status.insights(call.lake), status.as_of(call.lake)
 
     def tell() -> None:
-        show_result(call, result, settings.lakehouse)
+        show_result(call, result)
         if result.proof and result.first_proof:
             proving.show(call, result.proof)
         show_insights(call, found, day, call.currency, note(call.lake))
@@ -79,6 +79,7 @@ def run(
     call.answer(_document(result, found, day, call.lake) if call.as_json else None, tell)
     for label, refusal in result.wrong:
         console.wrong(f"{label}:", refusal.problem, refusal.remedy)
+    notifying.tell(settings, notices.of_run(result))
     if result.wrong:
         raise typer.Exit(1)
 
@@ -121,7 +122,7 @@ _ACCOUNT = ("entity", "rows_read", "accepted", "duplicate", "superseded", "quara
 _LATER = ("excluded", "withdrawn", "merged", "implied")
 
 
-def show_result(call: Call, result: Result, lakehouse: str) -> None:
+def show_result(call: Call, result: Result) -> None:
     """What a run did with every row, what it did not read and why."""
     call.say(*result.recovered)
     if not result.changed:
@@ -167,7 +168,7 @@ def show_result(call: Call, result: Result, lakehouse: str) -> None:
     if quarantined := sum(account["quarantined"] for account in result.accounts):
         call.say(
             f"{quarantined:,} {'row waits' if quarantined == 1 else 'rows wait'} in quarantine with "
-            f"{'its' if quarantined == 1 else 'their'} reasons: medallion quarantine list{_at(lakehouse)}"
+            f"{'its' if quarantined == 1 else 'their'} reasons: {call.typed('quarantine list')}"
         )
     call.say(*(f"Accepted: {note}" for note in result.notes))
     call.say(*(f"Warning: {text}" for text in result.warnings))
@@ -180,21 +181,11 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")
 
 
-def _at(lakehouse: str) -> str:
-    """The option that names the lakehouse, where it is not the usual one."""
-    return "" if lakehouse == "lakehouse" else f" --lakehouse {shlex.quote(lakehouse)}"
-
-
 def _next_steps(call: Call, source: str, lakehouse: str) -> None:
     """Where the tables are and what to try."""
-    call.say(
-        "",
-        f"Tables: {lakehouse}/{{bronze,silver,gold,ops}} (Delta)",
-        f"Next:   medallion tables{_at(lakehouse)} · medallion status{_at(lakehouse)}",
-        f"        medallion export --format csv --to export{_at(lakehouse)}",
-    )
-    if (updates := Path(source, "updates")).is_dir():
-        call.say(f"        medallion run --source {updates}{_at(lakehouse)}   (a second delivery into the same tables)")
+    call.say("", f"Tables: {lakehouse}/{{bronze,silver,gold,ops}} (Delta)")
+    more = [f"run --source {shlex.quote(str(updates))}"] if (updates := Path(source, "updates")).is_dir() else []
+    call.next("status", "plan", "dashboard --open", "export --format csv --to export", *more)
 
 
 @command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import date
 from pathlib import Path
 from time import perf_counter
@@ -57,6 +58,7 @@ def simulate(
         call.records("Simulated", [*files, {"file": "truth.parquet", "rows": made["open_leads"]}])
         call.say(f"{world.first_day} to {day}, mess: {mess}, batches: {batches:,}")
         first = out if batches == 1 else out / f"day_{1:0{max(3, len(str(batches)))}d}"
-        call.say(f"Written: {out}, in {duration(seconds)}. Next: medallion run --source {first}")
+        call.say(f"Written: {out}, in {duration(seconds)}.")
+        call.next(f"run --source {shlex.quote(str(first))}")
 
     call.answer({**made, "out": str(out), "seconds": round(seconds, 3)}, tell)

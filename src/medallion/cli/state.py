@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -71,12 +72,23 @@ def status(call: Call) -> None:
         )
         call.records("Runs that failed", document["failures"])
         call.records("Batches", document["batches"])
-        call.records("Row accounts", document["row_accounts"])
+        for batch_id, accounts in groupby(document["row_accounts"], key=lambda account: account["batch_id"]):
+            call.records(f"Row accounts of {batch_id}", _told(list(accounts)))
         call.records("What the deals came to", document["proofs"])
         call.records("Quarantine by failed check", document["quarantine"])
         call.records("Freshness", document["freshness"], "hours from the newest event to now")
 
     call.answer(document, tell)
+
+
+#: What is left out of row accounts where it is so in all of them.
+_USUAL = {"excluded": 0, "withdrawn": 0, "merged": 0, "implied": 0, "erased": 0, "balanced": True}
+
+
+def _told(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The accounts of a batch without what is usual."""
+    usual = {"batch_id", *(name for name, value in _USUAL.items() if all(one[name] == value for one in accounts))}
+    return [{name: value for name, value in one.items() if name not in usual} for one in accounts]
 
 
 @command(app, examples=("`medallion tables`", "`medallion tables --lakehouse /data/lake --json`"), at=True, shows="all")
@@ -87,7 +99,7 @@ def tables(call: Call) -> None:
     except MedallionError as error:  # only the grain of your own tables is not known then
         console.wrong("Warning:", error.problem, error.remedy)
     found = state.tables(call.lake)
-    rows = [{name: value for name, value in row.items() if name != "path"} for row in found]
+    rows = [{name: value for name, value in row.items() if name not in ("path", "columns")} for row in found]
     call.answer(found, lambda: call.records("Tables", rows))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -16,7 +15,7 @@ from medallion.agent.serving import Serving
 from medallion.agent.tools import Tools
 from medallion.care import follow_ups
 from medallion.care.follow_ups import FollowUp
-from medallion.config import Settings
+from medallion.config import Settings, system_user
 from medallion.dashboard.reading import Reading
 
 #: Cards on the page.
@@ -178,4 +177,4 @@ def says(one: FollowUp) -> str:
 
 def user(proxy: str | None, *, shared: bool) -> str:
     """Who records: the user that a sign-in proxy names, or the one of this system where nobody else can come in."""
-    return proxy or ("dashboard" if shared else getpass.getuser())
+    return proxy or ("dashboard" if shared else system_user())

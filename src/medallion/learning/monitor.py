@@ -71,6 +71,11 @@ class Watch:
     recommendation: str = KEEP
     because: list[str] = field(default_factory=list)
 
+    @property
+    def asks(self) -> bool:
+        """Whether something should be done about the model in use."""
+        return self.champion is not None and self.recommendation != KEEP
+
 
 def watch(settings: Settings, report: Report = lambda name, seconds: None) -> Watch:
     """Compare the champion of a lakehouse with the present, and its forecasts with the outcomes of the deals it scored.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
@@ -65,7 +66,12 @@ class Outcome:
 
 
 def train(
-    settings: Settings, now: datetime, report: Report = lambda name, seconds: None, *, anyway: bool = False
+    settings: Settings,
+    now: datetime,
+    report: Report = lambda name, seconds: None,
+    *,
+    anyway: bool = False,
+    kinds: Sequence[str] | None = None,
 ) -> Outcome:
     """Learn P(an open deal is won within the horizon), and activate the best model if it is better beyond doubt.
 
@@ -74,6 +80,7 @@ def train(
         now: The clock, UTC without zone.
         report: Is told of each step.
         anyway: Take the new model even where it cannot be shown to be as good as the present one.
+        kinds: Models to try; those that there is evidence enough for when None.
 
     Raises:
         NotReadyError: There is too little to learn from.
@@ -92,7 +99,7 @@ def train(
     with journal.writing(lake) as writer:
         journal.needs_whole_batches(lake)
         with writer.intent(journal.TRAIN, [snapshots.CONTRACT.name], models=str(where.absolute())):
-            return work.do(anyway, writer)
+            return work.do(anyway, writer, kinds)
 
 
 def _needs_ml() -> None:
@@ -114,7 +121,7 @@ class _Training:
         self.signals = signals.kinds(self.own)
         self.left_out: dict[str, str] = {}
 
-    def do(self, anyway: bool, writer: Writer) -> Outcome:
+    def do(self, anyway: bool, writer: Writer, kinds: Sequence[str] | None) -> Outcome:
         """Everything, in order."""
         day = self._day()
         evidence = self._evidence(day)
@@ -132,7 +139,8 @@ class _Training:
             leaks = self._check_leaks(spark, facts, cutoffs)
         with self.steps.step("train and test"):
             try:
-                learned = training.learn(rows, self.horizon, evidence.kinds, self.settings.score, SEED, self.signals)
+                tried = evidence.kinds if kinds is None else kinds
+                learned = training.learn(rows, self.horizon, tried, self.settings.score, SEED, self.signals)
             except NotReadyError as error:
                 raise self._cause(error) from error
         with self.steps.step("compare and register"):

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame as Frame
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StructField, StructType
 
-from medallion import bronze, contracts, silver, sources
+from medallion import bronze, contracts, progress, silver, sources
 from medallion.columns import with_known_names
 from medallion.contracts import Entity, Filling, Table
 from medallion.errors import ConservationError, SourceError
@@ -74,7 +74,9 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
                     batches.record(context.spark, lake, batch, batches.ABANDONED, now)
                     return []
         else:
-            with steps.step("bronze: read the files"):
+            texts = all(file.format == "csv" and "16" not in file.encoding for file in batch.files)
+            progress.reading.begin(sum(file.size_bytes for file in batch.files) if texts else None)
+            with steps.step(progress.STEP):
                 _ingest(context, batch, present, retried)
     if batch.state == batches.STARTED or batch.is_held_file:  # also one that reads bronze again
         batches.record(context.spark, lake, batch, batches.INGESTED, now)

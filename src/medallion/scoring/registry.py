@@ -81,7 +81,10 @@ def named(document: Mapping[str, Any], trees: bytes | None) -> dict[str, Any]:
     }
     told.pop("version", None)
     world = "-simulated" if str(told["trained_on"]).startswith(SIMULATED) else ""
-    told["version"] = f"{told['as_of']}-{told['kind']}{world}-{_digest(json.dumps(told, sort_keys=True).encode())[:8]}"
+    learned = {name: value for name, value in told.items() if name != "product"}  # who trained it changes no score
+    told["version"] = (
+        f"{told['as_of']}-{told['kind']}{world}-{_digest(json.dumps(learned, sort_keys=True).encode())[:8]}"
+    )
     return told
 
 

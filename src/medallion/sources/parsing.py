@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
+from medallion import progress
 from medallion.errors import SourceError
 from medallion.sources import SourceFile, headers, quoting, readers
 from medallion.sources.files import UNREADABLE, text_lines
@@ -34,17 +35,11 @@ def parse(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
     Raises:
         SourceError: The file cannot be read to its end; names the file.
     """
+    forms = {"csv": _parse_csv, "jsonl": _parse_json_lines, "json": _parse_json, "parquet": _parse_parquet}
     try:
-        if file.format == "csv":
-            yield from _parse_csv(file, columns)
-        elif file.format == "jsonl":
-            yield from _parse_json_lines(file, columns)
-        elif file.format == "json":
-            yield from _parse_json(file, columns)
-        elif file.format in ("workbook", "page"):
-            yield from _parse_sheet(file, columns)
-        else:
-            yield from _parse_parquet(file, columns)
+        for batch in forms.get(file.format, _parse_sheet)(file, columns):
+            progress.reading.add(batch.num_rows)
+            yield batch
     except (pa.ArrowException, UnicodeError, *UNREADABLE) as error:
         reason = re.sub(r"\s+", " ", str(error))[:300]
         if "straddling" in reason:
@@ -87,6 +82,8 @@ def _parse_csv(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]
             ),
         )
         for batch in reader:
+            # what each text takes beside itself is its offset, and in the file one delimiter
+            progress.reading.add(given=batch.nbytes - 3 * batch.num_rows * batch.num_columns)
             reached = lines.place(batch, malformed, file.quoted)
             yield from _malformed_batch(file, columns, names, lines.taken)
             if not batch.num_rows:
