@@ -259,6 +259,13 @@ def test_a_quarter_is_the_same_in_power_bi_and_in_a_question(sample):
     assert ahead["Open pipeline"] is None
 
 
+def test_days_of_states_are_those_that_questions_count():
+    """Whatever the business time zone, which the columns `from_day` and `to_day` of gold follow."""
+    columns = {one.source: one.sql for one in model.model().table("Deal changes").columns}
+    assert columns["from_day"] == "CAST(valid_from AS DATE)"
+    assert columns["to_day"] == "CAST(valid_to AS DATE)"
+
+
 def test_a_stock_of_an_earlier_day_is_blank_where_its_history_cannot_be_filtered(sample):
     evaluator = Evaluator(model.model(), read(sample))
     deal = evaluator.distinct(("Deals", "Deal"))[:1]

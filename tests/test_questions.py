@@ -20,7 +20,7 @@ from medallion import metrics
 from medallion.contracts import own
 from medallion.errors import ContractError
 from medallion.lakehouse import query
-from medallion.metrics import conditions, periods
+from medallion.metrics import conditions, over_time, periods
 from medallion.metrics.compilers.duckdb import answer
 from medallion.metrics.compilers.sql import DUCKDB, SPARK, compile_question
 from medallion.metrics.conditions import And, Not, Or, parse
@@ -240,6 +240,11 @@ def test_a_stock_of_an_earlier_day_counts_the_days_that_flows_count(served):
             elsewhere.execute(f"create table gold.{name} as select * from given")
         elsewhere.execute("update gold.deal_changes set from_day = from_day + 1, to_day = to_day + 1")
         assert told(elsewhere, "open_leads", "day").rows == told(served, "open_leads", "day").rows
+        quarter = date(2025, 3, 31), date(2025, 6, 30)
+        assert over_time.movement(elsewhere, *quarter) == over_time.movement(served, *quarter)
+        (moved,) = over_time.movement(elsewhere, *quarter)
+        assert -moved["won"] == told(served, "revenue", period="2025-Q2").value
+        assert moved["start"] == told(served, "open_pipeline", period="2025-Q1").value
 
 
 def test_a_stock_over_time_begins_with_the_data(served):

@@ -316,7 +316,9 @@ def _tables(fiscal: int) -> Iterator[Table]:
             "gold.deal_changes",
             ("lead_id", None), ("customer_id", None), ("product_id", None), ("source", None), ("owner", None),
             ("status", None), ("stage", None), ("deal_value", None), ("has_value", None),
-            ("expected_close_date", None), ("from_day", None), ("to_day", None),
+            ("expected_close_date", None),
+            _day("from_day", "from_day", "valid_from", "Day since which it was so (UTC).", hidden=True),
+            _day("to_day", "to_day", "valid_to", "Day until which it was so (UTC); blank while it is.", hidden=True),
         )), unless="known_to", hidden=True)  # fmt: skip
     yield from _values()
     outcome = "silver.interactions_clean"
