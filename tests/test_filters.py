@@ -154,6 +154,15 @@ def test_the_month_and_the_day_of_an_event_are_held_together():
         assert metrics.understood([Filter.parse(one) for one in text.split(" & ")], days, lambda _: (), of="m")
 
 
+def test_days_to_come_may_be_asked_for_where_there_are_such():
+    last = date(2025, 6, 30)
+    metrics.within(
+        [Filter("expected_close_date", ("2025-07-01",), ">=")], metrics.named("revenue").view.dimensions, last
+    )
+    with pytest.raises(ContractError, match="the data ends on"):
+        metrics.within([Filter("created_date", ("2025-07-01",), ">=")], metrics.named("revenue").view.dimensions, last)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "refused"),
     [

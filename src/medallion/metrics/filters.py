@@ -350,10 +350,12 @@ def within(
 ) -> None:
     """Refuse a time that lies wholly after the last day of the data, or before the first: zero would read as a figure.
 
+    Days that may lie in the future, such as that on which a deal is expected to close, may be any.
+
     Raises:
         ContractError: A filter begins after the last day, or ends before the first.
     """
-    times = {one.name: one for one in dimensions if one.is_time}
+    times = {one.name: one for one in dimensions if one.is_time and not one.future}
     for one in filters:
         if one.dimension not in times or one.operator == "!=" or "" in one.values:
             continue

@@ -849,8 +849,8 @@ def _notes(
         told.append(f"The period is not over: the data ends on {today.day}.")
     if before and facts.first and before[0].first and before[0].first < facts.first:
         told.append(f"The data begins on {facts.first}, within the period that is compared with.")
-    if span is not None and any(one.measure.maturing for one in found):
-        told.append("A cohort's rate still changes while its deals are open.")
+    if span is not None and (maturing := [one.measure.display_name for one in found if one.measure.maturing]):
+        told.append(f"{maturing[0]} of a period still changes with what becomes of its deals.")
     if span is not None and any(one.measure.additivity == "stock" for one in found):
         told.append(f"A stock is as of the period's end, {min(filter(None, (span.last, today.day)))}.")
     return tuple(told)
