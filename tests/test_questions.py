@@ -24,9 +24,10 @@ from medallion.metrics import conditions, over_time, periods
 from medallion.metrics.compilers.duckdb import answer
 from medallion.metrics.compilers.sql import DUCKDB, SPARK, compile_question
 from medallion.metrics.conditions import And, Not, Or, parse
+from medallion.metrics.meaning import Facts
 from medallion.metrics.periods import Span, Today
 from medallion.metrics.question import Question, Records
-from medallion.metrics.understanding import Facts, understand
+from medallion.metrics.understanding import understand
 
 ROOT = Path(__file__).parent.parent
 TODAY = Today(date(2025, 6, 30))

@@ -211,7 +211,7 @@ def nearest(text: str, values: Sequence[str]) -> str:
     return f"It has {some(values)}."
 
 
-def some(values: Sequence[str]) -> str:
+def some(values: Collection[str]) -> str:
     """The first values, and how many more there are."""
     most = 12
     more = f" and {len(values) - most:,} more" if len(values) > most else ""

@@ -27,16 +27,11 @@ from medallion.metrics.compilers.sql import (
 from medallion.metrics.conditions import Value, tests
 from medallion.metrics.declared import DecimalPlaces, Dimension, Format, Metric, MetricView
 from medallion.metrics.filters import Filter
+from medallion.metrics.meaning import Facts
+from medallion.metrics.parts import Part
 from medallion.metrics.possible import about, may_hold
 from medallion.metrics.question import Question, Records
-from medallion.metrics.understanding import (
-    Facts,
-    Part,
-    Understood,
-    UnderstoodRecords,
-    understand,
-    understand_records,
-)
+from medallion.metrics.understanding import Understood, UnderstoodRecords, understand, understand_records
 from medallion.metrics.writing import formed, plain
 
 #: Values of a dimension that are looked through for the nearest one.
