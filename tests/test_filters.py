@@ -222,7 +222,7 @@ def test_a_filter_that_undoes_the_metric_is_refused(name, text, refused):
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        ("revenue", "stage=negotiation", "Revenue looks at status=won itself, so stage=negotiation leaves nothing"),
+        ("revenue", "stage=negotiation", "Revenue looks at status=won itself, so stage = negotiation leaves nothing"),
         ("revenue", "stage!=closed_won", "leaves nothing"),
         ("win_rate", "stage=closed_won", "changes what it means"),
         ("sales_velocity", "stage=new", "changes what it means"),

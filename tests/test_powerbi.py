@@ -377,7 +377,7 @@ def test_a_slicer_reaches_every_visual_of_its_page():
         ("channels", "Industry", "the slicer Industry does not reach Interactions"),
         ("lead_scoring_pipeline", "Quarter", "Quarter does not reach Weighted pipeline"),
         ("lead_scoring_pipeline", "Value", "Value does not reach Open pipeline"),
-        ("account", "Value", "Value does not reach Revenue"),
+        ("account", "Value", "Value does not reach Open pipeline"),
     ):
         wrong = replace(by_name[page], visuals=(*by_name[page].visuals, chosen[slicer]))
         with pytest.raises(ContractError, match=told):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from medallion.errors import ContractError
+from medallion.metrics.conditions import And, Condition, Or, Test, both
 from medallion.metrics.declared import Dimension
 
 OPERATORS = ("!=", ">=", "<=", "=", ">", "<")
@@ -366,6 +367,22 @@ def within(
             raise ContractError(
                 f"{one}: the data begins on {first.isoformat()}", "Ask for a time that reaches to that day."
             )
+
+
+def of_filters(filters: Iterable[Filter]) -> Condition | None:
+    """Filters as the condition of a question; None for none."""
+    return both(*map(_of_filter, filters))
+
+
+def _of_filter(one: Filter) -> Condition:
+    known, unknown = tuple(value for value in one.values if value), "" in one.values
+    if not unknown:
+        return Test(one.dimension, one.operator, known)
+    alone = Test(one.dimension, "unknown" if one.operator == "=" else "known")
+    if not known:
+        return alone
+    test = Test(one.dimension, one.operator, known)
+    return Or((test, alone)) if one.operator == "=" else And((test, alone))
 
 
 def condition(one: Filter, dimension: Dimension) -> tuple[str, list[str]]:
