@@ -67,6 +67,15 @@ nightly-questions instances="100" seed="$(date +%Y%m%d)":
 nightly-fuzz mutations="20000" seed="$(date +%Y%m%d)00000":
     MEDALLION_MUTATIONS={{mutations}} MEDALLION_SEED={{seed}} {{python}} -m pytest -n 2 -m '' tests/test_fuzz.py
 
+# Ten thousand random questions of metrics on the sample: one answer in DuckDB, Spark SQL and DAX; takes hours.
+nightly-metrics count="10000" seed="$(date +%Y%m%d)":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    work=$(mktemp -d)
+    .venv/bin/medallion run --lakehouse "$work"
+    .venv/bin/medallion metrics check --random {{count}} --seed {{seed}} --lakehouse "$work"
+    .venv/bin/medallion metrics check --random {{count}} --seed {{seed}} --dax --lakehouse "$work"
+
 # A thousand actions in the dashboard in a real Chromium, other ones each night: what is shown is what the address asks for.
 nightly-walk steps="1000" seed="$(date +%Y%m%d)":
     MEDALLION_WALK={{steps}} MEDALLION_WALK_SEED={{seed}} bash scripts/with_browser.sh {{python}} -m pytest -n 0 tests/browser -k walk

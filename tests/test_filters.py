@@ -154,6 +154,15 @@ def test_the_month_and_the_day_of_an_event_are_held_together():
         assert metrics.understood([Filter.parse(one) for one in text.split(" & ")], days, lambda _: (), of="m")
 
 
+def test_days_to_come_may_be_asked_for_where_there_are_such():
+    last = date(2025, 6, 30)
+    metrics.within(
+        [Filter("expected_close_date", ("2025-07-01",), ">=")], metrics.named("revenue").view.dimensions, last
+    )
+    with pytest.raises(ContractError, match="the data ends on"):
+        metrics.within([Filter("created_date", ("2025-07-01",), ">=")], metrics.named("revenue").view.dimensions, last)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "refused"),
     [
@@ -213,7 +222,7 @@ def test_a_filter_that_undoes_the_metric_is_refused(name, text, refused):
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        ("revenue", "stage=negotiation", "Revenue looks at status=won itself, so stage=negotiation leaves nothing"),
+        ("revenue", "stage=negotiation", "Revenue looks at status=won itself, so stage = negotiation leaves nothing"),
         ("revenue", "stage!=closed_won", "leaves nothing"),
         ("win_rate", "stage=closed_won", "changes what it means"),
         ("sales_velocity", "stage=new", "changes what it means"),

@@ -480,7 +480,7 @@ def test_metrics_of_optional_tables_are_there_where_the_tables_are(sample):
     contracts_in_use.for_readers(sample)
     assert not OPTIONAL_METRICS & {*metrics.metrics()}
     assert metrics.metrics()["revenue"].view.dimension("owner_team") is None
-    assert len(OPTIONAL_METRICS) == 14
+    assert len(OPTIONAL_METRICS) == 16
 
 
 @pytest.mark.slow
@@ -540,6 +540,7 @@ def test_gold_knows_owners_products_and_people_by_name(deliver, rows):
         "quota": 3700, "quota_attainment": 0.27027, "contacts": 3, "contacts_never_touched": 1,
         "touches_per_contact": 0.666667, "single_threaded_deals": 0, "single_threaded_pipeline": 0, "contacts_per_deal": 2,
         "roles_touched_per_deal": 1, "team_quota": 12700, "team_quota_attainment": 0.23622,
+        "quota_coverage": 0, "team_quota_coverage": 0,
         "line_items": 2, "line_item_revenue": 206, "line_item_pipeline": 0,
     }  # fmt: skip
     assert [(row["owner_team"], row["value"]) for row in by_team] == [("East", 1000)]

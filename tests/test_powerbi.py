@@ -259,6 +259,13 @@ def test_a_quarter_is_the_same_in_power_bi_and_in_a_question(sample):
     assert ahead["Open pipeline"] is None
 
 
+def test_days_of_states_are_those_that_questions_count():
+    """Whatever the business time zone, which the columns `from_day` and `to_day` of gold follow."""
+    columns = {one.source: one.sql for one in model.model().table("Deal changes").columns}
+    assert columns["from_day"] == "CAST(valid_from AS DATE)"
+    assert columns["to_day"] == "CAST(valid_to AS DATE)"
+
+
 def test_a_stock_of_an_earlier_day_is_blank_where_its_history_cannot_be_filtered(sample):
     evaluator = Evaluator(model.model(), read(sample))
     deal = evaluator.distinct(("Deals", "Deal"))[:1]
@@ -370,10 +377,25 @@ def test_a_slicer_reaches_every_visual_of_its_page():
         ("channels", "Industry", "the slicer Industry does not reach Interactions"),
         ("lead_scoring_pipeline", "Quarter", "Quarter does not reach Weighted pipeline"),
         ("lead_scoring_pipeline", "Value", "Value does not reach Open pipeline"),
+        ("account", "Value", "Value does not reach Open pipeline"),
     ):
         wrong = replace(by_name[page], visuals=(*by_name[page].visuals, chosen[slicer]))
         with pytest.raises(ContractError, match=told):
             reach.check(wrong, whole)
+
+
+def test_an_account_is_drilled_through_to_where_it_reaches_every_figure():
+    from dataclasses import replace
+
+    from medallion.errors import ContractError
+    from medallion.powerbi import reach
+
+    (page,) = (one for one in pages.pages() if one.drill)
+    wrong = replace(
+        page, visuals=(*page.visuals, pages.Visual("card", "All", {"Values": ("Attributed revenue",)}, "All"))
+    )
+    with pytest.raises(ContractError, match="Customer does not reach Attributed revenue of 'All'"):
+        reach.check(wrong, model.model())
 
 
 def test_a_card_says_the_change_on_the_period_before(sample):
@@ -413,8 +435,8 @@ def test_visuals_lie_on_the_canvas_and_apart():
             box = visual.box
             assert box.x >= 0
             assert box.y >= 0
-            assert box.x + box.width <= pages.WIDTH
-            assert box.y + box.height <= pages.HEIGHT
+            assert box.x + box.width <= page.width
+            assert box.y + box.height <= page.height
             assert min(box.width, box.height) >= 30
         for one, other in itertools.combinations([visual.box for visual in page.visuals], 2):
             apart = (
@@ -454,7 +476,26 @@ def test_pbix_and_project_show_the_same(built):
             here = {role: [f["queryRef"] for f in fields] for role, fields in single.get("projections", {}).items()}
             state = visual.get("query", {}).get("queryState", {})
             assert here == {role: [p["queryRef"] for p in one["projections"]] for role, one in state.items()}
+    for page in pages.pages():
+        (section,) = (one for one in layout["sections"] if one["name"] == page.name)
+        told = json.loads((built / f"{build.NAME}.Report/definition/pages/{page.name}/page.json").read_text())
+        pods = [one for one in layout["pods"] if one["boundSection"] == page.name]
+        assert (
+            (told.get("visibility") == "HiddenInViewMode") == (section["config"] != "{}") == bool(pods) == page.hidden
+        )
+        if page.hidden:
+            assert (pods[0]["name"], pods[0]["type"]) == (
+                told["pageBinding"]["name"], {"Drillthrough": 1, "Tooltip": 2}[told["pageBinding"]["type"]],
+            )  # fmt: skip
+        filters = json.loads(section["filters"]), told.get("filterConfig", {}).get("filters", [])
+        assert [one["expression"] for one in filters[0]] == [one["field"] for one in filters[1]]
+        if page.drill:
+            assert json.loads(pods[0]["parameters"]) == told["pageBinding"]["parameters"]
+            assert told["pageBinding"]["parameters"][0]["boundFilter"] == filters[1][0]["name"]
+    tips = [one.name for page in pages.pages() for one in page.visuals if one.tips]
+    assert len(tips) == json.dumps(layout).count("visualTooltip") == 4
     template = zipfile.ZipFile(built / f"{build.NAME}.pbit")
+    assert archive.getinfo("DataModel").compress_type == zipfile.ZIP_STORED
     assert json.loads(template.read("Report/Layout").decode("utf-16-le")) == layout
     assert "DataModel" not in template.namelist()
     assert archive.read("[Content_Types].xml").startswith(b"\xef\xbb\xbf<?xml")
@@ -666,7 +707,7 @@ def test_pages_are_drawn_whatever_the_names(hostile):
     from medallion.powerbi import pictures
 
     evaluator = Evaluator(model.model(), read(hostile))
-    for page in pages.pages():
+    for page in (one for one in pages.pages() if not one.hidden):
         drawn = ElementTree.fromstring(pictures.svg(page, evaluator))  # noqa: S314
         texts = {one.text for one in drawn.iter() if one.text}
         assert page.title in texts

@@ -16,17 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from medallion import metrics
+from medallion import contracts, metrics
 from medallion.contracts import own
 from medallion.errors import ContractError
 from medallion.lakehouse import query
-from medallion.metrics import conditions, periods
+from medallion.metrics import conditions, over_time, periods
 from medallion.metrics.compilers.duckdb import answer
 from medallion.metrics.compilers.sql import DUCKDB, SPARK, compile_question
 from medallion.metrics.conditions import And, Not, Or, parse
+from medallion.metrics.meaning import Facts
 from medallion.metrics.periods import Span, Today
 from medallion.metrics.question import Question, Records
-from medallion.metrics.understanding import Facts, understand
+from medallion.metrics.understanding import understand
 
 ROOT = Path(__file__).parent.parent
 TODAY = Today(date(2025, 6, 30))
@@ -240,6 +241,37 @@ def test_a_stock_of_an_earlier_day_counts_the_days_that_flows_count(served):
             elsewhere.execute(f"create table gold.{name} as select * from given")
         elsewhere.execute("update gold.deal_changes set from_day = from_day + 1, to_day = to_day + 1")
         assert told(elsewhere, "open_leads", "day").rows == told(served, "open_leads", "day").rows
+        quarter = date(2025, 3, 31), date(2025, 6, 30)
+        assert over_time.movement(elsewhere, *quarter) == over_time.movement(served, *quarter)
+        (moved,) = over_time.movement(elsewhere, *quarter)
+        assert -moved["won"] == told(served, "revenue", period="2025-Q2").value
+        assert moved["start"] == told(served, "open_pipeline", period="2025-Q1").value
+
+
+@pytest.fixture
+def with_quotas():
+    own.bring(contracts.entities(), "a lakehouse with quotas", ("gold.attainment", "silver.owners_clean"))
+    yield
+    own.forget()
+
+
+@pytest.mark.usefixtures("with_quotas")
+def test_coverage_is_of_what_owners_have_still_to_win():
+    with duckdb.connect() as quotas:
+        quotas.execute("""
+            create schema gold;
+            create table gold.sales_summary as select unnest([date '2025-01-01', date '2025-06-30']) as day;
+            create table gold.attainment as select * from (values
+                ('owner', 'Ann', date '2025-04-01', 1000.00, 400.00, 900.00), ('owner', 'Bob', date '2025-04-01', 500.00, 600.00, 300.00),
+                ('team', 'East', date '2025-04-01', 1500.00, 1000.00, 1200.00), ('owner', 'Ann', date '2025-07-01', 1000.00, 0.00, 100.00)
+            ) t(level, who, period_start, quota, won_value, open_value)""")
+        found = told(quotas, "quota_coverage", "owner", period="2025-Q2")
+        assert [(row["owner"], row["value"]) for row in found.rows] == [("Ann", 1.5), ("Bob", None)]
+        assert found.totals["value"] == 2.4
+        assert told(quotas, "team_quota_coverage", period="2025-Q2").value == 2.4
+        assert told(quotas, "quota_coverage,quota", period="next quarter").rows[0]["quota_coverage"] == 0.1
+        with pytest.raises(ContractError, match="what became of its rows since"):
+            told(quotas, "quota_attainment", as_of="2025-05-31")
 
 
 def test_a_stock_over_time_begins_with_the_data(served):

@@ -32,7 +32,8 @@ with steps as (
   from {_CHANGES} where known_to is null
 ), moved as (
   select lead_id, count(*) as pushes, min(was_expected) as was_expected from steps
-  where status = 'open' and expected_close_date > was_expected and from_day > ? and from_day <= ? group by 1
+  where status = 'open' and expected_close_date > was_expected
+    and cast(valid_from as date) > ? and cast(valid_from as date) <= ? group by 1
 )
 select d.lead_id, d.customer_name, d.owner, d.deal_value, m.was_expected, d.expected_close_date, m.pushes
 from moved m join {_DEALS} d using (lead_id) where d.status = 'open' order by d.deal_value desc, d.lead_id"""

@@ -23,9 +23,10 @@ from medallion.metrics import Dimension, Metric
 from medallion.metrics.compilers import duckdb as by_duckdb
 from medallion.metrics.compilers.sql import DUCKDB, SPARK, Dialect, compile_question
 from medallion.metrics.conditions import And, Condition, Not, Or, Test
+from medallion.metrics.meaning import Facts
 from medallion.metrics.periods import UNITS
 from medallion.metrics.question import Order, Question, Split
-from medallion.metrics.understanding import Facts, Understood, understand
+from medallion.metrics.understanding import Understood, understand
 from medallion.pipeline.steps import Report, Steps
 
 #: Runs an understood question in a dialect and gives its rows.

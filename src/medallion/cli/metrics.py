@@ -1,4 +1,4 @@
-"""The commands `medallion metrics list`, `show`, `value`, `movement`, `check` and `databricks`."""
+"""The commands `medallion metrics list`, `show`, `value`, `movement`, `check`, `databricks` and `ossie`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from medallion import figures, metrics
 from medallion.care import metric_check, metric_random, status
 from medallion.cli import days
 from medallion.cli.command import Call, command, group
-from medallion.errors import ContractError, LakehouseError
+from medallion.errors import ContractError, LakehouseError, MedallionError
 from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.metrics import over_time
@@ -324,3 +324,23 @@ def databricks(
 
     rows = [{"file": str(path)} for path in write(out, catalog, call.currency)]
     call.answer(rows, lambda: call.records("Databricks files", rows))
+
+
+@command(app, examples=("`medallion metrics ossie --out semantic_model.yaml`",))
+def ossie(
+    call: Call,
+    out: Annotated[Path, typer.Option("--out", help="File to write.")] = Path("semantic_model.yaml"),
+) -> None:
+    """Write the metrics as a semantic model of Apache Ossie (formerly Open Semantic Interchange), for other tools."""
+    from medallion.metrics.compilers import ossie as compiler
+
+    _of_the_lakehouse(call)
+    document = compiler.document(call.currency)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(compiler.text(document), encoding="utf-8")
+    except OSError as error:
+        raise MedallionError(f"{out}: cannot be written: {error}", "Choose another file with --out.") from error
+    (model,) = document["semantic_model"]
+    row = {"file": str(out), "datasets": len(model["datasets"]), "metrics": len(model["metrics"])}
+    call.answer(row, lambda: call.records("Apache Ossie", [row]))

@@ -17,9 +17,11 @@ import sqlglot
 from sqlglot import exp
 
 from medallion.errors import ContractError
+from medallion.metrics.conditions import Condition, tests
 from medallion.metrics.declared import Dimension, Metric
-from medallion.metrics.filters import Filter, Known, condition, understood, within
+from medallion.metrics.filters import Filter, Known, condition, of_filters, understood, within
 from medallion.metrics.loading import metrics
+from medallion.metrics.possible import about, may_hold
 from medallion.metrics.relations import Relation, columns_of
 from medallion.metrics.writing import plain
 
@@ -110,7 +112,7 @@ def ask(
     given = tuple(where)
     first, last = days(connection) if any(_is_time(metric, one) for one in given) else (None, None)
     filters = understand(metric, split, given, partial(values_of, connection), last, first)
-    not_by_proxy(connection, metric, filters)
+    not_by_proxy(connection, metric, of_filters(filters))
     return computed(connection, metric, split, filters, parameters, largest, over, smallest, valued=valued)
 
 
@@ -309,21 +311,25 @@ def refuse(metric: Metric, dimension: Dimension, wrong: Filter, as_written: str 
     )
 
 
-def not_by_proxy(connection: duckdb.DuckDBPyConnection, metric: Metric, where: Iterable[Filter]) -> None:
-    """Refuse a filter by what tells a column that the metric looks at, such as the stage, which tells the status.
+def not_by_proxy(connection: duckdb.DuckDBPyConnection, metric: Metric, where: Condition | None) -> None:
+    """Refuse a condition on what tells a column that the metric looks at, such as the stage, which tells the status.
 
     Raises:
-        ContractError: There is one.
+        ContractError: It leaves none of what the metric looks at, or not all of what it compares.
     """
-    for one in where:
-        told = metric.view.dimension(TELLS.get(one.dimension, ""))
-        if told is None or told.expr not in _selected(metric.measure.expr):
+    view = metric.view
+    fields = {one.name: one for one in (*view.dimensions, *view.fields)}
+    for name in dict.fromkeys(test.name for test in tests(where) if test.name in TELLS):
+        told = view.dimension(TELLS[name])
+        if told is None or where is None or told.expr not in _selected(metric.measure.expr):
             continue
-        conditions, bindings = _conditions(metric, [one])
-        sql = metric.spark_sql(by=told.name, where=conditions, values={"n": "COUNT(1)"})
-        found = [str(row[0]) for row in connection.execute(_for_duckdb(sql), bindings).fetchall()]
-        if not _leaves(metric, told, found, besides=False):
-            refuse(metric, told, one)
+        sql = metric.spark_sql(by=(name, told.name), values={"n": "COUNT(1)"})
+        pairs = [row[:2] for row in connection.execute(_for_duckdb(sql)).fetchall()]
+        left = {value for proxy, value in pairs if may_hold(where, {name: proxy, told.name: value}, fields)}
+        gone = {value for _, value in pairs} - left
+        wrong = Filter(told.name, tuple(value for value in told.values if value not in gone))
+        if gone and contradicted(metric, [wrong]):
+            refuse(metric, told, wrong, about(where, name, fields))
 
 
 @lru_cache(maxsize=1024)

@@ -3,7 +3,7 @@
     open and days_silent > 30 and (country in (Germany, Netherlands) or not industry = 'Health Care')
 
 Every word is read or refused; nothing is left over. What names and values mean is decided afterwards, by what is
-declared (`understanding`).
+declared (`meaning`).
 """
 
 from __future__ import annotations

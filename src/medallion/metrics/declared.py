@@ -134,7 +134,7 @@ class Measure(_Strict):
             where only today's is known.
         unit: What it counts: deals, days, touches; the currency of the deals for amounts.
         n: Expression that counts the rows behind a value; all rows where it is not given.
-        maturing: Whether a period's value still changes after the period has ended, as that of a cohort does.
+        maturing: Whether a period's value changes with what becomes of its rows later, as that of a cohort or a quota does.
         needs: Columns that a contract has to bring to gold, without which the metric is not there.
         needs_period: Whether it means nothing without a period.
     """

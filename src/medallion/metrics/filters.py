@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from medallion.errors import ContractError
+from medallion.metrics.conditions import And, Condition, Or, Test, both
 from medallion.metrics.declared import Dimension
 
 OPERATORS = ("!=", ">=", "<=", "=", ">", "<")
@@ -211,7 +212,7 @@ def nearest(text: str, values: Sequence[str]) -> str:
     return f"It has {some(values)}."
 
 
-def some(values: Sequence[str]) -> str:
+def some(values: Collection[str]) -> str:
     """The first values, and how many more there are."""
     most = 12
     more = f" and {len(values) - most:,} more" if len(values) > most else ""
@@ -350,10 +351,12 @@ def within(
 ) -> None:
     """Refuse a time that lies wholly after the last day of the data, or before the first: zero would read as a figure.
 
+    Days that may lie in the future, such as that on which a deal is expected to close, may be any.
+
     Raises:
         ContractError: A filter begins after the last day, or ends before the first.
     """
-    times = {one.name: one for one in dimensions if one.is_time}
+    times = {one.name: one for one in dimensions if one.is_time and not one.future}
     for one in filters:
         if one.dimension not in times or one.operator == "!=" or "" in one.values:
             continue
@@ -364,6 +367,22 @@ def within(
             raise ContractError(
                 f"{one}: the data begins on {first.isoformat()}", "Ask for a time that reaches to that day."
             )
+
+
+def of_filters(filters: Iterable[Filter]) -> Condition | None:
+    """Filters as the condition of a question; None for none."""
+    return both(*map(_of_filter, filters))
+
+
+def _of_filter(one: Filter) -> Condition:
+    known, unknown = tuple(value for value in one.values if value), "" in one.values
+    if not unknown:
+        return Test(one.dimension, one.operator, known)
+    alone = Test(one.dimension, "unknown" if one.operator == "=" else "known")
+    if not known:
+        return alone
+    test = Test(one.dimension, one.operator, known)
+    return Or((test, alone)) if one.operator == "=" else And((test, alone))
 
 
 def condition(one: Filter, dimension: Dimension) -> tuple[str, list[str]]:

@@ -1,6 +1,6 @@
 """The pipeline over time, from `gold.deal_changes` alone: what is open on a day, and what becomes of it between two days.
 
-Days are days in the business time zone, and a day's figures are those of its end. `by` names columns of `DIMENSIONS`.
+Days are days in UTC, as those of every metric are, and a day's figures are those of its end. `by` names columns of `DIMENSIONS`.
 With `known_as_of`, exclusive, only what was known before that time counts; without it, what is known now.
 """
 
@@ -238,7 +238,8 @@ def _changes(by: Sequence[str], known_as_of: datetime | None) -> str:
     own = [name for name in by if name not in ("stage", "owner", "customer_id", "product_id", "source")]
     also = "".join(f", {DIMENSIONS[name]} as {name}" for name in own)
     accounts = "left join gold.customer_features f on c.customer_id = f.customer_id" if {*by} & {*_ACCOUNTS} else ""
-    return f"with changes as (select c.*{also} from gold.deal_changes c {accounts} where {known})"
+    days = "cast(c.valid_from as date) as from_day, cast(c.valid_to as date) as to_day"
+    return f"with changes as (select c.* replace ({days}){also} from gold.deal_changes c {accounts} where {known})"
 
 
 def _open_at(day: str) -> str:

@@ -83,11 +83,16 @@ def _context(evaluator: Evaluator, asked: Understood) -> _Context | None:
     for one in conjuncts(asked.where):
         columns = {test.name: _column(asked.metrics, first.view.field(test.name), None) for test in tests(one)}
         (field, *more) = {*columns.values()}
-        if field is None or more or (field[0] == "Deals" and any(part.days for part in asked.parts.values())):
-            return None  # of a state of the past, what a deal was is not in its columns
+        if field is None or more or _as_it_is_now(asked, field):
+            return None
         every = [*evaluator.distinct(field), *([None] if evaluator.has_blank(field) else [])]
         found = _within(found, {field: [value for value in every if _holds(one, value)]})
     return _in_period(evaluator, asked, asked.span, found)
+
+
+def _as_it_is_now(asked: Understood, field: Field) -> bool:
+    """Whether a column says what deals are now, where the question is about what they were."""
+    return field[0] == "Deals" and any(part.days for part in asked.parts.values())
 
 
 def _before(evaluator: Evaluator, asked: Understood) -> _Context | None:
@@ -134,7 +139,7 @@ def _columns(asked: Understood) -> list[Field] | None:
         grain = split.grain or (split.name if split.name in _UNITS and split.name != own.name else None)
         is_time = split.name in ("time", *_UNITS) and split.name != own.name
         field = (DATE[0], _UNITS[grain]) if is_time and grain else _column(asked.metrics, own, grain)
-        if field is None:
+        if field is None or _as_it_is_now(asked, field):
             return None
         found.append(field)
     return found if len(set(found)) == len(found) else None

@@ -180,7 +180,7 @@ def dashboard(catalog: str, currency: str) -> dict[str, Any]:
     """
     _named(catalog)
     datasets: list[dict[str, Any]] = []
-    shown = [_page(page, catalog, datasets, currency) for page in pages()]
+    shown = [_page(page, catalog, datasets, currency) for page in pages() if not page.hidden]
     return {"datasets": datasets, "pages": shown}
 
 

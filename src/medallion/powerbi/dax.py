@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import sqlglot
 from sqlglot import exp
@@ -87,6 +88,15 @@ def text(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
+def number(value: str | float) -> str:
+    """A number in DAX, which does not read every exponent.
+
+    >>> number("1e-7"), number(1e21), number("2.50")
+    ('0.0000001', '1000000000000000000000', '2.50')
+    """
+    return f"{Decimal(str(value)):f}"
+
+
 def whole(expression: str, place: Place, condition: str | None = None) -> str:
     """A measure's DAX from a metric's expression, blank where no row is in the filter context.
 
@@ -130,7 +140,7 @@ def _scalar(node: exp.Expr, place: Place) -> str:
     if isinstance(node, exp.Paren):
         return f"({_scalar(node.this, place)})"
     if isinstance(node, exp.Literal) and not node.is_string:
-        return str(node.this)
+        return number(node.this)
     if isinstance(node, exp.Placeholder):
         return _parameter(node, place)
     if isinstance(node, exp.Cast) and node.to.this in _DOUBLES:
@@ -305,11 +315,11 @@ def _operand(node: exp.Expr, place: Place) -> str:
 
 def _constant(node: exp.Expr, place: Place) -> str:
     if isinstance(node, exp.Literal):
-        return text(node.this) if node.is_string else str(node.this)
+        return text(node.this) if node.is_string else number(node.this)
     if isinstance(node, exp.Placeholder):
         return _parameter(node, place)
     if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal):
-        return f"-{node.this.this}"
+        return f"-{number(node.this.this)}"
     raise _refused(node, f"a comparison with {type(node).__name__}")
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from medallion.powerbi.model import HOME, Model
-from medallion.powerbi.pages import HEIGHT, WIDTH, Field, Page, Visual, pages
+from medallion.powerbi.pages import TOOLTIP, Field, Page, Visual, pages
 from medallion.powerbi.theme import NAME
 
 THEME_FILE = f"{NAME}.json"
@@ -14,6 +14,9 @@ _BASE = {"name": "CY24SU10", "reportVersionAtImport": "5.61", "type": "SharedRes
 _SCHEMAS = "https://developer.microsoft.com/json-schemas/fabric/item/report"
 #: Roles whose first field is drilled through.
 _DRILLED = ("Category", "Rows")
+#: Codes of the classic layout: of a custom theme, of a page that is drilled through to and of its filter, of a page that
+#: is shown beside figures, of a hidden page, of pages that fit and pages in their size.
+_THEME, _DRILL, _BY_DRILL, _TIP, _HIDDEN, _FIT, _ACTUAL = 201, 1, 5, 2, 1, 1, 3
 
 
 def layout(model: Model) -> dict[str, Any]:
@@ -39,12 +42,13 @@ def layout(model: Model) -> dict[str, Any]:
             {
                 "resourcePackage": {
                     "name": "RegisteredResources", "type": 1, "disabled": False,
-                    "items": [{"type": 202, "path": THEME_FILE, "name": THEME_FILE}],
+                    "items": [{"type": _THEME, "path": THEME_FILE, "name": THEME_FILE}],
                 }
             }
         ],
         "config": _dumped(config),
         "sections": [_section(page, place, model) for place, page in enumerate(pages())],
+        "pods": [pod for page in pages() for pod in _pods(page)],
     }  # fmt: skip
 
 
@@ -53,13 +57,43 @@ def _section(page: Page, place: int, model: Model) -> dict[str, Any]:
         "displayName": page.title,
         "name": page.name,
         "ordinal": place,
-        "width": WIDTH,
-        "height": HEIGHT,
-        "displayOption": 1,
-        "filters": "[]",
-        "config": "{}",
+        "width": page.width,
+        "height": page.height,
+        "displayOption": _ACTUAL if page.is_tooltip else _FIT,
+        "filters": _dumped(_drilled(page, classic=True)),
+        "config": _dumped({"visibility": _HIDDEN} if page.hidden else {}),
         "visualContainers": [_container(visual, model) for visual in page.visuals],
     }
+
+
+def _pods(page: Page) -> list[dict[str, Any]]:
+    """What a page is bound to in the classic layout."""
+    if not page.hidden:
+        return []
+    bound = {"name": f"pod_{page.name}", "boundSection": page.name, "config": "{}"}
+    if page.is_tooltip:
+        return [bound | {"type": _TIP}]
+    return [bound | {"type": _DRILL, "parameters": _dumped([_parameter(page)])}]
+
+
+def _parameter(page: Page) -> dict[str, Any]:
+    """The value that readers bring along when they drill through to a page."""
+    assert page.drill is not None  # noqa: S101 - of such pages alone
+    field = _expression(page.drill, {"Entity": page.drill[0]})
+    return {"name": f"parameter_{page.name}", "boundFilter": f"drill_{page.name}", "fieldExpr": field}
+
+
+def _drilled(page: Page, classic: bool) -> list[dict[str, Any]]:
+    """The filter of a page that the value fills."""
+    if page.drill is None:
+        return []
+    told = _expression(page.drill, {"Entity": page.drill[0]})
+    found = {"name": f"drill_{page.name}", "type": "Categorical"}
+    return [
+        found | {"expression": told, "howCreated": _BY_DRILL}
+        if classic
+        else found | {"field": told, "howCreated": "Drillthrough"}
+    ]
 
 
 def _container(visual: Visual, model: Model) -> dict[str, Any]:
@@ -140,12 +174,25 @@ def pbir() -> dict[str, Any]:
     for page in pages():
         found[f"pages/{page.name}/page.json"] = {
             "$schema": f"{_SCHEMAS}/definition/page/2.0.0/schema.json",
-            "name": page.name, "displayName": page.title, "displayOption": "FitToPage",
-            "height": HEIGHT, "width": WIDTH,
+            "name": page.name, "displayName": page.title, "displayOption": "ActualSize" if page.is_tooltip else "FitToPage",
+            "height": page.height, "width": page.width, **_bound(page),
         }  # fmt: skip
         for visual in page.visuals:
             found[f"pages/{page.name}/visuals/{visual.name}/visual.json"] = _visual(visual)
     return found
+
+
+def _bound(page: Page) -> dict[str, Any]:
+    """How a page is used that is opened from others."""
+    if not page.hidden:
+        return {}
+    kind = "Tooltip" if page.is_tooltip else "Drillthrough"
+    binding: dict[str, Any] = {"name": f"pod_{page.name}", "type": kind}
+    found: dict[str, Any] = {"type": kind, "visibility": "HiddenInViewMode"}
+    if page.drill:
+        binding["parameters"] = [_parameter(page)]
+        found["filterConfig"] = {"filters": _drilled(page, classic=False)}
+    return {**found, "pageBinding": binding}
 
 
 def _visual(visual: Visual) -> dict[str, Any]:
@@ -258,7 +305,11 @@ def _frame(visual: Visual) -> dict[str, Any]:
     title: dict[str, Any] = {"show": _value("true" if shown else "false")}
     if shown:
         title["text"] = _text(visual.title)
-    return {"title": [{"properties": title}], "general": [{"properties": {"altText": _text(visual.alt)}}]}
+    found = {"title": [{"properties": title}], "general": [{"properties": {"altText": _text(visual.alt)}}]}
+    if visual.tips:
+        tip = {"show": _value("true"), "type": _text("Canvas"), "section": _text(TOOLTIP)}
+        found["visualTooltip"] = [{"properties": tip}]
+    return found
 
 
 def _value(literal: str) -> dict[str, Any]:

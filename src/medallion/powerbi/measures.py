@@ -74,7 +74,7 @@ def _stock(metric: Metric, today: str, past: dax.Place | None, unreached: tuple[
     now = f"CALCULATE({today}, REMOVEFILTERS({_DATE}))"
     earlier = ""
     if past is not None:
-        since, until = (dax.column(past.table, past.columns[name]) for name in ("from_day", "to_day"))
+        since, until = (dax.column(past.table, past.columns[name]) for name in ("valid_from", "valid_to"))
         pairs = f"FILTER(ALL({since}, {until}), {since} <= LastDay && (ISBLANK({until}) || {until} > LastDay))"
         then = f"CALCULATE({dax.whole(metric.measure.expr, past)}, KEEPFILTERS({pairs}))"
         blind = " || ".join(f"ISFILTERED({dax.column(*one)})" for one in unreached)

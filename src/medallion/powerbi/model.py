@@ -52,6 +52,7 @@ class Column:
         form: Format string.
         sort_by: Column of the same table that gives its order.
         key: Values are unique.
+        category: What kind of place it names, for maps.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Column:
     form: str | None = None
     sort_by: str | None = None
     key: bool = False
+    category: str | None = None
 
 
 @dataclass(frozen=True)
@@ -316,7 +318,9 @@ def _tables(fiscal: int) -> Iterator[Table]:
             "gold.deal_changes",
             ("lead_id", None), ("customer_id", None), ("product_id", None), ("source", None), ("owner", None),
             ("status", None), ("stage", None), ("deal_value", None), ("has_value", None),
-            ("expected_close_date", None), ("from_day", None), ("to_day", None),
+            ("expected_close_date", None),
+            _day("from_day", "from_day", "valid_from", "Day since which it was so (UTC).", hidden=True),
+            _day("to_day", "to_day", "valid_to", "Day until which it was so (UTC); blank while it is.", hidden=True),
         )), unless="known_to", hidden=True)  # fmt: skip
     yield from _values()
     outcome = "silver.interactions_clean"
@@ -351,9 +355,7 @@ def _tables(fiscal: int) -> Iterator[Table]:
     )))  # fmt: skip
     yield Table("Daily", "gold.sales_summary", "One row per day, without gaps.", tuple(_of(
         "gold.sales_summary",
-        ("day", None), ("new_leads", None), ("won_leads", None), ("lost_leads", None), ("interactions", None),
-        ("revenue", None), ("open_leads", None), ("open_pipeline", None), ("revenue_30d", None),
-        ("cumulative_revenue", None),
+        ("day", None), ("revenue_30d", None), ("cumulative_revenue", None),
     )))  # fmt: skip
     yield Table("Date", "", "One row per day of the years that the data touch, and of the year after.", (
         Column("Date", "date", "DateTime", "The day (UTC).", key=True, form=DAY),
@@ -434,6 +436,9 @@ _SORTED = {
 }
 
 
+_PLACES = {("Customers", "Country"): "Country", ("Customers", "City"): "City"}
+
+
 def _last(column: str) -> str:
     """The value on the last day in the filter context that has one: stocks must not be summed over days."""
     return f"LASTNONBLANKVALUE('Date'[Date], CALCULATE(SUM('Daily'[{column}])))"
@@ -468,6 +473,7 @@ def _model(currency: str, files: tuple[Any, ...], *own: tuple[contracts.Column, 
                     form=form(_MONEY, currency) if one.form == MONEY else one.form,
                     key=one.key or (table.name, one.name) in _KEYS,
                     sort_by=one.sort_by or _SORTED.get((table.name, one.name)),
+                    category=_PLACES.get((table.name, one.name)),
                 )
                 for one in table.columns
             ),

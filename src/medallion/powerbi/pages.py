@@ -20,6 +20,8 @@ Kind = Literal[
 Field = str | tuple[str, str]
 
 WIDTH, HEIGHT, EDGE, GAP = 1280, 720, 24, 12
+#: The page that a figure shows while the pointer is on it, and its size.
+TOOLTIP, _TIP_WIDTH, _TIP_HEIGHT = "tooltip", 400, 240
 _COMPARED = (TIME, (COMPARED,))
 
 
@@ -48,6 +50,7 @@ class Visual:
         sort: Field to sort by, falling; by category, rising, without.
         text: Second line of a text box.
         colours: Colours of series that have a meaning of their own.
+        tips: Whether the tooltip page is shown beside its figures.
     """
 
     kind: Kind
@@ -60,6 +63,7 @@ class Visual:
     sort: Field | None = None
     text: str = ""
     colours: dict[str, str] = field(default_factory=dict)
+    tips: bool = False
 
     @property
     def name(self) -> str:
@@ -78,12 +82,35 @@ class Visual:
 
 @dataclass(frozen=True)
 class Page:
-    """One page: the question it answers and its visuals in tab order."""
+    """One page.
+
+    Attributes:
+        name: Its name, the same in every build.
+        title: What readers see.
+        question: What it answers.
+        visuals: In tab order.
+        drill: The column by whose values readers drill through to it from other pages.
+        width: In pixels.
+        height: In pixels.
+    """
 
     name: str
     title: str
     question: str
     visuals: tuple[Visual, ...]
+    drill: tuple[str, str] | None = None
+    width: int = WIDTH
+    height: int = HEIGHT
+
+    @property
+    def is_tooltip(self) -> bool:
+        """Whether it is shown beside figures of other pages."""
+        return self.name == TOOLTIP
+
+    @property
+    def hidden(self) -> bool:
+        """Whether it is opened from other pages alone."""
+        return self.is_tooltip or self.drill is not None
 
 
 def _page(
@@ -142,7 +169,7 @@ def _chart(kind: Kind, title: str, category: Field, *values: Field, alt: str, **
 
 @cache
 def pages() -> tuple[Page, ...]:
-    """The five pages."""
+    """The five pages, that of an account, and the one beside figures."""
     quality, industry = ("Customers", "Lead quality"), ("Customers", "Industry")
     stage, source, owner = ("Pipeline stages", "Stage"), ("Lead sources", "Lead source"), ("Reps", "Owner")
     month, channel, customer = ("Date", "Month"), ("Channels", "Channel"), ("Customers", "Customer")
@@ -157,9 +184,9 @@ def pages() -> tuple[Page, ...]:
                 _chart("clusteredBarChart", "Where does the open pipeline stand?", stage, "Open pipeline",
                        alt="Bars: value of the open deals in each stage, the largest first",
                        where=still_open, sort="Open pipeline"),
-                _chart("clusteredColumnChart", "Do high scores go with wins?", quality, "Win rate",
+                _chart("clusteredColumnChart", "Do high scores go with wins?", quality, "Win rate", tips=True,
                        alt="Columns: win rate of the closed deals of Hot, Warm, Cool and Cold customers"),
-                _chart("clusteredBarChart", "Which sources win?", source, "Win rate",
+                _chart("clusteredBarChart", "Which sources win?", source, "Win rate", tips=True,
                        alt="Bars: win rate by lead source, the highest first", sort="Win rate"),
             ),
             Visual("tableEx", "Whom to call first?", {"Values": (
@@ -174,7 +201,7 @@ def pages() -> tuple[Page, ...]:
             ("Customers", "Buying customers", "Average lead score", "Hot share",
              ("Revenue per buying customer", "Revenue per buyer"), "Top customer's share"),
             (
-                _chart("clusteredBarChart", "Which industries bring revenue?", industry, "Revenue",
+                _chart("clusteredBarChart", "Which industries bring revenue?", industry, "Revenue", tips=True,
                        alt="Bars: revenue by industry, the largest first", sort="Revenue"),
                 _chart("clusteredBarChart", "Which segments are they in?", ("Customers", "Segment"), "Customers",
                        alt="Bars: number of customers by segment, the largest first", sort="Customers"),
@@ -222,7 +249,7 @@ def pages() -> tuple[Page, ...]:
                 _chart("clusteredColumnChart", "Do we open as many deals as we close?", month, "Deals",
                        "Deals won", "Deals lost", alt="Columns: deals opened, won and lost by month",
                        colours=COUNTED),
-                _chart("clusteredBarChart", "Who wins?", owner, "Revenue",
+                _chart("clusteredBarChart", "Who wins?", owner, "Revenue", tips=True,
                        alt="Bars: revenue by owner, the largest first", sort="Revenue"),
             ),
             Visual("tableEx", "How does each rep do?", {"Values": (
@@ -254,4 +281,41 @@ def pages() -> tuple[Page, ...]:
                 "Minutes per interaction", "Attributed revenue",
             )}, "Table: channels with touches, rates, time and attributed revenue", sort="Interactions"),
         ),
+        _of_account(customer, stage, owner, month),
+        _tooltip("Revenue", "Deals won", "Win rate", "Open pipeline"),
+    )  # fmt: skip
+
+
+def _of_account(customer: Field, stage: Field, owner: Field, month: Field) -> Page:
+    """What is known of the account from which readers come."""
+    page = _page(
+        "account", "Account", "What have we sold to this account, what is open, and how do we reach it?", (),
+        ("Revenue", "Open pipeline", "Weighted pipeline", "Win rate", ("Average lead score", "Lead score"), "Touches"),
+        (
+            _chart("clusteredColumnChart", "When did it buy?", month, "Revenue", alt="Columns: revenue of the account by month"),
+            _chart("clusteredBarChart", "Where do its open deals stand?", stage, "Open pipeline",
+                   alt="Bars: value of the account's open deals by stage", where=(("Statuses", "Status"), ("open",))),
+            Visual("columnChart", "What came of the touches?", {
+                "Category": (month,), "Series": (("Touches", "Outcome"),), "Y": ("Touches",),
+            }, "Stacked columns: touches of the account by month and outcome", colours=OUTCOME),
+        ),
+        Visual("tableEx", "Which deals?", {"Values": (
+            customer, ("Deals", "Deal"), stage, owner, ("Deals", "Day opened"), ("Deals", "Expected close"),
+            "Open pipeline", "Weighted pipeline", "Revenue",
+        )}, "Table: deals of the account by open value, the largest first", sort="Open pipeline"),
+    )  # fmt: skip
+    return replace(page, drill=("Customers", "Customer"))
+
+
+def _tooltip(*cards: str) -> Page:
+    """Figures of whatever a reader points at, two side by side."""
+    width, height = (_TIP_WIDTH - 3 * GAP) // 2, (_TIP_HEIGHT - 3 * GAP) // 2
+    visuals = [
+        Visual("card", name, {"Values": (name,)}, f"{name}: one figure", order=place + 1,
+               box=Box(GAP + place % 2 * (width + GAP), GAP + place // 2 * (height + GAP), width, height))
+        for place, name in enumerate(cards)
+    ]  # fmt: skip
+    return Page(
+        TOOLTIP, "Beside a figure", "What else is so of what I point at?", tuple(visuals),
+        width=_TIP_WIDTH, height=_TIP_HEIGHT,
     )  # fmt: skip

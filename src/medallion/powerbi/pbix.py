@@ -64,8 +64,9 @@ def _package(data: dict[str, bytes], model: Model) -> bytes:
     }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for part, content in parts.items():
-            archive.writestr(zipfile.ZipInfo(part, (2000, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+        for part, content in parts.items():  # the data model is packed in itself, and Desktop stores it as it is
+            packed = zipfile.ZIP_STORED if part == "DataModel" else zipfile.ZIP_DEFLATED
+            archive.writestr(zipfile.ZipInfo(part, (2000, 1, 1, 0, 0, 0)), content, packed)
     return buffer.getvalue()
 
 
@@ -166,11 +167,11 @@ def _tables(connection: sqlite3.Connection, model: Model, source: Source) -> Non
             is_key = table.kind == "dates" and one.key
             connection.execute(
                 "UPDATE [Column] SET Description = ?, LineageTag = ?, IsHidden = ?, FormatString = ?, SourceColumn = ?, "
-                "SummarizeBy = ?, SortByColumnID = ?, IsKey = ?, IsUnique = ?, IsNullable = ? WHERE ID = ?",
+                "SummarizeBy = ?, SortByColumnID = ?, IsKey = ?, IsUnique = ?, IsNullable = ?, DataCategory = ? WHERE ID = ?",
                 (
                     one.description, tmdl.tag("column", table.name, one.name), int(one.hidden), one.form, one.source,
                     _NO_SUMMARY, ids[one.sort_by] if one.sort_by else 0, int(is_key), int(is_key), int(not is_key),
-                    ids[one.name],
+                    one.category, ids[one.name],
                 ),
             )  # fmt: skip
             connection.execute(

@@ -62,7 +62,7 @@ def draw(model: Model, rows: Rows, folder: Path) -> list[Path]:
     fits(rows.count)
     folder.mkdir(parents=True, exist_ok=True)
     evaluator, paths = Evaluator(model, rows), []
-    for page in pages():
+    for page in (one for one in pages() if not one.hidden):
         paths.append(folder / f"{page.name}.svg")
         paths[-1].write_text(svg(page, evaluator) + "\n", encoding="utf-8")
     return paths

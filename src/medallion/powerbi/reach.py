@@ -10,12 +10,13 @@ from medallion.powerbi.pages import Field, Page
 
 
 def check(page: Page, model: Model) -> None:
-    """Refuse a page with a slicer that one of its visuals does not follow.
+    """Refuse a page with a slicer, or a value that readers drill through by, that one of its visuals does not follow.
 
     Raises:
         ContractError: Says the page, the visual, the measure and the slicer.
     """
-    for slicer in (one.fields["Values"][0] for one in page.visuals if one.kind == "slicer"):
+    slicers = [one.fields["Values"][0] for one in page.visuals if one.kind == "slicer"]
+    for slicer in (*slicers, *([page.drill] if page.drill else [])):
         for visual in page.visuals:
             if visual.kind == "slicer":
                 continue

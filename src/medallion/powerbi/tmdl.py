@@ -168,6 +168,7 @@ def _column(table: Table, column: Column) -> list[str]:
         f"\t\tdataType: {TYPES[column.type]}",
         "\t\tisHidden" if column.hidden else "",
         "\t\tisKey" if table.kind == "dates" and column.key else "",
+        f"\t\tdataCategory: {column.category}" if column.category else "",
         f"\t\tformatString: {column.form}" if column.form else "",
         f"\t\tlineageTag: {tag('column', table.name, column.name)}",
         "\t\tsummarizeBy: none",
@@ -244,6 +245,7 @@ def _tmsl_table(table: Table, model: Model, source: Source) -> dict[str, Any]:
             **({"isKey": True} if one.key and table.kind == "dates" else {}),
             **({"formatString": one.form} if one.form else {}),
             **({"sortByColumn": one.sort_by} if one.sort_by else {}),
+            **({"dataCategory": one.category} if one.category else {}),
             "annotations": [_annotation("SummarizationSetBy", "User")],
         }
         for one in table.columns

@@ -11,7 +11,7 @@ from medallion.agent.planner.lexicon import Phrase, Sense, meanings, plain_words
 from medallion.agent.serving import Serving
 from medallion.errors import ContractError
 from medallion.metrics.compilers.duckdb import facts_of
-from medallion.metrics.understanding import Facts
+from medallion.metrics.meaning import Facts
 
 #: A dimension with more values than this has none that are words.
 MOST_VALUES = 2000

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from medallion.errors import ContractError
-from medallion.metrics.answers import TELLS, contradicted, days, refuse, values_of
+from medallion.metrics.answers import days, not_by_proxy, values_of
 from medallion.metrics.compilers.sql import (
     DUCKDB,
     Query,
@@ -24,19 +24,11 @@ from medallion.metrics.compilers.sql import (
     expression,
     source,
 )
-from medallion.metrics.conditions import Value, tests
+from medallion.metrics.conditions import Value
 from medallion.metrics.declared import DecimalPlaces, Dimension, Format, Metric, MetricView
-from medallion.metrics.filters import Filter
-from medallion.metrics.possible import about, may_hold
+from medallion.metrics.meaning import Facts
 from medallion.metrics.question import Question, Records
-from medallion.metrics.understanding import (
-    Facts,
-    Part,
-    Understood,
-    UnderstoodRecords,
-    understand,
-    understand_records,
-)
+from medallion.metrics.understanding import Understood, UnderstoodRecords, understand, understand_records
 from medallion.metrics.writing import formed, plain
 
 #: Values of a dimension that are looked through for the nearest one.
@@ -170,7 +162,7 @@ def answer(
         return _records(connection, listed, versions, started)
     found = understand(asked, facts)
     for part in found.parts.values():
-        _not_by_proxy(connection, part)
+        not_by_proxy(connection, part.metric, part.where)
     query = compile_question(found, DUCKDB, places=_places(connection, found))
     rows, total = _rows(connection, query)
     totals = {}
@@ -183,24 +175,6 @@ def answer(
         found, _columns(found), rows, total, totals, query.sql, query.bindings,
         {name: versions(name) for name in tables}, time.perf_counter() - started,
     )  # fmt: skip
-
-
-def _not_by_proxy(connection: duckdb.DuckDBPyConnection, part: Part) -> None:
-    """Refuse a condition on what tells a column that the metric looks at, such as the stage, which tells the status."""
-    view, where = part.metric.view, part.where
-    fields = {one.name: one for one in (*view.dimensions, *view.fields)}
-    for name in dict.fromkeys(test.name for test in tests(where) if test.name in TELLS):
-        told = view.dimension(TELLS[name])
-        if told is None or where is None:
-            continue
-        columns = ", ".join(DUCKDB.say(expression(fields[one], view, {})) for one in (name, told.name))
-        sql = f"SELECT DISTINCT {columns} FROM {source(view, [fields[name], told], DUCKDB)}"
-        pairs = connection.execute(sql).fetchall()
-        left = {value for proxy, value in pairs if may_hold(where, {name: proxy, told.name: value}, fields)}
-        gone = {value for _, value in pairs} - left
-        wrong = Filter(told.name, tuple(value for value in told.values if value not in gone))
-        if gone and contradicted(part.metric, [wrong]):
-            refuse(part.metric, told, wrong, about(where, name, fields))
 
 
 #: The stages in the order in which deals pass them, those that end a deal last; of so many deals.

@@ -22,8 +22,10 @@ from sqlglot import exp
 from medallion.metrics.conditions import And, Beside, Condition, Not, Or, Test, Value
 from medallion.metrics.declared import Dimension, Metric, MetricView, with_parameters
 from medallion.metrics.filters import subject
+from medallion.metrics.meaning import joins_of
+from medallion.metrics.parts import Part
 from medallion.metrics.periods import Shift, Span
-from medallion.metrics.understanding import Part, Understood, UnderstoodRecords, joins_of
+from medallion.metrics.understanding import Understood, UnderstoodRecords
 
 #: Records of a list that shows the first of each value of a column.
 MOST_OF_EACH = 1_000
