@@ -9,13 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass, field, replace
-from inspect import signature
-from typing import TYPE_CHECKING, Any, get_type_hints
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING, Any
 
 from medallion import metrics
-from medallion.agent import prose, spans
+from medallion.agent import arguments, prose, spans
 from medallion.agent.answer import Answer, planned, references
 from medallion.agent.facts import Found, Ledger
 from medallion.agent.planner import Planner, Understood
@@ -79,12 +76,13 @@ def agent(model: Model | str) -> Agent[Conversation, str]:
     """
 
     def tool(function: Any) -> Tool[Conversation]:
-        def run(context: RunContext[Conversation], **arguments: Any) -> dict[str, Any]:
+        def run(context: RunContext[Conversation], **given: Any) -> dict[str, Any]:
             told = context.deps
             told.calls.append(function.__name__)
             try:
-                with spans.tool(function.__name__, arguments, told.tools.trace_content):
-                    result = function(told.tools, **arguments)
+                given = arguments.checked(arguments.model(function), given)
+                with spans.tool(function.__name__, given, told.tools.trace_content):
+                    result = function(told.tools, **given)
             except (MedallionError, TypeError, ValueError) as error:
                 raise ModelRetry(str(error)[:500]) from error
             found: list[Found] = result if isinstance(result, list) else [result]
@@ -93,9 +91,8 @@ def agent(model: Model | str) -> Agent[Conversation, str]:
             whole = references(told.ledger.found)
             return {name: whole[name] for name in list(whole)[-len(found) :]}
 
-        return Tool.from_schema(
-            run, function.__name__, (function.__doc__ or "").split("\n\n")[0], _schema(function), takes_ctx=True
-        )
+        accepts = arguments.schema(arguments.model(function), {"entity": list(metrics.views())})
+        return Tool.from_schema(run, function.__name__, arguments.about(function), accepts, takes_ctx=True)
 
     try:
         made: Agent[Conversation, str] = Agent(
@@ -119,18 +116,6 @@ def agent(model: Model | str) -> Agent[Conversation, str]:
         return text
 
     return made
-
-
-def _schema(function: Any) -> dict[str, Any]:
-    """The JSON schema of a tool's arguments."""
-    hints = get_type_hints(function)
-    parameters = {name: one for name, one in signature(function).parameters.items() if name != "self"}
-    return {
-        "type": "object",
-        "properties": {name: TypeAdapter(hints[name]).json_schema() for name in parameters},
-        "required": [name for name, one in parameters.items() if one.default is one.empty],
-        "additionalProperties": False,
-    }
 
 
 def answered(

@@ -339,21 +339,17 @@ class Tools:
             ContractError: It is not understood whole.
         """
         if isinstance(asked, Records):
-            with self.serving.lock:
-                listed = answer(self.serving.connection, asked)
+            with self.serving.reading() as connection:
+                listed = answer(connection, asked)
             return self._answered(tool, listed, "", listed.total)
         first = asked.metrics[0]
         ranked = bool(asked.by and asked.limit and asked.order and asked.order[0].name == first)
         whole = asked
         if ranked:
             asked = dataclasses.replace(asked, having=(*asked.having, f"{first} is known"))
-        with self.serving.lock:
-            found = answer(self.serving.connection, asked)
-            unknown = (
-                answer(self.serving.connection, dataclasses.replace(whole, limit=1)).total - found.total
-                if ranked
-                else 0
-            )
+        with self.serving.reading() as connection:
+            found = answer(connection, asked)
+            unknown = answer(connection, dataclasses.replace(whole, limit=1)).total - found.total if ranked else 0
         note = " ".join((metrics.named(first).measure.comment, *found.notes))
         if unknown:
             note += f" {unknown:,} without a value left out."
@@ -366,8 +362,8 @@ class Tools:
 
     def reading(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What a function of the metrics reads from the connection."""
-        with self.serving.lock:
-            return function(self.serving.connection, *arguments)
+        with self.serving.reading() as connection:
+            return function(connection, *arguments)
 
     def records(
         self,

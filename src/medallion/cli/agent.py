@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from medallion import access
 from medallion.agent import audit, drafts, spans
 from medallion.agent.answer import Answer, age, planned
+from medallion.agent.current import Current, own_name
 from medallion.agent.facts import Found, simple
+from medallion.agent.offered import Offered
 from medallion.agent.planner import Planner, Understood
 from medallion.agent.rules import rules
 from medallion.agent.serving import serve
@@ -40,8 +44,7 @@ def _me(call: Call, tools: Tools) -> str | None:
     """The owner whom `I` and `my` mean: who looks, by the name that the deals they see have where that is one."""
     if call.person is None:
         return call.me or call.settings().me
-    seen = tools.serving.rows("select distinct owner from gold.deals where owner is not null limit 2")
-    return str(seen[0]["owner"]) if call.person.owners and len(seen) == 1 else call.person.user
+    return own_name(tools, call.person)
 
 
 def _show_age(call: Call, tools: Tools) -> None:
@@ -262,10 +265,11 @@ def chat(call: Call, receipts: Receipts = False) -> None:
     examples=(
         "`medallion mcp` · over standard input and output, for a client that starts it",
         "`medallion mcp --http --port 8765`",
+        "`medallion mcp --http --host 0.0.0.0 --tokens config/tokens.csv` · for a team, behind TLS; each sees their own",
     ),
     json=False,
     at=True,
-    shows="asks",
+    shows=None,
     live=True,
 )
 def mcp(
@@ -273,9 +277,41 @@ def mcp(
     http: Annotated[bool, typer.Option("--http", help="Streamable HTTP instead of standard input and output.")] = False,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8765,
+    tokens: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV of users and the SHA-256 of their tokens: who may come in over HTTP."),
+    ] = None,
+    user_header: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Header in which a sign-in proxy in front names the user.")
+    ] = None,
 ) -> None:
-    """Offer the agent's tools to clients of the Model Context Protocol."""
+    """Offer the agent's tools to clients of the Model Context Protocol, always over the newest state."""
+    if (tokens or user_header) and not http:
+        raise MedallionError("--tokens and --user-header are for HTTP", "Add --http.")
+    if tokens and user_header:
+        raise MedallionError("--tokens and --user-header exclude each other", "Give one of the two.")
     from medallion.agent import mcp_server  # the protocol's library, an extra
 
-    with _tools(call, many=True) as (tools, _):
-        mcp_server.server(tools, host, port, _me(call, tools)).run(transport="streamable-http" if http else "stdio")
+    settings = call.settings()
+    declared = access.read(settings.access) if settings.access else None
+    each = bool(tokens or user_header)
+    current = Current(
+        call.lake,
+        lambda: rules(settings.agent, call.lake),
+        lambda tools: _me(call, tools),
+        settings.agent.trace_content,
+    )
+    made = mcp_server.server(Offered(current))
+    try:
+        with nullcontext() if each else call.looking("asks"):
+            with nullcontext() if each else current.view():
+                pass  # the first question need not wait, and what is wrong is told now
+            if not http:
+                mcp_server.serve(made)
+                return
+            from medallion.agent import mcp_http
+
+            door = mcp_http.Door(mcp_http.tokens(tokens) if tokens else {}, user_header, declared if each else None)
+            mcp_http.serve(made, door, host, port)
+    finally:
+        current.close()

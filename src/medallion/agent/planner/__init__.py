@@ -128,6 +128,8 @@ class Planner:
 
     def _without(self, error: Unclear, before: Understood | None) -> tuple[str, ...]:
         """The question without what was not understood, where that can be answered."""
+        if not error.without:
+            return ()
         try:
             self._understood(error.without, before)
         except (Unclear, ContractError):
