@@ -129,7 +129,7 @@ def test_the_suppression_list_is_read_and_refused_by_line(tmp_path):
 
 
 def test_a_brief_and_how_an_account_is_named(tools):
-    account, deals, touches = tools.account_brief("tidewater marine supply")
+    account, deals, touches = tools.account_brief("tidewater marine supply")[:3]
     assert account.rows[0]["customer_id"] == "C001"
     assert [row["lead_id"] for row in deals.rows] == ["L-1013"]
     assert len(touches.rows) == 3
@@ -391,7 +391,7 @@ def test_rows_that_are_cut_say_of_how_many(tools, planner):
         with pytest.raises(MedallionError, match=f"{count} is not a number of top customers"):
             tools.top_customers(count)
     assert tools.find_customer("e", 1).count > 1
-    assert [one.count >= len(one.rows) for one in tools.account_brief("C001")] == [True] * 3
+    assert [one.count >= len(one.rows) for one in tools.account_brief("C001")[:3]] == [True] * 3
     capped = Tools(tools.serving, Rules(rest_days=0, capacity=1)).call_plan()
     assert capped.count == 4 > len(capped.rows)
     many = tools.run_safe_sql("select a.lead_id from gold.deals a, gold.deals b")

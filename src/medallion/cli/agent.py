@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from medallion import access
-from medallion.agent import audit, drafts, spans
+from medallion import access, figures
+from medallion.agent import audit, briefing, drafts, spans
 from medallion.agent.answer import Answer, age, planned
 from medallion.agent.current import Current, own_name
 from medallion.agent.facts import Found, simple
@@ -79,13 +79,13 @@ def plan(
                 "rep": found.written(row, "owner"),
                 "#": found.written(row, "rank"),
                 "account": f"{row['customer_name'] or ''} ({row['customer_id']})",
-                "do": row["next_step"]
-                + ("" if (row["channel"] or "") in row["next_step"] else f" · {row['channel']}")
-                + ("" if row["hour"] is None else f" at {row['hour']}:00 UTC")
+                "do": f"{row['deal_step']} · {row['channel']}"
+                + ("" if row["local_hour"] is None else f" at {row['local_hour']}:00 in {row['time_zone']}")
                 + (f" · {row['contact_id']}" if row["contact_id"] else ""),
                 "expected": found.written(row, "expected_value"),
                 "at stake": found.written(row, "at_stake"),
-                "why": "; ".join(row["reasons"][:2]),
+                "for": "; ".join(row["reasons"][:2]),
+                "against": "; ".join([*_flags(row), *row["against"][:2]]),
                 "last": "never"
                 if row["last_interaction_at"] is None
                 else ", ".join(  # another's touch has no channel and no outcome for who does not see it
@@ -114,10 +114,20 @@ def brief(
     call: Call,
     customer: Annotated[str, typer.Argument(help="Key or name of an account.")],
     receipts: Receipts = False,
+    show_pii: Annotated[
+        bool, typer.Option("--show-pii", help="Quote the note of the last conversation, which is personal data.")
+    ] = False,
 ) -> None:
-    """Put one account on a page: worth, open deals, last touches, what is next."""
+    """Put one account on a page: worth, open deals, last touches, what notes say, and an agenda."""
+    if show_pii and call.person is not None and not call.person.personal:
+        raise MedallionError(f"{call.person.user} may not see personal data", "Leave --show-pii out.")
     with _tools(call) as (tools, _):
         found = tools.account_brief(customer)
+        last = briefing.noted(tools, found[0].rows[0]["customer_id"], 1) if show_pii else []
+        quoted = [
+            {**row, "when": figures.minute(row["occurred_at"]), "place": f"{row['file']}, row {row['line']}"}
+            for row in last
+        ]
 
         def tell() -> None:
             account = found[0]
@@ -131,11 +141,23 @@ def brief(
             for one in found[1:]:
                 rows = [{f.label.lower(): one.written(r, f.name) for f in one.fields} for r in one.rows]
                 call.records(_title(one), rows)
+            for row in quoted:
+                call.say(f"Last note, {row['when']}, {row['channel']} ({row['place']}): {row['notes']}")
             if receipts:
                 call.say(*map(_receipt, found))
             _show_age(call, tools)
 
-        call.answer([_document(one) for one in found], tell)
+        told = [
+            {"title": "Last note", "rows": [{name: simple(value) for name, value in row.items()}]} for row in quoted
+        ]
+        call.answer([*map(_document, found), *told], tell)
+
+
+def _flags(row: dict[str, Any]) -> list[str]:
+    """What of a deal's date speaks against it."""
+    overdue, pushes = row["overdue_days"], row["pushes"]
+    flags = [f"overdue by {figures.count(overdue, 'day')}"] if overdue else []
+    return [*flags, f"moved later {'once' if pushes == 1 else f'{pushes} times'}"] if pushes else flags
 
 
 def _title(found: Found) -> str:
@@ -168,10 +190,13 @@ def draft(
     call: Call,
     customer: Annotated[str, typer.Argument(help="Key or name of an account.")],
     kind: Annotated[str, typer.Option(help="email, whatsapp or call-script.")] = "email",
+    language: Annotated[
+        str | None, typer.Option(help="en, de, fr or es [default: that of the person or the account's country].")
+    ] = None,
 ) -> None:
-    """Write a draft to an account in the tone of the settings, for you to finish and send."""
+    """Write a draft to an account in its language and the tone of the settings, for you to finish and send."""
     with _tools(call) as (tools, settings):
-        console.lines(call.screen, drafts.draft(tools, settings.agent, customer, kind))
+        console.lines(call.screen, drafts.draft(tools, settings.agent, customer, kind, language))
 
 
 def _answer(

@@ -52,7 +52,9 @@ def customer(reading: Reading, weights: ScoreWeights, key: str, *, pii: bool = F
     is_open = bool(account["open_leads"])
     return {
         "account": account,
-        "opening": " ".join(drafts.opening(account["customer_name"], touch, is_open=is_open)),
+        "opening": " ".join(
+            drafts.opening(drafts.Situation(account["customer_name"], touch, is_open, account["as_of"]))
+        ),
         "points": _points(reading, key, deals, touch),
         "products": _products(reading, key),
         "made_of": made_of,
