@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compile the hashed locks for Python 3.11 and 3.12 from pyproject.toml: config/requirements-dev.lock, all that the tests and
-# tools of a checkout need, and config/requirements.lock, what a user runs, in the same versions; and from the latter
+# tools of a checkout need, and config/requirements.lock, what a user runs, in the same versions but for mcp; and from the latter
 # config/requirements.txt, the package itself and these versions, without hashes, and config/requirements.databricks.txt: what
 # the job on Databricks needs, where the platform has none of its own. --check only compares.
 set -euo pipefail
@@ -32,7 +32,9 @@ versions() { sed -nE 's/^([a-z0-9][^\\]*[^\\ ]) *\\?$/\1/p' "$work/lock"; }
 cp "${files[all]}" "$work/all"
 cp "${files[lock]}" "$work/lock"
 compiled "$work/all" "${everything[@]/#/--extra=}" --group dev
-compiled "$work/lock" "${used[@]/#/--extra=}" --group first --no-annotate --constraints "$work/all"
+# pbix-mcp holds back mcp, which those who serve MCP clients have in its current version
+grep -vE '^mcp==' "$work/all" | sed -E '/^ +--hash/d; s/ \\$//' >"$work/others"
+compiled "$work/lock" "${used[@]/#/--extra=}" --group first --no-annotate --constraints "$work/others"
 {
     echo "# The package, editable, and the versions of ${files[lock]}, which has their hashes too. Written by scripts/lock.sh."
     echo "# Run pip in the root of the repository, since it looks for '.' in the folder it is run in."

@@ -129,7 +129,7 @@ def test_the_suppression_list_is_read_and_refused_by_line(tmp_path):
 
 
 def test_a_brief_and_how_an_account_is_named(tools):
-    account, deals, touches = tools.account_brief("tidewater marine supply")
+    account, deals, touches = tools.account_brief("tidewater marine supply")[:3]
     assert account.rows[0]["customer_id"] == "C001"
     assert [row["lead_id"] for row in deals.rows] == ["L-1013"]
     assert len(touches.rows) == 3
@@ -277,8 +277,8 @@ def test_questions_that_are_declined(tools, planner, question):
 
 def test_receipts_lead_back_to_the_figure(tools, planner):
     answer = planned(tools, planner, "revenue by owner")
-    with tools.serving.lock:
-        again = tools.serving.connection.execute(answer.receipts[0].sql, list(answer.receipts[0].bindings)).fetchall()
+    with tools.serving.reading() as connection:
+        again = connection.execute(answer.receipts[0].sql, list(answer.receipts[0].bindings)).fetchall()
     told = {one.key["owner"]: float(one.value) for one in answer.receipts if one.column == "value"}
     assert told == {row[0]: float(row[1]) for row in again}
     assert sum(told.values()) == 1_090_000
@@ -391,7 +391,7 @@ def test_rows_that_are_cut_say_of_how_many(tools, planner):
         with pytest.raises(MedallionError, match=f"{count} is not a number of top customers"):
             tools.top_customers(count)
     assert tools.find_customer("e", 1).count > 1
-    assert [one.count >= len(one.rows) for one in tools.account_brief("C001")] == [True] * 3
+    assert [one.count >= len(one.rows) for one in tools.account_brief("C001")[:3]] == [True] * 3
     capped = Tools(tools.serving, Rules(rest_days=0, capacity=1)).call_plan()
     assert capped.count == 4 > len(capped.rows)
     many = tools.run_safe_sql("select a.lead_id from gold.deals a, gold.deals b")
@@ -551,7 +551,7 @@ def test_a_model_that_hangs_or_is_not_there(tools, planner):
     settings = AgentSettings(model="x", timeout_seconds=0.2)
     answer = model.answered(tools, planner, settings, "win rate", FunctionModel(slow))
     assert "54.5%" in answer.text
-    assert "too long" in answer.notes[0]
+    assert "it took longer than 0.2 s" in answer.notes[0]
     away = AgentSettings(model="x", base_url="http://127.0.0.1:9/v1", timeout_seconds=5)
     answer = model.answered(tools, planner, away, "win rate")
     assert "54.5%" in answer.text
@@ -698,45 +698,6 @@ def test_every_question_is_logged_without_addresses(own_sample, rows):
     assert first["question"] == "win rate for [removed] or [removed]"
     assert first["declined"]
     assert json.loads(second["receipts"])[0]["written"] == "54.5%"
-
-
-def test_the_mcp_server(own_sample):
-    from mcp.shared.memory import create_connected_server_and_client_session as connected
-
-    from medallion.agent import mcp_server
-
-    lake = own_sample
-
-    async def talk(server):
-        async with connected(server._mcp_server) as client:
-            names = {tool.name for tool in (await client.list_tools()).tools}
-            good = await client.call_tool("metric_value", {"metric": "win_rate", "by": ["source"]})
-            bad = await client.call_tool("metric_value", {"metric": "mood"})
-            ghost = await client.call_tool(
-                "propose_action", {"kind": "deal", "key": "L-9", "changes": {"note": "x"}, "reason": "y"}
-            )
-            assert ghost.isError
-            assert "there is no deal 'L-9'" in ghost.content[0].text
-            made = await client.call_tool(
-                "propose_action", {"kind": "deal", "key": "L-1012", "changes": {"note": "x"}, "reason": "y"}
-            )
-            dictionary = await client.read_resource("medallion://metrics")
-            prompts = {one.name for one in (await client.list_prompts()).prompts}
-            return names, good, bad, made, dictionary, prompts
-
-    with serve(lake, locked=True) as serving:
-        names, good, bad, made, dictionary, prompts = asyncio.run(talk(mcp_server.server(Tools(serving, Rules()))))
-    assert {"call_plan", "account_brief", "metric_value", "top_customers", "compare_channels", "explain_score",
-            "find_customer", "pipeline_forecast", "run_safe_sql", "propose_action", "ask"} <= names  # fmt: skip
-    assert not names & {"approve", "apply"}
-    told = json.loads(good.content[0].text)
-    assert "66.7%" in json.dumps(told)
-    assert told["F1"]["tables"]["gold.deals"] >= 0
-    assert bad.isError
-    assert "no metric" in bad.content[0].text
-    assert json.loads(made.content[0].text)["state"] == "proposed"
-    assert len(json.loads(dictionary.contents[0].text)) > 25
-    assert prompts == {"morning", "prepare", "review"}
 
 
 @pytest.mark.slow

@@ -321,6 +321,65 @@ def test_a_conversation_goes_on_and_says_what_it_carried_over(planner):
     assert not whole.notes
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "expected"),
+    [
+        ("win rate by source", "and by owner?", "win_rate by owner"), ("taux de réussite par source", "et par pays ?", "win_rate by country"),
+        ("Umsatz nach Land", "und nach Branche?", "revenue by industry"), ("ingresos por país", "¿y por sector?", "revenue by industry"),
+        ("average deal size by industry", "only won deals", "average_won_value by industry"),
+        ("how many deals did we close in May by owner", "only won deals", "won_leads by owner in 2025-05"),
+        ("how many deals are open", "only in Germany", "open_leads where country = Germany"),
+    ],
+)  # fmt: skip
+def test_a_question_that_narrows_or_splits_anew_goes_on(planner, first, then, expected):
+    assert told(planner.understand(then, planner.understand(first))) == expected
+
+
+def test_what_follows_a_ranking_names_its_row(planner):
+    before = planner.understand("which rep has the lowest win rate")
+    for question in ("how many deals is that", "which ones?"):
+        found = planner.understand(question, before)
+        assert isinstance(found, Declined)
+        assert "ranking" in found.reason
+
+
+def test_why_explains_a_change_whole(planner):
+    found = planner.understand("why?", planner.understand("revenue by owner in May"))
+    assert told(found).startswith("explain change")
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("which deals close this month", "list deals where due in this month"), ("which deals did we close in May", ""),
+        ("welche Deals wollen wir diesen Monat abschließen", "list deals where due in this month"),
+        ("quelles affaires dois-je conclure ce mois-ci", "list deals where due in this month"),
+    ],
+)  # fmt: skip
+def test_what_closes_in_a_time_that_is_not_over_is_due(planner, question, expected):
+    found = planner.understand(question)
+    assert found.slots.deed == ("due" if expected else "close")
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["which customers havent I talked to in 30 days", "welche Kunden habe ich seit 30 Tagen nicht kontaktiert",
+     "quels clients n'ai-je pas contactés depuis 30 jours ?", "¿qué clientes no he contactado en 30 días?"],
+)  # fmt: skip
+def test_who_has_not_been_contacted(planner, question):
+    found = Planner(planner.serving, "Tess Nair").understand(question)
+    assert told(found) == told(
+        Planner(planner.serving, "Tess Nair").understand("my customers not contacted in 30 days")
+    )
+
+
+def test_a_verb_in_the_first_person_is_about_who_asks(planner):
+    assert isinstance(planner.understand("cuánto vendí en mayo"), Declined)
+    mine = Planner(planner.serving, "Tess Nair")
+    assert told(mine.understand("cuánto vendí en mayo")) == "revenue where owner = 'Tess Nair' in 2025-05"
+    assert "owner" not in told(mine.understand("cuánto vendimos en mayo"))
+
+
 def test_i_and_my_are_an_owner_by_a_setting(planner):
     mine = Planner(planner.serving, "Tess Nair")
     assert told(mine.understand("my revenue")) == "revenue where owner = 'Tess Nair'"

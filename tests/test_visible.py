@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
+import hashlib
 import json
 import re
 import shutil
@@ -14,15 +14,17 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from mcp.shared.memory import create_connected_server_and_client_session
+from mcp_clients import OverHttp
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from medallion import access, contracts, metrics
 from medallion.access import Person
-from medallion.agent import drafts
+from medallion.agent import drafts, mcp_http
 from medallion.agent.answer import planned
+from medallion.agent.current import Current
 from medallion.agent.mcp_server import server
+from medallion.agent.offered import Offered
 from medallion.agent.planner import Planner, names
 from medallion.agent.rules import Rules
 from medallion.agent.serving import serve
@@ -245,26 +247,27 @@ def test_what_is_said_of_all_amounts_is_for_who_sees_all(lake, people, monkeypat
     assert (said, proof.note(lake)) == (["", "", "9 deals in EUR"], "9 deals in EUR")
 
 
-def test_mcp_gives_nothing_of_another(lake):
-    with lake.looking(REP), serve(lake, locked=True) as serving:
-        made = server(Tools(serving, Rules()))
-
-        async def told():
-            async with create_connected_server_and_client_session(made._mcp_server) as session:
-                change = {"kind": "deal", "key": "Z3", "changes": {"next_step": "call"}, "reason": "to see"}
-                return [
-                    await session.call_tool("records", {"entity": "deals"}),
-                    await session.call_tool("run_safe_sql", {"sql": "select * from gold.customer_features"}),
-                    await session.call_tool("ask", {"question": "What is the revenue by owner?"}),
-                    await session.call_tool("propose_action", change),
-                ]
-
-        *read, proposed = asyncio.run(told())
-        for one in read:
-            assert not one.isError, one
-            holds_nothing_of_another(str(one))
-        assert proposed.isError
-        assert "there is no deal" in str(proposed)
+def test_mcp_gives_each_user_their_own_and_nothing_of_another(lake, people):
+    now = Current(lake)
+    tokens = {hashlib.sha256(user.encode()).hexdigest(): user for user in ("ann@us.example", "kim", "eve")}
+    made = mcp_http.application(
+        server(Offered(now)), mcp_http.Door(tokens, None, tuple(people.values())), loopback=False
+    )
+    with TestClient(made) as client:
+        ann = OverHttp(client, authorization="Bearer ann@us.example").open()
+        for name, given in (
+            ("records", {"entity": "deals"}), ("run_safe_sql", {"sql": "select * from gold.customer_features"}),
+            ("ask", {"question": "What is the revenue by owner?"}), ("dimension_values", {"of": "deals", "dimension": "owner"}),
+        ):  # fmt: skip
+            told = ann.call(name, **given)
+            assert not told["isError"], told
+            holds_nothing_of_another(str(told))
+        change = {"kind": "deal", "key": "Z3", "changes": {"next_step": "call"}, "reason": "to see"}
+        assert "there is no deal" in str(ann.call("propose_action", **change))
+        kim = OverHttp(client, authorization="Bearer kim").open()
+        assert "Z3" in str(kim.call("records", entity="deals"))
+        assert OverHttp(client, authorization="Bearer eve").post("initialize", {}).status_code == 403
+    now.close()
 
 
 def test_questions_and_explanations_give_nothing_of_another(lake):

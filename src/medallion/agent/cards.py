@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,11 +11,10 @@ from typing import Any
 from medallion import figures, metrics
 from medallion.agent import consent, drafts
 from medallion.agent.facts import Found
+from medallion.agent.rules import FRESH_DAYS
 from medallion.agent.tools import Tools
 from medallion.config import AgentSettings
 
-#: Days within which an answer is fresh, and within which an expected close is near.
-FRESH_DAYS = 14
 CHANNELS = ("call", "email", "whatsapp")
 _DEALS = "gold.deals"
 _SCORES = "gold.lead_scores"
@@ -28,11 +28,13 @@ class Card:
         row: Its row of the call plan.
         deal: Its best open deal, as gold has it: at least `lead_id`, `stage`, `deal_value`, `expected_close_date`.
         why_now: One sentence.
-        last: `channel`, `outcome` and `occurred_at` of the last touch; None where there was none.
+        last: `channel`, `outcome`, `direction` and `occurred_at` of the last touch; None where there was none.
         opening: What to say first.
         ask: What to ask for.
         refused: Channels that the account, or the person whom the plan names, must not be contacted on.
         knows_people: Whether contacts of the account are known.
+        situation: What drafts are written from.
+        language: That of whoever is written to.
     """
 
     row: dict[str, Any]
@@ -43,10 +45,12 @@ class Card:
     ask: str
     refused: frozenset[str | None]
     knows_people: bool
+    situation: drafts.Situation
+    language: str
 
     def letter(self, settings: AgentSettings, first_name: str = "") -> tuple[str, str]:
-        """Subject and text of an e-mail."""
-        return drafts.letter(settings, self.row["customer_name"], self.last, is_open=True, first_name=first_name)
+        """Subject and text of an e-mail, in the language of the account."""
+        return drafts.letter(settings, dataclasses.replace(self.situation, language=self.language), first_name)
 
 
 def cards(tools: Tools, day: date, owner: str | None = None, count: int = 10) -> tuple[Found, list[Card]]:
@@ -89,15 +93,20 @@ def _card(
         last = {
             "channel": row["last_channel"],
             "outcome": row["last_outcome"],
+            "direction": row["last_direction"],
             "occurred_at": row["last_interaction_at"],
         }
-    situation, ask = drafts.opening(row["customer_name"], last, is_open=True)
+    closes, product = deal.get("expected_close_date"), deal.get("product_name") or ""
+    told = drafts.Situation(row["customer_name"], last, True, tools.day, product, closes)
+    situation, ask = drafts.opening(told)
     why = why_now(row, deal, trend, day, tools.serving.currency)
     blocked = consent.in_force(tools.rules.suppressed, day)
     named = [one for one in people if one["contact_id"] == row["contact_id"]]
     refuses = {channel for channel in CHANNELS for one in named if consent.why_not(one, channel, blocked)}
     refused = tools.rules.refused(row["customer_id"], day) | refuses
-    return Card(row, deal, why, last, situation[:1].upper() + situation[1:], ask, refused, bool(people))
+    said = situation[:1].upper() + situation[1:]
+    language = drafts.spoken(row["country"], named[0] if named else None)
+    return Card(row, deal, why, last, said, ask, refused, bool(people), told, language)
 
 
 def why_now(row: dict[str, Any], deal: dict[str, Any], trend: dict[str, Any], day: date, currency: str) -> str:

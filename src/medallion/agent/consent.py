@@ -29,7 +29,7 @@ def silent(serving: Serving, blocked: Sequence[Suppressed]) -> list[str]:
 
 
 def people(serving: Serving, accounts: Sequence[str], deals: Sequence[str] = ()) -> dict[str, list[Person]]:
-    """The people of accounts in the order in which they are to be contacted; keys and roles, no names.
+    """The people of accounts in the order in which they are to be contacted; keys, roles and languages, no names.
 
     First those of the deals, then those who have given consent, then the main contact, then who was touched last.
     """
@@ -40,7 +40,7 @@ def people(serving: Serving, accounts: Sequence[str], deals: Sequence[str] = ())
     order = "d.contact_id is not null desc, consent = 'granted' desc, coalesce(main, false) desc," if joined else ""
     role = "coalesce(d.part, a.role)" if joined else "a.role"
     rows = serving.rows(
-        f"select a.customer_id, a.contact_id, {role} as role, a.consent from {PEOPLE} a {joined} "
+        f"select a.customer_id, a.contact_id, {role} as role, a.consent, a.language from {PEOPLE} a {joined} "
         f"where a.customer_id in (select unnest(?)) order by a.customer_id, {order} a.last_touch_at desc nulls last, a.contact_id",
         [*([list(deals)] if joined else []), list(accounts)],
     )

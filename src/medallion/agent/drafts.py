@@ -1,38 +1,87 @@
-"""Drafts in the tone of the settings: templates filled with an account's facts, for you to finish and send."""
+"""Drafts in the language of the account and the tone of the settings, for you to finish and send.
+
+They go on from the last touch: who wrote or called, when, and what came of it. They thank only for what the customer did.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from medallion.agent import consent
+from medallion.agent.countries import place
 from medallion.agent.facts import Found
+from medallion.agent.letters import LANGUAGES, sentences
+from medallion.agent.rules import FRESH_DAYS
 from medallion.agent.tools import Tools
 from medallion.config import AgentSettings
 from medallion.errors import MedallionError
 
 KINDS = ("email", "whatsapp", "call-script")
-_GREETING = {"friendly": "Hi [first name],", "formal": "Dear [title and name],", "brief": "[First name],"}
-_CLOSING = {"friendly": "Best wishes", "formal": "Yours sincerely", "brief": "Regards"}
+#: Days after which a touch is too old to be referred to.
+OLD_DAYS = 180
+_TALKED, _WRITTEN = ("call", "meeting"), ("email", "whatsapp")
 
 
-def draft(tools: Tools, settings: AgentSettings, customer: str, kind: str) -> str:
+@dataclass(frozen=True)
+class Situation:
+    """What a draft is written from.
+
+    Attributes:
+        name: The account's.
+        last: `channel`, `outcome`, `occurred_at` and, where it is known, `direction` of the last touch; None without one.
+        is_open: Whether the account has an open deal.
+        day: The day on which it is written; that of the touch is compared with it.
+        product: What the best open deal is about; empty where that is not known.
+        closes: When that deal is expected to close.
+        language: One of `LANGUAGES`.
+    """
+
+    name: Any
+    last: Mapping[str, Any] | None
+    is_open: bool
+    day: date | None = None
+    product: str = ""
+    closes: date | None = None
+    language: str = "en"
+
+    @property
+    def age(self) -> int | None:
+        """Days since the last touch."""
+        if self.last is None or self.day is None:
+            return None
+        when = self.last["occurred_at"]
+        return (self.day - (when.date() if isinstance(when, datetime) else when)).days
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the last touch is too old to be referred to."""
+        return self.age is not None and self.age > OLD_DAYS
+
+
+def draft(tools: Tools, settings: AgentSettings, customer: str, kind: str, language: str | None = None) -> str:
     """A draft to an account, with places in brackets for what the CRM's personal data would say.
+
+    It is for the first person of the account who may be contacted, by key and role; who may not is named with the reason.
 
     Args:
         tools: What is known.
         settings: Tone and signature.
         customer: Key or name.
         kind: email, whatsapp or call-script.
-
-    It is for the first person of the account who may be contacted, by key and role; who may not is named with the reason.
+        language: One of `LANGUAGES`; that of the account's country without it, English where that has none of these.
 
     Raises:
-        MedallionError: There is no such kind or account, or it must not be contacted this way.
+        MedallionError: There is no such kind, language or account, it must not be contacted this way, or its last touch is
+            too old to be referred to.
     """
     if kind not in KINDS:
         raise MedallionError(f"{kind!r} is no kind of draft", f"Kinds: {', '.join(KINDS)}.")
-    account, deals, touches = tools.account_brief(customer)
+    if language is not None and language not in LANGUAGES:
+        raise MedallionError(f"{language!r} is no language of drafts", f"Languages: {', '.join(LANGUAGES)}.")
+    account, deals, touches = tools.account_brief(customer)[:3]
     facts = account.rows[0]
     channel = {"call-script": "call"}.get(kind, kind)
     name, blocked = facts["customer_name"], consent.in_force(tools.rules.suppressed, tools.serving.as_of)
@@ -52,74 +101,133 @@ def draft(tools: Tools, settings: AgentSettings, customer: str, kind: str) -> st
             f"Nobody at {name} may be contacted by {channel}: {'; '.join(not_to)}",
             "Ask for consent in another way, or correct it in the CRM.",
         )
-    text = _text(account, deals, touches, settings, kind)
+    best = deals.rows[0] if deals.rows else {}
+    told = Situation(
+        name,
+        touches.rows[0] if touches.rows else None,
+        bool(facts["open_leads"]),
+        tools.day,
+        _one_line(best.get("product_name") or ""),
+        best.get("expected_close_date"),
+        language or spoken(facts["country"], person),
+    )
+    if told.is_old and kind != "call-script":
+        raise MedallionError(
+            f"{_one_line(name)}: the last touch was on {told.last['occurred_at']:%Y-%m-%d}, {told.age} days before "  # type: ignore[index]
+            f"{tools.day}: too old to refer to",
+            "Call first: `--kind call-script` has what is known.",
+        )
     heads = [f"To: {consent.called(person)}"] if person else []
     heads += [f"Not to: {'; '.join(not_to)}"] if not_to else []
-    return "\n".join([*heads, text])
+    heads += [_language_note(told.language, facts["country"], person)] if language is None else []
+    return "\n".join([*filter(None, heads), _text(told, account, deals, touches, settings, kind)])
 
 
-def _text(account: Found, deals: Found, touches: Found, settings: AgentSettings, kind: str) -> str:
-    facts, last = account.rows[0], touches.rows[0] if touches.rows else None
-    situation, ask = opening(facts["customer_name"], last, is_open=bool(facts["open_leads"]))
+def spoken(country: str | None, person: consent.Person | None) -> str:
+    """The language to write in: what is known of the person, else of the country; English where that is none of `LANGUAGES`."""
+    own = str((person or {}).get("language") or "").strip().casefold()[:2]
+    if own:
+        return own if own in LANGUAGES else "en"
+    return place(country).language or "en"
+
+
+def _language_note(language: str, country: str | None, person: consent.Person | None) -> str:
+    """Why a draft is in the language that it is in; empty for English where English is spoken."""
+    own = (person or {}).get("language")
+    name = sentences(language)["language"]
+    if language != "en":
+        why = f"{person['contact_id']} speaks it" if own and person else f"the account is in {_one_line(country)}"
+        return f"In {name}: {why}; `--language en` for English."
+    known = own or place(country).language or ""
+    if known == "en" or not (own or country):
+        return ""
+    return f"In English: drafts are in no language of {person['contact_id'] if own and person else _one_line(country)}."
+
+
+def _text(told: Situation, account: Found, deals: Found, touches: Found, settings: AgentSettings, kind: str) -> str:
     if kind == "call-script":
-        return _script(account, deals, touches, situation, ask)
+        return _script(told, account, deals, touches)
     if kind == "whatsapp":
-        return f"{_GREETING[settings.tone]} {situation} {ask}\n{settings.signature or '[your name]'}"
-    subject, body = letter(settings, facts["customer_name"], last, is_open=bool(facts["open_leads"]))
+        words = sentences(told.language)
+        said = " ".join([words["greeting"][settings.tone], *opening(told)])
+        return f"{said}\n{settings.signature or words['signature']}"
+    subject, body = letter(settings, told)
     return f"Subject: {subject}\n\n{body}"
 
 
-def letter(
-    settings: AgentSettings, name: Any, last: Mapping[str, Any] | None, *, is_open: bool, first_name: str = ""
-) -> tuple[str, str]:
-    """Subject and text of an e-mail to an account; `last` is its last touch, as in `opening`."""
-    situation, ask = opening(name, last, is_open=is_open)
-    greeting = _GREETING[settings.tone]
+def letter(settings: AgentSettings, told: Situation, first_name: str = "") -> tuple[str, str]:
+    """Subject and text of an e-mail to an account."""
+    words = sentences(told.language)
+    situation, ask = opening(told)
+    greeting = words["greeting"][settings.tone]
     if first_name:
-        greeting = greeting.replace("[first name]", _one_line(first_name)).replace(
-            "[First name]", _one_line(first_name)
-        )
-    subject = f"Next steps for {_one_line(name)}" if is_open else f"How are things at {_one_line(name)}?"
-    body = f"{greeting}\n\n{situation}\n\n{ask}\n\n{_CLOSING[settings.tone]},\n{settings.signature or '[your name]'}"
-    return subject, body
+        for mark in ("[first name]", "[First name]", "[nombre]"):
+            greeting = greeting.replace(mark, _one_line(first_name))
+    kind = "closed" if not told.is_open else "product" if told.product else "open"
+    subject = words["subject"][kind].format(name=_name(told), product=_one_line(told.product))
+    signature = settings.signature or words["signature"]
+    if not words.get("goes_on_small"):
+        situation = situation[:1].upper() + situation[1:]
+    return subject, f"{greeting}\n\n{situation}\n\n{ask}\n\n{words['closing'][settings.tone]},\n{signature}"
 
 
-def opening(name: Any, last: Mapping[str, Any] | None, *, is_open: bool) -> tuple[str, str]:
-    """What to say first and what to ask for, from what happened last.
+def opening(told: Situation) -> tuple[str, str]:
+    """What to say first and what to ask for, from what happened last."""
+    words = sentences(told.language)
+    said, asked = _case(told)
+    last = told.last or {}
+    channel = last.get("channel")
+    situation = words["situations"][said].format(
+        name=_name(told), day=_day(words, last["occurred_at"]) if last else "", talked=words["talked"].get(channel),
+        yours=words["yours"].get(channel), mine=words["mine"].get(channel),
+    )  # fmt: skip
+    if told.product and told.is_open and said != "none":
+        situation += f" {words['about'].format(product=_one_line(told.product))}"
+    return situation, words["asks"][asked]
 
-    Args:
-        name: The account's.
-        last: `channel`, `outcome` and `occurred_at` of its last touch; None where there was none.
-        is_open: Whether it has an open deal.
-    """
-    name = _one_line(name)
+
+def _case(told: Situation) -> tuple[str, str]:
+    """Which sentence says what happened last, and which asks for what is next."""
+    last = told.last
     if last is None:
-        return (
-            f"we have not spoken yet, and I would like to learn what matters to {name}.",
-            "Would you have a quarter of an hour this week?",
-        )
-    spoke = {"call": "our call", "email": "your e-mail", "whatsapp": "your message", "meeting": "our meeting"}
-    when = f"{spoke.get(last['channel'], 'our last contact')} on {last['occurred_at']:%d %B}"
-    if last["outcome"] == "meeting_booked":
-        return (
-            f"thank you for {when}; I look forward to our meeting.",
-            "Is there anything you would like me to prepare?",
-        )
-    if last["outcome"] == "positive":
-        ask = "Shall we agree on the next step?" if is_open else "Is there something new we can help with?"
-        return f"thank you for {when}, it was good to hear from you.", ask
-    if last["outcome"] == "no_answer":
-        return (
-            f"I tried to reach you on {last['occurred_at']:%d %B} and will keep this short.",
-            "When would a call suit you?",
-        )
-    if last["outcome"] == "negative":
-        return f"I have thought about what you said at {when}.", "May I show you what we can do about it?"
-    return f"I am coming back to {when}.", "Do you have questions that I can answer?"
+        return "none", "none"
+    if told.is_old:
+        return "old", "old"
+    channel, outcome, inbound = last["channel"], last["outcome"], last.get("direction") == "inbound"
+    next_step = "next_step" if told.is_open else "something_new"
+    if told.is_open and told.closes and told.day and (told.closes - told.day).days <= FRESH_DAYS:
+        next_step = "timetable"
+    if outcome == "meeting_booked":
+        booked = "booked_past" if (told.age or 0) > FRESH_DAYS else "booked"
+        return booked, booked
+    if outcome == "no_answer":
+        if inbound:
+            return ("unanswered", "unanswered") if channel in _WRITTEN else ("missed", "missed")
+        return ("unread" if channel in _WRITTEN else "tried" if channel == "call" else "contact"), "no_answer"
+    if outcome == "negative":
+        return "doubts", "doubts"
+    ask = next_step if outcome == "positive" or next_step == "timetable" else "questions"
+    if channel in _TALKED:
+        return "took_part", ask
+    if channel in _WRITTEN and inbound:
+        return "wrote", ask
+    if channel in _WRITTEN and last.get("direction") == "outbound":
+        return ("liked" if outcome == "positive" else "sent"), ask
+    return "contact", ask
 
 
-def _script(account: Found, deals: Found, touches: Found, situation: str, ask: str) -> str:
-    facts = account.rows[0]
+def _day(words: Mapping[str, Any], when: date) -> str:
+    """A day as a letter in the language says it."""
+    number = words.get("first", "1") if when.day == 1 else str(when.day)
+    return str(words["day"].format(day=number, month=words["months"][when.month - 1]))
+
+
+def _name(told: Situation) -> str:
+    return _one_line(told.name) or str(sentences(told.language)["company"])
+
+
+def _script(told: Situation, account: Found, deals: Found, touches: Found) -> str:
+    facts, (situation, ask) = account.rows[0], opening(told)
     lines = [
         f"CALL SCRIPT: {_one_line(facts['customer_name'])} ({facts['customer_id']})",
         f"Goal: {account.written(facts, 'next_step')}",
@@ -149,4 +257,4 @@ def _script(account: Found, deals: Found, touches: Found, situation: str, ask: s
 
 def _one_line(text: Any) -> str:
     """Text of the CRM without line breaks or control signs: it is not ours."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text or "your company")).split())[:120]
+    return " ".join("".join(c if c.isprintable() else " " for c in str(text or "")).split())[:120]

@@ -61,9 +61,9 @@ def share_of(tools: Tools, part: Question, whole: Question | None = None) -> Fou
         raise ContractError(
             f"{metric.measure.display_name} does not add up, so it has no shares", "Ask for it by owner."
         )
-    with tools.serving.lock:
-        first = answer(tools.serving.connection, dataclasses.replace(part, limit=None))
-        second = first if whole is None else answer(tools.serving.connection, whole)
+    with tools.serving.reading() as connection:
+        first = answer(connection, dataclasses.replace(part, limit=None))
+        second = first if whole is None else answer(connection, whole)
     total = second.totals["value"] if whole is None else second.value
     kind = _KINDS[metric.measure.format.type]
     rows = []
@@ -92,8 +92,8 @@ def share_of(tools: Tools, part: Question, whole: Question | None = None) -> Fou
 def explain_change(tools: Tools, question: Question, compare: str = "previous") -> list[Found]:
     """Why a metric changed between two periods: the figures, and parts of the change that add up to it."""
     asked = dataclasses.replace(question, compare=compare)  # type: ignore[arg-type]
-    with tools.serving.lock:
-        found = changes.explain(tools.serving.connection, asked)
+    with tools.serving.reading() as connection:
+        found = changes.explain(connection, asked)
     metric = metrics.named(question.metrics[0])
     kind = _KINDS[metric.measure.format.type]
     places = metric.measure.format.decimal_places.places
@@ -165,8 +165,8 @@ def slipped_deals(tools: Tools, period: str, where: Iterable[Condition] = ()) ->
     rows = tools.serving.rows(_SLIPPED, [start, end])
     given = tuple(where)
     if given:
-        with tools.serving.lock:
-            kept = answer(tools.serving.connection, Records("deals", given, limit=None, columns=("lead_id",)))
+        with tools.serving.reading() as connection:
+            kept = answer(connection, Records("deals", given, limit=None, columns=("lead_id",)))
         keys = {row["lead_id"] for row in kept.rows}
         rows = [row for row in rows if row["lead_id"] in keys]
     fields = (

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from inspect import signature
-from typing import TYPE_CHECKING, Any, get_type_hints
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING, Any
 
 from medallion import metrics
-from medallion.agent import prose, spans
+from medallion.agent import arguments, prose, spans
 from medallion.agent.answer import Answer, planned, references
 from medallion.agent.facts import Found, Ledger
 from medallion.agent.planner import Planner, Understood
@@ -24,7 +22,9 @@ from medallion.config import AgentSettings
 from medallion.errors import MedallionError, extra
 
 with extra("agent", "A language model"):
-    from pydantic_ai import Agent, ModelRetry, RunContext, Tool, UsageLimits
+    import httpx2
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+    from pydantic_ai import Agent, ModelRetry, ModelSettings, RunContext, Tool, UsageLimits, exceptions
     from pydantic_ai.exceptions import UserError
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai import OpenAIProvider
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Requests to the model and tool calls for one question.
 MOST_REQUESTS, MOST_CALLS = 8, 12
+#: Tokens of an answer, and bytes of a response of an endpoint: what is longer is cut off while it comes.
+MOST_TOKENS, MOST_BYTES = 1_500, 1_000_000
 #: Environment variable with the key of an endpoint that `agent.base_url` names.
 KEY = "MEDALLION_MODEL_KEY"
 INSTRUCTIONS = """You help sales people with figures from their CRM.
@@ -55,6 +57,8 @@ class Conversation:
     tools: Tools
     ledger: Ledger = field(default_factory=Ledger)
     calls: list[str] = field(default_factory=list)
+    #: What was wrong with the last prose that was refused.
+    refused: str = ""
 
 
 def resolved(settings: AgentSettings) -> Model | str:
@@ -67,8 +71,39 @@ def resolved(settings: AgentSettings) -> Model | str:
         raise MedallionError("no model is set", "Set `agent.model` in config.yaml, such as anthropic:NAME.")
     if settings.base_url is None:
         return settings.model
-    provider = OpenAIProvider(base_url=settings.base_url, api_key=os.environ.get(KEY, "none"))
-    return OpenAIChatModel(settings.model, provider=provider)
+    client = AsyncOpenAI(
+        base_url=settings.base_url,
+        api_key=os.environ.get(KEY, "none"),
+        timeout=settings.timeout_seconds,
+        max_retries=0,  # the planner answers at once, and with the true reason
+        http_client=DefaultAsyncHttpxClient(transport=_Limited()),
+    )
+    return OpenAIChatModel(settings.model, provider=OpenAIProvider(openai_client=client))
+
+
+class _Limited(httpx2.AsyncHTTPTransport):
+    """Cuts off a response that is longer than `MOST_BYTES` while it comes."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = await super().handle_async_request(request)
+        response.stream = _Counted(response.stream)
+        return response
+
+
+class _Counted(httpx2.AsyncByteStream):
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for part in self.stream:
+            size += len(part)
+            if size > MOST_BYTES:
+                raise MedallionError(f"its endpoint sent more than {MOST_BYTES:,} bytes", "Check `agent.base_url`.")
+            yield part
+
+    async def aclose(self) -> None:
+        await self.stream.aclose()
 
 
 def agent(model: Model | str) -> Agent[Conversation, str]:
@@ -79,12 +114,13 @@ def agent(model: Model | str) -> Agent[Conversation, str]:
     """
 
     def tool(function: Any) -> Tool[Conversation]:
-        def run(context: RunContext[Conversation], **arguments: Any) -> dict[str, Any]:
+        def run(context: RunContext[Conversation], **given: Any) -> dict[str, Any]:
             told = context.deps
             told.calls.append(function.__name__)
             try:
-                with spans.tool(function.__name__, arguments, told.tools.trace_content):
-                    result = function(told.tools, **arguments)
+                given = arguments.checked(arguments.model(function), given)
+                with spans.tool(function.__name__, given, told.tools.trace_content):
+                    result = function(told.tools, **given)
             except (MedallionError, TypeError, ValueError) as error:
                 raise ModelRetry(str(error)[:500]) from error
             found: list[Found] = result if isinstance(result, list) else [result]
@@ -93,9 +129,8 @@ def agent(model: Model | str) -> Agent[Conversation, str]:
             whole = references(told.ledger.found)
             return {name: whole[name] for name in list(whole)[-len(found) :]}
 
-        return Tool.from_schema(
-            run, function.__name__, (function.__doc__ or "").split("\n\n")[0], _schema(function), takes_ctx=True
-        )
+        accepts = arguments.schema(arguments.model(function), {"entity": list(metrics.views())})
+        return Tool.from_schema(run, function.__name__, arguments.about(function), accepts, takes_ctx=True)
 
     try:
         made: Agent[Conversation, str] = Agent(
@@ -105,6 +140,7 @@ def agent(model: Model | str) -> Agent[Conversation, str]:
             instructions=INSTRUCTIONS + "\n\nMetrics: " + ", ".join(metrics.metrics()),
             tools=[tool(function) for function in READING],
             retries=2,
+            model_settings=ModelSettings(max_tokens=MOST_TOKENS),
         )
     except UserError as error:
         raise MedallionError(
@@ -114,23 +150,12 @@ def agent(model: Model | str) -> Agent[Conversation, str]:
     @made.output_validator
     def checked(context: RunContext[Conversation], text: str) -> str:
         wrong = prose.faults(text, context.deps.ledger)
+        context.deps.refused = wrong[0] if wrong else ""
         if wrong:
             raise ModelRetry("Write it again: " + "; ".join(wrong[:5]))
         return text
 
     return made
-
-
-def _schema(function: Any) -> dict[str, Any]:
-    """The JSON schema of a tool's arguments."""
-    hints = get_type_hints(function)
-    parameters = {name: one for name, one in signature(function).parameters.items() if name != "self"}
-    return {
-        "type": "object",
-        "properties": {name: TypeAdapter(hints[name]).json_schema() for name in parameters},
-        "required": [name for name, one in parameters.items() if one.default is one.empty],
-        "additionalProperties": False,
-    }
 
 
 def answered(
@@ -147,7 +172,7 @@ def answered(
         chosen = model if model is not None else resolved(settings)
         text = asyncio.run(_run(agent(chosen), question, conversation, settings.timeout_seconds))
     except Exception as error:  # noqa: BLE001 - whatever a model or its endpoint does, the planner answers
-        reason = _reason(error)
+        reason = _reason(error, conversation, settings)
         plain = planned(tools, planner, question, before)
         return replace(plain, notes=(*plain.notes, f"Answered without the model: {reason}"))
     shown = prose.rendered(text, conversation.ledger)
@@ -170,19 +195,50 @@ async def _run(made: Agent[Conversation, str], question: str, conversation: Conv
     return str(done.output)
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "it took too long"
-    if isinstance(error, MedallionError):
-        return error.problem
-    name = type(error).__name__
-    told = {
-        "UnexpectedModelBehavior": "it wrote figures of its own or nonsense",
-        "UsageLimitExceeded": "it went in circles",
-        "ModelConnectionError": "it cannot be reached",
-        "ModelHTTPError": f"its endpoint answered with status {getattr(error, 'status_code', 'unknown')}",
-    }
-    return told.get(name, f"what its endpoint sent cannot be read ({name})")
+def _reason(error: BaseException, conversation: Conversation, settings: AgentSettings) -> str:
+    """Why a model gave no answer that can be shown, in words."""
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) and cause not in chain:
+        chain.append(cause)
+    if own := next((one for one in chain if isinstance(one, MedallionError)), None):
+        return own.problem
+    for kind, words in _REASONS.items():
+        if isinstance(error, kind):
+            status = getattr(error, "status_code", None)
+            told = words.format(model=settings.model, seconds=settings.timeout_seconds, key=KEY, tokens=MOST_TOKENS)
+            wait = getattr(error, "retry_after", None)
+            return told + (f" (status {status})" if status else "") + (f"; in {wait:.0f} s again" if wait else "")
+    if isinstance(error, exceptions.ModelHTTPError):
+        return f"its endpoint answered with status {error.status_code}"
+    if isinstance(error, exceptions.UnexpectedModelBehavior):
+        return f"its text was refused: {conversation.refused}" if conversation.refused else _nonsense(error)
+    return f"what its endpoint sent cannot be read ({type(error).__name__})"
+
+
+def _nonsense(error: BaseException) -> str:
+    if "exceeded max retries" in str(error).lower() or "tool" in str(error).lower():
+        return "it called tools that are not there or with wrong arguments, or wrote nothing"
+    return "what its endpoint sent is no answer of a model"
+
+
+#: What is told of each kind of failure, the most special first.
+_REASONS: dict[type[BaseException], str] = {
+    TimeoutError: "it took longer than {seconds:g} s",
+    exceptions.ModelTimeoutError: "it took longer than {seconds:g} s",
+    exceptions.ModelAuthenticationError: "its endpoint did not accept the key; set it in the environment, for agent.base_url as {key}",
+    exceptions.ModelNotFoundError: "its endpoint knows no model {model!r}",
+    exceptions.ModelContextWindowExceededError: "question and findings are longer than it reads",
+    exceptions.ModelQuotaExceededError: "the quota of its endpoint is used up",
+    exceptions.ModelRateLimitError: "its endpoint takes no more requests for now",
+    exceptions.ModelOverloadedError: "its endpoint is overloaded",
+    exceptions.ModelUnavailableError: "its endpoint is not available",
+    exceptions.ModelServerError: "its endpoint failed",
+    exceptions.ModelRequestRejectedError: "its endpoint rejected the request",
+    exceptions.ModelConnectionError: "it cannot be reached, or its answer broke off",
+    exceptions.OutputTokenLimitExceeded: "it wrote more than {tokens:,} tokens",
+    exceptions.ContentFilterError: "its provider withheld the answer",
+    exceptions.UsageLimitExceeded: "it went in circles",
+}
 
 
 __all__ = ["agent", "answered", "resolved"]

@@ -14,6 +14,8 @@ from medallion.errors import MedallionError
 from medallion.lakehouse.store import Lakehouse
 
 CHANNELS = ("call", "email", "whatsapp", "meeting")
+#: Days within which an answer is fresh, and within which an expected close is near.
+FRESH_DAYS = 14
 _HEADER = ("customer_id", "contact_id", "channel", "until", "reason")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -82,9 +82,25 @@ class Serving:
         Raises:
             LakehouseError: It took too long.
         """
-        with self.lock, stopping(self.connection, PATIENCE):
+        with self.reading() as connection:
+            return query.rows(connection, sql, bindings)
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection to read from for `PATIENCE` seconds; of tables in memory one of its own, so that calls run side by side.
+
+        Raises:
+            LakehouseError: It took too long.
+        """
+        with ExitStack() as stack:
+            if self.locked:
+                connection = stack.enter_context(self.connection.cursor())
+            else:
+                stack.enter_context(self.lock)
+                connection = self.connection
+            stack.enter_context(stopping(connection, PATIENCE))
             try:
-                return query.rows(self.connection, sql, bindings)
+                yield connection
             except duckdb.InterruptException as error:
                 raise LakehouseError(
                     f"the query took more than {PATIENCE:.0f} seconds", "Ask for less at once."
@@ -94,7 +110,7 @@ class Serving:
         """Compute a table of this name once: what it is made of does not change while it is served."""
         with self.lock:
             if name not in self.prepared:
-                self.connection.execute(f"create temp table {name} as {sql}")
+                self.connection.execute(f"create table {name} as {sql}")
                 self.prepared.add(name)
 
     def read(self, *names: str) -> dict[str, int]:
@@ -147,6 +163,8 @@ def serve(lake: Lakehouse, *, locked: bool = False, only: Container[str] = TABLE
                 connection.execute(f"create view {name} as from agent_{name}")
             if _FEATURES in versions:
                 connection.execute(f"create index by_customer on agent_{_FEATURES}(customer_id)")
+            for setting in ("timezone = 'UTC'", "python_enable_replacements = false"):
+                connection.execute(f"set global {setting}")  # of the connections that read side by side
             connection.execute("set enable_external_access = false; set lock_configuration = true")
         served = Serving(lake, connection, versions, status.as_of(lake), locked)
         served.currency, served.currencies = contracts_in_use.currency(lake), proof.note(lake)

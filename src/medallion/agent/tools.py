@@ -16,9 +16,9 @@ from typing import Any
 import duckdb
 
 from medallion import metrics
-from medallion.agent import consent, sql_guard
+from medallion.agent import briefing, consent, countries, sql_guard
 from medallion.agent.facts import Field, Found
-from medallion.agent.rules import Rules, Suppressed
+from medallion.agent.rules import FRESH_DAYS, Rules, Suppressed
 from medallion.agent.serving import Serving, serve
 from medallion.errors import ContractError, MedallionError
 from medallion.metrics.compilers.duckdb import Answer as Answered
@@ -27,13 +27,13 @@ from medallion.metrics.question import Order, Question, Records
 from medallion.metrics.understanding import Understood
 
 _FEATURES, _DEALS, _SCORES = "gold.customer_features", "gold.deals", "gold.lead_scores"
-_BANDS = "gold.score_bands"
+_BANDS, _CHANGES = "gold.score_bands", "gold.deal_changes"
 _TOUCHES, _IDENTITIES = "silver.interactions_clean", "silver.identities"
 #: One row per account with an open deal, with its best one, at its position in a call list of everybody.
 _OPEN_ACCOUNTS = f"""
 select row_number() over (order by owner nulls last, expected_value desc nulls last, lead_score desc, customer_id) as position, *
 from (
-  select b.owner, f.customer_id, f.customer_name, b.lead_id, f.next_step, f.preferred_channel, f.has_email, f.has_phone,
+  select b.owner, f.customer_id, f.customer_name, f.country, b.lead_id, b.product_name, b.expected_close_date, f.next_step, f.preferred_channel, f.has_email, f.has_phone,
          b.expected_value, b.at_stake, b.probability_to_convert as probability, f.lead_score, f.lead_quality,
          f.last_interaction_at, f.days_since_last_interaction as days_since_last, f.as_of
   from (select *, sum(weighted_value) over (partition by customer_id) as expected_value,
@@ -54,17 +54,26 @@ from open_accounts where position in (
 order by position"""
 #: Channel and outcome of each account's last touch, whose time gold knows.
 _LAST_TOUCHES = f"""
-select position, channel as last_channel, outcome as last_outcome from {_TOUCHES} i
+select position, channel as last_channel, outcome as last_outcome, direction as last_direction from {_TOUCHES} i
 join open_accounts o on i.customer_id = o.customer_id and i.occurred_at = o.last_interaction_at
 qualify row_number() over (partition by position order by interaction_id) = 1 order by position"""
-#: The best reasons of each account's best deal.
+#: The best reasons of each account's best deal, for it and against it.
 _REASONS = f"""
-select position, reasons_up[:3] as reasons from {_SCORES} s join open_accounts o on s.lead_id = o.lead_id and s.as_of = o.as_of
+select position, reasons_up[:3] as reasons, reasons_down[:3] as against from {_SCORES} s join open_accounts o on s.lead_id = o.lead_id and s.as_of = o.as_of
 qualify row_number() over (partition by position order by known_as_of desc) = 1 order by position"""
+_ZONES = ", ".join(f"('{country}', '{one.zone}')" for country, one in countries.countries().items())
+#: Touches by channel and hour of the account's own day.
 _HOURS = f"""
-select channel, hour(occurred_at) as hour, count(*) as n,
+select channel, hour(timezone(coalesce(zone, 'UTC'), occurred_at)) as hour, count(*) as n,
        count(*) filter (outcome in ('positive', 'meeting_booked')) as well
-from {_TOUCHES} group by 1, 2"""
+from {_TOUCHES} left join (select customer_id, zone from {_FEATURES} join (values {_ZONES}) z(country, zone) using (country))
+using (customer_id) group by 1, 2"""
+#: How often the expected close of each open deal was moved later.
+_PUSHES = f"""
+select lead_id, count(*) as pushes from (
+  select lead_id, expected_close_date, lag(expected_close_date) over (partition by lead_id order by valid_from) as before
+  from {_CHANGES} where known_to is null and lead_id in (select lead_id from open_accounts))
+where expected_close_date > before group by 1"""
 #: What the call list is made from, in the order in which one rests on another; prepared once, since it does not change.
 _PREPARED = {
     "owners": f"select distinct owner from {_DEALS}",
@@ -72,9 +81,12 @@ _PREPARED = {
     "last_touches": _LAST_TOUCHES,
     "reasons": _REASONS,
     "hours": _HOURS,
+    "pushes": _PUSHES,
     "names": "select customer_id, customer_name, lower(customer_name) as name_lower, industry, country, lead_score "
     f"from {_FEATURES}",
 }
+#: What `_PREPARED` needs that not every lakehouse has.
+_NEEDS = {"reasons": _SCORES, "pushes": _CHANGES}
 #: Touches over all accounts that an hour needs before it is recommended.
 LEAST_TOUCHES = 20
 #: Rows that gold.top_customers has at most.
@@ -99,13 +111,14 @@ class Tools:
 
     def prepare(self) -> None:
         """Compute once what the tools share, so that no call waits for it: for a process that answers many questions."""
-        self._prepare(*(name for name in _PREPARED if name != "reasons" or _SCORES in self.serving.versions))
+        self._prepare(*(name for name in _PREPARED if _NEEDS.get(name, _FEATURES) in self.serving.versions))
 
     def call_plan(self, owner: str | None = None, capacity: int | None = None, day: date | None = None) -> Found:
         """Accounts to contact on a day, those with most expected value first, at most `capacity` for each rep.
 
-        One row per account with an open deal: the rep of its best deal, the next step, channel and hour, the expected
-        value (sum of value times probability of its open deals), reasons, and what happened last. Accounts that were
+        One row per account with an open deal: the rep of its best deal, the next step, channel and hour of the account's own
+        day, the expected value (sum of value times probability of its open deals), reasons for and against, whether the deal
+        is overdue or was moved later, and what happened last. Accounts that were
         touched within the days of rest, those that someone has dealt with on an earlier plan, and those that must not be
         contacted are left out and counted in the note. Where people of the account are known, `contact_id` is one who may
         be contacted on the channel.
@@ -141,16 +154,22 @@ class Tools:
         away = sorted({key for key, day in self.rules.put_off.items() if day > on} - {*nobody})
         bindings = [on, min(most, _MOST_ROWS), owner, owner, [*nobody, *away], on, self.rules.rest_days]
         rows = self.serving.rows(_CALL_LIST, bindings)
-        hours, last, why = self._hours(), self._last(rows), self._reasons(rows)
+        hours, last, why, pushes = self._hours(), self._last(rows), self._reasons(rows), self._pushes()
         people = consent.people(self.serving, [row["customer_id"] for row in rows], [row["lead_id"] for row in rows])
         for row in rows:
             known = people.get(row["customer_id"], [])
             row["channel"] = self._channel(row, blocked, known)
             person = consent.first(known, row["channel"], blocked) if row["channel"] else None
             row["contact_id"], row["contact_role"] = (person["contact_id"], person["role"]) if person else (None, None)
-            row["hour"] = hours.get(row["channel"])
-            row["reasons"] = why.get(row["position"]) or []
-            row |= last.get(row.pop("position"), {"last_channel": None, "last_outcome": None})
+            zone = countries.place(row["country"])
+            row["local_hour"], row["time_zone"] = hours.get(row["channel"]), zone.city
+            row["hour"] = None if row["local_hour"] is None else countries.in_utc(on, row["local_hour"], zone.zone)
+            row["reasons"], row["against"] = why.get(row["position"], ([], []))
+            row |= last.get(row.pop("position"), dict.fromkeys(("last_channel", "last_outcome", "last_direction")))
+            closes = row["expected_close_date"]
+            row["overdue_days"] = (on - closes).days if closes and closes < on else None
+            row["pushes"] = pushes.get(row["lead_id"])
+            row["deal_step"] = deal_step(row, on)
         cut = len(rows)
         rows = [row for row in rows if row["channel"]]
         total = len(rows)
@@ -175,8 +194,13 @@ class Tools:
                 Field("customer_id", "Account key"),
                 Field("customer_name", "Account"),
                 Field("lead_id", "Deal"),
+                Field("country", "Country"),
+                Field("product_name", "Product"),
+                Field("deal_step", "Next step of the deal"),
                 Field("next_step", "Next step"),
                 Field("channel", "Channel"),
+                Field("local_hour", "Best hour, local time", "number"),
+                Field("time_zone", "Time zone"),
                 Field("hour", "Best hour (UTC)", "number"),
                 Field("contact_id", "Contact"),
                 Field("contact_role", "Role of the contact"),
@@ -186,14 +210,19 @@ class Tools:
                 Field("lead_score", "Lead score", "number"),
                 Field("lead_quality", "Band"),
                 Field("reasons", "Why", "list"),
+                Field("against", "Against it", "list"),
+                Field("expected_close_date", "Expected close", "date"),
+                Field("overdue_days", "Days overdue", "number"),
+                Field("pushes", "Times moved later", "number"),
                 Field("last_interaction_at", "Last contact", "timestamp"),
                 Field("last_channel", "Last channel"),
+                Field("last_direction", "Last direction"),
                 Field("last_outcome", "Last outcome"),
                 Field("days_silent", "Days since", "number"),
             ),
             ("customer_id",),
             rows,
-            (_DEALS, _FEATURES, _SCORES, _TOUCHES, consent.PEOPLE, consent.LINKS),
+            (_DEALS, _FEATURES, _SCORES, _CHANGES, _TOUCHES, consent.PEOPLE, consent.LINKS),
             f"with open_accounts as ({_OPEN_ACCOUNTS}){_CALL_LIST}",
             bindings,
             f"Left out: {left['resting']:,} with a contact in the last {self.rules.rest_days} days, "
@@ -204,7 +233,8 @@ class Tools:
         )
 
     def account_brief(self, customer: str) -> list[Found]:
-        """One account on a page: what it is worth, its open deals, its last touches, what works, what is next.
+        """One account on a page: what it is worth, its open deals and their products and stages, its last touches, what was
+        asked for, doubted and promised in their notes, and an agenda for the next conversation.
 
         Args:
             customer: Key or name.
@@ -248,7 +278,7 @@ class Tools:
             [key],
         )
         sql_deals = (
-            f"select lead_id, stage, source, owner, deal_value, probability_to_convert, weighted_value, age_days, "
+            f"select lead_id, stage, product_name, source, owner, deal_value, probability_to_convert, weighted_value, age_days, "
             f"expected_close_date from {_DEALS} where customer_id = ? and status = 'open' "
             "order by weighted_value desc nulls last, lead_id limit 10"
         )
@@ -256,8 +286,8 @@ class Tools:
             "account_brief",
             "Open deals",
             (
-                Field("lead_id", "Deal"), Field("stage", "Stage"), Field("source", "Source"), Field("owner", "Owner"),
-                Field("deal_value", "Value", "money"), Field("probability_to_convert", "Probability", "percent", 1),
+                Field("lead_id", "Deal"), Field("stage", "Stage"), Field("product_name", "Product"), Field("source", "Source"),
+                Field("owner", "Owner"), Field("deal_value", "Value", "money"), Field("probability_to_convert", "Probability", "percent", 1),
                 Field("weighted_value", "Expected value", "money"), Field("age_days", "Days open", "number"),
                 Field("expected_close_date", "Expected close", "date"),
             ),
@@ -286,7 +316,10 @@ class Tools:
             [key],
             total=self._count(f"{_TOUCHES} where customer_id = ?", [key]),
         )  # fmt: skip
-        return [account, deals, touches]
+        told = briefing.said(self, key)
+        bought, passed = briefing.products(self, key), briefing.stages(self, [row["lead_id"] for row in deals.rows])
+        plan = briefing.agenda(self, deals, touches, told, bought)
+        return [account, deals, touches, told, *([bought] if bought else []), passed, plan]
 
     def metric_value(
         self,
@@ -339,21 +372,17 @@ class Tools:
             ContractError: It is not understood whole.
         """
         if isinstance(asked, Records):
-            with self.serving.lock:
-                listed = answer(self.serving.connection, asked)
+            with self.serving.reading() as connection:
+                listed = answer(connection, asked)
             return self._answered(tool, listed, "", listed.total)
         first = asked.metrics[0]
         ranked = bool(asked.by and asked.limit and asked.order and asked.order[0].name == first)
         whole = asked
         if ranked:
             asked = dataclasses.replace(asked, having=(*asked.having, f"{first} is known"))
-        with self.serving.lock:
-            found = answer(self.serving.connection, asked)
-            unknown = (
-                answer(self.serving.connection, dataclasses.replace(whole, limit=1)).total - found.total
-                if ranked
-                else 0
-            )
+        with self.serving.reading() as connection:
+            found = answer(connection, asked)
+            unknown = answer(connection, dataclasses.replace(whole, limit=1)).total - found.total if ranked else 0
         note = " ".join((metrics.named(first).measure.comment, *found.notes))
         if unknown:
             note += f" {unknown:,} without a value left out."
@@ -366,8 +395,8 @@ class Tools:
 
     def reading(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What a function of the metrics reads from the connection."""
-        with self.serving.lock:
-            return function(self.serving.connection, *arguments)
+        with self.serving.reading() as connection:
+            return function(connection, *arguments)
 
     def records(
         self,
@@ -684,9 +713,10 @@ class Tools:
         return int(self.serving.rows(f"select count(*) as n from {sql}", bindings)[0]["n"])
 
     def _hours(self) -> dict[str, int]:
-        """Per channel the hour with the best smoothed rate of positive outcomes, among hours with enough touches."""
+        """Per channel the working hour with the best smoothed rate of positive outcomes, among those with enough touches."""
         rows = self.serving.rows(
-            "select * from hours where n >= ? order by channel, (well + 1) / (n + 2) desc, hour", [LEAST_TOUCHES]
+            "select * from hours where n >= ? and hour >= ? and hour < ? order by channel, (well + 1) / (n + 2) desc, hour",
+            [LEAST_TOUCHES, *countries.WORKING],
         )
         best: dict[str, int] = {}
         for row in rows:
@@ -700,27 +730,34 @@ class Tools:
             rows = self.serving.rows("from last_touches where position in (select unnest(?))", [list(places.values())])
             return {row.pop("position"): row for row in rows}
         rows = self.serving.rows(
-            f"select customer_id, channel as last_channel, outcome as last_outcome from {_TOUCHES} "
+            f"select customer_id, channel as last_channel, outcome as last_outcome, direction as last_direction from {_TOUCHES} "
             "where occurred_at in (select unnest(?::timestamptz[])) and customer_id in (select unnest(?)) "
             "qualify row_number() over (partition by customer_id order by occurred_at desc, interaction_id) = 1",
             [[row["last_interaction_at"] for row in accounts], list(places)],
         )
         return {places[row.pop("customer_id")]: row for row in rows}
 
-    def _reasons(self, accounts: list[dict[str, Any]]) -> Mapping[int, list[str]]:
-        """Why each account's best deal may be won, by the account's position."""
+    def _reasons(self, accounts: list[dict[str, Any]]) -> Mapping[int, tuple[list[str], list[str]]]:
+        """Why each account's best deal may be won, and why not, by the account's position."""
         if _SCORES not in self.serving.versions:
             return {}
         places = {row["lead_id"]: row["position"] for row in accounts}
         if "reasons" in self.serving.prepared:
             rows = self.serving.rows("from reasons where position in (select unnest(?))", [list(places.values())])
-            return {row["position"]: row["reasons"] for row in rows}
+            return {row["position"]: (row["reasons"] or [], row["against"] or []) for row in rows}
         rows = self.serving.rows(
-            f"select lead_id, reasons_up[:3] as reasons from {_SCORES} where lead_id in (select unnest(?)) and as_of = ? "
+            f"select lead_id, reasons_up[:3] as reasons, reasons_down[:3] as against from {_SCORES} where lead_id in (select unnest(?)) and as_of = ? "
             "qualify row_number() over (partition by lead_id order by known_as_of desc) = 1",
             [list(places), self.serving.as_of],
         )
-        return {places[row["lead_id"]]: row["reasons"] for row in rows}
+        return {places[row["lead_id"]]: (row["reasons"] or [], row["against"] or []) for row in rows}
+
+    def _pushes(self) -> dict[str, int]:
+        """How often the expected close of each account's best deal was moved later; of those moved at all."""
+        if _CHANGES not in self.serving.versions:
+            return {}
+        self._prepare("pushes")
+        return {row["lead_id"]: row["pushes"] for row in self.serving.rows("from pushes")}
 
     @staticmethod
     def _channel(row: Mapping[str, Any], blocked: list[Suppressed], people: list[consent.Person]) -> str | None:
@@ -733,6 +770,27 @@ class Tools:
         wanted = [row["preferred_channel"], "call", "email", "whatsapp", "meeting"]
         free = (one for one in wanted if one and one not in refused and reachable.get(one))
         return next((one for one in free if not people or consent.first(people, one, blocked)), None)
+
+
+def deal_step(row: Mapping[str, Any], on: date) -> str:
+    """What is next for a deal on a day, from its dates and what happened last, in a few words."""
+    silent, outcome, closes = row["days_silent"], row["last_outcome"], row["expected_close_date"]
+    fresh = silent is not None and silent <= FRESH_DAYS
+    if silent is None:
+        return "Make first contact"
+    if outcome == "meeting_booked" and fresh:
+        return "Confirm the meeting and prepare it"
+    if row["last_direction"] == "inbound" and outcome == "no_answer" and fresh:
+        return "Answer: they tried to reach us"
+    if closes is not None and closes < on:
+        return "Agree on a new date for the decision"
+    if outcome == "negative" and fresh:
+        return "Answer their doubts"
+    if closes is not None and (closes - on).days <= FRESH_DAYS:
+        return "Ask for the decision"
+    if not fresh:
+        return "Pick up the thread"
+    return "Try again at another hour" if outcome == "no_answer" else "Agree on the next step"
 
 
 def _has_whole_numbers(text: str, name: str) -> bool:

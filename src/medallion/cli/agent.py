@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from medallion.agent import audit, drafts, spans
+from medallion import access, figures
+from medallion.agent import audit, briefing, drafts, spans
 from medallion.agent.answer import Answer, age, planned
+from medallion.agent.current import Current, own_name
 from medallion.agent.facts import Found, simple
+from medallion.agent.offered import Offered
 from medallion.agent.planner import Planner, Understood
 from medallion.agent.rules import rules
 from medallion.agent.serving import serve
@@ -40,8 +44,7 @@ def _me(call: Call, tools: Tools) -> str | None:
     """The owner whom `I` and `my` mean: who looks, by the name that the deals they see have where that is one."""
     if call.person is None:
         return call.me or call.settings().me
-    seen = tools.serving.rows("select distinct owner from gold.deals where owner is not null limit 2")
-    return str(seen[0]["owner"]) if call.person.owners and len(seen) == 1 else call.person.user
+    return own_name(tools, call.person)
 
 
 def _show_age(call: Call, tools: Tools) -> None:
@@ -76,13 +79,13 @@ def plan(
                 "rep": found.written(row, "owner"),
                 "#": found.written(row, "rank"),
                 "account": f"{row['customer_name'] or ''} ({row['customer_id']})",
-                "do": row["next_step"]
-                + ("" if (row["channel"] or "") in row["next_step"] else f" · {row['channel']}")
-                + ("" if row["hour"] is None else f" at {row['hour']}:00 UTC")
+                "do": f"{row['deal_step']} · {row['channel']}"
+                + ("" if row["local_hour"] is None else f" at {row['local_hour']}:00 in {row['time_zone']}")
                 + (f" · {row['contact_id']}" if row["contact_id"] else ""),
                 "expected": found.written(row, "expected_value"),
                 "at stake": found.written(row, "at_stake"),
-                "why": "; ".join(row["reasons"][:2]),
+                "for": "; ".join(row["reasons"][:2]),
+                "against": "; ".join([*_flags(row), *row["against"][:2]]),
                 "last": "never"
                 if row["last_interaction_at"] is None
                 else ", ".join(  # another's touch has no channel and no outcome for who does not see it
@@ -111,10 +114,20 @@ def brief(
     call: Call,
     customer: Annotated[str, typer.Argument(help="Key or name of an account.")],
     receipts: Receipts = False,
+    show_pii: Annotated[
+        bool, typer.Option("--show-pii", help="Quote the note of the last conversation, which is personal data.")
+    ] = False,
 ) -> None:
-    """Put one account on a page: worth, open deals, last touches, what is next."""
+    """Put one account on a page: worth, open deals, last touches, what notes say, and an agenda."""
+    if show_pii and call.person is not None and not call.person.personal:
+        raise MedallionError(f"{call.person.user} may not see personal data", "Leave --show-pii out.")
     with _tools(call) as (tools, _):
         found = tools.account_brief(customer)
+        last = briefing.noted(tools, found[0].rows[0]["customer_id"], 1) if show_pii else []
+        quoted = [
+            {**row, "when": figures.minute(row["occurred_at"]), "place": f"{row['file']}, row {row['line']}"}
+            for row in last
+        ]
 
         def tell() -> None:
             account = found[0]
@@ -128,11 +141,23 @@ def brief(
             for one in found[1:]:
                 rows = [{f.label.lower(): one.written(r, f.name) for f in one.fields} for r in one.rows]
                 call.records(_title(one), rows)
+            for row in quoted:
+                call.say(f"Last note, {row['when']}, {row['channel']} ({row['place']}): {row['notes']}")
             if receipts:
                 call.say(*map(_receipt, found))
             _show_age(call, tools)
 
-        call.answer([_document(one) for one in found], tell)
+        told = [
+            {"title": "Last note", "rows": [{name: simple(value) for name, value in row.items()}]} for row in quoted
+        ]
+        call.answer([*map(_document, found), *told], tell)
+
+
+def _flags(row: dict[str, Any]) -> list[str]:
+    """What of a deal's date speaks against it."""
+    overdue, pushes = row["overdue_days"], row["pushes"]
+    flags = [f"overdue by {figures.count(overdue, 'day')}"] if overdue else []
+    return [*flags, f"moved later {'once' if pushes == 1 else f'{pushes} times'}"] if pushes else flags
 
 
 def _title(found: Found) -> str:
@@ -165,10 +190,13 @@ def draft(
     call: Call,
     customer: Annotated[str, typer.Argument(help="Key or name of an account.")],
     kind: Annotated[str, typer.Option(help="email, whatsapp or call-script.")] = "email",
+    language: Annotated[
+        str | None, typer.Option(help="en, de, fr or es [default: that of the person or the account's country].")
+    ] = None,
 ) -> None:
-    """Write a draft to an account in the tone of the settings, for you to finish and send."""
+    """Write a draft to an account in its language and the tone of the settings, for you to finish and send."""
     with _tools(call) as (tools, settings):
-        console.lines(call.screen, drafts.draft(tools, settings.agent, customer, kind))
+        console.lines(call.screen, drafts.draft(tools, settings.agent, customer, kind, language))
 
 
 def _answer(
@@ -262,10 +290,11 @@ def chat(call: Call, receipts: Receipts = False) -> None:
     examples=(
         "`medallion mcp` · over standard input and output, for a client that starts it",
         "`medallion mcp --http --port 8765`",
+        "`medallion mcp --http --host 0.0.0.0 --tokens config/tokens.csv` · for a team, behind TLS; each sees their own",
     ),
     json=False,
     at=True,
-    shows="asks",
+    shows=None,
     live=True,
 )
 def mcp(
@@ -273,9 +302,41 @@ def mcp(
     http: Annotated[bool, typer.Option("--http", help="Streamable HTTP instead of standard input and output.")] = False,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8765,
+    tokens: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV of users and the SHA-256 of their tokens: who may come in over HTTP."),
+    ] = None,
+    user_header: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Header in which a sign-in proxy in front names the user.")
+    ] = None,
 ) -> None:
-    """Offer the agent's tools to clients of the Model Context Protocol."""
+    """Offer the agent's tools to clients of the Model Context Protocol, always over the newest state."""
+    if (tokens or user_header) and not http:
+        raise MedallionError("--tokens and --user-header are for HTTP", "Add --http.")
+    if tokens and user_header:
+        raise MedallionError("--tokens and --user-header exclude each other", "Give one of the two.")
     from medallion.agent import mcp_server  # the protocol's library, an extra
 
-    with _tools(call, many=True) as (tools, _):
-        mcp_server.server(tools, host, port, _me(call, tools)).run(transport="streamable-http" if http else "stdio")
+    settings = call.settings()
+    declared = access.read(settings.access) if settings.access else None
+    each = bool(tokens or user_header)
+    current = Current(
+        call.lake,
+        lambda: rules(settings.agent, call.lake),
+        lambda tools: _me(call, tools),
+        settings.agent.trace_content,
+    )
+    made = mcp_server.server(Offered(current))
+    try:
+        with nullcontext() if each else call.looking("asks"):
+            with nullcontext() if each else current.view():
+                pass  # the first question need not wait, and what is wrong is told now
+            if not http:
+                mcp_server.serve(made)
+                return
+            from medallion.agent import mcp_http
+
+            door = mcp_http.Door(mcp_http.tokens(tokens) if tokens else {}, user_header, declared if each else None)
+            mcp_http.serve(made, door, host, port)
+    finally:
+        current.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from medallion import figures
-from medallion.agent import cards, drafts
+from medallion.agent import drafts
+from medallion.agent.rules import FRESH_DAYS
 from medallion.config import end_of_day
 from medallion.dashboard.reading import Reading
 from medallion.gold import gold_contract
@@ -52,7 +53,9 @@ def customer(reading: Reading, weights: ScoreWeights, key: str, *, pii: bool = F
     is_open = bool(account["open_leads"])
     return {
         "account": account,
-        "opening": " ".join(drafts.opening(account["customer_name"], touch, is_open=is_open)),
+        "opening": " ".join(
+            drafts.opening(drafts.Situation(account["customer_name"], touch, is_open, account["as_of"]))
+        ),
         "points": _points(reading, key, deals, touch),
         "products": _products(reading, key),
         "made_of": made_of,
@@ -101,7 +104,7 @@ def _points(reading: Reading, key: str, deals: list[dict[str, Any]], last: dict[
         closes = deal["expected_close_date"] if deal["status"] == "open" else None
         if closes is not None and closes <= deal["as_of"]:
             told.append(f"{deal['lead_id']} was expected to close on {closes} and is still open.")
-        elif closes is not None and (closes - deal["as_of"]).days <= cards.FRESH_DAYS:
+        elif closes is not None and (closes - deal["as_of"]).days <= FRESH_DAYS:
             told.append(f"{deal['lead_id']} is expected to close on {closes}.")
     if "gold.deal_people" in reading.tables:
         rows = reading.rows(

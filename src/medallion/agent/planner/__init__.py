@@ -95,6 +95,10 @@ class Planner:
         notes = _notes(lexed)
         if before is None and slots.refers:
             raise Unclear("the question is about an answer before it, and there is none", *self.closest(question))
+        if before is not None and slots.refers and before.slots.rank and before.slots.by:
+            raise Unclear(
+                "the answer before was a ranking, and which of its rows is meant is not said", "ask by its name"
+            )
         if before is not None and slots.goes_on(before.slots):
             slots, kept = slots.carried(before.slots)
             if kept:
@@ -128,6 +132,8 @@ class Planner:
 
     def _without(self, error: Unclear, before: Understood | None) -> tuple[str, ...]:
         """The question without what was not understood, where that can be answered."""
+        if not error.without:
+            return ()
         try:
             self._understood(error.without, before)
         except (Unclear, ContractError):

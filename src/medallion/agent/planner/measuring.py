@@ -8,6 +8,7 @@ from medallion.agent.planner.lexicon import Sense
 from medallion.agent.planner.marking import RANKS, Unclear
 from medallion.agent.planner.restricting import Restricting
 from medallion.agent.planner.slots import Rank
+from medallion.metrics import periods
 
 _LAST = {f"last {unit}": f"this {unit}" for unit in ("day", "week", "month", "quarter", "year")}
 #: A measure beside another: the average value, how many on average.
@@ -293,5 +294,12 @@ class Measuring(Restricting):
                     if name.name == "sell":
                         self.use(place)
                     continue
-                self.deed = self.deed or name.name
+                ahead = name.name == "close" and self.spans[place].of("present") and self._is_ahead()
+                self.deed = self.deed or ("due" if ahead else name.name)
                 self.use(place)
+
+    def _is_ahead(self) -> bool:
+        """Whether a question in the present is about a time that is not over: `which deals close this month`."""
+        ends = [periods.read(one.text, self.today).last for one in self.times]
+        past = any(span.of("past") for span in self.spans)
+        return bool(ends) and not past and all(self.today.day and last and last >= self.today.day for last in ends)

@@ -41,7 +41,13 @@ class Reading(Measuring):
             tuple(dict.fromkeys(self.by)), self.rank, tuple(self.thresholds), self.compare, self.versus, self.turn,
             self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
             self.average, self.contrast, narrow, tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
+            narrows=self._narrows(),
         )  # fmt: skip
+
+    def _narrows(self) -> bool:
+        """Whether the question begins with `only` and asks for nothing but states, values and thresholds."""
+        asks = self.goal or self.metrics or self.fields or self.by or self.rank or self.deed or self.about
+        return bool(self.spans and self.spans[0].of("only") and not asks)
 
     def _narrow(self) -> str:
         """The slot that the last condition of the question is in: what a share is of what comes before it."""
@@ -145,7 +151,11 @@ class Reading(Measuring):
             if "personal" in only and not self._contact(place):
                 raise Unclear(f"{span.text!r} is personal data, which I do not read")
             if only and only <= {"notes"}:
-                raise Unclear(f"{span.text!r} stands in notes and messages, which I do not read")
+                named = [other.text for other in self.spans if other.of("account", "deal")]
+                raise Unclear(
+                    f"{span.text!r} stands in notes and messages, of which I read only what a brief says of them",
+                    *(f"tell me about {name}" for name in named[:1]),
+                )
             first = all(self.quiet(other) for other in range(place))
             if "action" in only and first:
                 raise Unclear(
@@ -429,6 +439,8 @@ class Reading(Measuring):
         if me := self.places("me"):
             self.use(*me)
             self.me = True
+        if any(span.of("first_person") for span in self.spans):
+            self.me = True  # cuánto vendí
         if past := self.places("past"):
             self.past = True
             self.use(*past)

@@ -28,8 +28,7 @@ class Restricting(Marking):
 
     def _silent(self) -> None:
         """Not touched for so long: a duration, or a time beside words for silence."""
-        quiet = self.places("not.lately")
-        quiet = [place for place in range(len(self.spans)) if self._says(place, "not", "lately")]
+        quiet = [place for place in range(len(self.spans)) if self._says(place, "not", "lately")] or self._not_touched()
         if not quiet:
             return
         for place in range(len(self.spans)):
@@ -53,6 +52,14 @@ class Restricting(Marking):
                 self._silence(">", count, quiet)
                 self.times = [one for one in self.times if one is not time]
                 return
+
+    def _not_touched(self) -> list[int]:
+        """A word that denies and the verb for contact that it denies, with who asks between them: `havent I talked to`."""
+        for place in self.places("not", "no", "never"):
+            at = self.near(place, 1, over=("me", "past", "not", "first_person"))
+            if self.has(at, "verb") and Sense("verb", "touch") in self.spans[at].senses:
+                return [*(p for p in range(place, at) if self.has(p, "not", "no", "never", "past")), at]
+        return []
 
     def _beside(self) -> None:
         """A column beside another, or beside an average: `closed after their expected close date`, `above average`."""

@@ -100,6 +100,7 @@ class Slots:
         follows: Whether it says that it goes on from what was asked before.
         refers: Whether it is about what was found before: `how many of those`.
         past: Whether it is told in the past.
+        narrows: Whether it only narrows what was asked before: `only won deals`.
     """
 
     goal: str = ""
@@ -127,6 +128,7 @@ class Slots:
     follows: bool = field(default=False, compare=False)
     refers: bool = field(default=False, compare=False)
     past: bool = field(default=False, compare=False)
+    narrows: bool = field(default=False, compare=False)
 
     @property
     def has_subject(self) -> bool:
@@ -144,12 +146,20 @@ class Slots:
         """Whether it goes on from what was asked before: it has no subject, says so, or is but another kind of touch."""
         if before is None:
             return False
+        if self.narrows:
+            return True
         bare = not (self.goal or self.times or self.by or self.rank or self.states or self.thresholds or self.about)
         kind = bare and self.entity == before.entity == "interactions" and len(self.where) == 1
         return not self.has_subject or self.follows or kind or (self.goal == "why" and not self.metrics)
 
     def carried(self, before: Slots) -> tuple[Slots, list[str]]:
         """The slots as a continuation of what was asked before, and what was taken over from it, in words."""
+        if self.narrows and before.entity in ("", self.entity):
+            bare = replace(self, narrows=False, entity="")
+            only = [state for state, is_in in self.states if is_in]
+            if before.deed == "close" and only in (["won"], ["lost"]):  # of those closed
+                bare = replace(bare, states=(), deed="win" if only == ["won"] else "lose")
+            return bare.carried(before)
         told: dict[str, object] = {}
         subject = ("metrics", "fields", "entity")
         own_subject = any(getattr(self, name) for name in subject)
@@ -163,6 +173,8 @@ class Slots:
                 continue
             if self.goal == "list" and name in ("metrics", "turn", "compare"):
                 continue
+            if self.goal == "why" and name in ("by", "rank"):
+                continue  # a change is explained whole
             told[name] = was
             kept.append(name)
         if self.where and before.where:

@@ -1,0 +1,182 @@
+"""What can be asked for: metrics, dimensions, values, and the query that a question becomes; findings, as the tools give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from medallion import metrics
+from medallion.agent.facts import Field, Found
+from medallion.agent.tools import Tools
+from medallion.errors import ContractError
+from medallion.metrics.compilers.duckdb import facts_of
+from medallion.metrics.compilers.sql import DUCKDB, SPARK, compile_question
+from medallion.metrics.question import Question
+from medallion.metrics.understanding import understand
+
+
+def list_metrics(tools: Tools, text: str | None = None) -> Found:
+    """The metrics of the dictionary: name, meaning, unit, how it adds up, and its expression.
+
+    Args:
+        tools: What reads.
+        text: Only those whose name, label, meaning or synonyms hold this.
+    """
+    rows = [
+        {
+            "name": name,
+            "label": one.measure.display_name,
+            "means": one.measure.comment,
+            "of": one.view.entity,
+            "kind": one.measure.format.type,
+            "unit": one.measure.unit,
+            "additivity": one.measure.additivity,
+            "counted_by": one.measure.period,
+            "synonyms": list(one.measure.synonyms),
+            "expression": one.measure.expr,
+        }
+        for name, one in metrics.metrics().items()
+        if _holds(text, name, one.measure.display_name, one.measure.comment, *one.measure.synonyms)
+    ]
+    fields = (
+        Field("name", "Metric"), Field("label", "Label"), Field("means", "Meaning"), Field("of", "Of"),
+        Field("kind", "Kind"), Field("unit", "Unit"), Field("additivity", "Adds up as"),
+        Field("counted_by", "Counted by"), Field("synonyms", "Also called", "list"), Field("expression", "Computed as"),
+    )  # fmt: skip
+    return _found(tools, "list_metrics", "Metrics", fields, ("name",), rows)
+
+
+def list_dimensions(tools: Tools, of: str) -> Found:
+    """The dimensions and fields that a metric can be split and filtered by, or that records of an entity have.
+
+    Args:
+        tools: What reads.
+        of: A metric such as win_rate, or an entity such as deals.
+
+    Raises:
+        ContractError: There is neither.
+    """
+    view = _view(of)
+    rows = [
+        {
+            "name": one.name,
+            "label": one.display_name,
+            "means": one.comment,
+            "type": one.type,
+            "use": "split and filter" if one in view.dimensions else "filter and show",
+            "values": list(one.values),
+            "synonyms": list(one.synonyms),
+        }
+        for one in (*view.dimensions, *view.fields)
+    ]
+    fields = (
+        Field("name", "Dimension"), Field("label", "Label"), Field("means", "Meaning"), Field("type", "Type"),
+        Field("use", "Use"), Field("values", "Declared values", "list"), Field("synonyms", "Also called", "list"),
+    )  # fmt: skip
+    return _found(tools, "list_dimensions", f"Dimensions of {of}", fields, ("name",), rows)
+
+
+def dimension_values(tools: Tools, of: str, dimension: str, text: str | None = None) -> Found:
+    """The values that a dimension has in the data, as conditions name them.
+
+    Args:
+        tools: What reads.
+        of: A metric or an entity that has the dimension.
+        dimension: Its name.
+        text: Only values that hold this.
+
+    Raises:
+        ContractError: There is no such dimension.
+    """
+    view = _view(of)
+    found = view.field(dimension)
+    if found is None:
+        known = ", ".join(one.name for one in (*view.dimensions, *view.fields))
+        raise ContractError(f"{of} has no dimension {dimension[:40]!r}", f"There are: {known}.")
+    with tools.serving.reading() as connection:
+        values = facts_of(connection).known(view, found, ())
+    rows = [{"value": value} for value in sorted(values) if _holds(text, value)]
+    title = f"Values of {found.display_name}"
+    tables = tuple(view.tables)
+    return _found(tools, "dimension_values", title, (Field("value", found.display_name),), ("value",), rows, tables)
+
+
+def compile_query(
+    tools: Tools,
+    metric: str,
+    by: list[str] | None = None,
+    where: list[str] | None = None,
+    period: str | None = None,
+    compare: Literal["previous", "year-ago"] | None = None,
+    having: list[str] | None = None,
+    order: list[str] | None = None,
+    limit: int | None = None,
+    as_of: str | None = None,
+    dialect: Literal["duckdb", "spark"] = "duckdb",
+) -> Found:
+    """The query that a question becomes, without running it: for a warehouse, or to check what is counted.
+
+    Args:
+        tools: What reads.
+        metric: Its name, such as win_rate; several with commas.
+        by: What to split by.
+        where: Conditions; all must hold.
+        period: Such as `2025-Q1` or `last 3 months`.
+        compare: A period to compare with.
+        having: Which rows are shown.
+        order: Columns to order by, `-value` for the largest first.
+        limit: Only that many rows.
+        as_of: Day that relative periods count from.
+        dialect: Whose SQL it is.
+
+    Raises:
+        ContractError: The question is not understood whole.
+    """
+    asked = Question.read(metric, by or (), where, period, compare, having, order or (), limit, as_of)
+    with tools.serving.reading() as connection:
+        understood = understand(asked, facts_of(connection))
+        query = compile_question(understood, SPARK if dialect == "spark" else DUCKDB)
+    row = {
+        "question": str(understood),
+        "query": query.sql,
+        "bindings": [str(one) for one in query.bindings],
+        "columns": list(query.columns),
+    }
+    fields = (
+        Field("question", "Question"), Field("query", "Query"), Field("bindings", "Values of the marks", "list"),
+        Field("columns", "Columns", "list"),
+    )  # fmt: skip
+    tables = tuple(sorted({name for part in understood.parts.values() for name in part.metric.view.tables}))
+    return _found(tools, "compile_query", "Query", fields, (), [row], tables, query.sql)
+
+
+def _view(of: str) -> metrics.MetricView:
+    """The view of a metric or entity.
+
+    Raises:
+        ContractError: There is none.
+    """
+    views = metrics.views()
+    return views[of] if of in views else metrics.named(of).view
+
+
+def _holds(text: str | None, *told: str) -> bool:
+    return not text or any(text.strip().casefold() in one.casefold() for one in told)
+
+
+def _found(
+    tools: Tools,
+    name: str,
+    title: str,
+    fields: tuple[Field, ...],
+    key: tuple[str, ...],
+    rows: list[dict[str, Any]],
+    tables: tuple[str, ...] = (),
+    sql: str = "",
+) -> Found:
+    serving = tools.serving
+    return Found(name, title, fields, key, rows, serving.read(*tables), sql, as_of=serving.as_of, currency=serving.currency)  # fmt: skip
+
+
+#: What a client may look up before it asks.
+CATALOG: tuple[Callable[..., Found], ...] = (list_metrics, list_dimensions, dimension_values, compile_query)
