@@ -76,3 +76,11 @@ def test_people_are_called_and_written_to_as_they_allow(dashboard, own_sample):
 
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
+
+
+def test_notes_stand_in_the_time_line_by_permission(dashboard, sample, rows):
+    (row,) = rows(
+        sample, "select customer_id, notes from silver.interactions_clean where notes is not null and customer_id = 'C001' order by occurred_at desc limit 1"
+    )  # fmt: skip
+    assert f'<q class="whole">{html.escape(row["notes"])}</q>' in body(dashboard(sample, pii=True), "/customers/C001")
+    assert row["notes"] not in html.unescape(body(dashboard(sample), "/customers/C001"))

@@ -15,7 +15,7 @@ from medallion.agent.answer import Answer, age, planned
 from medallion.agent.facts import Found, simple
 from medallion.agent.planner import Planner, Understood
 from medallion.agent.rules import rules
-from medallion.agent.serving import serve
+from medallion.agent.serving import serve, speaker
 from medallion.agent.tools import Tools
 from medallion.cli import console
 from medallion.cli.command import Call, Receipts, command, group
@@ -37,11 +37,8 @@ def _tools(call: Call, *, many: bool = False) -> Iterator[tuple[Tools, Settings]
 
 
 def _me(call: Call, tools: Tools) -> str | None:
-    """The owner whom `I` and `my` mean: who looks, by the name that the deals they see have where that is one."""
-    if call.person is None:
-        return call.me or call.settings().me
-    seen = tools.serving.rows("select distinct owner from gold.deals where owner is not null limit 2")
-    return str(seen[0]["owner"]) if call.person.owners and len(seen) == 1 else call.person.user
+    """The owner whom `I` and `my` mean."""
+    return speaker(tools.serving, call.person) if call.person else call.me or call.settings().me
 
 
 def _show_age(call: Call, tools: Tools) -> None:

@@ -23,7 +23,7 @@ PEOPLE = 50
 def customer(reading: Reading, weights: ScoreWeights, key: str, *, pii: bool = False) -> dict[str, Any] | None:
     """Everything about one account, or about the one that it was merged into; None when there is none of that key.
 
-    With `pii` its people have names and numbers.
+    With `pii` its people have names and numbers, and touches their notes.
     """
     from medallion.care import explain
 
@@ -46,7 +46,7 @@ def customer(reading: Reading, weights: ScoreWeights, key: str, *, pii: bool = F
         "left join silver.leads_clean c using (lead_id) where d.customer_id = ? order by d.created_at desc, d.lead_id",
         [key],
     )
-    events = _events(reading, key, account["as_of"])
+    events = _events(reading, key, account["as_of"], pii=pii)
     last = next((one for one in events if one["file"] is not None), None)  # touches have a place in a file
     touch = last and {"channel": last["what"], "outcome": last["detail"], "occurred_at": last["happened"]}
     is_open = bool(account["open_leads"])
@@ -143,20 +143,21 @@ def _account(reading: Reading, key: str) -> dict[str, Any] | None:
     return account
 
 
-def _events(reading: Reading, key: str, day: Any) -> list[dict[str, Any]]:
+def _events(reading: Reading, key: str, day: Any, *, pii: bool) -> list[dict[str, Any]]:
+    notes = "notes" if pii else "null"
     parts = [
-        "select created_at as happened, 'deal opened' as what, lead_id as about, source as detail, null as file, null as line "
+        "select created_at as happened, 'deal opened' as what, lead_id as about, source as detail, null as file, null as line, null as notes "
         "from gold.deals where customer_id = $1 and created_at is not null",
-        "select closed_at, 'deal ' || status, lead_id, null, null, null from gold.deals where customer_id = $1 and closed_at is not null",
+        "select closed_at, 'deal ' || status, lead_id, null, null, null, null from gold.deals where customer_id = $1 and closed_at is not null",
     ]
     if "silver.interactions_clean" in reading.tables:
         parts.append(
-            "select occurred_at, channel, lead_id, outcome, _source_file, _source_row from silver.interactions_clean "
+            f"select occurred_at, channel, lead_id, outcome, _source_file, _source_row, {notes} from silver.interactions_clean "
             "where customer_id = $1 and occurred_at < $2"
         )
     if "gold.stage_history" in reading.tables:
         parts.append(
-            "select entered_at, 'stage', lead_id, stage, null, null from gold.stage_history "
+            "select entered_at, 'stage', lead_id, stage, null, null, null from gold.stage_history "
             "where lead_id in (select lead_id from gold.deals where customer_id = $1)"
         )
     # one after the other: large tables read at the same time need memory for each
@@ -164,7 +165,7 @@ def _events(reading: Reading, key: str, day: Any) -> list[dict[str, Any]]:
         row
         for part in parts
         for row in reading.rows(
-            f"select * from ({part}) as told(happened, what, about, detail, file, line) "
+            f"select * from ({part}) as told(happened, what, about, detail, file, line, notes) "
             f"where $2 is not null and happened is not null order by happened desc, what, about limit {EVENTS}",
             [key, end_of_day(day)],
         )

@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -117,6 +117,15 @@ class Reading:
             self._stack.close()
         self._emptied()
 
+    @property
+    def as_read(self) -> Lakehouse:
+        """The lakehouse at this version."""
+        return self._read
+
+    def opened(self, context: AbstractContextManager[T]) -> T:
+        """What a context manager gives, until the reading is closed."""
+        return self._stack.enter_context(context)
+
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """What `compute` gives, computed once per key however many ask at a time; a failure is not remembered."""
         found: T = self._known(key, compute)
@@ -223,6 +232,23 @@ class Reading:
             return metrics.values_of(cursor, dimension, self.at_hand)
 
         return self.once(("known", dimension.name, dimension.expr), lambda: self.answer(read))
+
+    def in_funnel(self, rows: list[dict[str, Any]], by: str, key: str = "key") -> list[dict[str, Any]]:
+        """The rows of a split by stage as deals go through their stages; those of other splits as they are."""
+        place = {name: at for at, name in enumerate(self._stages)} if by == "stage" else {}
+        return sorted(rows, key=lambda row: place.get(row[key], len(place)))
+
+    @property
+    def _stages(self) -> tuple[str, ...]:
+        """The stages by their mean place among those of a deal; none without a history."""
+        if "gold.stage_history" not in self.tables:
+            return ()
+        sql = (
+            "select stage from (select stage, row_number() over (partition by lead_id order by entered_at) as place, "
+            "count(*) over (partition by lead_id) as places from gold.stage_history where stage is not null) "
+            "where places > 1 group by stage order by avg(place), stage"
+        )
+        return tuple(row["stage"] for row in self.rows(sql))
 
     @property
     def as_of(self) -> Any:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -36,6 +37,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from medallion import access, charts, figures, metrics, temporary
 from medallion.access import Person
+from medallion.agent import audit
 from medallion.care import follow_ups
 from medallion.config import Settings, utc_now
 from medallion.dashboard import (
@@ -51,6 +53,7 @@ from medallion.dashboard import (
     repairs,
     safety,
     saved,
+    searching,
     tables,
     today,
     words,
@@ -115,9 +118,12 @@ def environment() -> Environment:
         count=figures.count,
         ratio=figures.ratio,
         NUMBERS=tables.NUMBERS,
+        ANSWERED=searching.NUMBERS,
+        LINKED=searching.LINKED,
         version=_version(),
     )
     found.filters["spaced"] = lambda text: "" if text is None else str(text).replace("_", " ")
+    found.filters["fitting"] = writing.fitting
     return found
 
 
@@ -192,7 +198,8 @@ class Dashboard:
             context = page_context(page, found, reading, pii=self._pii(reading))
             return bytes(self._html(request, reading, "page.html.j2", **context).body)
 
-        held = reading.written(("page", page.name, found, request.cookies.get("theme")), made)
+        today = utc_now().date()  # how old figures are stands on the page
+        held = reading.written(("page", page.name, found, request.cookies.get("theme"), today), made)
         return _compressed(request, held, "text/html; charset=utf-8", _FRESH)
 
     def today(self, request: Request, reading: Reading) -> Response:
@@ -329,6 +336,23 @@ class Dashboard:
                 remedy=error.remedy,
             )  # fmt: skip
         return RedirectResponse(made.address, status_code=303)
+
+    def search(self, request: Request, reading: Reading) -> Response:
+        """The answer to what was typed into the box, and what has it in its name."""
+        text = parameters.given(request.query_params.multi_items(), ("q",), searching.LONGEST).get("q") or ""
+        if not text:
+            return self._html(
+                request, reading, "search.html.j2", page="search", title="Ask or search", text=text, answer=None
+            )
+        began = perf_counter()
+        told = searching.page(reading, self.options.settings, text, _mine(request))
+        response = self._html(request, reading, "search.html.j2", page="search", title=text, text=text, **told)
+        if not told["answer"].declined or told["refused"]:  # it was a question
+            seconds = round(perf_counter() - began, 4)
+            response.background = BackgroundTask(
+                audit.record, reading.lake, told["answer"], "dashboard", utc_now(), seconds
+            )
+        return response
 
     def _listing(self, request: Request, reading: Reading, listed: Listing, found: Given, back: str) -> Response:
         """Rows as a page, or as a file where the address ends in its kind."""
@@ -470,14 +494,14 @@ class Dashboard:
             metrics.understand(metric, [by] if by else [], where, reading.known, reading.last_day)
             metric.settled({})
         except ContractError as error:
-            raise BadRequestError(f"{error.problem}. {error.remedy}") from error
+            raise BadRequestError(words.refused(error)) from error
         answer = reading.ask(name, where=where)
         split = reading.ask(name, (by,), where, largest=200) if by else None
         rows, n = tables.behind(reading, {name: where})[name]
         behind = tables.behind_split(reading, name, by, where) if by else None
         return self._html(
             request, reading, "metric.html.j2", page="", title=metric.measure.display_name, metric=metric, answer=answer, by=by,
-            split=split, found=found, rows=rows, n=n, behind=behind, label=pages.label,
+            split=split, found=found, rows=rows, n=n, above=tables.above_address(reading, name, where), behind=behind, label=pages.label,
             row_address=lambda key: tables.rows_address(name, (*where, metrics.Filter(by or "", (key or "",)))),
         )  # fmt: skip
 
@@ -493,7 +517,7 @@ class Dashboard:
         try:
             told = reading.once(("question", asked), lambda: reading.answer(compute))
         except ContractError as error:
-            raise BadRequestError(f"{error.problem}. {error.remedy}") from error
+            raise BadRequestError(words.refused(error)) from error
         totals = written_rows(dataclasses.replace(told, rows=[told.totals]), reading.currency) if told.totals else [{}]
         return self._html(
             request, reading, "question.html.j2", page="", title=str(told.understood), answer=told, totals=totals[0],
@@ -510,7 +534,9 @@ class Dashboard:
         slice_ = tables.page(reading, table, found, where, pii=self._pii(reading), size=50)
         told = list(parameters.of_dimensions(where).items())
         if of := found.get(tables.OF):
-            told.insert(0, ("rows of", metrics.named(of).measure.display_name))
+            told.insert(
+                0, ("numerator of" if found.get(tables.PART) else "rows of", metrics.named(of).measure.display_name)
+            )
         return self._html(
             request, reading, "rows.html.j2", page="", title=table.title, slice=slice_, found=found, told=told,
             base=f"/rows/{table.name}", download=f"/rows/{table.name}",
@@ -699,6 +725,7 @@ class Dashboard:
             theme=theme if theme in THEMES else "system",
             themes=THEMES,
             as_of=reading.as_of if reading else None,
+            age=words.age(reading.as_of, utc_now().date()) if reading else "",
             currency=reading.currency if reading else "",
             currencies=reading.currencies if reading else "",
             sign=reading.sign if reading else "",
@@ -771,8 +798,21 @@ def _head(page: pages.Page, found: Given, reading: Reading) -> dict[str, Any]:
         "base": f"/{page.name}",
         "found": found,
         "filters": Given(tuple((name, value) for name, value in found.values if name in page.filters)),
+        "presets": _presets(page, found, reading),
         "options": {name: parameters.options(name, reading) for name in page.filters if name in parameters.CHOICES},
     }
+
+
+def _presets(page: pages.Page, found: Given, reading: Reading) -> list[tuple[str, str, bool]]:
+    """Periods to choose from on a page with dates: name, address, and whether it is the one that is shown."""
+    if "from" not in page.filters:
+        return []
+    kept, shown = (*page.filters, "sort", "q"), (found.get("from"), found.get("to"))
+    told = [("all time", f"/{page.name}{found.query(only=kept, from_=None, to=None)}", shown == (None, None))]
+    for name, span in parameters.presets(reading.last_day).items():
+        days = (str(span.first), str(min(span.last, reading.last_day)))  # type: ignore[type-var]
+        told.append((name, f"/{page.name}{found.query(only=kept, from_=days[0], to=days[1])}", shown == days))
+    return told
 
 
 def _left_out(name: str, filters: Given) -> tuple[str, ...]:
@@ -963,6 +1003,7 @@ def application(options: Options) -> Starlette:
             Route("/explore/views", shown.save_view, methods=["POST"]),
             asked("/explore/rows.{kind}", shown.behind),
             asked("/explore/rows", shown.behind),
+            asked("/search", shown.search),
             asked("/metrics", shown.catalogue),
             asked("/metrics/{name}", shown.metric),
             asked("/question", shown.question),
