@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 
 from conftest import NOW
 from medallion import metrics
+from medallion.access import Person
 from medallion.cli import app
 from medallion.config import load
 from medallion.dashboard import pages, parameters, safety, tables, words
@@ -510,7 +511,7 @@ def test_a_value_in_another_case_is_shown_as_it_was_understood(client):
     assert cards(body(client, "/pipeline?industry=retail")) == cards(body(client, "/pipeline?industry=Retail"))
 
 
-def test_stages_stand_as_deals_go_through_them(own_sample):
+def test_stages_stand_as_deals_go_through_them(dashboard, own_sample):
     """Deals skip stages and go back; a stage stands by where in its deals it is found, those without a history last."""
     ways = {
         "L1": "discovery proposal negotiation",
@@ -526,7 +527,7 @@ def test_stages_stand_as_deals_go_through_them(own_sample):
         own_sample.path("gold.stage_history"), pa.Table.from_pylist(stays), mode="overwrite", schema_mode="overwrite"
     )
     publishing.publish(own_sample, "run")
-    client = open_dashboard(own_sample)
+    client = dashboard(own_sample)
     for address in ("/figures/pipeline/days_in_stage", "/figures/pipeline/stages"):
         assert re.findall(r'data-key="(\w+)"', body(client, address)) == ["discovery", "proposal", "negotiation"], (
             address
@@ -534,7 +535,6 @@ def test_stages_stand_as_deals_go_through_them(own_sample):
     for address in (
         "/explore?metrics=open_pipeline&by=stage&where=status+%3D+open",
         "/changes?by=stage",
-        "/forecast?by=stage",
     ):
         named = re.findall(
             r"<td[^>]*>(?:<a[^>]*>)?(discovery|proposal|negotiation)(?:</a>)?</td>", body(client, address)
@@ -746,6 +746,71 @@ def test_a_password_is_asked_for_and_guessing_is_slowed(sample):
     for _ in range(safety.ATTEMPTS):
         shown.post("/sign-in", data={"password": "wrong"})
     assert shown.post("/sign-in", data={"password": "correct horse"}).status_code == 429
+
+
+def test_users_sign_in_by_name_and_see_what_is_declared_for_them(two_reps, tmp_path):
+    """Each their own, with roles and without a proxy; wrong passwords of one stop nobody else behind the same address."""
+    file = tmp_path / "passwords"
+    for user in ("Ann@us.example", "max", "nobody"):
+        safety.set_password(file, user, f"secret of {user}")
+    assert "secret" not in file.read_text()
+    assert file.stat().st_mode & 0o077 == 0
+    people = (
+        Person("ann@us.example", "rep", ("Ann Lee",), (), False, 1),
+        Person("max", "analyst", (), (), False, 2),
+    )
+    app = application(
+        Options(
+            load(None, lakehouse=two_reps.root),
+            safety.Door(passwords=safety.passwords(file), hosts=SAFE),
+            people=people,
+        )
+    )
+
+    def sign_in(user, password):
+        shown = TestClient(app, follow_redirects=False)
+        return shown, shown.post("/sign-in", data={"user": user, "password": password}).status_code
+
+    assert TestClient(app, follow_redirects=False).get("/rows/deals").headers["location"] == "/sign-in"
+    assert 'autocomplete="username"' in TestClient(app).get("/sign-in").text
+    owners = {}
+    for user in ("ANN@us.example", "max"):
+        shown, status = sign_in(user, f"secret of {user.replace('ANN', 'Ann')}")
+        assert status == 303
+        owners[user] = set(re.findall(r"Ann Lee|Max Poole", body(shown, "/rows/deals")))
+    assert owners == {"ANN@us.example": {"Ann Lee"}, "max": {"Ann Lee", "Max Poole"}}
+    shown, status = sign_in("nobody", "secret of nobody")
+    assert (status, shown.get("/rows/deals").status_code) == (303, 403)
+    for user, password in (("max", "secret of nobody"), ("else", "secret of max"), ("", ""), ("max", "")):
+        shown, status = sign_in(user, password)
+        assert (status, shown.get("/rows/deals").status_code) == (403, 303), user
+    for _ in range(safety.ATTEMPTS):
+        sign_in("max", "wrong")
+    assert sign_in("max", "secret of max")[1] == 429
+    assert sign_in("ann@us.example", "secret of Ann@us.example")[1] == 303
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("ann", "line 1: is no user"), ("ann:plain", "line 1: is no user"), (f"a:{safety.kept('x' * 8)}\nA:{safety.kept('y' * 8)}", "line 2: A has a password")],
+    ids=["no colon", "plain", "twice"],
+)  # fmt: skip
+def test_a_file_that_is_none_of_passwords_is_refused_by_line(tmp_path, text, says):
+    (tmp_path / "passwords").write_text(text)
+    with pytest.raises(MedallionError, match=says):
+        safety.passwords(tmp_path / "passwords")
+    for user, password in (("a:b", "long enough"), ("", "long enough"), ("ann", "short")):
+        with pytest.raises(MedallionError):
+            safety.set_password(tmp_path / "new", user, password)
+
+
+def test_a_password_is_set_by_the_command(tmp_path):
+    file = tmp_path / "passwords"
+    asked = ["dashboard", "--passwords", str(file), "--set-password", "ann"]
+    assert CliRunner().invoke(app, asked, input="long enough\nlong enough\n").exit_code == 0
+    assert safety.fits("long enough", safety.passwords(file)["ann"])
+    both = CliRunner().invoke(app, ["dashboard", "--passwords", str(file), "--user-header", "X"])
+    assert (both.exit_code, "in no other way" in str(both.exception)) == (1, True)
 
 
 def test_only_its_own_host_names_and_the_proxys_users_are_answered(sample):

@@ -169,11 +169,16 @@ class Dashboard:
         """
         if self.options.people is None:
             return None
-        header = self.options.door.user_header
-        person = access.named(self.options.people, request.headers.get(header)) if header else self.options.me
+        door = self.options.door
+        named = door.user_header or door.passwords is not None
+        person = access.named(self.options.people, self._user(request)) if named else self.options.me
         if person is None:
             raise HTTPException(403, words.say("not_declared"))
         return person
+
+    def _user(self, request: Request) -> str | None:
+        """The name of who looks; None where nobody says it."""
+        return self.options.door.user(request.cookies.get(safety.COOKIE), request.headers)
 
     def _pii(self, reading: Reading | None) -> bool:
         """Whether personal data is shown."""
@@ -242,8 +247,7 @@ class Dashboard:
         if kind == "snoozed":
             until = day + timedelta(days=next((n for n in today.SNOOZES if str(n) == days), 0))
         note = form.get("note", "") if kind == "note" else ""
-        proxy = request.headers.get(door.user_header, "").strip() if door.user_header else None
-        who = today.user(proxy, shared=door.password is not None)
+        who = today.user(self._user(request), shared=door.password is not None)
         try:
             follow_ups.add(reading.lake, kind, day, key, lead, who, utc_now(), until=until, note=note)
         except MedallionError as error:
@@ -467,9 +471,8 @@ class Dashboard:
         _for_who_sees_all(reading)
         if not self._pii(reading):
             raise HTTPException(403, words.say("no_values"))
-        proxy = request.headers.get(door.user_header, "").strip() if door.user_header else None
         try:
-            repair(today.user(proxy, shared=door.password is not None))
+            repair(today.user(self._user(request), shared=door.password is not None))
         except MedallionError as error:
             return self._html(
                 request, reading, "error.html.j2", 409, page="health", title=words.say("not_kept"), problem=error.problem,
@@ -664,11 +667,13 @@ class Dashboard:
         if request.method == "GET":
             return again(200, "")
         who = request.client.host if request.client else ""
-        if door.too_many(who):
+        form = await _form(request)
+        user = form.get("user", "").strip()
+        if door.too_many(who, user):
             return again(429, words.say("too_many"))
-        token = door.enter(who, (await _form(request)).get("password", ""))
+        token = await run_in_threadpool(door.enter, who, form.get("password", ""), user)
         if token is None:
-            return again(403, words.say("sign_in_failed"))
+            return again(403, words.say("sign_in_failed_by_name" if door.passwords is not None else "sign_in_failed"))
         response = RedirectResponse("/", status_code=303)
         response.set_cookie(
             safety.COOKIE, token, max_age=safety.SESSION_SECONDS, httponly=True, samesite="strict", secure=door.secure
@@ -730,7 +735,8 @@ class Dashboard:
             currencies=reading.currencies if reading else "",
             sign=reading.sign if reading else "",
             pii=self._pii(reading),
-            signed_in=self.options.door.password is not None,
+            signed_in=self.options.door.asks,
+            by_name=self.options.door.passwords is not None,
             nav=_nav(request) if reading else (),
             asked=_asked(request),
             **context,
@@ -810,7 +816,7 @@ def _presets(page: pages.Page, found: Given, reading: Reading) -> list[tuple[str
     kept, shown = (*page.filters, "sort", "q"), (found.get("from"), found.get("to"))
     told = [("all time", f"/{page.name}{found.query(only=kept, from_=None, to=None)}", shown == (None, None))]
     for name, span in parameters.presets(reading.last_day).items():
-        days = (str(span.first), str(min(span.last, reading.last_day)))  # type: ignore[type-var]
+        days = (str(span.first), str(min(span.last, reading.last_day)))
         told.append((name, f"/{page.name}{found.query(only=kept, from_=days[0], to=days[1])}", shown == days))
     return told
 
@@ -937,7 +943,7 @@ class Guard:
             await self.app(scope, receive, with_headers)
             return
         elif not door.knows(request.cookies.get(safety.COOKIE), request.headers):
-            if door.password is None or (door.user_header and not request.headers.get(door.user_header)):
+            if not door.asks or (door.user_header and not request.headers.get(door.user_header)):
                 answer = PlainTextResponse(words.say("no_user"), 401)
             else:
                 answer = RedirectResponse("/sign-in", status_code=303)

@@ -66,6 +66,7 @@ TEXTS = {
     "broken": "Something went wrong",
     "broken_more": "The page could not be made. The server's terminal says why.",
     "sign_in_failed": "This is not the password.",
+    "sign_in_failed_by_name": "There is no user of this name with this password.",
     "too_many": "Too many attempts. Wait a minute and try again.",
     "no_user": "This dashboard opens through its sign-in proxy alone.",
     "not_declared": "You are signed in, and no file declares what you may see. Ask whoever keeps this dashboard.",
