@@ -512,10 +512,11 @@ def test_a_value_in_another_case_is_shown_as_it_was_understood(client):
 
 
 def test_stages_stand_as_deals_go_through_them(dashboard, own_sample):
-    """Deals skip stages and go back; a stage stands by where in its deals it is found, those without a history last."""
+    """Deals skip stages and go back; a stage stands by where in its deals it is found, and those that end a deal last."""
     ways = {
         "L1": "discovery proposal negotiation",
-        "L2": "discovery negotiation",
+        "L2": "discovery closed_lost",
+        "L4": "discovery negotiation closed_won",
         "L3": "discovery proposal discovery proposal negotiation",
     }
     stays = [
@@ -528,10 +529,9 @@ def test_stages_stand_as_deals_go_through_them(dashboard, own_sample):
     )
     publishing.publish(own_sample, "run")
     client = dashboard(own_sample)
-    for address in ("/figures/pipeline/days_in_stage", "/figures/pipeline/stages"):
-        assert re.findall(r'data-key="(\w+)"', body(client, address)) == ["discovery", "proposal", "negotiation"], (
-            address
-        )
+    way = ["discovery", "proposal", "negotiation"]
+    for address, shown in (("days_in_stage", [*way, "closed_won", "closed_lost"]), ("stages", way)):
+        assert re.findall(r'data-key="(\w+)"', body(client, f"/figures/pipeline/{address}")) == shown
     for address in (
         "/explore?metrics=open_pipeline&by=stage&where=status+%3D+open",
         "/changes?by=stage",
@@ -539,7 +539,7 @@ def test_stages_stand_as_deals_go_through_them(dashboard, own_sample):
         named = re.findall(
             r"<td[^>]*>(?:<a[^>]*>)?(discovery|proposal|negotiation)(?:</a>)?</td>", body(client, address)
         )
-        assert named == ["discovery", "proposal", "negotiation"], address
+        assert named == way, address
 
 
 def test_old_figures_say_how_old_they_are(client):

@@ -240,13 +240,15 @@ class Reading:
 
     @property
     def _stages(self) -> tuple[str, ...]:
-        """The stages by their mean place among those of a deal; none without a history."""
+        """The stages by their mean place among those of a deal, those that end it last; none without a history."""
         if "gold.stage_history" not in self.tables:
             return ()
         sql = (
+            "with ends as (select stage, bool_or(status = 'won') as won from gold.deals group by 1 having bool_and(status <> 'open')) "
             "select stage from (select stage, row_number() over (partition by lead_id order by entered_at) as place, "
             "count(*) over (partition by lead_id) as places from gold.stage_history where stage is not null) "
-            "where places > 1 group by stage order by avg(place), stage"
+            "left join ends using (stage) where places > 1 "
+            "group by stage order by any_value(won) is not null, any_value(won) desc, avg(place), stage"
         )
         return tuple(row["stage"] for row in self.rows(sql))
 

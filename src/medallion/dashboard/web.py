@@ -350,7 +350,7 @@ class Dashboard:
             )
         began = perf_counter()
         told = searching.page(reading, self.options.settings, text, _mine(request))
-        response = self._html(request, reading, "search.html.j2", page="search", title=text, text=text, **told)
+        response = self._html(request, reading, "search.html.j2", page="search", title=f"“{text}”", text=text, **told)
         if not told["answer"].declined or told["refused"]:  # it was a question
             seconds = round(perf_counter() - began, 4)
             response.background = BackgroundTask(

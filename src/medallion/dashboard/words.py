@@ -124,6 +124,15 @@ def age(as_of: date | None, today: date) -> str:
     return "" if days < 2 else figures.count(days, "day") + " old" if days < 60 else f"{days // 30.44:.0f} months old"
 
 
+def ago(days: int) -> str:
+    """How long ago something was.
+
+    >>> [ago(days) for days in (0, 1, 1200)]
+    ['today', '1 day ago', '1,200 days ago']
+    """
+    return f"{figures.count(days, 'day')} ago" if days else "today"
+
+
 def hours(number: float | None) -> str:
     """An age, or the one that is promised: in hours up to two days, then in days.
 
