@@ -47,7 +47,7 @@ def test_what_was_asked_is_logged_as_elsewhere(dashboard, own_sample, rows):
     ("asked", "kind", "address"),
     [
         ("northgate", "Accounts", "/customers/C00"),
-        ("L-10", "Deals", "/rows/deals?q=L-10"),
+        ("L-10", "Deals", "/deals/L-10"),
         ("weighted", "Metrics", "/metrics/weighted_pipeline"),
         ("data health", "Pages", "/health"),
     ],

@@ -34,7 +34,7 @@ _MEANS = {
     "slipped": "Open deals whose expected close date was moved later, one row per time.",
 }
 _NAMED = (
-    Column("lead_id", "Deal", link="/rows/deals?q={}"),
+    Column("lead_id", "Deal", link="/deals/{}"),
     Column("customer_name", "Customer", link="/customers/{}", link_by="customer_id"),
     Column("day", "Day", "day"),
     Column("owner", "Owner then"),

@@ -278,7 +278,7 @@ def listed(reading: Reading, found: Given, most: int | None = None) -> Listing:
             one.name,
             one.label,
             _kind(one, told.rows),
-            {"lead_id": "/rows/deals?q={}", "customer_id": "/customers/{}"}.get(one.name),
+            {"lead_id": "/deals/{}", "customer_id": "/customers/{}"}.get(one.name),
         )
         for one in told.columns
     )

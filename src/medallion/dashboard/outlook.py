@@ -37,7 +37,7 @@ _MEANS = {
     f"{metrics.threshold('silent_days'):g} days, or never.",
 }
 _COLUMNS = (
-    Column("lead_id", "Deal", link="/rows/deals?q={}"),
+    Column("lead_id", "Deal", link="/deals/{}"),
     Column("customer_name", "Customer", link="/customers/{}", link_by="customer_id"),
     Column("owner", "Owner"),
     Column("product_name", "Product"),

@@ -14,7 +14,6 @@ from medallion.agent.rules import rules
 from medallion.agent.tools import Tools
 from medallion.config import Settings
 from medallion.dashboard import parameters, saved, words
-from medallion.dashboard.parameters import Given
 from medallion.dashboard.reading import MEMORY, Reading, quoted
 from medallion.metrics.question import Question
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 LONGEST, MOST = 500, 8
 #: Kinds of figures in an answer, and pages that its keys lead to.
 NUMBERS = ("money", "number", "percent")
-LINKED = {"customer_id": "/customers/", "lead_id": "/rows/deals?q="}
+LINKED = {"customer_id": "/customers/", "lead_id": "/deals/"}
 #: Words from which on something typed is taken for a question even where names are found.
 WORDS = 4
 _ACCOUNTS = (
@@ -80,7 +79,7 @@ def hits(reading: Reading, text: str) -> dict[str, list[Hit]]:
     deals = [
         Hit(
             row["lead_id"],
-            f"/rows/deals{Given().query(q=row['lead_id'])}",
+            f"/deals/{quote(row['lead_id'])}",
             " · ".join(
                 filter(
                     None,

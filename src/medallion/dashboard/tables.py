@@ -369,7 +369,7 @@ _CALLS = Table(
     ("lead_id",),
     (
         Column("customer_name", "Customer", link=_CUSTOMER, link_by="customer_id"),
-        Column("lead_id", "Deal", link="/rows/deals?q={}"),
+        Column("lead_id", "Deal", link="/deals/{}"),
         Column("probability", "Probability", "percent", help="Probability that the deal is won within the horizon of the forecast"),
         Column("trend", "Trend", "trend", help="Against the last score of an earlier day"),
         Column("lead_quality", "Band", "badge", help="Band of the rule score, Hot first; with 200 open deals or more, quarters of these"),
@@ -393,7 +393,7 @@ _MOVES = Table(
     ("lead_id",),
     (
         Column("customer_name", "Customer", link=_CUSTOMER, link_by="customer_id"),
-        Column("lead_id", "Deal", link="/rows/deals?q={}"),
+        Column("lead_id", "Deal", link="/deals/{}"),
         Column("trend", "Trend", "trend"),
         Column("previous_probability", "Before", "percent"),
         Column("probability", "Now", "percent"),
@@ -505,7 +505,7 @@ _TOUCHES = Table(
         Column("outcome", "Outcome"),
         Column("duration_minutes", "Minutes", "number"),
         Column("customer_id", "Account", link=_CUSTOMER),
-        Column("lead_id", "Deal", link="/rows/deals?q={}"),
+        Column("lead_id", "Deal", link="/deals/{}"),
         Column("notes", "Notes", pii=True),
         Column("_source_file", "File"),
         Column("_source_row", "Line", "number"),
@@ -523,7 +523,7 @@ _STAGES = Table(
     "(select *, lead_id || ' ' || cast(entered_at as varchar) as stay from gold.stage_history)",
     ("stay",),
     (
-        Column("lead_id", "Deal", link="/rows/deals?q={}"),
+        Column("lead_id", "Deal", link="/deals/{}"),
         Column("stage", "Stage"),
         Column("entered_at", "Entered (UTC)", "timestamp"),
         Column("left_at", "Left (UTC)", "timestamp"),

@@ -43,6 +43,7 @@ from medallion.config import Settings, utc_now
 from medallion.dashboard import (
     changes,
     copies,
+    deals,
     explore,
     health,
     origins,
@@ -239,9 +240,9 @@ class Dashboard:
     def _follow_up(self, request: Request, form: dict[str, str]) -> Response:
         reading, door = self.source.reading(self._person(request)), self.options.door
         kind, days, key = form.get("kind", ""), form.get("days", ""), form.get("customer_id", "")
-        deals = reading.rows("select lead_id from gold.deals where customer_id = ? and status = 'open'", [key])
+        known = reading.rows("select lead_id from gold.deals where customer_id = ? and status = 'open'", [key])
         day, lead = today.day_of(reading), form.get("lead_id") or None
-        if day is None or not deals or lead not in (None, *(one["lead_id"] for one in deals)):
+        if day is None or not known or lead not in (None, *(one["lead_id"] for one in known)):
             raise BadRequestError(words.say("not_planned", key=key[:60]))
         until = None
         if kind == "snoozed":
@@ -567,6 +568,15 @@ class Dashboard:
             raise HTTPException(404, words.say("no_customer", key=key[:60]))
         name = found["account"]["customer_name"] or key
         return self._html(request, reading, "customer.html.j2", page="customers", title=name, told=found)
+
+    def deal(self, request: Request, reading: Reading) -> Response:
+        """One deal."""
+        parameters.given(request.query_params.multi_items(), ())
+        key = request.path_params["key"]
+        found = deals.deal(reading, key, pii=self._pii(reading))
+        if found is None:
+            raise HTTPException(404, words.say("no_deal", key=key[:60]))
+        return self._html(request, reading, "deal.html.j2", page="pipeline", title=key, told=found)
 
     # figures -------------------------------------------------------------------------------------------------------
 
@@ -1019,6 +1029,7 @@ def application(options: Options) -> Starlette:
             asked("/figures/{page}/{part}", shown.figure),
             asked("/charts/{page}/{part}.{kind}", shown.picture),
             asked("/customers/{key:path}", shown.customer),
+            asked("/deals/{key:path}", shown.deal),
             *(Route(f"/{name}", _named(shown, name), methods=["GET"]) for name in pages.PAGES),
         ],
         middleware=[Middleware(Guard, dashboard=shown), Middleware(GZipMiddleware, minimum_size=600)],

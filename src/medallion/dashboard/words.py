@@ -60,6 +60,7 @@ TEXTS = {
     "no_such_look": "A picture is light or dark, and wide, normal or narrow.",
     "not_found": "There is no such page.",
     "no_customer": "There is no account {key!r} in gold.",
+    "no_deal": "There is no deal {key!r} in gold.",
     "bad_request": "This address does not work",
     "missing": "Not found",
     "unavailable": "No data to show yet",
