@@ -511,6 +511,11 @@ def test_a_value_in_another_case_is_shown_as_it_was_understood(client):
     assert cards(body(client, "/pipeline?industry=retail")) == cards(body(client, "/pipeline?industry=Retail"))
 
 
+def test_stages_of_which_each_deal_has_one_stand_by_its_age(client):
+    shown = re.findall(r'data-key="(\w+)"', body(client, "/figures/pipeline/days_in_stage"))
+    assert shown == ["discovery", "proposal", "negotiation", "closed_won", "closed_lost"]
+
+
 def test_stages_stand_as_deals_go_through_them(dashboard, own_sample):
     """Deals skip stages and go back; a stage stands by where in its deals it is found, and those that end a deal last."""
     ways = {

@@ -240,15 +240,17 @@ class Reading:
 
     @property
     def _stages(self) -> tuple[str, ...]:
-        """The stages by their mean place among those of a deal, those that end it last; none without a history."""
+        """The stages by their mean place among those of a deal, and by how old it is when it enters them; those that end it
+        last. None without a history.
+        """
         if "gold.stage_history" not in self.tables:
             return ()
         sql = (
-            "with ends as (select stage, bool_or(status = 'won') as won from gold.deals group by 1 having bool_and(status <> 'open')) "
-            "select stage from (select stage, row_number() over (partition by lead_id order by entered_at) as place, "
-            "count(*) over (partition by lead_id) as places from gold.stage_history where stage is not null) "
-            "left join ends using (stage) where places > 1 "
-            "group by stage order by any_value(won) is not null, any_value(won) desc, avg(place), stage"
+            "with ends as (select stage, bool_or(status = 'won') as won from gold.deals group by 1 having bool_and(status <> 'open')), "
+            "stays as (select lead_id, stage, entered_at, row_number() over (partition by lead_id order by entered_at) as place "
+            "from gold.stage_history where stage is not null) "
+            "select stage from stays left join ends using (stage) left join (select lead_id, created_at from gold.deals) using (lead_id) "
+            "group by stage order by any_value(won) is not null, any_value(won) desc, avg(place), avg(entered_at - created_at), stage"
         )
         return tuple(row["stage"] for row in self.rows(sql))
 
@@ -284,6 +286,7 @@ class Source:
         self._readings: OrderedDict[Person | None, Reading] = OrderedDict()
         self._looked = 0.0
         self._waiting: list[Reading] = []
+        self._later: list[threading.Timer] = []
 
     def reading(self, person: Person | None = None) -> Reading:
         """The reading to answer a request from: what a person sees, or everything.
@@ -316,11 +319,14 @@ class Source:
                 later = threading.Timer(PAUSE, self._opened, (reading,))
                 later.daemon = True
                 later.start()
+                self._later = [*(one for one in self._later if one.is_alive()), later]
             self._waiting.clear()
 
     def close(self) -> None:
-        """Let go of the versions that are open."""
+        """Let go of the versions that are open; what has not begun in the background does not begin."""
         with self._lock:
+            for later in self._later:
+                later.cancel()
             for reading in self._readings.values():
                 reading.close()
             self._readings.clear()
