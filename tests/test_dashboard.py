@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import json
 import re
 import sys
 import weakref
@@ -693,7 +694,17 @@ def test_a_download_is_safe_for_spreadsheets_and_complete(evil, client, connecti
         connection, "select lead_id from gold.deals where status = 'won' order by deal_value desc, lead_id"
     )
     assert table["lead_id"].to_pylist() == [row["lead_id"] for row in wanted]
-    assert 'filename="deals.parquet"' in answer.headers["content-disposition"]
+    assert re.search(r'filename="deals-won-2025-0\d-\d\d.parquet"', answer.headers["content-disposition"])
+    narrowed = client.get("/rows/deals.parquet?status=won&of=win_rate&q=L-1&owner=Tom+Brannigan")
+    told = json.loads(pq.read_table(io.BytesIO(narrowed.content)).schema.metadata[b"medallion"])
+    assert {**told, "as of": ""} == {
+        "rows of": "Win rate",
+        "status": "won",
+        "owner": "Tom Brannigan",
+        "search": "L-1",
+        "as of": "",
+    }
+    assert "deals-Win-rate-won-Tom-Brannigan-L-1-2025" in narrowed.headers["content-disposition"]
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ an address are looked up here and never put into SQL; values are bound.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -324,8 +324,17 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def download(reading: Reading, table: Table, found: Given, where: tuple[Filter, ...], to: Path, *, pii: bool) -> None:
-    """Write all rows, as they are narrowed and sorted, to a CSV that spreadsheets take as it is, or to Parquet.
+def download(
+    reading: Reading,
+    table: Table,
+    found: Given,
+    where: tuple[Filter, ...],
+    to: Path,
+    told: Iterable[tuple[str, str]],
+    *,
+    pii: bool,
+) -> None:
+    """Write all rows, as they are narrowed and sorted, to a CSV that spreadsheets take as it is, or to Parquet that says `told`.
 
     Raises:
         BadRequestError: The address names no column of it.
@@ -341,7 +350,10 @@ def download(reading: Reading, table: Table, found: Given, where: tuple[Filter, 
     name = str(to).replace("'", "''")
     with reading.cursor() as cursor:
         if to.suffix == ".parquet":
-            cursor.execute(f"copy ({chosen}) to '{name}' (format parquet)", list(bindings))
+            says = json.dumps(dict(told)).replace("'", "''")
+            cursor.execute(
+                f"copy ({chosen}) to '{name}' (format parquet, kv_metadata {{medallion: '{says}'}})", list(bindings)
+            )
             return
         part = name + ".part.parquet"
         cursor.execute(f"copy ({chosen}) to '{part}' (format parquet)", list(bindings))

@@ -60,7 +60,7 @@ from medallion.dashboard import (
     words,
     writing,
 )
-from medallion.dashboard.listing import SHOWN, Listing
+from medallion.dashboard.listing import SHOWN, Listing, file_name
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading, Source
 from medallion.errors import ContractError, MedallionError, StateRemovedError
@@ -536,11 +536,7 @@ class Dashboard:
         found = parameters.given(request.query_params.multi_items(), table.allowed)
         where = table.understood(found, reading)
         slice_ = tables.page(reading, table, found, where, pii=self._pii(reading), size=50)
-        told = list(parameters.of_dimensions(where).items())
-        if of := found.get(tables.OF):
-            told.insert(
-                0, ("numerator of" if found.get(tables.PART) else "rows of", metrics.named(of).measure.display_name)
-            )
+        told = _narrowing(found, where)
         return self._html(
             request, reading, "rows.html.j2", page="", title=table.title, slice=slice_, found=found, told=told,
             base=f"/rows/{table.name}", download=f"/rows/{table.name}",
@@ -553,10 +549,12 @@ class Dashboard:
             raise HTTPException(404, words.say("not_found"))
         found = parameters.given(request.query_params.multi_items(), table.allowed)
         where = table.understood(found, reading)
+        searched = [("search", text)] if (text := found.get("q")) else []
+        told = [*_narrowing(found, where), *searched, ("as of", str(reading.last_day))]
         return _file(
             kind,
-            lambda kind: f"{table.name}.{kind}",
-            lambda path: tables.download(reading, table, found, where, path, pii=self._pii(reading)),
+            lambda kind: file_name(table.name, told, kind),
+            lambda path: tables.download(reading, table, found, where, path, told, pii=self._pii(reading)),
         )
 
     def customer(self, request: Request, reading: Reading) -> Response:
@@ -828,6 +826,15 @@ def _presets(page: pages.Page, found: Given, reading: Reading) -> list[tuple[str
     for name, span in parameters.presets(reading.last_day).items():
         days = (str(span.first), str(min(span.last, reading.last_day)))
         told.append((name, f"/{page.name}{found.query(only=kept, from_=days[0], to=days[1])}", shown == days))
+    return told
+
+
+def _narrowing(found: Given, where: tuple[metrics.Filter, ...]) -> list[tuple[str, str]]:
+    """What narrows rows, by name."""
+    told = list(parameters.of_dimensions(where).items())
+    if of := found.get(tables.OF):
+        kind = "numerator of" if found.get(tables.PART) else "rows of"
+        told.insert(0, (kind, metrics.named(of).measure.display_name))
     return told
 
 
