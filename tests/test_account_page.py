@@ -1,4 +1,4 @@
-"""The page of an account to call from: what to say, what is open, products, and people who may be called and written to."""
+"""The pages of an account and of a deal to call from: what to say, what is open, products, and people who may be called and written to."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from deltalake import write_deltalake
 
 from conftest import NOW
+from medallion import figures
 from medallion.lakehouse import publishing
 
 ADA = {
@@ -76,3 +77,56 @@ def test_people_are_called_and_written_to_as_they_allow(dashboard, own_sample):
 
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
+
+
+def test_notes_stand_in_the_time_line_by_permission(dashboard, sample, rows):
+    (row,) = rows(
+        sample, "select customer_id, notes from silver.interactions_clean where notes is not null and customer_id = 'C001' order by occurred_at desc limit 1"
+    )  # fmt: skip
+    assert f'<q class="whole">{html.escape(row["notes"])}</q>' in body(dashboard(sample, pii=True), "/customers/C001")
+    assert row["notes"] not in html.unescape(body(dashboard(sample), "/customers/C001"))
+
+
+def test_a_deal_has_a_page_of_its_own(dashboard, sample, rows):
+    """Its value, what is open, its stages, and of what happened that which names it and nothing else."""
+    client = dashboard(sample)
+    every = rows(sample, "select * from gold.deals order by lead_id")
+    touches = rows(
+        sample, "select lead_id, count(*) as n from silver.interactions_clean where lead_id is not null group by 1"
+    )
+    named = {row["lead_id"]: row["n"] for row in touches}
+    for row in every:
+        text = html.unescape(body(client, f"/deals/{row['lead_id']}"))
+        assert figures.money(row["deal_value"], "USD") in text
+        assert ("Before you call" in text) == (row["status"] == "open")
+        line = text.split('id="line"')[1]
+        assert line.count('class="touch"') == named.get(row["lead_id"], 0), row["lead_id"]
+        assert not [other for other in every if other != row and f"· {other['lead_id']} " in line]
+    assert client.get("/deals/nobody").status_code == 404
+    (deal,) = rows(sample, "select lead_id from gold.deals where status = 'open' order by lead_id limit 1")
+    assert f'href="/deals/{deal["lead_id"]}"' in body(client, "/pipeline")
+
+
+def test_people_of_a_deal_are_those_whom_the_export_names(dashboard, own_sample, rows):
+    (deal,) = rows(
+        own_sample, "select lead_id, customer_id from gold.deals where status = 'open' order by lead_id limit 1"
+    )
+    people = [{**one, "customer_id": deal["customer_id"]} for one in (ADA, BEN)]
+    activity = [
+        {"contact_id": one["contact_id"], "customer_id": deal["customer_id"], "role": "user", "consent": "granted", "language": "en",
+         "touches": 3, "last_touch_at": NOW.replace(tzinfo=UTC), "open_leads": 1}
+        for one in people
+    ]  # fmt: skip
+    links = [{"deal_contact_id": "1", "lead_id": deal["lead_id"], "contact_id": "K1", "role": "decision_maker"}]
+    for name, made in (
+        ("silver.contacts_clean", people),
+        ("gold.contact_activity", activity),
+        ("silver.deal_contacts_clean", links),
+    ):
+        write_deltalake(own_sample.path(name), pa.Table.from_pylist(made))
+    publishing.publish(own_sample, "run")
+    text = body(dashboard(own_sample, pii=True), f"/deals/{deal['lead_id']}")
+    assert "mailto:ada%40example.com" in text
+    assert "decision maker" in text
+    assert "ben@example.com" not in text
+    assert "ada@example.com" not in body(dashboard(own_sample), f"/deals/{deal['lead_id']}")

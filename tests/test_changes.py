@@ -85,3 +85,13 @@ def test_days_that_cannot_be_shown_are_said_and_stay(dashboard, sample, address,
 
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
+
+
+def test_a_slider_goes_over_the_days_of_the_history(dashboard, sample, rows):
+    text = body(dashboard(sample), "/changes?from=2025-04-30&to=2025-05-31")
+    (slider,) = re.findall(r'<input type="range"[^>]*>', text)
+    (first,) = rows(sample, "select min(from_day) as day from gold.deal_changes")
+    told = {name: int(number) for name, number in re.findall(r'(min|max|value)="(\d+)"', slider)}
+    assert told["min"] == first["day"].toordinal()
+    assert told["value"] == date(2025, 5, 31).toordinal()
+    assert date.fromordinal(told["max"]) > date(2025, 6, 1)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import html
 import io
+import json
 import re
 import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from threading import Event
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlglot
@@ -23,6 +25,7 @@ from typer.testing import CliRunner
 
 from conftest import NOW
 from medallion import metrics
+from medallion.access import Person
 from medallion.cli import app
 from medallion.config import load
 from medallion.dashboard import pages, parameters, safety, tables, words
@@ -240,11 +243,23 @@ def test_the_rows_of_another_table_are_not_those_of_a_metric(client):
 
 def test_every_card_and_every_row_of_a_figure_is_computed_again_from_the_rows_that_it_opens(client, connection):
     """The listed rows and no others: a ratio has its denominator, a sum its summands; the count beside it is theirs."""
+    assert len(crawled(client, connection, {page: ({}, FILTERED[page][0]) for page in pages.PAGES})) > 25
+
+
+def test_figures_of_records_with_gaps_are_computed_again_from_the_rows_that_they_open(evil):
+    """Hostile names, an account that is not there, no values, a touch without a time: no figure counts what is not listed."""
+    with query.connect(evil) as connection:
+        seen = crawled(open_dashboard(evil), connection, {page: ({},) for page in pages.PAGES})
+    assert len(seen) > 25
+
+
+def crawled(client, connection, given):
+    """The metrics of the cards and figures of all pages under filters, each of which was computed again."""
     seen = set()
-    for page in pages.PAGES:
-        for given in ({}, FILTERED[page][0]):
-            for name, (text, address, n) in cards(body(client, f"/{page}?{urlencode(given)}")).items():
-                if not parameters.unknown(metrics.named(name), parameters.Given(tuple(given.items()))):
+    for page, filters in given.items():
+        for chosen in filters:
+            for name, (text, address, n) in cards(body(client, f"/{page}?{urlencode(chosen)}")).items():
+                if not parameters.unknown(metrics.named(name), parameters.Given(tuple(chosen.items()))):
                     seen.add((name, again(client, connection, name, address, n) == text))
         for part in pages.PAGES[page].parts:
             if isinstance(part, pages.Part):
@@ -255,7 +270,26 @@ def test_every_card_and_every_row_of_a_figure_is_computed_again_from_the_rows_th
                     found = again(client, connection, part.metrics[0], html.unescape(address), n)
                     seen.add((part.metrics[0], found == html.unescape(text)))
     assert {name for name, same in seen if not same} == set()
-    assert len(seen) > 25
+    return seen
+
+
+def test_a_ratio_of_counts_opens_its_numerator_too(client, connection):
+    """Of every metric: the rows that its page gives as those above are as many as its numerator counts."""
+    seen = []
+    for name, metric in metrics.metrics().items():
+        if not metric.stands_alone:
+            continue
+        for address, count in re.findall(r'<a href="([^"]*)" data-above="(\d+)">', body(client, f"/metrics/{name}")):
+            path, _, asked = html.unescape(address).partition("?")
+            tree = sqlglot.parse_one(metric.expression({}), read="spark").this
+            whole = tables.TABLES[path.removeprefix("/rows/")].source
+            (wanted,) = connection.execute(f"select {tree.sql('duckdb')} from {whole}").fetchall()[0]
+            rows = pq.read_table(io.BytesIO(client.get(f"{path}.parquet?{asked}").content))
+            assert (int(count), rows.num_rows) == (wanted, wanted), name
+            seen.append(name)
+    assert {"win_rate", "conversion_rate"} <= {*seen}
+    assert "the part above" in html.unescape(body(client, "/rows/deals?of=revenue&part=above", 400))
+    assert "the part above" in html.unescape(body(client, "/rows/deals?part=above", 400))
 
 
 def again(client, connection, name, address, n):
@@ -478,14 +512,92 @@ def test_a_value_in_another_case_is_shown_as_it_was_understood(client):
     assert cards(body(client, "/pipeline?industry=retail")) == cards(body(client, "/pipeline?industry=Retail"))
 
 
+def test_stages_of_which_each_deal_has_one_stand_by_its_age(client):
+    shown = re.findall(r'data-key="(\w+)"', body(client, "/figures/pipeline/days_in_stage"))
+    assert shown == ["discovery", "proposal", "negotiation", "closed_won", "closed_lost"]
+
+
+def test_stages_stand_as_deals_go_through_them(dashboard, own_sample):
+    """Deals skip stages and go back; a stage stands by where in its deals it is found, and those that end a deal last."""
+    ways = {
+        "L1": "discovery proposal negotiation",
+        "L2": "discovery closed_lost",
+        "L4": "discovery negotiation closed_won",
+        "L3": "discovery proposal discovery proposal negotiation",
+    }
+    stays = [
+        {"lead_id": lead, "stage": stage, "entered_at": NOW.replace(tzinfo=UTC) + timedelta(days=day), "days_in_stage": float(day)}
+        for lead, stages in ways.items()
+        for day, stage in enumerate(stages.split())
+    ]  # fmt: skip
+    write_deltalake(
+        own_sample.path("gold.stage_history"), pa.Table.from_pylist(stays), mode="overwrite", schema_mode="overwrite"
+    )
+    publishing.publish(own_sample, "run")
+    client = dashboard(own_sample)
+    way = ["discovery", "proposal", "negotiation"]
+    for address, shown in (("days_in_stage", [*way, "closed_won", "closed_lost"]), ("stages", way)):
+        assert re.findall(r'data-key="(\w+)"', body(client, f"/figures/pipeline/{address}")) == shown
+    for address in (
+        "/explore?metrics=open_pipeline&by=stage&where=status+%3D+open",
+        "/changes?by=stage",
+    ):
+        named = re.findall(
+            r"<td[^>]*>(?:<a[^>]*>)?(discovery|proposal|negotiation)(?:</a>)?</td>", body(client, address)
+        )
+        assert named == way, address
+
+
+def test_old_figures_say_how_old_they_are(client):
+    """The sample ends in June 2025: its age stands on every page."""
+    assert re.search(
+        r'as of <time datetime="2025-06-\d\d">2025-06-\d\d</time><br><strong class="warn">\d+ (?:days|months) old</strong>',
+        body(client, "/sales"),
+    )
+
+
+def test_a_card_says_what_it_was_before_and_a_year_ago(client, connection):
+    """February beside January, a rate in points; nothing is said of a time without a value, or without dates."""
+    shown = body(client, "/sales?from=2025-02-01&to=2025-02-28")
+    told = dict(re.findall(r'data-metric="(\w+)">(.*?)</article>', shown, re.DOTALL))
+    here, then = (
+        expected(connection, "revenue", {"from": first, "to": last}).value
+        for first, last in (("2025-02-01", "2025-02-28"), ("2025-01-01", "2025-01-31"))
+    )
+    ((change, address, text),) = re.findall(
+        r'<span class="whole">([+-][\d.]+%) on <a href="([^"]*)">([^<]*)</a> before</span>', told["revenue"]
+    )
+    assert (change, text) == (f"{float(here) / float(then) - 1:+,.1%}", written("revenue", then))
+    assert text in body(client, html.unescape(address))
+    assert "+0.0 points on" in told["win_rate"]
+    assert "a year ago" not in told["revenue"]
+    assert "</a> before</span>" not in body(client, "/sales") + body(client, "/sales?from=2025-01-01&to=2025-01-31")
+
+
+def test_periods_are_chosen_by_a_click_and_keep_the_other_filters(client, sample):
+    """The sample's last day is in June 2025."""
+    shown = html.unescape(body(client, "/sales?owner=Tom+Brannigan&sort=rank"))
+    spans = dict(
+        re.findall(
+            r'<a href="([^"]*)"(?: aria-current="true")?>([^<]*)</a></li>', shown.split('aria-label="Periods"')[1]
+        )
+    )
+    names = {name: address for address, name in spans.items()}
+    assert "from=2025-01-01&to=2025-03-31" in names["Last quarter"]
+    assert "owner=Tom+Brannigan" in names["Last quarter"]
+    again = html.unescape(body(client, names["Last quarter"]))
+    assert re.search(r'<a href="[^"]*" aria-current="true">Last quarter</a>', again)
+    assert "from=" not in re.search(r'<a href="([^"]*)">All time</a>', again).group(1)
+
+
 def test_what_a_filter_leaves_alone_says_so(client):
-    assert "Not by dates, owner." in body(client, "/sales?from=2025-03-01&owner=Tom+Brannigan")
+    assert "Not narrowed by dates, owner." in body(client, "/sales?from=2025-03-01&owner=Tom+Brannigan")
     figure = body(client, "/figures/sales/reps?from=2025-03-01")
-    assert "not known by dates" in figure
+    assert "no value by dates" in figure
     assert set(re.findall(r'data-metric="open_pipeline">([^<]*)<', figure)) == {"no data"}
     shown = body(client, "/sales?from=2025-03-01")
-    assert (cards(shown)["sales_velocity"][0], "not known by dates" in shown) == ("no data", True)
-    assert "not known by band" in body(client, "/pipeline?band=Cold")
+    assert (cards(shown)["sales_velocity"][0], "no value by dates" in shown) == ("no data", True)
+    assert "no value by band" in body(client, "/pipeline?band=Cold")
     links = re.findall(r'href="/metrics/open_pipeline\?by=(\w+)"', body(client, "/metrics/open_pipeline"))
     assert "owner" in links
     assert "closed_month" not in links
@@ -582,7 +694,17 @@ def test_a_download_is_safe_for_spreadsheets_and_complete(evil, client, connecti
         connection, "select lead_id from gold.deals where status = 'won' order by deal_value desc, lead_id"
     )
     assert table["lead_id"].to_pylist() == [row["lead_id"] for row in wanted]
-    assert 'filename="deals.parquet"' in answer.headers["content-disposition"]
+    assert re.search(r'filename="deals-won-2025-0\d-\d\d.parquet"', answer.headers["content-disposition"])
+    narrowed = client.get("/rows/deals.parquet?status=won&of=win_rate&q=L-1&owner=Tom+Brannigan")
+    told = json.loads(pq.read_table(io.BytesIO(narrowed.content)).schema.metadata[b"medallion"])
+    assert {**told, "as of": ""} == {
+        "rows of": "Win rate",
+        "status": "won",
+        "owner": "Tom Brannigan",
+        "search": "L-1",
+        "as of": "",
+    }
+    assert "deals-Win-rate-won-Tom-Brannigan-L-1-2025" in narrowed.headers["content-disposition"]
 
 
 @pytest.mark.slow
@@ -640,6 +762,71 @@ def test_a_password_is_asked_for_and_guessing_is_slowed(sample):
     for _ in range(safety.ATTEMPTS):
         shown.post("/sign-in", data={"password": "wrong"})
     assert shown.post("/sign-in", data={"password": "correct horse"}).status_code == 429
+
+
+def test_users_sign_in_by_name_and_see_what_is_declared_for_them(two_reps, tmp_path):
+    """Each their own, with roles and without a proxy; wrong passwords of one stop nobody else behind the same address."""
+    file = tmp_path / "passwords"
+    for user in ("Ann@us.example", "max", "nobody"):
+        safety.set_password(file, user, f"secret of {user}")
+    assert "secret" not in file.read_text()
+    assert file.stat().st_mode & 0o077 == 0
+    people = (
+        Person("ann@us.example", "rep", ("Ann Lee",), (), False, 1),
+        Person("max", "analyst", (), (), False, 2),
+    )
+    app = application(
+        Options(
+            load(None, lakehouse=two_reps.root),
+            safety.Door(passwords=safety.passwords(file), hosts=SAFE),
+            people=people,
+        )
+    )
+
+    def sign_in(user, password):
+        shown = TestClient(app, follow_redirects=False)
+        return shown, shown.post("/sign-in", data={"user": user, "password": password}).status_code
+
+    assert TestClient(app, follow_redirects=False).get("/rows/deals").headers["location"] == "/sign-in"
+    assert 'autocomplete="username"' in TestClient(app).get("/sign-in").text
+    owners = {}
+    for user in ("ANN@us.example", "max"):
+        shown, status = sign_in(user, f"secret of {user.replace('ANN', 'Ann')}")
+        assert status == 303
+        owners[user] = set(re.findall(r"Ann Lee|Max Poole", body(shown, "/rows/deals")))
+    assert owners == {"ANN@us.example": {"Ann Lee"}, "max": {"Ann Lee", "Max Poole"}}
+    shown, status = sign_in("nobody", "secret of nobody")
+    assert (status, shown.get("/rows/deals").status_code) == (303, 403)
+    for user, password in (("max", "secret of nobody"), ("else", "secret of max"), ("", ""), ("max", "")):
+        shown, status = sign_in(user, password)
+        assert (status, shown.get("/rows/deals").status_code) == (403, 303), user
+    for _ in range(safety.ATTEMPTS):
+        sign_in("max", "wrong")
+    assert sign_in("max", "secret of max")[1] == 429
+    assert sign_in("ann@us.example", "secret of Ann@us.example")[1] == 303
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("ann", "line 1: is no user"), ("ann:plain", "line 1: is no user"), (f"a:{safety.kept('x' * 8)}\nA:{safety.kept('y' * 8)}", "line 2: A has a password")],
+    ids=["no colon", "plain", "twice"],
+)  # fmt: skip
+def test_a_file_that_is_none_of_passwords_is_refused_by_line(tmp_path, text, says):
+    (tmp_path / "passwords").write_text(text)
+    with pytest.raises(MedallionError, match=says):
+        safety.passwords(tmp_path / "passwords")
+    for user, password in (("a:b", "long enough"), ("", "long enough"), ("ann", "short")):
+        with pytest.raises(MedallionError):
+            safety.set_password(tmp_path / "new", user, password)
+
+
+def test_a_password_is_set_by_the_command(tmp_path):
+    file = tmp_path / "passwords"
+    asked = ["dashboard", "--passwords", str(file), "--set-password", "ann"]
+    assert CliRunner().invoke(app, asked, input="long enough\nlong enough\n").exit_code == 0
+    assert safety.fits("long enough", safety.passwords(file)["ann"])
+    both = CliRunner().invoke(app, ["dashboard", "--passwords", str(file), "--user-header", "X"])
+    assert (both.exit_code, "in no other way" in str(both.exception)) == (1, True)
 
 
 def test_only_its_own_host_names_and_the_proxys_users_are_answered(sample):

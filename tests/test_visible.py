@@ -312,6 +312,8 @@ def test_the_dashboard_shows_each_user_their_own(lake, people, tmp_path):
             *(f"/rows/{name}.csv" for name in tables.TABLES), *(f"/metrics/{name}?by=owner" for name in ("revenue", "open_leads")),
             "/question?metrics=revenue&by=owner", *(f"/records/{name}" for name in ("deals", "accounts", "interactions")),
             "/customers/C1", "/customers/C2", "/rows/deals?q=SECRET", "/rows/deals?owner=Max+Poole",
+            "/deals/L1", "/search?q=secr", "/search?q=Max", "/search?q=revenue+by+owner", "/search?q=list+the+deals", "/search?q=who+should+I+call",
+            "/search?q=top+customers+by+revenue", "/search?q=how+many+deals+has+each+owner",
         ]  # fmt: skip
         for address in addresses:
             found = get(address, "ann@us.example").text

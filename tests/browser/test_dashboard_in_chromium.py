@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif("MEDALLION_CHROMIUM" not in os.environ, reason="
 LOOKS = [("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390)]
 PAGES = [
     "/today", "/forecast", "/forecast/deals?part=commit", "/changes?by=owner", "/changes/steps?part=won",
-    "/explore?metrics=revenue,win_rate&by=owner&period=2025-Q2", "/explore/rows?metrics=revenue&of=revenue", "/metrics", "/pipeline", "/customers", "/interactions", "/sales", "/health", "/health/quarantine", "/health/accounts", "/health/duplicates", "/customers/C001", "/metrics/win_rate?by=source",
+    "/explore?metrics=revenue,win_rate&by=owner&period=2025-Q2", "/explore/rows?metrics=revenue&of=revenue", "/metrics", "/pipeline", "/customers", "/interactions", "/sales", "/health", "/health/quarantine", "/health/accounts", "/health/duplicates", "/customers/C001", "/deals/L-1001", "/search?q=win+rate+by+source", "/search?q=a", "/sales?from=2025-04-01&to=2025-06-30", "/metrics/win_rate?by=source",
     "/rows/deals", "/rows/quarantine", "/figures/pipeline/stages", "/sales?owner=Nobody", "/nothing",
 ]  # fmt: skip
 EVIL = "<img src=x onerror=alert(1)>"
@@ -268,6 +268,32 @@ def test_a_question_is_asked_narrowed_and_taken_back(visit, address):
     page.locator("tbody td.n a").first.click()
     page.wait_for_url("**/explore/rows**")
     assert value in page.locator("h1").inner_text()
+
+
+def test_the_box_is_reached_by_a_key_and_asks(visit, address):
+    page = visit()
+    page.goto(address + "/sales", wait_until="networkidle")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "ask"
+    page.keyboard.type("win rate by source/")
+    assert page.locator("#ask").input_value() == "win rate by source/"
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search?q=win+rate+by+source")
+    assert page.locator("#answer-1").inner_text() == "Win rate by lead source"
+    page.click("text=Open in Explore")
+    page.wait_for_url("**/explore?by=source&metrics=win_rate")
+
+
+def test_the_slider_says_its_day_and_asks_when_it_is_let_go(visit, address):
+    page = visit()
+    page.goto(address + "/changes?from=2025-03-31&to=2025-06-10", wait_until="networkidle")
+    page.focus("#slide")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**/changes?from=2025-03-31&to=2025-06-09")
+    page.wait_for_selector("h2:has-text('to 2025-06-09')")
+    assert page.locator("output").inner_text() == "2025-06-09"
+    assert page.locator("#filter-to").input_value() == "2025-06-09"
 
 
 def test_charts_answer_to_the_pointer_and_show_texts_as_texts(visit, address):

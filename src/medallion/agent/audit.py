@@ -50,7 +50,7 @@ def record(lake: Lakehouse, answer: Answer, door: str, now: datetime, seconds: f
     Args:
         lake: The lakehouse.
         answer: What was answered.
-        door: Where the question came in: ask, chat, mcp.
+        door: Where the question came in: ask, chat, mcp, dashboard.
         now: The clock, UTC without zone.
         seconds: How long it took.
     """

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from medallion.access import Person
 from medallion.agent.planner import Planner
 from medallion.agent.rules import Rules
-from medallion.agent.serving import serve
+from medallion.agent.serving import serve, speaker
 from medallion.agent.tools import Tools
 from medallion.contracts import own
 from medallion.lakehouse import manifests
@@ -103,14 +103,8 @@ class Current:
         serving = stack.enter_context(serve(lake, locked=True))
         tools = Tools(serving, self._rules(), self._trace_content)
         tools.prepare()
-        me = self._me(tools) if person is None else own_name(tools, person)
+        me = self._me(tools) if person is None else speaker(tools.serving, person)
         planner = Planner(serving, me)
         planner.names.read()
         self._views[person] = View(tools, planner, stack=stack)
         return self._views[person]
-
-
-def own_name(tools: Tools, person: Person) -> str:
-    """Whom `I` and `my` mean for a person: the name that the deals they see have, where that is one."""
-    seen = tools.serving.rows("select distinct owner from gold.deals where owner is not null limit 2")
-    return str(seen[0]["owner"]) if person.owners and len(seen) == 1 else person.user

@@ -14,12 +14,12 @@ import typer
 from medallion import access, figures
 from medallion.agent import audit, briefing, drafts, spans
 from medallion.agent.answer import Answer, age, planned
-from medallion.agent.current import Current, own_name
+from medallion.agent.current import Current
 from medallion.agent.facts import Found, simple
 from medallion.agent.offered import Offered
 from medallion.agent.planner import Planner, Understood
 from medallion.agent.rules import rules
-from medallion.agent.serving import serve
+from medallion.agent.serving import serve, speaker
 from medallion.agent.tools import Tools
 from medallion.cli import console
 from medallion.cli.command import Call, Receipts, command, group
@@ -42,9 +42,7 @@ def _tools(call: Call, *, many: bool = False) -> Iterator[tuple[Tools, Settings]
 
 def _me(call: Call, tools: Tools) -> str | None:
     """The owner whom `I` and `my` mean: who looks, by the name that the deals they see have where that is one."""
-    if call.person is None:
-        return call.me or call.settings().me
-    return own_name(tools, call.person)
+    return speaker(tools.serving, call.person) if call.person else call.me or call.settings().me
 
 
 def _show_age(call: Call, tools: Tools) -> None:

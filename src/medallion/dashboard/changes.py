@@ -34,7 +34,7 @@ _MEANS = {
     "slipped": "Open deals whose expected close date was moved later, one row per time.",
 }
 _NAMED = (
-    Column("lead_id", "Deal", link="/rows/deals?q={}"),
+    Column("lead_id", "Deal", link="/deals/{}"),
     Column("customer_name", "Customer", link="/customers/{}", link_by="customer_id"),
     Column("day", "Day", "day"),
     Column("owner", "Owner then"),
@@ -43,8 +43,8 @@ _NAMED = (
 _COLUMNS = (*_NAMED, Column("deal_value", "Value then", "money"), Column("value", "Counts as", "money"))
 _PUSHES = (
     *_NAMED,
-    Column("was_expected", "Expected close before", "day"),
-    Column("expected_close_date", "and after", "day"),
+    Column("was_expected", "Expected close, before", "day"),
+    Column("expected_close_date", "Expected close, after", "day"),
     Column("days", "Days", "number"),
     Column("deal_value", "Value", "money"),
 )
@@ -65,7 +65,7 @@ def days(reading: Reading, found: Given) -> tuple[date, date]:
     if end > last:
         raise BadRequestError(words.say("after_the_data", day=end, last=last))
     if start > end:
-        raise BadRequestError(f"from {start} is after to {end}. Change one of the two.")
+        raise BadRequestError(words.say("turned", first=start, last=end))
     if found.get("by") not in (None, *SPLITS):
         raise BadRequestError(words.say("no_such_split", name=found.get("by"), known=", ".join(SPLITS)))
     return start, end
@@ -95,14 +95,21 @@ def page(reading: Reading, found: Given) -> dict[str, Any]:
         "by": by,
         "bars": _bars(whole, start, end),
         "parts": parts,
-        "groups": sorted(rows, key=lambda row: -row["end"]),
+        "groups": reading.in_funnel(sorted(rows, key=lambda row: -row["end"]), by or ""),
         "whole": whole,
         "slipped": slipped,
         "base": base,
         "names": PARTS,
         "means": _MEANS,
-        "presets": _presets(reading.last_day, by),
+        "presets": _presets(reading.last_day, by, start, end),
+        "days": _history(reading),
     }
+
+
+def _history(reading: Reading) -> tuple[date, date]:
+    """The first and the last day that may be shown."""
+    first = reading.rows("select min(from_day) as day from gold.deal_changes")[0]["day"]
+    return min(first or reading.last_day, reading.last_day), reading.last_day
 
 
 def _bars(whole: dict[str, Any], start: date, end: date) -> list[dict[str, Any]]:
@@ -125,22 +132,14 @@ def _bars(whole: dict[str, Any], start: date, end: date) -> list[dict[str, Any]]
     ]
 
 
-def _presets(last: date | None, by: str | None) -> list[tuple[str, str]]:
-    """Spans of days to choose from, with their addresses."""
-    if last is None:
-        return []
-    quarter = last.replace(month=3 * ((last.month - 1) // 3) + 1, day=1)
-    spans = {
-        "Last 7 days": last - timedelta(days=7),
-        "Last 30 days": last - timedelta(days=30),
-        "This month": last.replace(day=1) - timedelta(days=1),
-        "This quarter": quarter - timedelta(days=1),
-        "This year": last.replace(month=1, day=1) - timedelta(days=1),
-    }
-    return [
-        (name, f"/changes{Given().query(by=by, from_=begin.isoformat(), to=last.isoformat())}")
-        for name, begin in spans.items()
-    ]
+def _presets(last: date | None, by: str | None, start: date, end: date) -> list[tuple[str, str, bool]]:
+    """Spans of days to choose from, with their addresses, and whether each is the one that is shown."""
+    told = []
+    for name, span in parameters.presets(last).items():
+        first, until = span.first - timedelta(days=1), min(span.last, last)  # type: ignore[operator, type-var]
+        address = f"/changes{Given().query(by=by, from_=str(first), to=str(until))}"
+        told.append((name, address, (first, until) == (start, end)))
+    return told
 
 
 def listed(reading: Reading, found: Given) -> Listing:

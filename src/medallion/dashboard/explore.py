@@ -29,9 +29,6 @@ LONGEST = 2000
 FIRST = "revenue"
 #: Splits that the form offers; the address takes more.
 SPLITS = 2
-PERIODS = (
-    "this month", "last month", "this quarter", "last quarter", "ytd", "last 30 days", "last 3 months", "last 12 months",
-)  # fmt: skip
 #: How the answer is shown.
 SHOWS = ("chart", "table")
 #: Rows that the page shows; a file has all of them.
@@ -68,15 +65,17 @@ def question(found: Given) -> Question:
 
 
 def answered(reading: Reading, asked: Question) -> Answer:
-    """The answer, remembered.
+    """The answer, remembered; stages in the order of the funnel where the question wishes no other.
 
     Raises:
         BadRequestError: The question is not understood whole.
     """
     try:
-        return reading.once(("question", asked), lambda: reading.answer(lambda cursor: answer(cursor, asked)))
+        told = reading.once(("question", asked), lambda: reading.answer(lambda cursor: answer(cursor, asked)))
     except ContractError as error:
-        raise BadRequestError(f"{error.problem}. {error.remedy}") from error
+        raise BadRequestError(words.refused(error)) from error
+    by = ",".join(str(one) for one in asked.by)
+    return told if asked.order or by != "stage" else replace(told, rows=reading.in_funnel(told.rows, by, by))
 
 
 @dataclass(frozen=True)
@@ -237,7 +236,7 @@ def form(reading: Reading, found: Given) -> dict[str, Any]:
         "chosen": [*names, *[""] * (2 - len(names))],
         "dimensions": [*times, *(one for one in dimensions if one[0] not in dict(times))],
         "splits": [*splits, *[""] * (SPLITS - len(splits))],
-        "periods": PERIODS,
+        "periods": list(parameters.presets(reading.last_day)),
         "compares": COMPARES,
         "show": found.get("show") or SHOWS[0],
     }
@@ -272,14 +271,14 @@ def listed(reading: Reading, found: Given, most: int | None = None) -> Listing:
             lambda: reading.answer(lambda cursor: behind(cursor, asked, name, keys, most)),
         )
     except ContractError as error:
-        raise BadRequestError(f"{error.problem}. {error.remedy}") from error
+        raise BadRequestError(words.refused(error)) from error
     understood = answered(reading, asked).understood
     columns = tuple(
         Shown(
             one.name,
             one.label,
             _kind(one, told.rows),
-            {"lead_id": "/rows/deals?q={}", "customer_id": "/customers/{}"}.get(one.name),
+            {"lead_id": "/deals/{}", "customer_id": "/customers/{}"}.get(one.name),
         )
         for one in told.columns
     )

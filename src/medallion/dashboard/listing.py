@@ -56,15 +56,21 @@ class Listing:
 
     def file_name(self, kind: str) -> str:
         """A name that says what is in the file."""
-        parts = [self.name, *(text for _, text in self.told)]
-        return (
-            "-".join(filter(None, (re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in parts)))[:120]
-            + f".{kind}"
-        )
+        return file_name(self.name, self.told, kind)
 
     def write(self, to: Path) -> None:
         """Write all rows as a CSV that spreadsheets take as it is, or as Parquet that says what narrows them."""
         written(self.rows, [column.name for column in self.columns], self.told, to)
+
+
+def file_name(name: str, told: Iterable[tuple[str, str]], kind: str) -> str:
+    """A name that says what narrows a file.
+
+    >>> file_name("deals", [("owner", "Ann Lee"), ("as of", "2025-06-30")], "csv")
+    'deals-Ann-Lee-2025-06-30.csv'
+    """
+    parts = [name, *(text for _, text in told)]
+    return "-".join(filter(None, (re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in parts)))[:120] + f".{kind}"
 
 
 def written(rows: Iterable[dict[str, Any]], names: Iterable[str], told: Iterable[tuple[str, str]], to: Path) -> None:

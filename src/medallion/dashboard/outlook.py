@@ -37,7 +37,7 @@ _MEANS = {
     f"{metrics.threshold('silent_days'):g} days, or never.",
 }
 _COLUMNS = (
-    Column("lead_id", "Deal", link="/rows/deals?q={}"),
+    Column("lead_id", "Deal", link="/deals/{}"),
     Column("customer_name", "Customer", link="/customers/{}", link_by="customer_id"),
     Column("owner", "Owner"),
     Column("product_name", "Product"),
@@ -66,7 +66,7 @@ def read(reading: Reading, settings: Settings, found: Given) -> tuple[Forecast, 
     try:
         when = forecasts.period(found.get("period"), day).name
     except MedallionError as error:
-        raise BadRequestError(f"{error.problem}. {error.remedy}") from error
+        raise BadRequestError(words.refused(error)) from error
     horizon, quotas = settings.score.horizon_days, "gold.attainment" in reading.tables
 
     def compute() -> tuple[Forecast, list[Deal]]:
@@ -103,7 +103,9 @@ def page(reading: Reading, settings: Settings, found: Given) -> dict[str, Any]:
     ]
     return {
         "told": told,
-        "rows": [row for row in rows if any(row[name] for name in ("expected", "overdue", "silent", "quota"))],
+        "rows": reading.in_funnel(
+            [row for row in rows if any(row[name] for name in ("expected", "overdue", "silent", "quota"))], by
+        ),
         "base": Given((("by", by), ("period", told.period.name))),
         "parts": PARTS,
         "means": _MEANS,

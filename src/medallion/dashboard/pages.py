@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from medallion import metrics
 from medallion.dashboard import parameters, tables, words
 from medallion.dashboard.parameters import Given
 from medallion.dashboard.reading import Reading
-from medallion.metrics import Answer, Filter
+from medallion.metrics import Answer, Filter, periods
 
 #: Categories that a figure shows at most, the largest first.
 MOST = 15
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A value of another time: how the card's differs from it, what it was, when, and the page that explains it."""
+
+    change: str
+    text: str
+    when: str
+    address: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,7 @@ class Card:
         rows: The page of the rows behind it.
         left_out: Filters of the page that it is not narrowed by.
         unknown: Filters of the page under which it has no value.
+        beside: What it was before, where the page has dates.
     """
 
     name: str
@@ -42,6 +55,7 @@ class Card:
     rows: str
     left_out: tuple[str, ...]
     unknown: tuple[str, ...] = ()
+    beside: tuple[Beside, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -195,7 +209,11 @@ def cards(page: Page, found: Given, reading: Reading) -> list[Card]:
     known = [name for name in page.cards if _there(metrics.named(name), reading)]
     answerable = [name for name in known if not parameters.unknown(metrics.named(name), found)]
     wheres = {name: parameters.filters(metrics.named(name), found) for name in answerable}
-    reading.ahead(wheres.items())
+    others = [then for then, _ in _times(found, reading)]
+    before = [
+        (name, parameters.filters(metrics.named(name), then)) for then in others for name in answerable if _moves(name)
+    ]
+    reading.ahead([*wheres.items(), *before])
     behind = tables.behind(reading, {name: parameters.filters(metrics.named(name), found) for name in known})
     return [_card(name, found, reading, *behind[name]) for name in known]
 
@@ -218,7 +236,39 @@ def _card(name: str, found: Given, reading: Reading, rows: str, n: int) -> Card:
         rows,
         tuple(one for one in parameters.left_out(metric, found) if one not in unknown),
         unknown,
+        () if value is None or not _moves(name) else tuple(_beside(metric, value, found, reading)),
     )
+
+
+def _moves(name: str) -> bool:
+    """Whether a metric is narrowed by the dates of a page."""
+    return metrics.named(name).measure.period is not None
+
+
+def _times(found: Given, reading: Reading) -> list[tuple[Given, str]]:
+    """The filters of a page with the dates of the period before, and of the same a year ago; none without a beginning."""
+    if not found.get("from") or reading.last_day is None:
+        return []
+    first, last = (date.fromisoformat(text) if (text := found.get(name)) else None for name in parameters.DATES)
+    told = []
+    for compare, when in (("previous", "before"), ("year-ago", "a year ago")):
+        _, then, _ = periods.before(periods.Span(first, last), compare, periods.Today(reading.last_day))
+        dates = {"from": str(then.first), "to": str(then.last)}
+        told.append((Given(tuple({**dict(found.values), **dates}.items())), when))
+    return told
+
+
+def _beside(metric: metrics.Metric, value: Any, found: Given, reading: Reading) -> Iterator[Beside]:
+    for then, when in _times(found, reading):
+        where = parameters.filters(metric, then)
+        before = reading.ask(metric.name, where=where).value
+        if not before:
+            continue
+        share = metric.measure.format.type == "percentage"
+        change = float(value) - float(before) if share else float(value) / float(before) - 1
+        address = f"/metrics/{metric.name}{Given(tuple(parameters.of_dimensions(where).items())).query()}"
+        told = f"{100 * change:+.1f} points" if share else f"{change:+,.1%}"
+        yield Beside(told, metrics.written(metric.name, before, reading.currency), when, address)
 
 
 def _there(metric: metrics.Metric, reading: Reading) -> bool:
@@ -274,7 +324,7 @@ def split(part: Part, found: Given, reading: Reading) -> Split:
                 **values,
             }
         )
-    rows = _ordered(_filled(rows, part), part)
+    rows = reading.in_funnel(_ordered(_filled(rows, part), part), part.by)
     kept = rows if part.form == "columns" else rows[:MOST]
     return Split(part, kept, first, len(rows) - len(kept))
 

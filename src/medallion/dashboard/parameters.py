@@ -15,7 +15,8 @@ from medallion import metrics
 from medallion.dashboard import words
 from medallion.dashboard.reading import Reading
 from medallion.errors import ContractError
-from medallion.metrics import Dimension, Filter, Known, Metric
+from medallion.metrics import Dimension, Filter, Known, Metric, periods
+from medallion.metrics.loading import declarations
 from medallion.metrics.question import Question, Records
 
 #: How an address writes that a value is not known.
@@ -45,6 +46,12 @@ _AS_DIMENSIONS = {
     **{name: _dimension(name, "day") for name in DATES},
 }
 
+#: Periods that pages offer, as a question writes them, and those of a fiscal calendar.
+PRESETS = (
+    "last 7 days", "last 30 days", "this month", "last month", "this quarter", "last quarter", "this year", "last 12 months",
+)  # fmt: skip
+FISCAL = ("this fiscal quarter", "this fiscal year", "last fiscal year")
+
 #: The parts of a question, and of a list of records, as parameters of an address.
 QUESTION = ("metrics", "by", "where", "period", "compare", "having", "order", "limit", "as_of")
 RECORDS = ("where", "period", "order", "limit", "columns", "as_of", "each")
@@ -71,7 +78,7 @@ class Given:
     def query(self, only: Iterable[str] | None = None, **changes: str | None) -> str:
         """The parameters as the end of an address, with changes; None leaves one out."""
         chosen = {k: v for k, v in self.values if only is None or k in set(only)}
-        merged = {k.rstrip("_"): v for k, v in {**chosen, **changes}.items() if v}
+        merged = {k: v for k, v in {**chosen, **{k.rstrip("_"): v for k, v in changes.items()}}.items() if v}
         return f"?{urlencode(merged)}" if merged else ""
 
 
@@ -111,10 +118,17 @@ def checked(found: Given, reading: Reading) -> Given:
     read = understood(told, dimensions, lambda one: options(one.name, reading))
     first, last = (next((one.values[0] for one in read if one.dimension == name), None) for name in DATES)
     if first and last and first > last:
-        raise BadRequestError(f"from {first} is after to {last}. Change one of the two.")
+        raise BadRequestError(words.say("turned", first=first, last=last))
     if first and reading.last_day and first > reading.last_day.isoformat():
-        raise BadRequestError(f"from {first}: the data ends on {reading.last_day}. Ask for a time up to that day.")
+        raise BadRequestError(words.say("after_the_data", day=first, last=reading.last_day))
     return Given(tuple({**dict(found.values), **of_page(read)}.items()))
+
+
+def presets(last: date | None) -> dict[str, periods.Span]:
+    """Spans of days to choose from, up to the last day of the data; those of the fiscal year where it is not the calendar's."""
+    starts = declarations().calendar.fiscal_year_starts
+    names = (*PRESETS, *(FISCAL if starts != 1 else ()))
+    return {name: periods.read(name, periods.Today(last, starts)) for name in names} if last else {}
 
 
 def question(found: Given) -> Question:
@@ -126,7 +140,26 @@ def question(found: Given) -> Question:
     try:
         return Question.read(**{"metrics": "", **dict(found.values)})
     except ContractError as error:
-        raise BadRequestError(f"{error.problem}. {error.remedy}") from error
+        raise BadRequestError(words.refused(error)) from error
+
+
+def of_question(asked: Question) -> Given:
+    """A question as the parameters of its address."""
+    where, having = (
+        " and ".join(f"({one})" if len(some) > 1 else str(one) for one in some) for some in (asked.where, asked.having)
+    )
+    told = {
+        "metrics": ",".join(asked.metrics),
+        "by": ",".join(map(str, asked.by)),
+        "where": where,
+        "period": asked.period,
+        "compare": asked.compare,
+        "having": having,
+        "order": ",".join(map(str, asked.order)),
+        "limit": asked.limit,
+        "as_of": asked.as_of,
+    }
+    return Given(tuple((name, str(text)) for name, text in sorted(told.items()) if text))
 
 
 def records(entity: str, found: Given) -> Records:
@@ -138,7 +171,7 @@ def records(entity: str, found: Given) -> Records:
     try:
         return Records.read(entity, **dict(found.values))
     except ContractError as error:
-        raise BadRequestError(f"{error.problem}. {error.remedy}") from error
+        raise BadRequestError(words.refused(error)) from error
 
 
 def stored(text: str) -> str:
@@ -164,7 +197,7 @@ def understood(
         metrics.within(read, dimensions, last)
         return read
     except ContractError as error:
-        raise BadRequestError(f"{error.problem}. {error.remedy}") from error
+        raise BadRequestError(words.refused(error)) from error
 
 
 def options(name: str, reading: Reading) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ PEOPLE = 50
 def customer(reading: Reading, weights: ScoreWeights, key: str, *, pii: bool = False) -> dict[str, Any] | None:
     """Everything about one account, or about the one that it was merged into; None when there is none of that key.
 
-    With `pii` its people have names and numbers.
+    With `pii` its people have names and numbers, and touches their notes.
     """
     from medallion.care import explain
 
@@ -47,28 +47,27 @@ def customer(reading: Reading, weights: ScoreWeights, key: str, *, pii: bool = F
         "left join silver.leads_clean c using (lead_id) where d.customer_id = ? order by d.created_at desc, d.lead_id",
         [key],
     )
-    events = _events(reading, key, account["as_of"])
-    last = next((one for one in events if one["file"] is not None), None)  # touches have a place in a file
-    touch = last and {"channel": last["what"], "outcome": last["detail"], "occurred_at": last["happened"]}
+    happened = events(reading, key, account["as_of"], pii=pii)
+    touch = last_touch(happened)
     is_open = bool(account["open_leads"])
     return {
         "account": account,
         "opening": " ".join(
             drafts.opening(drafts.Situation(account["customer_name"], touch, is_open, account["as_of"]))
         ),
-        "points": _points(reading, key, deals, touch),
-        "products": _products(reading, key),
+        "points": points(reading, "customer_id", key, deals, touch),
+        "products": products(reading, "customer_id", key),
         "made_of": made_of,
         "score": explain.rule_score(account, weights),
         "scores": scores,
         "deals": deals,
-        "people": _people(reading, key, pii=pii),
-        "events": events,
+        "people": people(reading, key, pii=pii),
+        "events": happened,
         "features": _features(account),
     }
 
 
-def _people(reading: Reading, key: str, *, pii: bool) -> list[dict[str, Any]] | None:
+def people(reading: Reading, key: str, *, pii: bool) -> list[dict[str, Any]] | None:
     """The people of an account; None where no export has any."""
     if "gold.contact_activity" not in reading.tables:
         return None
@@ -81,8 +80,8 @@ def _people(reading: Reading, key: str, *, pii: bool) -> list[dict[str, Any]] | 
     )
 
 
-def _products(reading: Reading, key: str) -> list[dict[str, Any]]:
-    """What the account has bought and what is offered to it: by product, the value of deals won and open."""
+def products(reading: Reading, column: str, key: str) -> list[dict[str, Any]]:
+    """What an account, or a deal, by the column that names it, has bought and is offered: by product, the value won and open."""
     if "gold.line_items" in reading.tables:
         source, name, value = "gold.line_items", "product_name", "amount"
     elif any(row["column_name"] == "product_name" for row in reading.rows("describe gold.deals")):
@@ -92,12 +91,14 @@ def _products(reading: Reading, key: str) -> list[dict[str, Any]]:
     return reading.rows(
         f"select {name} as product, coalesce(sum({value}) filter (status = 'won'), 0) as won, "
         f"coalesce(sum({value}) filter (status = 'open'), 0) as open from {source} "
-        f"where customer_id = ? and {name} is not null group by 1 having won <> 0 or open <> 0 order by open desc, won desc, 1",
+        f"where {column} = ? and {name} is not null group by 1 having won <> 0 or open <> 0 order by open desc, won desc, 1",
         [key],
     )
 
 
-def _points(reading: Reading, key: str, deals: list[dict[str, Any]], last: dict[str, Any] | None) -> list[str]:
+def points(
+    reading: Reading, column: str, key: str, deals: list[dict[str, Any]], last: dict[str, Any] | None
+) -> list[str]:
     """What is open, one sentence each: dates that have passed or are near, people who were not reached, no answer."""
     told = []
     for deal in deals:
@@ -108,7 +109,7 @@ def _points(reading: Reading, key: str, deals: list[dict[str, Any]], last: dict[
             told.append(f"{deal['lead_id']} is expected to close on {closes}.")
     if "gold.deal_people" in reading.tables:
         rows = reading.rows(
-            "select lead_id, contacts, contacts_touched from gold.deal_people where customer_id = ? and status = 'open' "
+            f"select lead_id, contacts, contacts_touched from gold.deal_people where {column} = ? and status = 'open' "
             "and contacts_touched < contacts order by lead_id",
             [key],
         )
@@ -146,28 +147,36 @@ def _account(reading: Reading, key: str) -> dict[str, Any] | None:
     return account
 
 
-def _events(reading: Reading, key: str, day: Any) -> list[dict[str, Any]]:
+def last_touch(happened: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The newest of events that is a touch: those have a place in a file."""
+    last = next((one for one in happened if one["file"] is not None), None)
+    return last and {"channel": last["what"], "outcome": last["detail"], "occurred_at": last["happened"]}
+
+
+def events(reading: Reading, key: str, day: Any, column: str = "customer_id", *, pii: bool) -> list[dict[str, Any]]:
+    """What happened at an account, or about the deal that `column` names, until a day: the newest first, at most `EVENTS`."""
+    notes = "notes" if pii else "null"
     parts = [
-        "select created_at as happened, 'deal opened' as what, lead_id as about, source as detail, null as file, null as line "
-        "from gold.deals where customer_id = $1 and created_at is not null",
-        "select closed_at, 'deal ' || status, lead_id, null, null, null from gold.deals where customer_id = $1 and closed_at is not null",
+        "select created_at as happened, 'deal opened' as what, lead_id as about, source as detail, null as file, null as line, null as notes "
+        f"from gold.deals where {column} = $1 and created_at is not null",
+        f"select closed_at, 'deal ' || status, lead_id, null, null, null, null from gold.deals where {column} = $1 and closed_at is not null",
     ]
     if "silver.interactions_clean" in reading.tables:
         parts.append(
-            "select occurred_at, channel, lead_id, outcome, _source_file, _source_row from silver.interactions_clean "
-            "where customer_id = $1 and occurred_at < $2"
+            f"select occurred_at, channel, lead_id, outcome, _source_file, _source_row, {notes} from silver.interactions_clean "
+            f"where {column} = $1 and occurred_at < $2"
         )
     if "gold.stage_history" in reading.tables:
         parts.append(
-            "select entered_at, 'stage', lead_id, stage, null, null from gold.stage_history "
-            "where lead_id in (select lead_id from gold.deals where customer_id = $1)"
+            "select entered_at, 'stage', lead_id, stage, null, null, null from gold.stage_history "
+            f"where lead_id in (select lead_id from gold.deals where {column} = $1)"
         )
     # one after the other: large tables read at the same time need memory for each
     found = [
         row
         for part in parts
         for row in reading.rows(
-            f"select * from ({part}) as told(happened, what, about, detail, file, line) "
+            f"select * from ({part}) as told(happened, what, about, detail, file, line, notes) "
             f"where $2 is not null and happened is not null order by happened desc, what, about limit {EVENTS}",
             [key, end_of_day(day)],
         )

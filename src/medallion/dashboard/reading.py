@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -116,6 +116,15 @@ class Reading:
         with suppress(duckdb.Error):  # a request still reads; the process ends soon
             self._stack.close()
         self._emptied()
+
+    @property
+    def as_read(self) -> Lakehouse:
+        """The lakehouse at this version."""
+        return self._read
+
+    def opened(self, context: AbstractContextManager[T]) -> T:
+        """What a context manager gives, until the reading is closed."""
+        return self._stack.enter_context(context)
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """What `compute` gives, computed once per key however many ask at a time; a failure is not remembered."""
@@ -224,6 +233,27 @@ class Reading:
 
         return self.once(("known", dimension.name, dimension.expr), lambda: self.answer(read))
 
+    def in_funnel(self, rows: list[dict[str, Any]], by: str, key: str = "key") -> list[dict[str, Any]]:
+        """The rows of a split by stage as deals go through their stages; those of other splits as they are."""
+        place = {name: at for at, name in enumerate(self._stages)} if by == "stage" else {}
+        return sorted(rows, key=lambda row: place.get(row[key], len(place)))
+
+    @property
+    def _stages(self) -> tuple[str, ...]:
+        """The stages by their mean place among those of a deal, and by how old it is when it enters them; those that end it
+        last. None without a history.
+        """
+        if "gold.stage_history" not in self.tables:
+            return ()
+        sql = (
+            "with ends as (select stage, bool_or(status = 'won') as won from gold.deals group by 1 having bool_and(status <> 'open')), "
+            "stays as (select lead_id, stage, entered_at, row_number() over (partition by lead_id order by entered_at) as place "
+            "from gold.stage_history where stage is not null) "
+            "select stage from stays left join ends using (stage) left join (select lead_id, created_at from gold.deals) using (lead_id) "
+            "group by stage order by any_value(won) is not null, any_value(won) desc, avg(place), avg(entered_at - created_at), stage"
+        )
+        return tuple(row["stage"] for row in self.rows(sql))
+
     @property
     def as_of(self) -> Any:
         """The last day that gold includes; None when it is empty."""
@@ -256,6 +286,7 @@ class Source:
         self._readings: OrderedDict[Person | None, Reading] = OrderedDict()
         self._looked = 0.0
         self._waiting: list[Reading] = []
+        self._later: list[threading.Timer] = []
 
     def reading(self, person: Person | None = None) -> Reading:
         """The reading to answer a request from: what a person sees, or everything.
@@ -288,11 +319,14 @@ class Source:
                 later = threading.Timer(PAUSE, self._opened, (reading,))
                 later.daemon = True
                 later.start()
+                self._later = [*(one for one in self._later if one.is_alive()), later]
             self._waiting.clear()
 
     def close(self) -> None:
-        """Let go of the versions that are open."""
+        """Let go of the versions that are open; what has not begun in the background does not begin."""
         with self._lock:
+            for later in self._later:
+                later.cancel()
             for reading in self._readings.values():
                 reading.close()
             self._readings.clear()

@@ -1,4 +1,4 @@
-"""What keeps the dashboard to those it is for: headers, host names, a shared password, a sign-in proxy.
+"""What keeps the dashboard to those it is for: headers, host names, passwords, a sign-in proxy.
 
 Sessions are a random name that this process remembers; nothing in a cookie is believed.
 """
@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
+
+from medallion import door
+from medallion.errors import MedallionError
 
 #: Script and style only from the package's own files, pictures from here, nothing from elsewhere.
 POLICY = (
@@ -33,6 +38,8 @@ SESSION_SECONDS = 12 * 3600
 #: Wrong passwords from one address, and from all of them, until a minute has passed.
 ATTEMPTS, ATTEMPTS_OF_ALL = 5, 50
 WINDOW = 60.0
+#: Letters that a password has at least.
+SHORTEST = 8
 _MOST_SESSIONS = 10_000
 
 
@@ -42,17 +49,31 @@ class Door:
 
     Attributes:
         password: The shared password; None when none is asked for.
+        passwords: What is kept of the password of each user, by the user in small letters; None without a file of them.
         user_header: Header in which a sign-in proxy names the user; None without a proxy.
         hosts: Host names that are answered; None for all.
         secure: Whether cookies go over TLS only.
     """
 
     password: str | None = None
+    passwords: Mapping[str, str] | None = None
     user_header: str | None = None
     hosts: tuple[str, ...] | None = LOOPBACK
     secure: bool = False
-    _sessions: OrderedDict[str, float] = field(default_factory=OrderedDict)
+    _sessions: OrderedDict[str, tuple[float, str]] = field(default_factory=OrderedDict)
     _failures: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def asks(self) -> bool:
+        """Whether a password is asked for."""
+        return self.password is not None or self.passwords is not None
+
+    def user(self, cookie: str | None, headers: Mapping[str, str]) -> str | None:
+        """Who looks: whom the sign-in proxy names, or who signed in with a password of their own; None for nobody by name."""
+        if self.user_header:
+            return headers.get(self.user_header, "").strip() or None
+        _, user = self._sessions.get(_digest(cookie), (0.0, "")) if cookie else (0.0, "")
+        return user or None
 
     def answers_to(self, host: str) -> bool:
         """Whether a Host header is one of its own: a page elsewhere cannot reach it under a name of its own."""
@@ -65,26 +86,39 @@ class Door:
         """Whether a request may see the pages."""
         if self.user_header and not headers.get(self.user_header, "").strip():
             return False
-        if self.password is None:
+        if not self.asks:
             return True
-        until = self._sessions.get(_digest(cookie)) if cookie else None
-        return until is not None and until > monotonic()
+        until, _ = self._sessions.get(_digest(cookie), (0.0, "")) if cookie else (0.0, "")
+        return until > monotonic()
 
-    def too_many(self, who: str) -> bool:
-        """Whether an address, or all of them together, have been wrong too often in the last minute."""
+    def too_many(self, who: str, user: str = "") -> bool:
+        """Whether an address, or all of them together, have been wrong too often in the last minute.
+
+        Where users have passwords of their own, an address is wrong for one of them: a team behind one address goes on.
+        """
         since = monotonic() - WINDOW
         self._failures = {name: [t for t in times if t > since] for name, times in self._failures.items()}
         self._failures = {name: times for name, times in self._failures.items() if times}
-        mine, all_of_them = len(self._failures.get(who, ())), sum(map(len, self._failures.values()))
+        mine, all_of_them = (
+            len(self._failures.get(self._guesser(who, user), ())),
+            sum(map(len, self._failures.values())),
+        )
         return mine >= ATTEMPTS or all_of_them >= ATTEMPTS_OF_ALL
 
-    def enter(self, who: str, password: str) -> str | None:
+    def _guesser(self, who: str, user: str) -> str:
+        return f"{who} {user.casefold()[:200]}" if self.passwords is not None else who
+
+    def enter(self, who: str, password: str, user: str = "") -> str | None:
         """The cookie of a new session; None where the password is wrong."""
-        if self.password is None or not hmac.compare_digest(_digest(password), _digest(self.password)):
-            self._failures.setdefault(who, []).append(monotonic())
+        if self.passwords is not None:
+            known = fits(password, self.passwords.get(user.casefold()))
+        else:
+            known = self.password is not None and hmac.compare_digest(_digest(password), _digest(self.password))
+        if not known:
+            self._failures.setdefault(self._guesser(who, user), []).append(monotonic())
             return None
         token = secrets.token_urlsafe(32)
-        self._sessions[_digest(token)] = monotonic() + SESSION_SECONDS
+        self._sessions[_digest(token)] = (monotonic() + SESSION_SECONDS, user if self.passwords is not None else "")
         while len(self._sessions) > _MOST_SESSIONS:
             self._sessions.popitem(last=False)
         return token
@@ -93,6 +127,66 @@ class Door:
         """End a session."""
         if cookie:
             self._sessions.pop(_digest(cookie), None)
+
+
+def kept(password: str, salt: bytes | None = None) -> str:
+    """What a file of passwords has of one: salt and scrypt of it, in hexadecimal digits."""
+    salt = salt or secrets.token_bytes(16)
+    made = hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=2**14, r=8, p=1, dklen=32)
+    return f"scrypt${salt.hex()}${made.hex()}"
+
+
+def fits(password: str, known: str | None) -> bool:
+    """Whether a password is the one that is kept; as slow for a user who is not known."""
+    salt = bytes.fromhex((known or f"scrypt${'0' * 32}$").split("$")[1])
+    return hmac.compare_digest(kept(password, salt), known or "")
+
+
+def passwords(path: Path) -> dict[str, str]:
+    """A file of passwords: one user a line, with what `kept` gives after a colon; by the user in small letters.
+
+    Raises:
+        MedallionError: It cannot be read, or a line is none.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MedallionError(
+            f"{path}: cannot be read: {error}", f"Make it: medallion dashboard --passwords {path} --set-password USER"
+        ) from error
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        user, _, text = line.rpartition(":")
+        if not user.strip() or not re.fullmatch(r"scrypt[$][0-9a-f]{32}[$][0-9a-f]{64}", text):
+            raise MedallionError(
+                f"{path}: line {number}: is no user with a password", "Write it with --set-password USER."
+            )
+        if found.setdefault(user.strip().casefold(), text) is not text:
+            raise MedallionError(
+                f"{path}: line {number}: {user.strip()} has a password already", "Keep one of the two."
+            )
+    return found
+
+
+def set_password(path: Path, user: str, password: str) -> None:
+    """Write the password of a user into a file of passwords, which only its owner may read.
+
+    Raises:
+        MedallionError: The name or the password is none, or the file cannot be read or written.
+    """
+    user = user.strip()
+    if not user or ":" in user or not user.isprintable():
+        raise MedallionError(f"{user!r} is no name of a user", "Use the name of the file of access, without a colon.")
+    if len(password) < SHORTEST:
+        raise MedallionError(f"the password is shorter than {SHORTEST} letters", "Choose a longer one.")
+    found = passwords(path) if path.exists() else {}
+    found[user.casefold()] = kept(password)
+    try:
+        door.write(path, "".join(f"{name}:{text}\n" for name, text in sorted(found.items())))
+    except OSError as error:
+        raise MedallionError(
+            f"{path}: cannot be written: {error.strerror}", "Choose another --passwords FILE."
+        ) from error
 
 
 def _digest(text: str) -> str:

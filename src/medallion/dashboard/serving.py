@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import webbrowser
+from collections.abc import Mapping
 
 import uvicorn
 
@@ -25,25 +26,27 @@ def serve(
     open_: bool = False,
     pii: bool = False,
     password: str | None = None,
+    passwords: Mapping[str, str] | None = None,
     user_header: str | None = None,
     people: tuple[Person, ...] | None = None,
     me: Person | None = None,
 ) -> None:
-    """Serve until interrupted; with `people` each sees what is declared, whom `user_header` names, or else `me`.
+    """Serve until interrupted; with `people` each sees what is declared, whom `user_header` names or who signed in by `passwords`, or else `me`.
 
     Raises:
         LakehouseError: There is no lakehouse.
         MedallionError: It would be open to others without a password or a proxy, or the port is taken.
     """
     loopback = host in safety.LOOPBACK
-    if not loopback and password is None and user_header is None:
+    if not loopback and password is None and passwords is None and user_header is None:
         raise MedallionError(
             f"--host {host} opens the dashboard to others, and nothing asks who they are",
-            "Add --password-env NAME or --user-header NAME, or leave --host at 127.0.0.1.",
+            "Add --passwords FILE, --password-env NAME or --user-header NAME, or leave --host at 127.0.0.1.",
         )
     Lakehouse(settings.lakehouse).delta("gold.deals")
     door = safety.Door(
         password=password,
+        passwords=passwords,
         user_header=user_header,
         hosts=safety.LOOPBACK if loopback and not user_header else None,
         secure=not loopback,

@@ -7,7 +7,7 @@ an address are looked up here and never put into SQL; values are bound.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading
 from medallion.lakehouse import query
 from medallion.metrics import Dimension, Filter, contradicted, metrics, threshold
-from medallion.metrics.compilers.sql import counted
+from medallion.metrics.compilers.sql import counted, counted_above
 from medallion.metrics.conditions import Test, both
 from medallion.metrics.declared import with_parameters
 
@@ -38,6 +38,8 @@ _ELSEWHERE = {
 }
 #: Parameter of tables behind metrics: the metric whose rows are listed.
 OF = "of"
+#: And which of them: those that the numerator of a ratio counts.
+PART, ABOVE = "part", "above"
 #: Parameters of every table.
 STATE = ("sort", "q", "after", "at")
 
@@ -148,7 +150,7 @@ class Table:
     @property
     def allowed(self) -> list[str]:
         """Names of the parameters that it takes."""
-        return [*STATE, *((OF,) if self.like else ()), *parameters.allowed_of(tuple(self.filters.values()))]
+        return [*STATE, *((OF, PART) if self.like else ()), *parameters.allowed_of(tuple(self.filters.values()))]
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ def page(
     search = found.get("q") or ""
     if any(name not in reading.tables for name in table.needs):
         return Slice(table, columns, [], 0, 0, sort, descending, search, None)
-    conditions, bindings = _conditions(table, where, search, found.get(OF))
+    conditions, bindings = _conditions(table, where, search, found.get(OF), found.get(PART))
     source = reading.at_hand(table.source)
     narrowed = f"from {source}{_where(conditions)}"
     count = reading.rows(f"select count(*) as n {narrowed}", bindings)[0]["n"]
@@ -256,7 +258,7 @@ def _order(table: Table, columns: tuple[Column, ...], text: str) -> tuple[str, b
 
 
 def _conditions(
-    table: Table, where: tuple[Filter, ...], search: str, of: str | None = None
+    table: Table, where: tuple[Filter, ...], search: str, of: str | None = None, part: str | None = None
 ) -> tuple[list[str], tuple[Any, ...]]:
     conditions: list[str] = []
     bindings: list[Any] = []
@@ -264,6 +266,10 @@ def _conditions(
         raise BadRequestError(words.say("not_of_this_table", table=table.title, name=of[:60]))
     if of is not None and (condition := _condition(of)):
         conditions.append(f"({condition})")
+    if part is not None:
+        if part != ABOVE or of is None or (condition := _condition(of, above=True)) is None:
+            raise BadRequestError(words.say("no_such_part_of", name=part[:40], of=of or "no metric"))
+        conditions += [f"({condition})"] if condition else []
     for one in where:
         text = f"cast({table.expressions[one.dimension]} as varchar)"
         if one.values[0] == "" and one.operator == "=":
@@ -318,15 +324,24 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def download(reading: Reading, table: Table, found: Given, where: tuple[Filter, ...], to: Path, *, pii: bool) -> None:
-    """Write all rows, as they are narrowed and sorted, to a CSV that spreadsheets take as it is, or to Parquet.
+def download(
+    reading: Reading,
+    table: Table,
+    found: Given,
+    where: tuple[Filter, ...],
+    to: Path,
+    told: Iterable[tuple[str, str]],
+    *,
+    pii: bool,
+) -> None:
+    """Write all rows, as they are narrowed and sorted, to a CSV that spreadsheets take as it is, or to Parquet that says `told`.
 
     Raises:
         BadRequestError: The address names no column of it.
     """
     columns = tuple(column for column in table.columns if pii or not column.pii)
     sort, descending = _order(table, columns, found.get("sort") or table.sort)
-    conditions, bindings = _conditions(table, where, found.get("q") or "", found.get(OF))
+    conditions, bindings = _conditions(table, where, found.get("q") or "", found.get(OF), found.get(PART))
     if any(name not in reading.tables for name in table.needs):
         raise BadRequestError(words.say("nothing_to_download"))
     keys = ", ".join(_quoted(name) for name in table.key)
@@ -335,7 +350,10 @@ def download(reading: Reading, table: Table, found: Given, where: tuple[Filter, 
     name = str(to).replace("'", "''")
     with reading.cursor() as cursor:
         if to.suffix == ".parquet":
-            cursor.execute(f"copy ({chosen}) to '{name}' (format parquet)", list(bindings))
+            says = json.dumps(dict(told)).replace("'", "''")
+            cursor.execute(
+                f"copy ({chosen}) to '{name}' (format parquet, kv_metadata {{medallion: '{says}'}})", list(bindings)
+            )
             return
         part = name + ".part.parquet"
         cursor.execute(f"copy ({chosen}) to '{part}' (format parquet)", list(bindings))
@@ -363,7 +381,7 @@ _CALLS = Table(
     ("lead_id",),
     (
         Column("customer_name", "Customer", link=_CUSTOMER, link_by="customer_id"),
-        Column("lead_id", "Deal", link="/rows/deals?q={}"),
+        Column("lead_id", "Deal", link="/deals/{}"),
         Column("probability", "Probability", "percent", help="Probability that the deal is won within the horizon of the forecast"),
         Column("trend", "Trend", "trend", help="Against the last score of an earlier day"),
         Column("lead_quality", "Band", "badge", help="Band of the rule score, Hot first; with 200 open deals or more, quarters of these"),
@@ -387,7 +405,7 @@ _MOVES = Table(
     ("lead_id",),
     (
         Column("customer_name", "Customer", link=_CUSTOMER, link_by="customer_id"),
-        Column("lead_id", "Deal", link="/rows/deals?q={}"),
+        Column("lead_id", "Deal", link="/deals/{}"),
         Column("trend", "Trend", "trend"),
         Column("previous_probability", "Before", "percent"),
         Column("probability", "Now", "percent"),
@@ -499,7 +517,7 @@ _TOUCHES = Table(
         Column("outcome", "Outcome"),
         Column("duration_minutes", "Minutes", "number"),
         Column("customer_id", "Account", link=_CUSTOMER),
-        Column("lead_id", "Deal", link="/rows/deals?q={}"),
+        Column("lead_id", "Deal", link="/deals/{}"),
         Column("notes", "Notes", pii=True),
         Column("_source_file", "File"),
         Column("_source_row", "Line", "number"),
@@ -517,12 +535,12 @@ _STAGES = Table(
     "(select *, lead_id || ' ' || cast(entered_at as varchar) as stay from gold.stage_history)",
     ("stay",),
     (
-        Column("lead_id", "Deal", link="/rows/deals?q={}"),
+        Column("lead_id", "Deal", link="/deals/{}"),
         Column("stage", "Stage"),
         Column("entered_at", "Entered (UTC)", "timestamp"),
         Column("left_at", "Left (UTC)", "timestamp"),
         Column("days_in_stage", "Days", "decimal"),
-        Column("told_by", "Told by"),
+        Column("told_by", "Source"),
     ),
     "-entered_at",
     ("lead_id", "stage"),
@@ -651,12 +669,27 @@ def _table_of(name: str) -> Table | None:
 
 
 @cache
-def _condition(name: str) -> str:
-    """Which rows of its table a metric counts or sums, as DuckDB says it; empty for all of them."""
+def _condition(name: str, *, above: bool = False) -> str | None:
+    """Which rows of its table a metric counts or sums, or its numerator does, as DuckDB says it; empty for all of them, None
+    where there is no such numerator.
+    """
     metric = metrics()[name]
-    told = counted(metric)
+    told = counted_above(metric) if above else counted(metric)
+    if told is None:
+        return None
     defaults = {one.name: one.default for one in metric.parameters if one.default is not None}
     return sqlglot.transpile(with_parameters(told, defaults), read="spark", write="duckdb")[0] if told else ""
+
+
+def above_address(reading: Reading, name: str, where: tuple[Filter, ...]) -> tuple[str, int] | None:
+    """The page of the rows that the numerator of a ratio counts, and how many these are; None where it counts none of them."""
+    table = _table_of(name)
+    if table is None or _condition(name, above=True) is None or any(len(one.values) != 1 for one in where):
+        return None
+    asked = Given(tuple(parameters.of_dimensions(where).items())).query(of=name, part=ABOVE)
+    conditions, bindings = _conditions(table, where, "", name, ABOVE)
+    count = reading.rows(f"select count(*) as n from {reading.at_hand(table.source)}{_where(conditions)}", bindings)
+    return f"/rows/{table.name}{asked}", int(count[0]["n"])
 
 
 def rows_address(name: str, where: tuple[Filter, ...]) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -36,11 +37,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from medallion import access, charts, figures, metrics, temporary
 from medallion.access import Person
+from medallion.agent import audit
 from medallion.care import follow_ups
 from medallion.config import Settings, utc_now
 from medallion.dashboard import (
     changes,
     copies,
+    deals,
     explore,
     health,
     origins,
@@ -51,12 +54,13 @@ from medallion.dashboard import (
     repairs,
     safety,
     saved,
+    searching,
     tables,
     today,
     words,
     writing,
 )
-from medallion.dashboard.listing import SHOWN, Listing
+from medallion.dashboard.listing import SHOWN, Listing, file_name
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading, Source
 from medallion.errors import ContractError, MedallionError, StateRemovedError
@@ -115,9 +119,12 @@ def environment() -> Environment:
         count=figures.count,
         ratio=figures.ratio,
         NUMBERS=tables.NUMBERS,
+        ANSWERED=searching.NUMBERS,
+        LINKED=searching.LINKED,
         version=_version(),
     )
     found.filters["spaced"] = lambda text: "" if text is None else str(text).replace("_", " ")
+    found.filters["fitting"] = writing.fitting
     return found
 
 
@@ -163,11 +170,16 @@ class Dashboard:
         """
         if self.options.people is None:
             return None
-        header = self.options.door.user_header
-        person = access.named(self.options.people, request.headers.get(header)) if header else self.options.me
+        door = self.options.door
+        named = door.user_header or door.passwords is not None
+        person = access.named(self.options.people, self._user(request)) if named else self.options.me
         if person is None:
             raise HTTPException(403, words.say("not_declared"))
         return person
+
+    def _user(self, request: Request) -> str | None:
+        """The name of who looks; None where nobody says it."""
+        return self.options.door.user(request.cookies.get(safety.COOKIE), request.headers)
 
     def _pii(self, reading: Reading | None) -> bool:
         """Whether personal data is shown."""
@@ -192,7 +204,8 @@ class Dashboard:
             context = page_context(page, found, reading, pii=self._pii(reading))
             return bytes(self._html(request, reading, "page.html.j2", **context).body)
 
-        held = reading.written(("page", page.name, found, request.cookies.get("theme")), made)
+        today = utc_now().date()  # how old figures are stands on the page
+        held = reading.written(("page", page.name, found, request.cookies.get("theme"), today), made)
         return _compressed(request, held, "text/html; charset=utf-8", _FRESH)
 
     def today(self, request: Request, reading: Reading) -> Response:
@@ -227,16 +240,15 @@ class Dashboard:
     def _follow_up(self, request: Request, form: dict[str, str]) -> Response:
         reading, door = self.source.reading(self._person(request)), self.options.door
         kind, days, key = form.get("kind", ""), form.get("days", ""), form.get("customer_id", "")
-        deals = reading.rows("select lead_id from gold.deals where customer_id = ? and status = 'open'", [key])
+        known = reading.rows("select lead_id from gold.deals where customer_id = ? and status = 'open'", [key])
         day, lead = today.day_of(reading), form.get("lead_id") or None
-        if day is None or not deals or lead not in (None, *(one["lead_id"] for one in deals)):
+        if day is None or not known or lead not in (None, *(one["lead_id"] for one in known)):
             raise BadRequestError(words.say("not_planned", key=key[:60]))
         until = None
         if kind == "snoozed":
             until = day + timedelta(days=next((n for n in today.SNOOZES if str(n) == days), 0))
         note = form.get("note", "") if kind == "note" else ""
-        proxy = request.headers.get(door.user_header, "").strip() if door.user_header else None
-        who = today.user(proxy, shared=door.password is not None)
+        who = today.user(self._user(request), shared=door.password is not None)
         try:
             follow_ups.add(reading.lake, kind, day, key, lead, who, utc_now(), until=until, note=note)
         except MedallionError as error:
@@ -329,6 +341,23 @@ class Dashboard:
                 remedy=error.remedy,
             )  # fmt: skip
         return RedirectResponse(made.address, status_code=303)
+
+    def search(self, request: Request, reading: Reading) -> Response:
+        """The answer to what was typed into the box, and what has it in its name."""
+        text = parameters.given(request.query_params.multi_items(), ("q",), searching.LONGEST).get("q") or ""
+        if not text:
+            return self._html(
+                request, reading, "search.html.j2", page="search", title="Ask or search", text=text, answer=None
+            )
+        began = perf_counter()
+        told = searching.page(reading, self.options.settings, text, _mine(request))
+        response = self._html(request, reading, "search.html.j2", page="search", title=f"“{text}”", text=text, **told)
+        if not told["answer"].declined or told["refused"]:  # it was a question
+            seconds = round(perf_counter() - began, 4)
+            response.background = BackgroundTask(
+                audit.record, reading.lake, told["answer"], "dashboard", utc_now(), seconds
+            )
+        return response
 
     def _listing(self, request: Request, reading: Reading, listed: Listing, found: Given, back: str) -> Response:
         """Rows as a page, or as a file where the address ends in its kind."""
@@ -443,9 +472,8 @@ class Dashboard:
         _for_who_sees_all(reading)
         if not self._pii(reading):
             raise HTTPException(403, words.say("no_values"))
-        proxy = request.headers.get(door.user_header, "").strip() if door.user_header else None
         try:
-            repair(today.user(proxy, shared=door.password is not None))
+            repair(today.user(self._user(request), shared=door.password is not None))
         except MedallionError as error:
             return self._html(
                 request, reading, "error.html.j2", 409, page="health", title=words.say("not_kept"), problem=error.problem,
@@ -470,14 +498,14 @@ class Dashboard:
             metrics.understand(metric, [by] if by else [], where, reading.known, reading.last_day)
             metric.settled({})
         except ContractError as error:
-            raise BadRequestError(f"{error.problem}. {error.remedy}") from error
+            raise BadRequestError(words.refused(error)) from error
         answer = reading.ask(name, where=where)
         split = reading.ask(name, (by,), where, largest=200) if by else None
         rows, n = tables.behind(reading, {name: where})[name]
         behind = tables.behind_split(reading, name, by, where) if by else None
         return self._html(
             request, reading, "metric.html.j2", page="", title=metric.measure.display_name, metric=metric, answer=answer, by=by,
-            split=split, found=found, rows=rows, n=n, behind=behind, label=pages.label,
+            split=split, found=found, rows=rows, n=n, above=tables.above_address(reading, name, where), behind=behind, label=pages.label,
             row_address=lambda key: tables.rows_address(name, (*where, metrics.Filter(by or "", (key or "",)))),
         )  # fmt: skip
 
@@ -493,7 +521,7 @@ class Dashboard:
         try:
             told = reading.once(("question", asked), lambda: reading.answer(compute))
         except ContractError as error:
-            raise BadRequestError(f"{error.problem}. {error.remedy}") from error
+            raise BadRequestError(words.refused(error)) from error
         totals = written_rows(dataclasses.replace(told, rows=[told.totals]), reading.currency) if told.totals else [{}]
         return self._html(
             request, reading, "question.html.j2", page="", title=str(told.understood), answer=told, totals=totals[0],
@@ -508,9 +536,7 @@ class Dashboard:
         found = parameters.given(request.query_params.multi_items(), table.allowed)
         where = table.understood(found, reading)
         slice_ = tables.page(reading, table, found, where, pii=self._pii(reading), size=50)
-        told = list(parameters.of_dimensions(where).items())
-        if of := found.get(tables.OF):
-            told.insert(0, ("rows of", metrics.named(of).measure.display_name))
+        told = _narrowing(found, where)
         return self._html(
             request, reading, "rows.html.j2", page="", title=table.title, slice=slice_, found=found, told=told,
             base=f"/rows/{table.name}", download=f"/rows/{table.name}",
@@ -523,10 +549,12 @@ class Dashboard:
             raise HTTPException(404, words.say("not_found"))
         found = parameters.given(request.query_params.multi_items(), table.allowed)
         where = table.understood(found, reading)
+        searched = [("search", text)] if (text := found.get("q")) else []
+        told = [*_narrowing(found, where), *searched, ("as of", str(reading.last_day))]
         return _file(
             kind,
-            lambda kind: f"{table.name}.{kind}",
-            lambda path: tables.download(reading, table, found, where, path, pii=self._pii(reading)),
+            lambda kind: file_name(table.name, told, kind),
+            lambda path: tables.download(reading, table, found, where, path, told, pii=self._pii(reading)),
         )
 
     def customer(self, request: Request, reading: Reading) -> Response:
@@ -538,6 +566,15 @@ class Dashboard:
             raise HTTPException(404, words.say("no_customer", key=key[:60]))
         name = found["account"]["customer_name"] or key
         return self._html(request, reading, "customer.html.j2", page="customers", title=name, told=found)
+
+    def deal(self, request: Request, reading: Reading) -> Response:
+        """One deal."""
+        parameters.given(request.query_params.multi_items(), ())
+        key = request.path_params["key"]
+        found = deals.deal(reading, key, pii=self._pii(reading))
+        if found is None:
+            raise HTTPException(404, words.say("no_deal", key=key[:60]))
+        return self._html(request, reading, "deal.html.j2", page="pipeline", title=key, told=found)
 
     # figures -------------------------------------------------------------------------------------------------------
 
@@ -638,11 +675,13 @@ class Dashboard:
         if request.method == "GET":
             return again(200, "")
         who = request.client.host if request.client else ""
-        if door.too_many(who):
+        form = await _form(request)
+        user = form.get("user", "").strip()
+        if door.too_many(who, user):
             return again(429, words.say("too_many"))
-        token = door.enter(who, (await _form(request)).get("password", ""))
+        token = await run_in_threadpool(door.enter, who, form.get("password", ""), user)
         if token is None:
-            return again(403, words.say("sign_in_failed"))
+            return again(403, words.say("sign_in_failed_by_name" if door.passwords is not None else "sign_in_failed"))
         response = RedirectResponse("/", status_code=303)
         response.set_cookie(
             safety.COOKIE, token, max_age=safety.SESSION_SECONDS, httponly=True, samesite="strict", secure=door.secure
@@ -699,11 +738,13 @@ class Dashboard:
             theme=theme if theme in THEMES else "system",
             themes=THEMES,
             as_of=reading.as_of if reading else None,
+            age=words.age(reading.as_of, utc_now().date()) if reading else "",
             currency=reading.currency if reading else "",
             currencies=reading.currencies if reading else "",
             sign=reading.sign if reading else "",
             pii=self._pii(reading),
-            signed_in=self.options.door.password is not None,
+            signed_in=self.options.door.asks,
+            by_name=self.options.door.passwords is not None,
             nav=_nav(request) if reading else (),
             asked=_asked(request),
             **context,
@@ -771,8 +812,30 @@ def _head(page: pages.Page, found: Given, reading: Reading) -> dict[str, Any]:
         "base": f"/{page.name}",
         "found": found,
         "filters": Given(tuple((name, value) for name, value in found.values if name in page.filters)),
+        "presets": _presets(page, found, reading),
         "options": {name: parameters.options(name, reading) for name in page.filters if name in parameters.CHOICES},
     }
+
+
+def _presets(page: pages.Page, found: Given, reading: Reading) -> list[tuple[str, str, bool]]:
+    """Periods to choose from on a page with dates: name, address, and whether it is the one that is shown."""
+    if "from" not in page.filters:
+        return []
+    kept, shown = (*page.filters, "sort", "q"), (found.get("from"), found.get("to"))
+    told = [("all time", f"/{page.name}{found.query(only=kept, from_=None, to=None)}", shown == (None, None))]
+    for name, span in parameters.presets(reading.last_day).items():
+        days = (str(span.first), str(min(span.last, reading.last_day)))
+        told.append((name, f"/{page.name}{found.query(only=kept, from_=days[0], to=days[1])}", shown == days))
+    return told
+
+
+def _narrowing(found: Given, where: tuple[metrics.Filter, ...]) -> list[tuple[str, str]]:
+    """What narrows rows, by name."""
+    told = list(parameters.of_dimensions(where).items())
+    if of := found.get(tables.OF):
+        kind = "numerator of" if found.get(tables.PART) else "rows of"
+        told.insert(0, (kind, metrics.named(of).measure.display_name))
+    return told
 
 
 def _left_out(name: str, filters: Given) -> tuple[str, ...]:
@@ -897,7 +960,7 @@ class Guard:
             await self.app(scope, receive, with_headers)
             return
         elif not door.knows(request.cookies.get(safety.COOKIE), request.headers):
-            if door.password is None or (door.user_header and not request.headers.get(door.user_header)):
+            if not door.asks or (door.user_header and not request.headers.get(door.user_header)):
                 answer = PlainTextResponse(words.say("no_user"), 401)
             else:
                 answer = RedirectResponse("/sign-in", status_code=303)
@@ -963,6 +1026,7 @@ def application(options: Options) -> Starlette:
             Route("/explore/views", shown.save_view, methods=["POST"]),
             asked("/explore/rows.{kind}", shown.behind),
             asked("/explore/rows", shown.behind),
+            asked("/search", shown.search),
             asked("/metrics", shown.catalogue),
             asked("/metrics/{name}", shown.metric),
             asked("/question", shown.question),
@@ -972,6 +1036,7 @@ def application(options: Options) -> Starlette:
             asked("/figures/{page}/{part}", shown.figure),
             asked("/charts/{page}/{part}.{kind}", shown.picture),
             asked("/customers/{key:path}", shown.customer),
+            asked("/deals/{key:path}", shown.deal),
             *(Route(f"/{name}", _named(shown, name), methods=["GET"]) for name in pages.PAGES),
         ],
         middleware=[Middleware(Guard, dashboard=shown), Middleware(GZipMiddleware, minimum_size=600)],

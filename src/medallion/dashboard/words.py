@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
+
+from medallion import figures
+from medallion.errors import MedallionError
+
 TITLE = "Medallion"
 
 #: Pages in their order: path, name, what they answer.
 PAGES = {
     "today": ("Today", "Whom to contact, why now, and how to begin."),
-    "pipeline": ("Lead Scoring & Pipeline", "Who to call now and why, and what the open deals are worth."),
+    "pipeline": ("Lead scoring & pipeline", "Who to call now and why, and what the open deals are worth."),
     "forecast": ("Forecast", "What the period brings beside its quota, and what stands in the way."),
     "changes": ("What changed", "How the open pipeline of one day became that of another."),
-    "customers": ("Customer Analytics", "Who the customers are, how they score and who brings the revenue."),
-    "interactions": ("Interaction Analytics", "Which channels, hours and days get answers."),
-    "sales": ("Sales Performance", "Revenue, win rate, velocity and cycle, by month, rep and customer."),
+    "customers": ("Customer analytics", "Who the customers are, how they score and who brings the revenue."),
+    "interactions": ("Interaction analytics", "Which channels, hours and days get answers."),
+    "sales": ("Sales performance", "Revenue, win rate, velocity and cycle, by month, rep and customer."),
     "explore": ("Explore", "Any metric, split, filtered, in any period, compared."),
     "health": (
         "Data health",
@@ -54,12 +60,14 @@ TEXTS = {
     "no_such_look": "A picture is light or dark, and wide, normal or narrow.",
     "not_found": "There is no such page.",
     "no_customer": "There is no account {key!r} in gold.",
+    "no_deal": "There is no deal {key!r} in gold.",
     "bad_request": "This address does not work",
     "missing": "Not found",
     "unavailable": "No data to show yet",
     "broken": "Something went wrong",
     "broken_more": "The page could not be made. The server's terminal says why.",
     "sign_in_failed": "This is not the password.",
+    "sign_in_failed_by_name": "There is no user of this name with this password.",
     "too_many": "Too many attempts. Wait a minute and try again.",
     "no_user": "This dashboard opens through its sign-in proxy alone.",
     "not_declared": "You are signed in, and no file declares what you may see. Ask whoever keeps this dashboard.",
@@ -70,8 +78,10 @@ TEXTS = {
     "no_such_show": "There is no way to show it called {name!r}; there are chart and table.",
     "no_changes": "There is no history of deals yet. `medallion run` makes it.",
     "after_the_data": "{day} is after {last}, the last day of the data. Choose a day up to that one.",
+    "turned": "From {first} is after to {last}. Change one of the two.",
     "no_such_step": "There is no part {name!r}. There are: {known}.",
     "no_such_part": "The forecast has no figure {name!r}. It has: {known}.",
+    "no_such_part_of": "There is no part {name!r} of {of}: a ratio of counts has the part above.",
     "no_such_row": "A row has a value for every split: this question has {splits}. Give one for each, or none.",
     "no_row_of": "The answer has no row of {keys}.",
     "not_split": "{part!r} is not split here, so it has no part {group!r}. Leave the group out.",
@@ -93,6 +103,46 @@ EMPTY = {
     "channels": "Nobody was touched yet.",
     "": "No rows.",
 }
+
+
+def refused(error: MedallionError) -> str:
+    """What is wrong and what to do, on a page: as sentences, and without the dashes of the command's options.
+
+    >>> refused(MedallionError("a comparison needs a period", "Give one, such as --period ytd."))
+    'A comparison needs a period. Give one, such as period ytd.'
+    """
+    text = f"{error.problem}. {error.remedy}"
+    return text[:1].upper() + re.sub(r"(?<!\S)--(?=[a-z])", "", text[1:])
+
+
+def age(as_of: date | None, today: date) -> str:
+    """How old figures are that do not include yesterday, in words; empty for others.
+
+    >>> [age(date(2025, 6, day), date(2025, 6, 30)) for day in (29, 28, 1)], age(date(2024, 6, 1), date(2025, 6, 30))
+    (['', '2 days old', '29 days old'], '12 months old')
+    """
+    days = (today - as_of).days if as_of else 0
+    return "" if days < 2 else figures.count(days, "day") + " old" if days < 60 else f"{days // 30.44:.0f} months old"
+
+
+def ago(days: int) -> str:
+    """How long ago something was.
+
+    >>> [ago(days) for days in (0, 1, 1200)]
+    ['today', '1 day ago', '1,200 days ago']
+    """
+    return f"{figures.count(days, 'day')} ago" if days else "today"
+
+
+def hours(number: float | None) -> str:
+    """An age, or the one that is promised: in hours up to two days, then in days.
+
+    >>> hours(36.5), hours(720), hours(None)
+    ('36.5 hours', '30 days', '–')
+    """
+    if number is None:
+        return "–"
+    return f"{number:,g} hours" if number < 48 else f"{number / 24:,.0f} days"
 
 
 def say(key: str, /, **values: object) -> str:

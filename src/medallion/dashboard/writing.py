@@ -7,6 +7,18 @@ from typing import Any
 
 from medallion import figures
 
+#: Letters of a word that is broken over lines; shorter ones stay whole.
+LONG = 18
+
+
+def fitting(text: Any) -> str:
+    """The class of a cell whose text has a word too long for a column; empty for others.
+
+    >>> fitting("Amara Adler"), fitting("someone@a-long-name.example")
+    ('', 'long')
+    """
+    return "long" if any(len(word) > LONG for word in str(text or "").split()) else ""
+
 
 def cell(kind: str, value: Any, currency: str) -> str:
     """A value of a table as it is read; empty where it is not known.

@@ -49,6 +49,12 @@
   };
   document.addEventListener("pointerover", reached);
   document.addEventListener("focusin", reached);
+  // The box that asks and searches is reached from everywhere, and stays where something is written.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea")) return;
+    event.preventDefault();
+    document.getElementById("ask")?.select();
+  });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") document.activeElement?.closest(".card")?.classList.add("quiet");
   });
@@ -70,6 +76,20 @@
     const days = [...form.querySelectorAll("input[type=date]")];
     if (form.isConnected && (owed === form || days.some((one) => one.value !== one.defaultValue))) form.requestSubmit();
     typing = owed = null;
+  });
+  // A slider over days says the day while it moves, and asks when it is let go.
+  const slid = (event) => (event.target instanceof HTMLInputElement && event.target.dataset.slides ? event.target : null);
+  document.addEventListener("input", (event) => {
+    const slider = slid(event);
+    if (!slider) return;
+    const said = new Date((slider.value - slider.dataset.epoch) * 864e5).toISOString().slice(0, 10);
+    slider.ariaValueText = said;
+    slider.parentElement.querySelector("output").value = said;
+    document.getElementById(slider.dataset.slides).value = said;
+  });
+  document.addEventListener("change", (event) => {
+    const slider = slid(event);
+    if (slider) document.getElementById(slider.dataset.slides).form.requestSubmit();
   });
   // What is shown is what the address says: an answer that comes after the page was left is not shown, whoever sorts or
   // searches while a filter is on its way gets both, and what is typed while an answer comes is asked after it.

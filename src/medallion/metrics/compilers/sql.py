@@ -200,25 +200,38 @@ def counted(metric: Metric) -> str:
 
     What it counts itself says so, or else what its `n` counts.
     """
-    for text in (metric.measure.expr, metric.measure.n):
-        tree = sqlglot.parse_one(re.sub(r":(\w+)", r"__given__\1", text), read="spark")
-        if not isinstance(tree, exp.Count) or isinstance(tree.this, exp.Distinct):
-            continue
-        counts, conditions = tree.this, []
-        if (
-            isinstance(counts, exp.Case)
-            and counts.this is None
-            and len(counts.args["ifs"]) == 1
-            and not counts.args.get("default")
-        ):
-            (one,) = counts.args["ifs"]
-            conditions.append(one.this)
-            counts = one.args["true"]
-        if not isinstance(counts, exp.Literal):
-            conditions.append(exp.Not(this=exp.Is(this=counts, expression=exp.Null())))
-        told = " AND ".join(f"({one.sql(dialect='spark')})" for one in conditions)
-        return re.sub(r"__given__(\w+)", r":\1", told)
-    return ""
+    told = (_counted(_parsed(text)) for text in (metric.measure.expr, metric.measure.n))
+    return next((one for one in told if one is not None), "")
+
+
+def counted_above(metric: Metric) -> str | None:
+    """Which rows the numerator of a ratio counts, as a condition of Spark SQL; None where it is no count."""
+    tree = _parsed(metric.measure.expr)
+    return _counted(tree.this.unnest()) if isinstance(tree, exp.Div) else None
+
+
+def _parsed(text: str) -> exp.Expr:
+    return sqlglot.parse_one(re.sub(r":(\w+)", r"__given__\1", text), read="spark")
+
+
+def _counted(tree: exp.Expr) -> str | None:
+    """Which rows an expression counts; None where it is no count of rows."""
+    if not isinstance(tree, exp.Count) or isinstance(tree.this, exp.Distinct):
+        return None
+    counts, conditions = tree.this, []
+    if (
+        isinstance(counts, exp.Case)
+        and counts.this is None
+        and len(counts.args["ifs"]) == 1
+        and not counts.args.get("default")
+    ):
+        (one,) = counts.args["ifs"]
+        conditions.append(one.this)
+        counts = one.args["true"]
+    if not isinstance(counts, exp.Literal):
+        conditions.append(exp.Not(this=exp.Is(this=counts, expression=exp.Null())))
+    told = " AND ".join(f"({one.sql(dialect='spark')})" for one in conditions)
+    return re.sub(r"__given__(\w+)", r":\1", told)
 
 
 def _groups(asked: Understood) -> list[list[Part]]:

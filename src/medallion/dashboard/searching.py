@@ -1,0 +1,124 @@
+"""One box on every page: a question in plain words gets its answer with receipts, and names find accounts, deals, metrics and pages."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from medallion import figures, metrics
+from medallion.agent import serving
+from medallion.agent.rules import rules
+from medallion.agent.tools import Tools
+from medallion.config import Settings
+from medallion.dashboard import parameters, saved, words
+from medallion.dashboard.reading import MEMORY, Reading, quoted
+from medallion.metrics.question import Question
+
+if TYPE_CHECKING:
+    from medallion.agent.answer import Answer
+    from medallion.agent.planner import Planner
+
+#: Letters of what is typed, and hits of each kind.
+LONGEST, MOST = 500, 8
+#: Kinds of figures in an answer, and pages that its keys lead to.
+NUMBERS = ("money", "number", "percent")
+LINKED = {"customer_id": "/customers/", "lead_id": "/deals/"}
+#: Words from which on something typed is taken for a question even where names are found.
+WORDS = 4
+_ACCOUNTS = (
+    "select customer_id, customer_name, industry, country from gold.customer_features "
+    "where contains(lower(customer_name), lower($1)) or contains(lower(customer_id), lower($1)) "
+    "order by lower(customer_id) <> lower($1), not starts_with(lower(customer_name), lower($1)), customer_name, customer_id limit $2"
+)
+_DEALS = (
+    "select lead_id, customer_name, status, stage, deal_value from gold.deals where contains(lower(lead_id), lower($1)) "
+    "order by lower(lead_id) <> lower($1), status <> 'open', lead_id limit $2"
+)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Something of that name: what it is called, its page, and what is said beside it."""
+
+    name: str
+    address: str
+    says: str = ""
+
+
+def answered(reading: Reading, settings: Settings, question: str, mine: str) -> Answer:
+    """The answer to a question, by the planner alone; `mine` is the owner whom `I` and `my` mean where nobody is declared.
+
+    It reads what the agent reads: no personal column is there.
+    """
+    from medallion.agent.answer import planned  # with the planner's words, which no other page needs
+    from medallion.agent.planner import Planner
+
+    def opened() -> Planner:
+        served = reading.opened(serving.serve(reading.as_read))
+        served.connection.execute(f"set memory_limit = '{MEMORY}'; set temp_directory = '{quoted(reading.folder)}'")
+        return Planner(served)
+
+    planner = copy.copy(reading.once("planner", opened))
+    planner.me = serving.speaker(planner.serving, reading.person) if reading.person else mine or None
+    return planned(Tools(planner.serving, rules(settings.agent, reading.lake)), planner, question)
+
+
+def hits(reading: Reading, text: str) -> dict[str, list[Hit]]:
+    """What has the text in its name, by kind; kinds without any are left out."""
+    accounts = [
+        Hit(
+            row["customer_name"] or row["customer_id"],
+            f"/customers/{quote(row['customer_id'])}",
+            " · ".join(filter(None, (row["customer_id"], row["industry"], row["country"]))),
+        )
+        for row in reading.rows(_ACCOUNTS, [text, MOST])
+    ]
+    deals = [
+        Hit(
+            row["lead_id"],
+            f"/deals/{quote(row['lead_id'])}",
+            " · ".join(
+                filter(
+                    None,
+                    (
+                        row["customer_name"],
+                        row["status"],
+                        (row["stage"] or "").replace("_", " "),
+                        figures.money(row["deal_value"], reading.currency, none=""),
+                    ),
+                )
+            ),
+        )
+        for row in reading.rows(_DEALS, [text, MOST])
+    ]
+    known = [
+        Hit(one.measure.display_name, f"/metrics/{name}", one.measure.comment)
+        for name, one in metrics.metrics().items()
+        if _has(text, (name, one.measure.display_name, *one.measure.synonyms))
+        and all(table in reading.tables for table in one.view.tables)
+    ]
+    pages = [Hit(title, f"/{name}", says) for name, (title, says) in words.PAGES.items() if _has(text, (title, says))]
+    views = [Hit(one.name, one.address) for one in saved.views() if one.address and _has(text, (one.name,))]
+    found = {"Accounts": accounts, "Deals": deals, "Metrics": known[:MOST], "Pages": pages, "Saved views": views[:MOST]}
+    return {kind: some for kind, some in found.items() if some}
+
+
+def _has(text: str, names: Iterable[str]) -> bool:
+    return any(text.casefold() in name.casefold() for name in names)
+
+
+def page(reading: Reading, settings: Settings, text: str, mine: str) -> dict[str, Any]:
+    """What the page shows."""
+    answer, found = answered(reading, settings, text, mine), hits(reading, text)
+    asked = answer.understood.asked if answer.understood else ()
+    one = asked[0] if len(asked) == 1 and isinstance(asked[0], Question) and not asked[0].parameters else None
+    return {
+        "answer": answer,
+        "hits": found,
+        "refused": bool(answer.declined) and (not found or len(text.split()) >= WORDS),
+        "explored": parameters.of_question(one) if one else None,
+        "place": saved.folder(),
+    }
