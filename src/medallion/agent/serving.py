@@ -83,12 +83,16 @@ class Serving:
         Raises:
             LakehouseError: It took too long.
         """
-        with self.reading() as connection:
+        with self.reading(PATIENCE) as connection:
             return query.rows(connection, sql, bindings)
 
     @contextmanager
-    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection to read from for `PATIENCE` seconds; of tables in memory one of its own, so that calls run side by side.
+    def reading(self, seconds: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection to read from; of tables in memory one of its own, so that calls run side by side.
+
+        Args:
+            seconds: How long; without it `PATIENCE` where the tables are in memory, and else as long as it takes, since they
+                may first have to be fetched.
 
         Raises:
             LakehouseError: It took too long.
@@ -99,19 +103,22 @@ class Serving:
             else:
                 stack.enter_context(self.lock)
                 connection = self.connection
-            stack.enter_context(stopping(connection, PATIENCE))
+            seconds = PATIENCE if seconds is None and self.locked else seconds
+            if seconds is not None:
+                stack.enter_context(stopping(connection, seconds))
             try:
                 yield connection
             except duckdb.InterruptException as error:
                 raise LakehouseError(
-                    f"the query took more than {PATIENCE:.0f} seconds", "Ask for less at once."
+                    f"the query took more than {seconds or PATIENCE:.0f} seconds", "Ask for less at once."
                 ) from error
 
     def prepare(self, name: str, sql: str) -> None:
         """Compute a table of this name once: what it is made of does not change while it is served."""
         with self.lock:
             if name not in self.prepared:
-                self.connection.execute(f"create table {name} as {sql}")
+                kind = "table" if self.locked else "temp table"  # one that all who read beside each other see
+                self.connection.execute(f"create {kind} {name} as {sql}")
                 self.prepared.add(name)
 
     def read(self, *names: str) -> dict[str, int]:
