@@ -79,10 +79,9 @@ def dashboard(
                 f"--password-env {password_env}: the variable is not set, or shorter than 8 letters",
                 f"Set it first: {password_env}=... medallion dashboard --password-env {password_env}",
             )
-    from medallion.dashboard import safety
-    from medallion.dashboard.serving import serve
+    from medallion.dashboard import safety, serving
 
-    serve(
+    serving.serve(
         settings,
         host,
         port,

@@ -5,21 +5,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from medallion import figures, metrics
 from medallion.agent import serving
+from medallion.agent.answer import Answer, planned
+from medallion.agent.planner import Planner
 from medallion.agent.rules import rules
 from medallion.agent.tools import Tools
 from medallion.config import Settings
 from medallion.dashboard import parameters, saved, words
 from medallion.dashboard.reading import MEMORY, Reading, quoted
 from medallion.metrics.question import Question
-
-if TYPE_CHECKING:
-    from medallion.agent.answer import Answer
-    from medallion.agent.planner import Planner
 
 #: Letters of what is typed, and hits of each kind.
 LONGEST, MOST = 500, 8
@@ -53,8 +51,6 @@ def answered(reading: Reading, settings: Settings, question: str, mine: str) -> 
 
     It reads what the agent reads: no personal column is there.
     """
-    from medallion.agent.answer import planned  # with the planner's words, which no other page needs
-    from medallion.agent.planner import Planner
 
     def opened() -> Planner:
         served = reading.opened(serving.serve(reading.as_read))
