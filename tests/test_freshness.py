@@ -321,7 +321,7 @@ def test_a_package_without_its_sources_is_another_by_its_version(monkeypatch):
 def shown(result):
     out, call = StringIO(), Call()
     vars(call)["screen"] = Console(file=out, width=200)
-    show_result(call, result, "lakehouse")
+    show_result(call, result)
     return out.getvalue()
 
 

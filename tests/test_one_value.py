@@ -13,11 +13,15 @@ from urllib.parse import urlencode
 
 import pyarrow.parquet as pq
 import pytest
+from mcp_clients import connected, document
 from test_powerbi_databricks import as_metric_views_do, blocks
 from typer.testing import CliRunner
 
 from medallion import metrics
+from medallion.agent import audit, mcp_server
 from medallion.agent.answer import planned
+from medallion.agent.current import Current
+from medallion.agent.offered import Offered
 from medallion.agent.planner import Planner
 from medallion.agent.rules import Rules
 from medallion.agent.serving import serve
@@ -212,15 +216,19 @@ REFUSED = (
 )  # fmt: skip
 
 
+async def over_mcp(lake, name, arguments):
+    now = Current(lake)
+    try:
+        async with connected(mcp_server.server(Offered(now))) as client:
+            return document(await client.call_tool(name, arguments))
+    finally:
+        now.close()
+
+
 @pytest.mark.parametrize("part", range(2))
-def test_what_is_not_understood_is_refused_by_all(sample, engines, dashboard, part):
-    from medallion.agent import mcp_server
-
-    pytest.importorskip("mcp.server.fastmcp")
-    from mcp.server.fastmcp.exceptions import ToolError
-
+def test_what_is_not_understood_is_refused_by_all(sample, engines, dashboard, monkeypatch, part):
+    monkeypatch.setattr(audit, "record", lambda *given: None)
     client, tools = dashboard(sample), engines["agent"][0]
-    server = mcp_server.server(tools)
     for given, says in REFUSED[part::2]:
         line = [word for name, text in given.items() for word in (f"--{name.replace('_', '-')}", text)]
         found = CliRunner().invoke(app, ["metrics", "value", "revenue", *line, "--lakehouse", sample.root])
@@ -234,8 +242,9 @@ def test_what_is_not_understood_is_refused_by_all(sample, engines, dashboard, pa
         told = {name: [text] if name in ("by", "where", "having", "order") else text for name, text in given.items()}
         with pytest.raises(ContractError, match=re.escape(says)):
             tools.metric_value("revenue", **told)
-        with pytest.raises(ToolError, match=re.escape(says)):
-            asyncio.run(server.call_tool("metric_value", {"metric": "revenue", **told}))
+        answered = asyncio.run(over_mcp(sample, "metric_value", {"metric": "revenue", **told}))
+        assert answered["isError"], given
+        assert says in answered["content"][0]["text"], given
 
 
 #: Values by the type of a dimension, right ones first.

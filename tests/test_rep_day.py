@@ -143,7 +143,7 @@ def test_an_agenda_follows_from_what_is_known():
     ]  # fmt: skip
     points = [point for point, _ in briefing._points(DAY, [deal], [last], said, [{"product_name": "Suite"}])]
     assert points == [
-        "Answer: they tried to reach us", "They asked for a quote: say what became of it", "Take up their doubt: the price",
+        "Answer: they tried to reach us", "They asked for a quote: say what became of it", "Answer their doubt: the price",
         "L-1: agree on a new date for the decision", "Confirm the scope: Suite", "Agree on the next step and its date",
     ]  # fmt: skip
 

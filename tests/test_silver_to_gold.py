@@ -524,7 +524,7 @@ def test_deals_closed_before_they_were_opened_are_told_of(frame, capsys):
     frames = {name: frame(f"{column} decimal(18,2)", (D(15),)) for name, column in sums.items()}
     (odd,) = _compare_revenue({"gold.deals": deals, **frames})
     assert odd.startswith("1 deal is closed before the day on which it was opened, such as L1:")
-    show_result(Call(), Result("r", changed=True, warnings=[odd]), "lakehouse")
+    show_result(Call(), Result("r", changed=True, warnings=[odd]))
     assert f"Warning: {odd}" in " ".join(capsys.readouterr().out.split())
 
 

@@ -72,6 +72,15 @@ def percent(share: Number | None, places: int = 1, *, none: str = NO_DATA) -> st
     return none if share is None else f"{share:z,.{places}%}"
 
 
+def change(share: float, *, points: bool = False) -> str:
+    """By how much something has changed, as a share of what it was; in points where it is a share itself.
+
+    >>> change(0.041), change(-0.5), change(0.041, points=True)
+    ('+4.1%', '-50.0%', '+4.1 points')
+    """
+    return f"{100 * share:+.1f} points" if points else f"{share:+,.1%}"
+
+
 def span(low: Number, high: Number) -> str:
     """The ends of an interval of shares.
 

@@ -28,7 +28,7 @@ SUBJECTS = {
 #: How each kind of what notes say is raised again.
 _RAISED = {
     "request": "They asked for {}: say what became of it",
-    "objection": "Take up their doubt: {}",
+    "objection": "Answer their doubt: {}",
     "promise": "Ask what became of it: {}",
 }
 _NOTED = (

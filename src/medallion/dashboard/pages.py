@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from medallion import metrics
+from medallion import figures, metrics
 from medallion.dashboard import parameters, tables, words
 from medallion.dashboard.parameters import Given
 from medallion.dashboard.reading import Reading
@@ -267,7 +267,7 @@ def _beside(metric: metrics.Metric, value: Any, found: Given, reading: Reading) 
         share = metric.measure.format.type == "percentage"
         change = float(value) - float(before) if share else float(value) / float(before) - 1
         address = f"/metrics/{metric.name}{Given(tuple(parameters.of_dimensions(where).items())).query()}"
-        told = f"{100 * change:+.1f} points" if share else f"{change:+,.1%}"
+        told = figures.change(change, points=share)
         yield Beside(told, metrics.written(metric.name, before, reading.currency), when, address)
 
 

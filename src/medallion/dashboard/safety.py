@@ -133,12 +133,12 @@ def kept(password: str, salt: bytes | None = None) -> str:
     """What a file of passwords has of one: salt and scrypt of it, in hexadecimal digits."""
     salt = salt or secrets.token_bytes(16)
     made = hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=2**14, r=8, p=1, dklen=32)
-    return f"scrypt${salt.hex()}${made.hex()}"
+    return "$".join(("scrypt", salt.hex(), made.hex()))
 
 
 def fits(password: str, known: str | None) -> bool:
     """Whether a password is the one that is kept; as slow for a user who is not known."""
-    salt = bytes.fromhex((known or f"scrypt${'0' * 32}$").split("$")[1])
+    salt = bytes.fromhex((known or "$".join(("scrypt", "0" * 32, ""))).split("$")[1])
     return hmac.compare_digest(kept(password, salt), known or "")
 
 
