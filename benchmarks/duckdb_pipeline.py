@@ -143,14 +143,26 @@ def gold(db: duckdb.DuckDBPyConnection, out: Path) -> None:
     db.execute(
         f"copy (select l.*, f.customer_name, f.industry, f.lead_score, f.lead_quality, case when status = 'open' then r.probability end as probability from leads_clean l left join customer_features f using (customer_id) left join rates r using (lead_quality)) to '{out}/gold_deals.parquet'"
     )
+    # the open pipeline of a day has the values of that day, which few deals changed while they were open
+    db.execute(f"""create table spells as with history as (select * from read_parquet('{out}/silver_leads_history.parquet')),
+      several as (select lead_id from history where account = 'superseded'),
+      told as (select * from history semi join several using (lead_id)
+        qualify status = 'open' or (account = 'accepted' and not bool_or(status = 'open') over (partition by lead_id))),
+      versions as (select h.lead_id, h.deal_value, c.closed_at, case when row_number() over v = 1 then h.created_at else h.updated_at end as since,
+          lead(h.updated_at) over v as changed
+        from told h join leads_clean c using (lead_id) window v as (partition by h.lead_id order by h.updated_at, h.line))
+      select created_at as since, closed_at as until, deal_value from leads_clean anti join several using (lead_id)
+      union all select since, least(changed, closed_at), deal_value from versions where closed_at is null or since < closed_at""")
     db.execute(f"""create table sales_summary as with d as (
-        select created_at::date as day, 1 as new, 0 as won, 0 as lost, 0::decimal(18,2) as revenue, deal_value as new_value, 0::decimal(18,2) as left_value, 0 as touches from leads_clean
-        union all select closed_at::date, 0, (status = 'won')::int, (status = 'lost')::int, case when status = 'won' then deal_value else 0 end, 0, deal_value, 0 from leads_clean where closed_at is not null
-        union all select day, 0, 0, 0, 0, 0, 0, n from (select occurred_at::date as day, count(*) as n from interactions_clean group by 1)
-      ), daily as (select day, sum(new) as new_leads, sum(won) as won_leads, sum(lost) as lost_leads, sum(revenue) as revenue, sum(new_value) as new_value, sum(left_value) as left_value, sum(touches) as interactions from d group by 1),
+        select created_at::date as day, 1 as new, 0 as won, 0 as lost, 0::decimal(18,2) as revenue, 0::decimal(18,2) as moved, 0 as touches from leads_clean
+        union all select closed_at::date, 0, (status = 'won')::int, (status = 'lost')::int, case when status = 'won' then deal_value else 0 end, 0, 0 from leads_clean where closed_at is not null
+        union all select since::date, 0, 0, 0, 0, deal_value, 0 from spells
+        union all select until::date, 0, 0, 0, 0, -deal_value, 0 from spells where until is not null
+        union all select day, 0, 0, 0, 0, 0, n from (select occurred_at::date as day, count(*) as n from interactions_clean group by 1)
+      ), daily as (select day, sum(new) as new_leads, sum(won) as won_leads, sum(lost) as lost_leads, sum(revenue) as revenue, sum(moved) as moved, sum(touches) as interactions from d group by 1),
       spine as (select unnest(generate_series((select min(day) from daily), date '{day}', interval 1 day))::date as day)
       select day, coalesce(new_leads, 0) as new_leads, coalesce(won_leads, 0) as won_leads, coalesce(lost_leads, 0) as lost_leads, coalesce(interactions, 0) as interactions, coalesce(revenue, 0) as revenue,
-        sum(coalesce(new_value, 0) - coalesce(left_value, 0)) over w as open_pipeline, sum(revenue) over w as cumulative_revenue,
+        sum(coalesce(moved, 0)) over w as open_pipeline, sum(revenue) over w as cumulative_revenue,
         sum(won_leads) over m / nullif(sum(won_leads) over m + sum(lost_leads) over m, 0) as win_rate_30d
       from spine left join daily using (day) window w as (order by day rows unbounded preceding), m as (order by day rows 29 preceding)""")
     db.execute(f"copy sales_summary to '{out}/gold_sales_summary.parquet'")

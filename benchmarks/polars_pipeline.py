@@ -239,20 +239,43 @@ def days(out: Path, leads: pl.LazyFrame, touches: pl.LazyFrame, day: date) -> No
     opened = leads.group_by(c("created_at").dt.date().alias("day")).agg(pl.len().alias("new_leads"), value.sum().alias("new_value"))  # fmt: skip
     ended = leads.filter(c("closed_at").is_not_null()).group_by(c("closed_at").dt.date().alias("day")).agg(
         (c("status") == "won").sum().alias("won_leads"), (c("status") == "lost").sum().alias("lost_leads"),
-        value.filter(c("status") == "won").sum().alias("revenue"), value.sum().alias("left_value"),
+        value.filter(c("status") == "won").sum().alias("revenue"),
     )  # fmt: skip
     touched = touches.group_by(c("occurred_at").dt.date().alias("day")).agg(pl.len().alias("interactions"))
+    moved = spells(out, leads)
     first = min(frame.select(c("day").min()).collect().item() for frame in (opened, ended, touched))
     spine = pl.select(pl.date_range(pl.lit(first), pl.lit(day), "1d").alias("day")).lazy()
-    for part in (opened, ended, touched):
+    for part in (opened, ended, touched, moved):
         spine = spine.join(part, on="day", how="left")
     counts = [c(name).fill_null(0) for name in ("new_leads", "won_leads", "lost_leads", "interactions")]
-    filled = spine.sort("day").with_columns(*counts, *(pl.coalesce(c(name), zero) for name in ("new_value", "revenue", "left_value")))  # fmt: skip
+    filled = spine.sort("day").with_columns(*counts, *(pl.coalesce(c(name), zero) for name in ("new_value", "revenue", "moved")))  # fmt: skip
     closed = c("won_leads").rolling_sum(30, min_samples=1) + c("lost_leads").rolling_sum(30, min_samples=1)
     filled.with_columns(
-        (c("new_value").cum_sum() - c("left_value").cum_sum()).alias("open_pipeline"), c("revenue").cum_sum().alias("cumulative_revenue"),
+        c("moved").cum_sum().alias("open_pipeline"), c("revenue").cum_sum().alias("cumulative_revenue"),
         (c("won_leads").rolling_sum(30, min_samples=1) / closed).alias("win_rate_30d"),
     ).collect().write_parquet(out / "gold_sales_summary.parquet")  # fmt: skip
+
+
+def spells(out: Path, leads: pl.LazyFrame) -> pl.LazyFrame:
+    """By how much the open pipeline grows on a day, with the values of that day, which few deals changed while open."""
+    history = pl.scan_parquet(out / "silver_leads_history.parquet")
+    several = history.filter(c("account") == "superseded").select("lead_id").unique()
+    once = leads.join(several, on="lead_id", how="anti").select(c("created_at").alias("since"), c("closed_at").alias("until"), "deal_value")  # fmt: skip
+    was_open = c("status") == "open"
+    told = was_open | ((c("account") == "accepted") & ~was_open.any().over("lead_id"))
+    versions = history.join(several, on="lead_id", how="semi").filter(told)
+    versions = versions.drop("closed_at").join(leads.select("lead_id", "closed_at"), on="lead_id")
+    same = c("lead_id") == c("lead_id").shift()
+    changed = pl.when(c("lead_id") == c("lead_id").shift(-1)).then(c("updated_at").shift(-1))
+    each = versions.sort("lead_id", "updated_at", "line").with_columns(
+        pl.when(same).then("updated_at").otherwise("created_at").alias("since"),
+        pl.min_horizontal(changed, "closed_at").alias("until"),
+    )
+    each = each.filter(c("closed_at").is_null() | (c("since") < c("closed_at"))).select("since", "until", "deal_value")
+    both = pl.concat([once, each])
+    signs = [("since", c("deal_value")), ("until", -c("deal_value"))]
+    moves = [both.select(c(at).dt.date().alias("day"), value.alias("moved")) for at, value in signs]
+    return pl.concat(moves).filter(c("day").is_not_null()).group_by("day").agg(c("moved").sum())
 
 
 def channels(out: Path, leads: pl.LazyFrame, touches: pl.LazyFrame) -> None:

@@ -94,14 +94,8 @@ def _as_of() -> AsOf:
 _ENTITIES = contracts.entities(_in_use())
 bring(_ENTITIES, _setting("catalog"))
 _AS_OF, _LEADS = _as_of(), _leads()
-
-
-@dp.temporary_view(name="_leads", comment="Deals in the reporting currency.")
-def _in_reporting_currency() -> DataFrame:
-    """A view of its own: a plan nested more than about 90 relations deep cannot be sent."""
-    return _LEADS
-
-
+# a view of its own, since a plan nested more than about 90 relations deep cannot be sent
+dp.temporary_view(lambda: _LEADS, name="_leads", comment="Deals in the reporting currency.")
 # asked for here, and not in a view: a view may not ask whether a table is there, or which columns it has
 _VERSIONS = _versions(_silver(_ENTITIES["leads"].history.name))
 _SOURCES = {name for step in STEPS for name in step.inputs if name.startswith("silver.")}

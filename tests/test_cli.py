@@ -305,11 +305,17 @@ def test_a_movement_adds_up(sample, medallion):
     assert "2025-08-30 is after 2025-06-30, the last day of the data" in err
 
 
-if __name__ == "__main__":
-    raise SystemExit(pytest.main([__file__]))
-
-
 @pytest.mark.parametrize("module", ["models", "powerbi"])
 def test_help_does_not_wait_for_the_engine(module):
     code = f"import sys, medallion.cli.{module}; sys.exit('pyspark' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_command_that_went_well_says_nothing_beside_its_answer(sample):
+    """Neither do the libraries that it uses, when the process ends."""
+    line = [sys.executable, "-m", "medallion", "tables", "--lakehouse", sample.root]
+    assert subprocess.run(line, capture_output=True, text=True, check=True).stderr == ""
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

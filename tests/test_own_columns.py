@@ -281,7 +281,8 @@ def test_the_declarative_pipeline_has_the_columns_and_deals_of_the_job(spark, de
         )()
 
     monkeypatch.setattr("pyspark.sql.SparkSession.getActiveSession", lambda: Session())
-    monkeypatch.setattr(pipelines, "materialized_view", lambda made, name, comment: views.update({name: made}))
+    for kind in ("materialized_view", "temporary_view"):
+        monkeypatch.setattr(pipelines, kind, lambda made, name, comment: views.update({name: made}))
     own.forget()
     runpy.run_path(str(ROOT / "pipelines" / "gold.py"))
     for name, columns in (("deals", "lead_id, forecast, crm_probability, region"), ("stage_history", "lead_id, stage")):

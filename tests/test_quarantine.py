@@ -177,6 +177,29 @@ def test_a_contract_that_has_changed(refused, tmp_path):
     assert (account["rows_read"], account["accepted"], account["quarantined"]) == (4, 1, 3)
 
 
+def test_the_plan_of_reprocessed_records_is_as_deep_for_thirty_columns_as_for_three(spark):
+    """The engine takes seconds to plan conditions within each other, one for each column that may be corrected."""
+    from medallion.silver import corrections
+
+    refused = spark.createDataFrame([], "quarantine_id string, source_file string, source_row bigint, raw string")
+    said = spark.createDataFrame([], "quarantine_id string, column_name string, corrected_at timestamp, after string")
+
+    def depth(message):
+        inner = (value for _, value in message.ListFields())
+        parts = (part for value in inner for part in (value if hasattr(value, "add") else [value]))
+        return 1 + max((depth(part) for part in parts if hasattr(part, "ListFields")), default=0)
+
+    few, many = (
+        depth(
+            corrections.reprocessed(
+                refused, said, [f"={name}" for name in map(str, range(columns))], "b", "2025-01-01"
+            )._plan.to_proto(spark.client)
+        )
+        for columns in (3, 30)
+    )
+    assert few == many
+
+
 @pytest.mark.slow
 def test_a_record_that_did_not_split_is_made_of_its_corrections(deliver, rows):
     _, lake = deliver({"customers.csv": "customer_id,customer_name\nC1,Anvil\nC2,Bolt,and more\n"})

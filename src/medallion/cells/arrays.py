@@ -113,13 +113,12 @@ def _usual_amounts(filling: Filling, type_: pa.DataType) -> Reader | None:
         pa.types.is_decimal(type_) and (type_.scale < 2 or type_.precision - type_.scale < 16)
     ):
         return None
-    dressed, marks = r"^-?\$?[0-9]{1,3}(,[0-9]{3}){0,4}(\.[0-9]{1,2})?$", "[$,]"
+    dressed, marks = r"^-?\$?([0-9]{1,3}(,[0-9]{3}){0,4}|[0-9]{1,15})(\.[0-9]{1,2})?$", "[$,]"
     if filling.decimal_comma:
         dressed, marks = r"^-?([0-9]{1,3}(\.[0-9]{3}){0,4}|[0-9]{1,15})(,[0-9]{1,2})?$", r"\."
 
     def read(texts: pa.Array) -> pa.Array:
-        bare = _only(texts, rf"{dressed}|^-?[0-9]{{1,15}}(\.[0-9]{{1,2}})?$" if not filling.decimal_comma else dressed)
-        bare = pc.replace_substring_regex(bare, marks, "")
+        bare = pc.replace_substring_regex(_only(texts, dressed), marks, "")
         return pc.cast(pc.replace_substring(bare, ",", ".") if filling.decimal_comma else bare, type_)
 
     return read

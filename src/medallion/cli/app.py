@@ -224,7 +224,6 @@ def main() -> None:
         )
     finally:
         signal.signal(signal.SIGINT, before)
-        gc.freeze()  # at its end Python looks through all objects for garbage, three times
 
 
 def _stop() -> NoReturn:

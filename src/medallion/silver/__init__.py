@@ -175,7 +175,8 @@ def orphan_keys(readings: Readings, parents: Mapping[str, DataFrame]) -> DataFra
     parts = []
     for name, keys in parents.items():
         referring = readings.frame.select(F.col(name).cast("string").alias("key")).filter(F.col("key").isNotNull())
-        unknown = referring.join(keys, F.col("key") == F.col("_key"), how="left_anti").distinct()
+        # each key once, before the join: the embedded engine keeps in memory what is on the left of it
+        unknown = referring.distinct().join(keys, F.col("key") == F.col("_key"), how="left_anti")
         parts.append(unknown.select(F.lit(name).alias("referring"), "key"))
     return reduce(DataFrame.unionByName, parts)
 
