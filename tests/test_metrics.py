@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import random
 import statistics
@@ -108,6 +109,9 @@ def test_values_of_generated_deals(generated):
         channels = query.rows(connection, "select * from gold.channel_performance")
         stays = query.rows(connection, "select * from gold.stage_history")
         silver = query.rows(connection, "select * from silver.interactions_clean")
+        states = query.rows(
+            connection, "select * from gold.deal_changes where known_to is null order by lead_id, valid_from"
+        )
     won, lost, still = ([d for d in deals if d["status"] == status] for status in ("won", "lost", "open"))
     valued = [d["deal_value"] for d in deals if d["has_value"]]
     assert won and lost and still and len(valued) < len(deals)  # noqa: PT018
@@ -125,7 +129,18 @@ def test_values_of_generated_deals(generated):
     def value(some):
         return sum(d["deal_value"] or 0 for d in some)
 
+    moved = [
+        (two["lead_id"], (two["expected_close_date"] - one["expected_close_date"]).days)
+        for one, two in itertools.pairwise(states)
+        if one["lead_id"] == two["lead_id"] and one["status"] == two["status"] == "open"
+        and one["expected_close_date"] and two["expected_close_date"]
+    ]  # fmt: skip
+    pushes = [(lead, days) for lead, days in moved if days > 0]
+
     expected = {
+        "pushes": len(pushes),
+        "slipped_deals": len({lead for lead, _ in pushes}),
+        "days_per_push": statistics.mean(days for _, days in pushes) if pushes else None,
         "total_leads": len(deals),
         "open_leads": len(still),
         "won_leads": len(won),

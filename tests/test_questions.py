@@ -274,6 +274,40 @@ def test_coverage_is_of_what_owners_have_still_to_win():
             told(quotas, "quota_attainment", as_of="2025-05-31")
 
 
+def test_slips_are_what_the_history_of_deals_says():
+    with duckdb.connect() as history:
+        history.execute("""
+            set timezone = 'UTC';
+            create schema gold;
+            create table gold.sales_summary as select unnest([date '2025-01-01', date '2025-06-30']) as day;
+            create table gold.deal_changes as select *, 'P-1' as product_id, 'C1' as customer_id, 'web' as source, valid_from as known_from,
+                null::timestamptz as known_to, null::timestamptz as valid_to, null::date as from_day, null::date as to_day, true as has_value
+            from (values
+                ('L1', timestamptz '2025-01-05', 'open', 'new', date '2025-02-01', 'Ann', 100.00),
+                ('L1', timestamptz '2025-02-10', 'open', 'new', date '2025-03-01', 'Ann', 100.00),
+                ('L1', timestamptz '2025-04-02', 'open', 'proposal', date '2025-05-01', 'Bob', 100.00),
+                ('L1', timestamptz '2025-05-02', 'won', 'closed_won', date '2025-07-01', 'Bob', 100.00),
+                ('L2', timestamptz '2025-01-05', 'open', 'new', date '2025-04-01', 'Ann', 50.00),
+                ('L2', timestamptz '2025-03-05', 'open', 'new', date '2025-03-20', 'Ann', 50.00)
+            ) t(lead_id, valid_from, status, stage, expected_close_date, owner, deal_value)""")
+        rows = told(history, "slipped_deals,pushes,days_per_push", "owner", period="2025-Q1").rows
+        assert [(row["owner"], row["slipped_deals"], row["pushes"], row["days_per_push"]) for row in rows] == [
+            ("Ann", 1, 1, 28)
+        ]
+        whole = told(history, "pushes,slipped_deals").rows[0]
+        assert (whole["pushes"], whole["slipped_deals"]) == (2, 1)
+        (row,) = over_time.slips(history, date(2024, 12, 31), date(2025, 6, 30))
+        assert (row["pushes"], row["pushed"]) == (2, 1)
+        listed = answer(
+            history, Records.read("slips", "later", columns="lead_id,moved_date,days_moved", order="moved_date")
+        )
+        assert [tuple(one.values()) for one in listed.rows] == [
+            ("L1", date(2025, 2, 10), 28),
+            ("L1", date(2025, 4, 2), 61),
+        ]
+        assert told(history, "pushes", where="was_expected < 2025-02-15 and days_moved > 20").value == 1
+
+
 def test_a_stock_over_time_begins_with_the_data(served):
     assert told(served, "open_leads", "month", period="since 2020").rows == told(served, "open_leads", "month").rows
     assert told(served, "open_leads", "year", period="since 0001").total == 2

@@ -32,7 +32,7 @@ def records(
     entity: Annotated[
         str,
         typer.Argument(
-            help="deals, accounts, interactions, stage_changes, deal_changes, responses, first_wins or channels."
+            help="deals, accounts, interactions, stage_changes, deal_changes, responses, first_wins, slips or channels."
         ),
     ],
     where: Where = None,

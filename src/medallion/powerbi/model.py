@@ -23,6 +23,7 @@ from medallion.metrics import Format, Metric, Parameter, metrics
 from medallion.metrics.compilers.sql import counts_from_zero
 from medallion.metrics.declared import Measure as Declared
 from medallion.metrics.loading import declarations, own_files
+from medallion.metrics.parts import leaves_of
 from medallion.powerbi import dates, dax, measures
 
 Type = Literal["String", "Int64", "Double", "Decimal", "DateTime", "Boolean"]
@@ -568,13 +569,8 @@ def _measure(metric: Metric, tables: tuple[Table, ...], links: tuple[Relationshi
         table,
         metric.name,
         (table, history) if history else (table,),
-        is_dated=all(one.measure.period or one.measure.history for one in _leaves(metric)),
+        is_dated=all(one.measure.period or one.measure.history for one in leaves_of(metric)),
     )
-
-
-def _leaves(metric: Metric) -> list[Metric]:
-    """The metrics that one is made of, or itself."""
-    return [Metric(metric.view, part) for _, part in _parts(metric)] or [metric]
 
 
 def _parts(metric: Metric) -> Iterator[tuple[str, Declared]]:
