@@ -62,8 +62,14 @@ _PANELS: dict[str, dict[str, tuple[str, str]]] = {
             "agent",
             "Tell whom to contact: accounts with most expected value first, with channel, hour, reasons and what happened last.",
         ),
-        "brief": ("agent", "Put one account on a page: worth, open deals, last touches, what is next."),
-        "draft": ("agent", "Write a draft to an account in the tone of the settings, for you to finish and send."),
+        "brief": (
+            "agent",
+            "Put one account on a page: worth, open deals, last touches, what notes say, and an agenda.",
+        ),
+        "draft": (
+            "agent",
+            "Write a draft to an account in its language and the tone of the settings, for you to finish and send.",
+        ),
         "ask": (
             "agent",
             "Answer a question about sales, with a receipt for every figure; says so where it cannot (exit status 1).",
@@ -116,7 +122,10 @@ _PANELS: dict[str, dict[str, tuple[str, str]]] = {
         ),
     },
     "Connect": {
-        "mcp": ("agent", "Offer the agent's tools to clients of the Model Context Protocol."),
+        "mcp": (
+            "agent",
+            "Offer the agent's tools to clients of the Model Context Protocol, always over the newest state.",
+        ),
         "powerbi": ("powerbi", "Power BI files from the gold tables and the metrics."),
         "databricks": ("databricks", "The job and what it needs in a Databricks workspace."),
     },
