@@ -286,7 +286,8 @@ class Source:
         self._readings: OrderedDict[Person | None, Reading] = OrderedDict()
         self._looked = 0.0
         self._waiting: list[Reading] = []
-        self._later: list[threading.Timer] = []
+        #: What is to begin in the background; held by nobody else, since each keeps a version.
+        self._later: weakref.WeakSet[threading.Timer] = weakref.WeakSet()
 
     def reading(self, person: Person | None = None) -> Reading:
         """The reading to answer a request from: what a person sees, or everything.
@@ -319,13 +320,13 @@ class Source:
                 later = threading.Timer(PAUSE, self._opened, (reading,))
                 later.daemon = True
                 later.start()
-                self._later = [*(one for one in self._later if one.is_alive()), later]
+                self._later.add(later)
             self._waiting.clear()
 
     def close(self) -> None:
         """Let go of the versions that are open; what has not begun in the background does not begin."""
         with self._lock:
-            for later in self._later:
+            for later in tuple(self._later):
                 later.cancel()
             for reading in self._readings.values():
                 reading.close()
