@@ -286,7 +286,7 @@ class Source:
         self._readings: OrderedDict[Person | None, Reading] = OrderedDict()
         self._looked = 0.0
         self._waiting: list[Reading] = []
-        #: Held weakly, since what has ended keeps its reading.
+        #: What is to begin in the background; held by nobody else, since each keeps a version.
         self._later: weakref.WeakSet[threading.Timer] = weakref.WeakSet()
 
     def reading(self, person: Person | None = None) -> Reading:
@@ -326,7 +326,7 @@ class Source:
     def close(self) -> None:
         """Let go of the versions that are open; what has not begun in the background does not begin."""
         with self._lock:
-            for later in self._later:
+            for later in tuple(self._later):
                 later.cancel()
             for reading in self._readings.values():
                 reading.close()
