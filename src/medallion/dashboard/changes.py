@@ -106,10 +106,13 @@ def page(reading: Reading, found: Given) -> dict[str, Any]:
     }
 
 
-def _history(reading: Reading) -> tuple[date, date]:
-    """The first and the last day that may be shown."""
+def _history(reading: Reading) -> tuple[date, date] | None:
+    """The first and the last day that may be shown; None without any."""
+    last = reading.last_day
+    if last is None:
+        return None
     first = reading.rows("select min(from_day) as day from gold.deal_changes")[0]["day"]
-    return min(first or reading.last_day, reading.last_day), reading.last_day
+    return min(first or last, last), last
 
 
 def _bars(whole: dict[str, Any], start: date, end: date) -> list[dict[str, Any]]:
