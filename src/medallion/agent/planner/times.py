@@ -117,7 +117,12 @@ class Times:
     def _range(self, place: int) -> tuple[Time, int] | None:
         """Since, until, before, after, from ... to, between ... and."""
         kind = next((one for one in _EDGES if self._is(place, one)), None)
-        if kind is None and self._is(place, "deadline") and self._point(self._over(place + 1)) and not self.unit(place + 1):
+        if (
+            kind is None
+            and self._is(place, "deadline")
+            and self._point(self._over(place + 1))
+            and not self.unit(place + 1)
+        ):
             kind = "until"  # by the end of May
         if kind is None:
             return None
