@@ -137,9 +137,9 @@ def _whole(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> Callable[[
             unity.arrow(lake.root, name, (lake.pinned or {}).get(name)),
             f"fetched.{name.replace('.', '__')}",
         )
-        with connection.cursor() as aside:  # the connection may have rows of an answer left
-            aside.register("fetching", rows)
-            aside.execute(f"create schema if not exists fetched; create table {fetched} as from fetching")
+        connection.register("fetching", rows)
+        connection.execute(f"create schema if not exists fetched; create table {fetched} as from fetching")
+        connection.unregister("fetching")
         return f"from {fetched}", rows.schema.names
 
     return of
