@@ -376,11 +376,11 @@ def _rows_of(connection: Any, name: str, entity: str, known: list[str], held: li
         given = [entity]
     elif name.startswith("bronze."):
         parts = f"select _batch_id as batch, _source_file as file, count(*) as n from {name} group by all"
-    ((rows,),) = connection.execute(
+    (rows,) = connection.execute(
         f"select coalesce(sum(n), 0)::bigint from ({parts}) where list_contains(?, batch) "
         "and not list_contains(?, concat(batch, ' ', file))",
         [*given, known, held],
-    ).fetchall()
+    ).fetchone()
     return int(rows)
 
 

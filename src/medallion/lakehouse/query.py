@@ -137,6 +137,7 @@ def _whole(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> Callable[[
             unity.arrow(lake.root, name, (lake.pinned or {}).get(name)),
             f"fetched.{name.replace('.', '__')}",
         )
+        connection.execute("select 1").fetchall()  # rows of an answer that nobody read would be in the way
         connection.register("fetching", rows)
         connection.execute(f"create schema if not exists fetched; create table {fetched} as from fetching")
         connection.unregister("fetching")
