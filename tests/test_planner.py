@@ -324,6 +324,15 @@ def test_a_conversation_goes_on_and_says_what_it_carried_over(planner):
     assert not whole.notes
 
 
+def test_a_figure_alone_after_a_question_about_some_rows_says_that_it_is_of_all(planner):
+    some = planner.understand("how many deals did Ben Haddad lose in May")
+    alone = planner.understand("total value?", some)
+    assert told(alone) == "total_deal_value"
+    assert "not carried over" in alone.notes[-1]
+    assert "Ben Haddad" in told(planner.understand("total value of those?", some))
+    assert not planner.understand("total value?", planner.understand("how many customers do we have")).notes
+
+
 @pytest.mark.parametrize(
     ("first", "then", "expected"),
     [

@@ -103,6 +103,8 @@ class Planner:
             slots, kept = slots.carried(before.slots)
             if kept:
                 notes.append(f"Carried over from the question before: {', '.join(kept)}.")
+        elif before is not None and slots.widens(before.slots):
+            notes.append("The conditions of the question before are not carried over; add `of those` to keep them.")
         if not slots.has_subject:
             raise Unclear("the question does not say what is asked for", *self.closest(question))
         asked = Asking(slots, today, self.me).asked()

@@ -142,14 +142,22 @@ class Slots:
             figure or self.metrics or self.entity or self.fields or self.about or self.goal in INTENTS or deed or amount
         )
 
+    @property
+    def _is_bare(self) -> bool:
+        return not (self.goal or self.times or self.by or self.rank or self.states or self.thresholds or self.about)
+
+    def widens(self, before: Slots) -> bool:
+        """Whether it names a figure alone, and what was asked before was of some rows only."""
+        alone = self._is_bare and bool(self.metrics) and not (self.where or self.me)
+        return alone and bool(before.where or before.times or before.states or before.thresholds or before.me)
+
     def goes_on(self, before: Slots | None) -> bool:
         """Whether it goes on from what was asked before: it has no subject, says so, or is but another kind of touch."""
         if before is None:
             return False
         if self.narrows:
             return True
-        bare = not (self.goal or self.times or self.by or self.rank or self.states or self.thresholds or self.about)
-        kind = bare and self.entity == before.entity == "interactions" and len(self.where) == 1
+        kind = self._is_bare and self.entity == before.entity == "interactions" and len(self.where) == 1
         return not self.has_subject or self.follows or kind or (self.goal == "why" and not self.metrics)
 
     def carried(self, before: Slots) -> tuple[Slots, list[str]]:
