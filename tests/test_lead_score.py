@@ -501,3 +501,17 @@ def test_no_deal_old_enough_gives_no_probability(frame):
 
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
+
+
+def test_only_a_touch_that_changes_the_score_is_said_to_change_it():
+    from medallion.care import explain
+
+    parts = dict.fromkeys(("score_fit", "score_engagement", "score_recency", "score_intent"), 1.0)
+    assert (
+        explain.rule_score({**parts, "lead_score": 100, "lead_quality": "Hot"}, ScoreWeights())["what_would_change_it"]
+        == []
+    )
+    low = {**parts, "score_recency": 0.5, "score_intent": 0.2, "lead_score": 78, "lead_quality": "Warm"}
+    told = explain.rule_score(low, ScoreWeights())["what_would_change_it"]
+    assert len(told) == 3
+    assert all(one["lead_score"] > 78 for one in told)

@@ -102,7 +102,7 @@ def explain(settings: Settings, key: str) -> dict[str, Any]:
 
 
 def rule_score(account: dict[str, Any], weights: ScoreWeights) -> dict[str, Any]:
-    """The parts of the rule score in points, and what a touch of today would make of it."""
+    """The parts of the rule score in points, and what a touch of today would make of it, where that is another score."""
     points = {part: getattr(weights.parts, part) for part in _PARTS}
     return {
         "lead_score": account["lead_score"],
@@ -112,7 +112,11 @@ def rule_score(account: dict[str, Any], weights: ScoreWeights) -> dict[str, Any]
             for part in _PARTS
         ],
         "what_would_change_it": sorted(
-            ({"if": words, "lead_score": _after(account, weights, channel, outcome)} for words, channel, outcome in _ACTIONS),
+            (
+                {"if": words, "lead_score": after}
+                for words, channel, outcome in _ACTIONS
+                if (after := _after(account, weights, channel, outcome)) != account["lead_score"]
+            ),
             key=lambda item: -item["lead_score"],
         ),
     }  # fmt: skip

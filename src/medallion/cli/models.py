@@ -233,7 +233,10 @@ def _show_explained(call: Call, found: dict[str, Any]) -> None:
         f"Rule score {rule['lead_score']} ({rule['lead_quality']})",
         [{"part": p["part"], "points": p["points"], "of": f"{p['of']:g}"} for p in rule["parts"]],
     )
-    call.records("What would change it", rule["what_would_change_it"])
+    if changes := rule["what_would_change_it"]:
+        call.records("What would change it", changes)
+    else:
+        call.say("No touch of today would change it.", "")
     for row in found["scores"]:
         by = row["model_version"] or row["probability_source"]
         interval = (
