@@ -45,7 +45,10 @@ def test_the_cards_are_the_plan(dashboard, sample):
     assert plan.note in text
     for row in plan.rows:
         assert row["lead_id"] in text
-        assert row["next_step"] in text
+        assert row["deal_step"] in text
+        assert all(one in text for one in (*row["reasons"][:1], *row["against"][:1]))
+        if row["local_hour"] is not None:
+            assert f"around {row['local_hour']:02d}:00 in {row['time_zone']}" in text
     owner = plan.rows[0]["owner"]
     mine, _ = shown(dashboard(sample), f"/today?owner={owner}")
     assert mine == [row["customer_id"] for row in plan.rows if row["owner"] == owner]

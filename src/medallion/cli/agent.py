@@ -82,8 +82,8 @@ def plan(
                 + (f" · {row['contact_id']}" if row["contact_id"] else ""),
                 "expected": found.written(row, "expected_value"),
                 "at stake": found.written(row, "at_stake"),
-                "for": "; ".join(row["reasons"][:2]),
-                "against": "; ".join([*_flags(row), *row["against"][:2]]),
+                "for": " · ".join(row["reasons"][:2]),
+                "against": " · ".join([*_flags(row), *row["against"][:2]]),
                 "last": "never"
                 if row["last_interaction_at"] is None
                 else ", ".join(  # another's touch has no channel and no outcome for who does not see it

@@ -236,7 +236,7 @@ def _show_explained(call: Call, found: dict[str, Any]) -> None:
     if changes := rule["what_would_change_it"]:
         call.records("What would change it", changes)
     else:
-        call.say("No touch of today would change it.", "")
+        call.say("No touch today would change it.", "")
     for row in found["scores"]:
         by = row["model_version"] or row["probability_source"]
         interval = (
