@@ -16,7 +16,10 @@ from conftest import NOW
 from medallion import figures
 from medallion.config import load
 from medallion.dashboard import outlook
+from medallion.lakehouse import query
 from medallion.learning import forecasts
+from medallion.metrics.compilers.duckdb import answer
+from medallion.metrics.question import Question
 from medallion.scoring import forecast
 
 
@@ -53,6 +56,30 @@ def test_every_figure_is_what_its_rows_add_up_to(dashboard, sample, asked):
         page = html.unescape(body(client, html.unescape(address)))
         assert all(row["lead_id"] in page for row in rows)
         assert f'data-total="{column}">{value}<' in page or part == "open" or not rows
+
+
+def test_overdue_and_silent_deals_are_those_of_the_metrics(dashboard, deliver):
+    """On their borders too: due on the as-of day, touched on the last day that counts, never touched."""
+    leads = "lead_id,customer_id,status,deal_value,created_at,expected_close_date,owner\n" + "".join(
+        f"L{n},C{n},open,10,2025-01-01,2025-06-{29 + n},Ann\n"
+        if n < 2
+        else f"L{n},C{n},open,10,2025-01-01,2025-05-01,Ann\n"
+        for n in range(4)
+    )
+    touches = "interaction_id,customer_id,channel,occurred_at,outcome\nI1,C0,call,2025-05-31,neutral\nI2,C1,call,2025-05-30,neutral\nI3,C2,call,2025-06-30,neutral\n"
+    customers = "customer_id,customer_name\n" + "".join(f"C{n},Account {n}\n" for n in range(4))
+    _, lake = deliver({"customers.csv": customers, "leads.csv": leads, "interactions.csv": touches})
+    client = dashboard(lake)
+    with query.connect(lake) as connection:
+        known = {
+            part: answer(connection, Question.read(metrics=f"{part}_deals")).rows[0]["value"]
+            for part in ("overdue", "silent")
+        }
+    assert known == {"overdue": 3, "silent": 1}
+    text = body(client, "/forecast")
+    for part, count in known.items():
+        assert re.search(rf'data-part="{part}">{count} deal', text), part
+    assert forecasts.make(load(None, lakehouse=lake.root), NOW, keep=False).overdue["deals"] == 3
 
 
 @pytest.mark.parametrize("probability", [None, 0.0, 0.399, 0.4, 0.699, 0.7, 1.0])

@@ -33,8 +33,8 @@ _MEANS = {
     "pipeline": "Open deals whose expected close date lies in the period.",
     "overdue": "Open deals whose expected close date has passed.",
     "slipped": "Open deals whose expected close date lay in the period and was moved to after it.",
-    "silent": "Open deals whose account was not touched for more than "
-    f"{metrics.threshold('silent_days'):g} days, or never.",
+    "silent": "Open deals whose account was touched, but not in the last "
+    f"{metrics.threshold('silent_days'):g} days.",
 }
 _COLUMNS = (
     Column("lead_id", "Deal", link="/deals/{}"),
@@ -122,10 +122,9 @@ def _counts(one: Deal, part: str, silent: frozenset[str]) -> bool:
 
 
 def _silent(reading: Reading) -> frozenset[str]:
-    """Open deals whose account nobody has touched for long, or ever."""
+    """The deals that the metric `silent_deals` counts."""
     rows = reading.rows(
-        "select lead_id from gold.deals where status = 'open' "
-        "and (days_since_last_interaction is null or days_since_last_interaction > ?)",
+        "select lead_id from gold.deals where status = 'open' and days_since_last_interaction > ?",
         [metrics.threshold("silent_days")],
     )
     return frozenset(row["lead_id"] for row in rows)

@@ -292,7 +292,7 @@ def _forecast(
         len(told),
         sum(row["won_by"] is not None for row in told),
         sum(row["value"] for row in still if row["expected"] and when.first <= row["expected"] <= when.last),
-        _sum([row for row in still if row["expected"] and row["expected"] <= day]),
+        _sum([row for row in still if row["expected"] and row["expected"] < day]),
         _sum([row for row in still if row["lead_id"] in slipped]),
         len(still) - len(told),
     )
@@ -308,7 +308,7 @@ def _deal(row: dict[str, Any], probability: float | None, when: Period, day: dat
         row["value"],
         1.0 if is_won else probability,
         not is_won and expected is not None and when.first <= expected <= when.last,
-        not is_won and expected is not None and expected <= day,
+        not is_won and expected is not None and expected < day,
         not is_won and is_slipped,
     )
 
