@@ -62,9 +62,11 @@ def test_a_demo_replaces_only_what_a_demo_wrote(tmp_path):
 
 @pytest.mark.usefixtures("nothing_made")
 @pytest.mark.parametrize("force", [(), ("--force",)])
-def test_a_folder_that_is_no_demo_is_refused(tmp_path, force):
+@pytest.mark.parametrize("marker", ["", "{}", '{"made_by": "somebody"}'])
+def test_a_folder_that_is_no_demo_is_refused(tmp_path, force, marker):
     (tmp_path / "lakehouse").mkdir()
     (tmp_path / "lakehouse" / "mine").write_text("mine")
+    (tmp_path / demos.MARKER).write_text(marker)
     refused = medallion("demo", "--out", tmp_path, *force)
     assert refused.exit_code == 1
     assert "is not empty, and not a demo" in str(refused.exception)

@@ -230,10 +230,31 @@ def test_who_comes_in_over_http_says_who_they_are(offers, tmp_path):
         assert other.call("ask", question="by source")["structuredContent"]["declined"]
 
 
+def test_who_asks_with_a_token_is_named_and_is_me(own_sample, monkeypatch):
+    logged = []
+    monkeypatch.setattr(audit, "record", lambda lake, answer, *given: logged.append(answer.by))
+    now = Current(own_sample, me=lambda tools: "Priya Nair")
+    offers = Offered(now)
+    change = {"kind": "deal", "key": "L-1012", "changes": {"note": "x"}, "reason": "y"}
+    made = offers.call("propose_action", change, None, None, "Tom Brannigan")["structuredContent"]
+    mine = offers.call("ask", {"question": "my open deals"}, None, None, "Tom Brannigan")["structuredContent"]
+    offers.call("list_metrics", {}, None, None, "Tom Brannigan")
+    of_nobody = offers.call("ask", {"question": "my open deals"}, None, None)["structuredContent"]
+    now.close()
+    assert made["proposed_by"] == "Tom Brannigan"
+    assert ("Tom Brannigan" in mine["understood"][0], "Priya Nair" in of_nobody["understood"][0]) == (True, True)
+    assert logged == ["Tom Brannigan", "Tom Brannigan", "mcp client"]
+
+
 def test_a_server_for_others_asks_who_they_are(tmp_path):
     with pytest.raises(MedallionError, match="nothing asks who they are"):
         mcp_http.serve(None, mcp_http.Door(), "0.0.0.0", 8765)  # noqa: S104
-    for text, told in (("user\nx\n", "no columns"), ("user,sha256\nann,abc\n", "line 2"), ("user,sha256\n", "no user")):
+    for text, told in (
+        ("user\nx\n", "no columns"),
+        (f"user,sha256\nann,{'0' * 64}\nben,{'0' * 64}\n", "line 3: another user"),
+        ("user,sha256\nann,abc\n", "line 2"),
+        ("user,sha256\n", "no user"),
+    ):
         (tmp_path / "tokens.csv").write_text(text)
         with pytest.raises(MedallionError, match=told):
             mcp_http.tokens(tmp_path / "tokens.csv")

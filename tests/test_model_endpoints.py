@@ -100,6 +100,13 @@ def tools(sample):
         yield Tools(serving, Rules())
 
 
+def test_an_endpoint_is_reached_through_the_proxy_of_the_machine(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:8080")
+    settings = AgentSettings(model="m", base_url="https://models.example/v1")
+    http = model.resolved(settings).client._client
+    assert any(mount is not None for mount in http._mounts.values())
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_failure_has_its_true_reason(tools, endpoint, monkeypatch, case):
     monkeypatch.setattr(Endpoint, "case", case)

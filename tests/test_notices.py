@@ -146,6 +146,12 @@ def test_an_address_that_does_not_take_it_is_named_and_not_followed(hooks, path,
     assert [came[0] for came in hooks.came] == [path]
 
 
+@pytest.mark.parametrize("address", ["https://hooks..example.com/x", "https://hooks.example.com/\u00e4"])
+def test_an_address_that_cannot_be_one_is_told_like_any_other(address):
+    (error,) = notices.send(Notify(webhook=address), notices.of_error("run", SourceError("gone", "")), "lake", NOW)
+    assert "notify.webhook: no answer" in error.problem
+
+
 def test_a_program_that_fails_is_missing_or_takes_too_long_is_named(tmp_path):
     notice = notices.of_error("run", SourceError("gone", ""))
 
@@ -197,7 +203,7 @@ def test_a_run_that_fails_is_told_and_a_hook_that_fails_changes_nothing(kept, mo
     config.write_text(yaml.safe_dump({"notify": {"command": [str(folder / "none")]}}))
     failed = CliRunner().invoke(app, words)
     assert isinstance(failed.exception, SourceError)
-    assert "Nobody was told: notify.command" in failed.output
+    assert "A notice was not delivered: notify.command" in failed.output
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from datetime import date, datetime
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from medallion.agent import briefing, countries, drafts, notes
 from medallion.agent.drafts import Situation, letter, opening, spoken
@@ -15,6 +17,7 @@ from medallion.agent.serving import serve
 from medallion.agent.tools import Tools, deal_step
 from medallion.config import AgentSettings
 from medallion.errors import MedallionError
+from medallion.lakehouse import publishing
 
 DAY = date(2025, 6, 30)
 CHANNELS = ("call", "email", "whatsapp", "meeting", "other")
@@ -132,6 +135,20 @@ def test_a_brief_has_an_agenda_and_no_words_of_notes(sample):
         said = " ".join(str(one.rows) for one in found.values())
         for row in briefing.noted(tools, "C001"):
             assert row["notes"] not in said
+
+
+def test_notes_are_of_the_state_that_the_rest_is_of(own_sample):
+    with serve(own_sample, locked=True) as serving:
+        tools = Tools(serving, Rules())
+        before = briefing.noted(tools, "C001")
+        touches = own_sample.delta("silver.interactions_clean").to_pyarrow_table()
+        newer = {**touches.to_pylist()[0], "interaction_id": "I-9998", "customer_id": "C001", "notes": "Send a quote"}
+        more = pa.Table.from_pylist([newer], touches.schema)
+        write_deltalake(own_sample.path("silver.interactions_clean"), more, mode="append")
+        publishing.publish(own_sample, "run")
+        assert briefing.noted(tools, "C001") == before
+    with serve(own_sample) as serving:
+        assert "I-9998" in {row["interaction_id"] for row in briefing.noted(Tools(serving, Rules()), "C001", 99)}
 
 
 def test_an_agenda_follows_from_what_is_known():

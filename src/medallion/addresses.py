@@ -14,6 +14,8 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from medallion.errors import LakehouseError, MedallionError, SourceError
 
+#: Names of this machine for itself.
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: Object stores that the engine, delta-rs and pyarrow all reach.
 STORES = ("abfss", "abfs", "s3", "gs")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//?)")
@@ -110,7 +112,7 @@ def of_service(text: str) -> str:
         host, _ = told.hostname, told.port
     except ValueError:
         raise ValueError(f"{text!r} is no address") from None
-    here = told.scheme == "http" and host in ("127.0.0.1", "localhost", "::1")
+    here = told.scheme == "http" and host in LOOPBACK
     if not host or told.username or told.password or not (told.scheme == "https" or here):
         raise ValueError("use an https address without a user; a token does not travel in the open")
     return text

@@ -39,7 +39,7 @@ _NOTED = (
 
 def noted(tools: Tools, key: str, count: int = NOTED) -> list[dict[str, Any]]:
     """The last touches of an account with their notes: free text, which nothing else of the agent reads."""
-    with query.connect(tools.serving.lake, layers=("silver",), only={_TOUCHES}) as connection:
+    with query.connect(tools.serving.state or tools.serving.lake, layers=("silver",), only={_TOUCHES}) as connection:
         return query.rows(connection, _NOTED, [key, count])
 
 
@@ -61,7 +61,9 @@ def said(tools: Tools, key: str) -> Found:
         Field("about", "About"), Field("channel", "Channel"),
     )  # fmt: skip
     note = f"Found by phrases in the notes of the last {NOTED} touches that have some; the notes themselves are personal data."
-    return _found(tools, "From the notes", fields, ("interaction_id",), rows, (_TOUCHES,), _NOTED, [key, NOTED], note)
+    return tools.found(
+        "account_brief", "From the notes", fields, ("interaction_id",), rows, (_TOUCHES,), _NOTED, [key, NOTED], note
+    )
 
 
 def products(tools: Tools, key: str) -> Found | None:
@@ -77,7 +79,9 @@ def products(tools: Tools, key: str) -> Found | None:
         Field("deals", "Open deals", "number"),
     )  # fmt: skip
     rows = tools.serving.rows(sql, [key])
-    return _found(tools, "Products of the open deals", fields, ("product_name",), rows, (_LINES,), sql, [key])
+    return tools.found(
+        "account_brief", "Products of the open deals", fields, ("product_name",), rows, (_LINES,), sql, [key]
+    )
 
 
 def stages(tools: Tools, leads: Sequence[str]) -> Found:
@@ -91,7 +95,9 @@ def stages(tools: Tools, leads: Sequence[str]) -> Found:
         Field("days_in_stage", "Days in it", "number"),
     )  # fmt: skip
     rows = tools.serving.rows(sql, [list(leads)])
-    return _found(tools, "Stages of the open deals", fields, ("lead_id",), rows, (_STAGES,), sql, [list(leads)])
+    return tools.found(
+        "account_brief", "Stages of the open deals", fields, ("lead_id",), rows, (_STAGES,), sql, [list(leads)]
+    )
 
 
 def agenda(tools: Tools, deals: Found, touches: Found, told: Found, bought: Found | None) -> Found:
@@ -100,8 +106,8 @@ def agenda(tools: Tools, deals: Found, touches: Found, told: Found, bought: Foun
     last = points.pop()
     rows = [{"point": point, "because": because} for point, because in (*points[: POINTS - 1], last)]
     fields = (Field("point", "Point"), Field("because", "Because"))
-    return _found(
-        tools,
+    return tools.found(
+        "account_brief",
         "Suggested agenda",
         fields,
         ("point",),
@@ -152,19 +158,3 @@ def _points(
         found.append(("Introduce yourself and ask what matters to them", "nobody has been in touch yet"))
     found.append(("Agree on the next step and its date", "so that both know what follows"))
     return found
-
-
-def _found(
-    tools: Tools,
-    title: str,
-    fields: tuple[Field, ...],
-    key: tuple[str, ...],
-    rows: list[dict[str, Any]],
-    tables: Sequence[str],
-    sql: str,
-    bindings: Sequence[Any] = (),
-    note: str = "",
-) -> Found:
-    serving = tools.serving
-    read = serving.read(*tables)
-    return Found("account_brief", title, fields, key, rows, read, sql, tuple(bindings), serving.as_of, note, None, serving.currency)  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from medallion import metrics
 from medallion.agent.facts import Field, Found
@@ -43,7 +43,7 @@ def list_metrics(tools: Tools, text: str | None = None) -> Found:
         Field("kind", "Kind"), Field("unit", "Unit"), Field("additivity", "Adds up as"),
         Field("counted_by", "Counted by"), Field("synonyms", "Also called", "list"), Field("expression", "Computed as"),
     )  # fmt: skip
-    return _found(tools, "list_metrics", "Metrics", fields, ("name",), rows)
+    return tools.found("list_metrics", "Metrics", fields, ("name",), rows)
 
 
 def list_dimensions(tools: Tools, of: str) -> Found:
@@ -73,7 +73,7 @@ def list_dimensions(tools: Tools, of: str) -> Found:
         Field("name", "Dimension"), Field("label", "Label"), Field("means", "Meaning"), Field("type", "Type"),
         Field("use", "Use"), Field("values", "Declared values", "list"), Field("synonyms", "Also called", "list"),
     )  # fmt: skip
-    return _found(tools, "list_dimensions", f"Dimensions of {of}", fields, ("name",), rows)
+    return tools.found("list_dimensions", f"Dimensions of {of}", fields, ("name",), rows)
 
 
 def dimension_values(tools: Tools, of: str, dimension: str, text: str | None = None) -> Found:
@@ -98,7 +98,7 @@ def dimension_values(tools: Tools, of: str, dimension: str, text: str | None = N
     rows = [{"value": value} for value in sorted(values) if _holds(text, value)]
     title = f"Values of {found.display_name}"
     tables = tuple(view.tables)
-    return _found(tools, "dimension_values", title, (Field("value", found.display_name),), ("value",), rows, tables)
+    return tools.found("dimension_values", title, (Field("value", found.display_name),), ("value",), rows, tables)
 
 
 def compile_query(
@@ -147,7 +147,7 @@ def compile_query(
         Field("columns", "Columns", "list"),
     )  # fmt: skip
     tables = tuple(sorted({name for part in understood.parts.values() for name in part.metric.view.tables}))
-    return _found(tools, "compile_query", "Query", fields, (), [row], tables, query.sql)
+    return tools.found("compile_query", "Query", fields, (), [row], tables, query.sql)
 
 
 def _view(of: str) -> metrics.MetricView:
@@ -162,20 +162,6 @@ def _view(of: str) -> metrics.MetricView:
 
 def _holds(text: str | None, *told: str) -> bool:
     return not text or any(text.strip().casefold() in one.casefold() for one in told)
-
-
-def _found(
-    tools: Tools,
-    name: str,
-    title: str,
-    fields: tuple[Field, ...],
-    key: tuple[str, ...],
-    rows: list[dict[str, Any]],
-    tables: tuple[str, ...] = (),
-    sql: str = "",
-) -> Found:
-    serving = tools.serving
-    return Found(name, title, fields, key, rows, serving.read(*tables), sql, as_of=serving.as_of, currency=serving.currency)  # fmt: skip
 
 
 #: What a client may look up before it asks.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -56,8 +57,10 @@ class Current:
         self._views: OrderedDict[Person | None, View] = OrderedDict()
 
     @contextmanager
-    def view(self, person: Person | None = None) -> Iterator[View]:
+    def view(self, person: Person | None = None, user: str = "") -> Iterator[View]:
         """The view of the newest state: what a person sees, or what the process may see.
+
+        Without a person, `I` and `my` mean the `user` who asks, where one gave a name.
 
         Raises:
             LakehouseError: There is no gold yet.
@@ -69,7 +72,11 @@ class Current:
             view.readers += 1
         own.opened(self.lake.root)  # another thread may have opened it
         try:
-            yield replace(view, tools=replace(view.tools, rules=self._rules()))
+            planner = view.planner
+            if user and person is None:
+                planner = copy.copy(planner)
+                planner.me = user
+            yield replace(view, tools=replace(view.tools, rules=self._rules()), planner=planner)
         finally:
             with self._changed:
                 view.readers -= 1

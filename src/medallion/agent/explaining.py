@@ -51,7 +51,7 @@ def definition(tools: Tools, metric: str) -> Found:
     }
     fields = (Field("metric", "Metric"), Field("meaning", "Meaning"), Field("expression", "Computed as"),
               Field("counted_by", "Counted by"), Field("thresholds", "Thresholds"))  # fmt: skip
-    return _found(tools, "definition", "Definition", fields, ("metric",), [row], one.view.tables, one.measure.expr)
+    return tools.found("definition", "Definition", fields, ("metric",), [row], one.view.tables, one.measure.expr)
 
 
 def share_of(tools: Tools, part: Question, whole: Question | None = None) -> Found:
@@ -86,7 +86,7 @@ def share_of(tools: Tools, part: Question, whole: Question | None = None) -> Fou
     rows = [{name.replace(":", "_"): value for name, value in row.items()} for row in rows]
     title = f"Share: {first.understood}" + (f", of {second.understood}" if whole is not None else "")
     key = tuple(one.name.replace(":", "_") for one in splits)
-    return _found(tools, "share_of", title, fields, key, rows, first.tables, first.sql, first.bindings)
+    return tools.found("share_of", title, fields, key, rows, first.tables, first.sql, first.bindings)
 
 
 def explain_change(tools: Tools, question: Question, compare: str = "previous") -> list[Found]:
@@ -112,7 +112,7 @@ def explain_change(tools: Tools, question: Question, compare: str = "previous") 
         title = f"Change of {label} {'by its parts' if of == 'how' else 'by ' + of.replace('_', ' ')}"
         source = next((one for one in found.queries if of in [str(c.name) for c in one.columns]), found.told)
         told.append(
-            _found(tools, "explain_change", title, fields, ("part",), rows, source.tables, source.sql, source.bindings,
+            tools.found("explain_change", title, fields, ("part",), rows, source.tables, source.sql, source.bindings,
                    "The effects add up to the change.")
         )  # fmt: skip
     return [first, *told]
@@ -131,7 +131,7 @@ def what_changed(tools: Tools, first: date, last: date | None, where: Iterable[C
         parts = ("start", *over_time.PARTS, "end")
         fields = tuple(Field(part, f"{part.replace('_', ' ').capitalize()}", "money") for part in parts)
         rows = [{part: row[part] for part in parts}]
-        found.insert(0, _found(tools, "what_changed", f"Movement of the pipeline, {first} to {end}", fields, (), rows,
+        found.insert(0, tools.found("what_changed", f"Movement of the pipeline, {first} to {end}", fields, (), rows,
                                (_CHANGES,), "medallion.metrics.over_time.movement", (start, end)))  # fmt: skip
     won = Records("deals", (*given, "won", f"closed_date = '{period}'"), order=(Order("deal_value", True),), limit=10,
                   columns=("lead_id", "customer_name", "owner", "deal_value", "closed_date"))  # fmt: skip
@@ -153,7 +153,7 @@ def stage_conversion(tools: Tools, period: str | None = None) -> Found:
         Field("average_days", "Days in it", "number", 1),
     )  # fmt: skip
     title = f"Conversion by stage{f', {span}' if period else ''}"
-    return _found(tools, "stage_conversion", title, fields, ("stage",), rows, (_CHANGES,),
+    return tools.found("stage_conversion", title, fields, ("stage",), rows, (_CHANGES,),
                   "medallion.metrics.over_time.stage_conversion", (start, end),
                   "Of the deals that entered a stage; went on are those that moved to another stage or were won from it.")  # fmt: skip
 
@@ -176,8 +176,8 @@ def slipped_deals(tools: Tools, period: str, where: Iterable[Condition] = ()) ->
     )  # fmt: skip
     title = f"Open deals whose expected close was moved later, {span}"
     told = " where " + " and ".join(map(str, given)) if given else ""
-    return _found(
-        tools, "slipped_deals", title + told, fields, ("lead_id",), rows, (_CHANGES, _DEALS), _SLIPPED, (start, end)
+    return tools.found(
+        "slipped_deals", title + told, fields, ("lead_id",), rows, (_CHANGES, _DEALS), _SLIPPED, (start, end)
     )
 
 
@@ -215,20 +215,3 @@ EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
 
 def _simple(value: Any) -> Any:
     return float(value) if isinstance(value, Decimal) else value
-
-
-def _found(
-    tools: Tools,
-    name: str,
-    title: str,
-    fields: tuple[Field, ...],
-    key: tuple[str, ...],
-    rows: list[dict[str, Any]],
-    tables: Iterable[str],
-    sql: str,
-    bindings: Iterable[Any] = (),
-    note: str = "",
-) -> Found:
-    serving = tools.serving
-    return Found(name, title, fields, key, rows, serving.read(*tables), sql, tuple(bindings), serving.as_of, note,
-                 None, serving.currency)  # fmt: skip

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion import access
+from medallion import access, addresses
 from medallion.access import Person
 from medallion.agent.mcp_server import PERSON, USER
 from medallion.errors import MedallionError, extra
@@ -27,12 +27,11 @@ with extra("mcp", "MCP over HTTP"):
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import JSONResponse
-    from starlette.routing import Mount
+    from starlette.routing import Route
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PATH = "/mcp"
 _NAMES = [f"{name}:*" for name in ("127.0.0.1", "localhost", "[::1]")]
 
@@ -82,7 +81,11 @@ def tokens(path: Path) -> dict[str, str]:
                         f"{path}, line {reader.line_num}: not a user and the SHA-256 of a token",
                         "Write the hash that `printf %s TOKEN | sha256sum` prints.",
                     )
-                found[digest.casefold()] = user
+                if found.setdefault(digest.casefold(), user) != user:
+                    raise MedallionError(
+                        f"{path}, line {reader.line_num}: another user has this token",
+                        "Give each user one of their own.",
+                    )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise MedallionError(f"{path}: cannot be read: {error}", "Check --tokens.") from error
     if not found:
@@ -100,10 +103,24 @@ def application(made: Any, door: Door, *, loopback: bool = True) -> Starlette:
     )
     manager = StreamableHTTPSessionManager(app=made, security_settings=names)
 
-    async def enter(scope: Scope, receive: Receive, send: Send) -> None:
+    return Starlette(
+        routes=[Route(path, _Entrance(door, manager)) for path in (PATH, f"{PATH}/")],
+        lifespan=lambda app: manager.run(),
+    )
+
+
+@dataclass(frozen=True)
+class _Entrance:
+    """The address itself: a client that is sent on to another one may lose what says who it is."""
+
+    door: Door
+    manager: StreamableHTTPSessionManager
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        door = self.door
         user = door.user(Request(scope).headers)
         if user is None:
-            told = {"error": "say who you are: a token, as `Authorization: Bearer TOKEN`"}
+            told = {"error": "send a token: `Authorization: Bearer TOKEN`"}
             if door.user_header is not None:
                 told = {"error": "the sign-in proxy in front names no user"}
             response = JSONResponse(told, 401, headers={"www-authenticate": "Bearer"})
@@ -116,9 +133,7 @@ def application(made: Any, door: Door, *, loopback: bool = True) -> Starlette:
                 return
             scope[PERSON] = person
         scope[USER] = user
-        await manager.handle_request(scope, receive, send)
-
-    return Starlette(routes=[Mount(PATH, app=enter)], lifespan=lambda app: manager.run())
+        await self.manager.handle_request(scope, receive, send)
 
 
 def serve(made: Any, door: Door, host: str, port: int) -> None:
@@ -127,7 +142,7 @@ def serve(made: Any, door: Door, host: str, port: int) -> None:
     Raises:
         MedallionError: It would be open to others, and nothing asks who they are.
     """
-    loopback = host in LOOPBACK
+    loopback = host in addresses.LOOPBACK
     if not loopback and not door.tokens and door.user_header is None:
         raise MedallionError(
             f"--host {host} opens the server to others, and nothing asks who they are",

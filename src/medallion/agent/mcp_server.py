@@ -94,12 +94,16 @@ def _person(request: Any) -> Person | None:
     return found
 
 
+def _user(request: Any) -> str:
+    return str(request.scope.get(USER, "")) if request is not None else ""
+
+
 def _session(request: Any) -> str | None:
     """What tells a conversation from others: over standard input and output there is one; none without sessions."""
     if request is None:
         return "one"
     session = request.headers.get("mcp-session-id")
-    return f"{request.scope.get(USER, '')} {session}" if session else None
+    return f"{_user(request)} {session}" if session else None
 
 
 #: By method: the names of its request and result in the library, and what answers it.
@@ -109,7 +113,7 @@ _METHODS: dict[str, tuple[str, str, _Answer]] = {
         "CallTool",
         "CallToolResult",
         lambda offered, given, request: offered.call(
-            given["name"], given.get("arguments") or {}, _session(request), _person(request)
+            given["name"], given.get("arguments") or {}, _session(request), _person(request), _user(request)
         ),
     ),
     "resources/list": (

@@ -76,18 +76,14 @@ def resolved(settings: AgentSettings) -> Model | str:
         api_key=os.environ.get(KEY, "none"),
         timeout=settings.timeout_seconds,
         max_retries=0,  # the planner answers at once, and with the true reason
-        http_client=DefaultAsyncHttpxClient(transport=_Limited()),
+        http_client=DefaultAsyncHttpxClient(event_hooks={"response": [_limited]}),
     )
     return OpenAIChatModel(settings.model, provider=OpenAIProvider(openai_client=client))
 
 
-class _Limited(httpx2.AsyncHTTPTransport):
-    """Cuts off a response that is longer than `MOST_BYTES` while it comes."""
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        response = await super().handle_async_request(request)
-        response.stream = _Counted(response.stream)
-        return response
+async def _limited(response: httpx2.Response) -> None:
+    """Cut off a response that is longer than `MOST_BYTES` while it comes."""
+    response.stream = _Counted(response.stream)
 
 
 class _Counted(httpx2.AsyncByteStream):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -213,14 +213,17 @@ class Offered:
         choices = {"entity": list(metrics.views()), "compare": COMPARES}
         return [one.document(choices) for one in self.offers.values()]
 
-    def call(self, name: str, given: Mapping[str, Any], session: str | None, person: Person | None) -> dict[str, Any]:
+    def call(
+        self, name: str, given: Mapping[str, Any], session: str | None, person: Person | None, user: str = ""
+    ) -> dict[str, Any]:
         """What a tool gives, as the protocol has it: typed, and the same as text; a refusal says what was wrong.
 
         Args:
             name: The tool.
             given: Its arguments.
             session: What tells one conversation from another; None where each call stands alone.
-            person: Who asks, where that is known.
+            person: Who asks, where a file declares who may see what.
+            user: The name that who asks gave; empty where nobody is asked who they are.
 
         Raises:
             KeyError: There is no such tool.
@@ -228,18 +231,15 @@ class Offered:
         offer = self.offers[name]
         try:
             taken = arguments.checked(offer.accepts, given)
-            with self.current.view(person) as view:
-                found = self._called(view, name, taken, session, person)
+            with self.current.view(person, user) as view:
+                found = self._called(view, name, taken, session, (person.user if person else user) or "mcp client")
         except MedallionError as error:
             text = f"{error.problem}. {error.remedy}".strip()[:_MOST_LETTERS]
             return {"content": [{"type": "text", "text": text}], "isError": True}
         text = json.dumps(found, ensure_ascii=False)
         return {"content": [{"type": "text", "text": text}], "structuredContent": found, "isError": False}
 
-    def _called(
-        self, view: View, name: str, taken: dict[str, Any], session: str | None, person: Person | None
-    ) -> dict[str, Any]:
-        who = person.user if person else "mcp client"
+    def _called(self, view: View, name: str, taken: dict[str, Any], session: str | None, who: str) -> dict[str, Any]:
         if name == "ask":
             return self._asked(view, taken["question"][:_QUESTION], taken.get("before", []), session, who)
         if name == "propose_action":
@@ -279,7 +279,8 @@ class Offered:
             self.before[session] = answer.understood
             while len(self.before) > _ASKED:
                 self.before.pop(next(iter(self.before)))
-        audit.record(self.current.lake, answer, "mcp", utc_now(), round(time.perf_counter() - started, 4))
+        logged = replace(answer, by=who)
+        audit.record(self.current.lake, logged, "mcp", utc_now(), round(time.perf_counter() - started, 4))
         asked = answer.understood.asked if answer.understood else ()
         facts = {f"F{place}": document(one, 1, PAGE) for place, one in enumerate(answer.found, 1)}
         return {**answer.document(), "understood": [str(one) for one in asked], "facts": facts}

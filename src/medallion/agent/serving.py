@@ -18,7 +18,7 @@ import duckdb
 from medallion.access import Person
 from medallion.care import status
 from medallion.errors import LakehouseError
-from medallion.lakehouse import contracts_in_use, query, visible
+from medallion.lakehouse import contracts_in_use, manifests, query, visible
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import proof
 
@@ -65,6 +65,7 @@ class Serving:
         prepared: Names of the tables that were computed once.
         currency: ISO code of all amounts.
         currencies: What became of amounts in others, in words.
+        state: The lakehouse at the versions that are read.
     """
 
     lake: Lakehouse
@@ -76,6 +77,7 @@ class Serving:
     prepared: set[str] = field(default_factory=set)
     currency: str = "USD"
     currencies: str = ""
+    state: Lakehouse | None = None
 
     def rows(self, sql: str, bindings: Any = ()) -> list[dict[str, Any]]:
         """The rows of a query as dicts; ended after `PATIENCE` seconds.
@@ -157,14 +159,15 @@ def serve(lake: Lakehouse, *, locked: bool = False, only: Container[str] = TABLE
         LakehouseError: There is no gold yet.
     """
     status.needs(lake, [name for name in TABLES if name not in _OPTIONAL])
+    state = manifests.as_read(lake)
     personal = visible.personal(contracts_in_use.for_readers(lake).values())
-    with query.connect(lake, layers=("gold", "silver"), alone=True) as connection:
+    with query.connect(state, layers=("gold", "silver"), alone=True) as connection:
         versions = {}
         connection.execute("create schema agent_gold; create schema agent_silver")
         for name, hidden in TABLES.items():
-            if name not in only or not lake.exists(name):
+            if name not in only or not state.exists(name):
                 continue
-            versions[name] = lake.version(name)
+            versions[name] = lake.version(name) if state.pinned is None else state.pinned[name]
             shown = ", ".join(
                 f'"{column}"' for column in connection.table(name).columns if column not in {*hidden, *personal(name)}
             )
@@ -182,4 +185,5 @@ def serve(lake: Lakehouse, *, locked: bool = False, only: Container[str] = TABLE
             connection.execute("set enable_external_access = false; set lock_configuration = true")
         served = Serving(lake, connection, versions, status.as_of(lake), locked)
         served.currency, served.currencies = contracts_in_use.currency(lake), proof.note(lake)
+        served.state = state
         yield served

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -185,7 +185,7 @@ class Tools:
             [on, self.rules.rest_days, sorted(listed), denied, away, owner, owner],
         )[0]
         dealt_with = f", {left['away']:,} done or put off" if left["away"] else ""
-        return self._found(
+        return self.found(
             "call_plan",
             f"Who to contact on {on.isoformat()}",
             (
@@ -267,7 +267,7 @@ class Tools:
                 (*facts, Field("made_of", "Merged into it", "list")),
                 [{**row, "made_of": made_of} for row in rows],
             )
-        account = self._found(
+        account = self.found(
             "account_brief",
             "The account",
             facts,
@@ -282,7 +282,7 @@ class Tools:
             f"expected_close_date from {_DEALS} where customer_id = ? and status = 'open' "
             "order by weighted_value desc nulls last, lead_id limit 10"
         )
-        deals = self._found(
+        deals = self.found(
             "account_brief",
             "Open deals",
             (
@@ -302,7 +302,7 @@ class Tools:
             f"select interaction_id, occurred_at, channel, outcome, direction from {_TOUCHES} where customer_id = ? "
             "order by occurred_at desc, interaction_id limit 5"
         )
-        touches = self._found(
+        touches = self.found(
             "account_brief",
             "Last touches",
             (
@@ -464,7 +464,7 @@ class Tools:
         )  # fmt: skip
         bindings = [count]
         rows = self.serving.rows(sql, bindings)
-        return self._found(
+        return self.found(
             "top_customers",
             "Customers by revenue",
             fields,
@@ -492,7 +492,7 @@ class Tools:
             Field("average_duration_minutes", "Minutes per touch", "number", 1),
         )  # fmt: skip
         rows = self.serving.rows(sql)
-        found = self._found(
+        found = self.found(
             "compare_channels", "Channels", fields, ("channel",), rows, ("gold.channel_performance",), sql
         )
         apart = [r for r in rows[1:] if rows[0]["positive_rate_low"] > r["positive_rate_high"]] if rows else []
@@ -520,7 +520,7 @@ class Tools:
             source = f"{_FEATURES} left join (select lead_quality, win_rate from {_BANDS}) b using (lead_quality)"
         sql = f"select {shown} from {source} where customer_id = ?"
         rows = self.serving.rows(sql, [customer])
-        parts = self._found(
+        parts = self.found(
             "explain_score", "Rule score", fields, ("customer_id",), rows, (_FEATURES, _BANDS), sql, [customer]
         )
         if _SCORES not in self.serving.versions:
@@ -532,7 +532,7 @@ class Tools:
             "order by probability desc nulls last, lead_id"
         )
         bindings = [customer, self.serving.as_of]
-        scores = self._found(
+        scores = self.found(
             "explain_score",
             "Probability of open deals",
             (
@@ -578,7 +578,7 @@ class Tools:
             Field("customer_id", "Account key"), Field("customer_name", "Account"), Field("industry", "Industry"),
             Field("country", "Country"), Field("lead_score", "Lead score", "number"),
         )  # fmt: skip
-        return self._found(
+        return self.found(
             "find_customer", "Accounts", fields, ("customer_id",), rows, (_FEATURES,), sql, bindings, note, total
         )
 
@@ -595,7 +595,7 @@ class Tools:
         )  # fmt: skip
         rows = self.serving.rows(sql)
         note = "The probability is of being won within the horizon of the forecast, whatever the expected date."
-        return self._found(
+        return self.found(
             "pipeline_forecast", "Forecast of the pipeline", fields, ("month",), rows, (_DEALS,), sql, (), note
         )
 
@@ -623,7 +623,7 @@ class Tools:
         )
         read = tuple(sorted(sql_guard.tables(text)))
         note = f"Own calculation, no metric of the dictionary: {text}"
-        return self._found("run_safe_sql", "Own calculation", fields, (), rows, read, text, (), note, total)
+        return self.found("run_safe_sql", "Own calculation", fields, (), rows, read, text, (), note, total)
 
     @contextmanager
     def _shut(self, sql: str) -> Iterator[Serving]:
@@ -679,19 +679,20 @@ class Tools:
         """The last day of the data."""
         return self.serving.as_of or date(1970, 1, 1)
 
-    def _found(
+    def found(
         self,
         tool: str,
         title: str,
         fields: tuple[Field, ...],
         key: tuple[str, ...],
         rows: list[dict[str, Any]],
-        tables: tuple[str, ...],
-        sql: str,
-        bindings: Any = (),
+        tables: Iterable[str] = (),
+        sql: str = "",
+        bindings: Iterable[Any] = (),
         note: str = "",
         total: int | None = None,
     ) -> Found:
+        """What a tool found, with the receipts of what is read now."""
         read = self.serving.read(*tables)
         return Found(
             tool,

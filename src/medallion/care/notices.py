@@ -166,7 +166,10 @@ def _start(settings: Notify, body: bytes) -> None:
         try:
             status = started.wait(settings.timeout_seconds)
         except subprocess.TimeoutExpired as error:
-            os.killpg(started.pid, signal.SIGKILL)
+            if hasattr(os, "killpg"):
+                os.killpg(started.pid, signal.SIGKILL)
+            else:  # Windows has no groups of processes
+                started.kill()
             started.wait()
             raise MedallionError(
                 f"notify.command: {program} was ended after {settings.timeout_seconds:g} s",
@@ -216,7 +219,7 @@ def _post(settings: Notify, body: bytes) -> None:
         raise MedallionError(
             f"{name}: the address answered {error.code}", "Check the address, and the token."
         ) from error
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:  # a ValueError: a name of a host that cannot be one
         reason = getattr(error, "reason", None) or type(error).__name__
         raise MedallionError(f"{name}: no answer: {reason}", "Check the address and the network.") from error
 

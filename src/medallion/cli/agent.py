@@ -22,7 +22,7 @@ from medallion.agent.rules import rules
 from medallion.agent.serving import serve, speaker
 from medallion.agent.tools import Tools
 from medallion.cli import console
-from medallion.cli.command import Call, Receipts, command, group
+from medallion.cli.command import Call, Receipts, UserHeader, command, group
 from medallion.config import Settings, utc_now
 from medallion.errors import MedallionError
 
@@ -304,9 +304,7 @@ def mcp(
         Path | None,
         typer.Option(metavar="FILE", help="CSV of users and the SHA-256 of their tokens: who may come in over HTTP."),
     ] = None,
-    user_header: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Header in which a sign-in proxy in front names the user.")
-    ] = None,
+    user_header: UserHeader = None,
 ) -> None:
     """Offer the agent's tools to clients of the Model Context Protocol, always over the newest state."""
     if (tokens or user_header) and not http:

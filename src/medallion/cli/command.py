@@ -36,6 +36,10 @@ Contract = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")]
 LakehousePath = Annotated[str | None, typer.Option("--lakehouse", help="Folder of the tables [default: lakehouse].")]
 Models = Annotated[str | None, typer.Option("--models", help="Folder of the models [default: LAKEHOUSE/models].")]
+UserHeader = Annotated[
+    str | None,
+    typer.Option("--user-header", metavar="NAME", help="Header in which a sign-in proxy in front names the user."),
+]
 Receipts = Annotated[bool, typer.Option("--receipts", help="Print where each figure comes from.")]
 At = Annotated[
     str | None,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from medallion import access
-from medallion.cli.command import Call, command, group
+from medallion.cli.command import Call, UserHeader, command, group
 from medallion.errors import MedallionError, look_for
 
 app = group()
@@ -45,9 +45,7 @@ def dashboard(
         str | None,
         typer.Option(metavar="USER", help="Ask for a password of this user, write it into --passwords FILE, and end."),
     ] = None,
-    user_header: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Header in which a sign-in proxy in front names the user.")
-    ] = None,
+    user_header: UserHeader = None,
 ) -> None:
     """Show the dashboard in the browser, or write it as one file."""
     settings = call.settings()

@@ -28,7 +28,7 @@ app = group()
 #: quota beside its forecast.
 WORLD = simulate.World(customers=3000, days=731, seed=7, last_day=date(2025, 5, 15))
 #: The file that marks a folder as a demo.
-MARKER = "demo.json"
+MARKER, MADE_BY = "demo.json", "medallion demo"
 #: What the demo writes beside its marker, and all that `--force` deletes.
 EXPORTS, LAKEHOUSE = "exports", "lakehouse"
 #: A question that the demo answers.
@@ -67,7 +67,7 @@ def make_room(out: Path, force: bool) -> None:
     if out.exists() and not out.is_dir():
         raise MedallionError(f"{out}: is not a folder", "Name a folder with --out.")
     if out.is_dir() and any(out.iterdir()):
-        if not (out / MARKER).is_file():
+        if not _is_demo(out / MARKER):
             raise MedallionError(f"{out}: is not empty, and not a demo", "Name another folder with --out.")
         if not force:
             raise MedallionError(
@@ -78,8 +78,16 @@ def make_room(out: Path, force: bool) -> None:
             if (out / name).exists():
                 shutil.rmtree(out / name)
     out.mkdir(parents=True, exist_ok=True)
-    marks = {"made_by": "medallion demo", "customers": WORLD.customers, "days": WORLD.days, "seed": WORLD.seed}
+    marks = {"made_by": MADE_BY, "customers": WORLD.customers, "days": WORLD.days, "seed": WORLD.seed}
     (out / MARKER).write_text(json.dumps(marks, indent=2) + "\n", encoding="utf-8")
+
+
+def _is_demo(marker: Path) -> bool:
+    try:
+        told = json.loads(marker.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and told.get("made_by") == MADE_BY
 
 
 def make(out: Path, steps: Steps) -> dict[str, Any]:

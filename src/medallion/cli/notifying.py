@@ -16,7 +16,7 @@ def tell(settings: Settings, notice: Notice | None) -> None:
     if settings.notify is None or notice is None:
         return
     for error in notices.send(settings.notify, notice, settings.lakehouse, utc_now()):
-        console.wrong("Nobody was told:", error.problem, error.remedy)
+        console.wrong("A notice was not delivered:", error.problem, error.remedy)
 
 
 @contextmanager

@@ -33,8 +33,7 @@ _MEANS = {
     "pipeline": "Open deals whose expected close date lies in the period.",
     "overdue": "Open deals whose expected close date has passed.",
     "slipped": "Open deals whose expected close date lay in the period and was moved to after it.",
-    "silent": "Open deals whose account was touched, but not in the last "
-    f"{metrics.threshold('silent_days'):g} days.",
+    "silent": f"Open deals whose account was touched, but not in the last {metrics.threshold('silent_days'):g} days.",
 }
 _COLUMNS = (
     Column("lead_id", "Deal", link="/deals/{}"),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from medallion import door
+from medallion import addresses, door
 from medallion.errors import MedallionError
 
 #: Script and style only from the package's own files, pictures from here, nothing from elsewhere.
@@ -32,7 +32,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+HOSTS = (*addresses.LOOPBACK, "[::1]")
 COOKIE = "medallion_session"
 SESSION_SECONDS = 12 * 3600
 #: Wrong passwords from one address, and from all of them, until a minute has passed.
@@ -58,7 +58,7 @@ class Door:
     password: str | None = None
     passwords: Mapping[str, str] | None = None
     user_header: str | None = None
-    hosts: tuple[str, ...] | None = LOOPBACK
+    hosts: tuple[str, ...] | None = HOSTS
     secure: bool = False
     _sessions: OrderedDict[str, tuple[float, str]] = field(default_factory=OrderedDict)
     _failures: dict[str, list[float]] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import uvicorn
 
+from medallion import addresses
 from medallion.access import Person
 from medallion.config import Settings
 from medallion.dashboard import safety
@@ -37,7 +38,7 @@ def serve(
         LakehouseError: There is no lakehouse.
         MedallionError: It would be open to others without a password or a proxy, or the port is taken.
     """
-    loopback = host in safety.LOOPBACK
+    loopback = host in addresses.LOOPBACK
     if not loopback and password is None and passwords is None and user_header is None:
         raise MedallionError(
             f"--host {host} opens the dashboard to others, and nothing asks who they are",
@@ -48,7 +49,7 @@ def serve(
         password=password,
         passwords=passwords,
         user_header=user_header,
-        hosts=safety.LOOPBACK if loopback and not user_header else None,
+        hosts=safety.HOSTS if loopback and not user_header else None,
         secure=not loopback,
     )
     app = application(Options(settings, door, pii, people, me))
