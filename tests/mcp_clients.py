@@ -46,7 +46,7 @@ class OverHttp:
         message = {"jsonrpc": "2.0", "method": method, "params": parameters}
         if number is not None:
             message["id"] = number
-        return self.client.post("/mcp", json=message, headers=self.headers)
+        return self.client.post("/mcp", json=message, headers=self.headers, follow_redirects=False)
 
     def open(self) -> OverHttp:
         answer = self.post("initialize", _OPEN)
