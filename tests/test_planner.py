@@ -435,6 +435,9 @@ IMPLIED = {
     "call plan": "first",
     "call plan: owner": "by-owner",
     "cycle": "average won gewonnen gagnées ganados",
+    "where overdue": "open offen ouvertes abiertos",
+    "in until": "until bis jusqu'à hasta",
+    "2025-Q1 + ": "than versus als",
 }
 #: Kinds of words that may repeat what a question says already.
 _SAME = {"neutral", "list", "total", "prep", "joined", "yes_no", "comma", "past", "carry", "ours"}

@@ -790,6 +790,8 @@ class Asking:
         if slots.deed == "move":
             if not slots.times:
                 raise Unclear("moved when?", "which deals moved stage this week?")
+            if len(slots.times) > 1:
+                raise Unclear("a list is of one time", "which deals moved stage this week?")
             where = (*where, Test("moved", "is"), Test("entered_date", "=", (slots.times[0].text,)))
             order = (Order("entered_date", True),)
         else:
