@@ -66,7 +66,7 @@ def test_the_bars_begin_where_the_one_before_ended(dashboard, sample):
     [
         ("/changes?from=2026-01-01", "2026-01-01"),
         ("/changes?to=2031-01-01", "after 2025-06-30, the last day"),
-        ("/changes?from=2025-06-01&to=2025-05-01", "is after to 2025-05-01"),
+        ("/changes?from=2025-06-01&to=2025-05-01", "is after the end, 2025-05-01"),
         ("/changes?from=soon", "soon"),
         ("/changes?by=mood", "not split by 'mood'"),
         ("/changes/steps?part=luck", "no part 'luck'"),

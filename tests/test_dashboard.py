@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import io
 import json
@@ -15,6 +16,7 @@ from threading import Event
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import duckdb
+import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -493,7 +495,7 @@ def test_what_is_not_there_is_said_in_words(client, address, status):
 @pytest.mark.parametrize(
     ("address", "says", "kept"),
     [
-        ("/sales?from=2025-06-30&to=2025-06-01&owner=Tom+Brannigan", "From 2025-06-30 is after to 2025-06-01", ("2025-06-30", "2025-06-01", "Tom Brannigan")),
+        ("/sales?from=2025-06-30&to=2025-06-01&owner=Tom+Brannigan", "The start, 2025-06-30, is after the end, 2025-06-01", ("2025-06-30", "2025-06-01", "Tom Brannigan")),
         ("/sales?from=2025-02-30&owner=Tom+Brannigan", "is not a day", ("Tom Brannigan",)),
         ("/pipeline?industry=Retial&owner=Priya+Nair", "Nearest: Retail", ("Retial", "Priya Nair")),
     ],
@@ -806,9 +808,56 @@ def test_users_sign_in_by_name_and_see_what_is_declared_for_them(two_reps, tmp_p
     assert sign_in("ann@us.example", "secret of Ann@us.example")[1] == 303
 
 
+def test_guesses_that_come_at_once_are_counted_before_they_are_checked(sample):
+    """And a right password is not counted as a guess."""
+    door = safety.Door(passwords={"ann": safety.kept("secret of ann")}, hosts=SAFE)
+    served = application(Options(load(None, lakehouse=sample.root), door))
+
+    async def burst(password, number):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(served), base_url="http://localhost") as shown:
+            sent = [shown.post("/sign-in", data={"user": "Ann", "password": password}) for _ in range(number)]
+            return [answer.status_code for answer in await asyncio.gather(*sent)]
+
+    assert asyncio.run(burst("secret of ann", 4)) + asyncio.run(burst("secret of ann", 4)) == [303] * 8
+    statuses = asyncio.run(burst("wrong", 12))
+    assert (statuses.count(403), statuses.count(429)) == (safety.ATTEMPTS, 12 - safety.ATTEMPTS)
+
+
+def test_a_user_is_kept_as_declared_however_the_name_is_typed():
+    door = safety.Door(passwords={"ann@us.example": safety.kept("secret of ann")})
+    assert door.admits("secret of ann", "ANN@US.example")
+    cookie = door.enter("::1", door.attempt("::1", "ANN@US.example"), "ANN@US.example")
+    assert door.user(cookie, {}) == "ann@us.example"
+
+
+@pytest.mark.parametrize("page", ["/sales", "/health"])
+def test_a_page_that_is_kept_leads_to_the_plan_of_who_looks(sample, page):
+    shown = open_dashboard(sample)
+    for owner in ("Priya Nair", "Tom Brannigan"):
+        shown.cookies.set("mine", quote(owner))
+        assert f"/today?{urlencode({'owner': owner})}" in html.unescape(body(shown, page))
+
+
+def test_dates_with_no_time_before_them_are_not_compared(client):
+    text = body(client, "/sales?from=0001-01-01")
+    assert cards(text)["revenue"]
+    assert "a year ago" not in text
+    assert body(client, "/changes?to=0001-01-05")
+
+
+def test_who_has_no_deals_is_told_so(two_reps):
+    nobody = Person("eve", "rep", ("Eve Nobody",), (), False, 1)
+    shown = open_dashboard(two_reps, people=(nobody,), me=nobody)
+    for address in PAGES:
+        if address != "/health":
+            body(shown, address)
+    assert words.say("no_deals") in body(shown, "/forecast")
+    assert words.say("no_deals") in body(shown, "/forecast/deals?part=won", 400)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("ann", "line 1: is no user"), ("ann:plain", "line 1: is no user"), (f"a:{safety.kept('x' * 8)}\nA:{safety.kept('y' * 8)}", "line 2: A has a password")],
+    [("ann", "line 1: not a user with"), ("ann:plain", "line 1: not a user with"), (f"a:{safety.kept('x' * 8)}\nA:{safety.kept('y' * 8)}", "line 2: A has a password")],
     ids=["no colon", "plain", "twice"],
 )  # fmt: skip
 def test_a_file_that_is_none_of_passwords_is_refused_by_line(tmp_path, text, says):
@@ -874,6 +923,8 @@ def test_a_new_run_shows_and_a_missing_lakehouse_is_said(deliver, tmp_path, monk
     shown = open_dashboard(lake)
     for address in PAGES:
         body(shown, address)
+    assert words.say("no_changes") in body(shown, "/changes")
+    assert "1970" not in body(shown, "/changes")
     text = body(shown, "/pipeline")
     assert words.EMPTY["calls"] in text
     assert cards(text)["open_leads"][0] == "0"

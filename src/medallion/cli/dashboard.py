@@ -74,7 +74,7 @@ def dashboard(
         password = os.environ.get(password_env, "")
         if len(password) < 8:
             raise MedallionError(
-                f"--password-env {password_env}: the variable is not set, or shorter than 8 letters",
+                f"--password-env {password_env}: the variable is not set, or shorter than 8 characters",
                 f"Set it first: {password_env}=... medallion dashboard --password-env {password_env}",
             )
     from medallion.dashboard import safety, serving

@@ -13,6 +13,8 @@ from medallion.dashboard.tables import Column
 from medallion.metrics import over_time
 
 PARAMETERS = ("from", "to", "by")
+#: Days between the two of an address that names one.
+SPAN_DAYS = 30
 #: What the bridge may be split by.
 SPLITS = ("owner", "stage", "source", "industry", "country", "expected_close_month")
 #: Names of the parts; those of the two ends have their day.
@@ -54,14 +56,16 @@ def days(reading: Reading, found: Given) -> tuple[date, date]:
     """The two days of an address; the last of the data and thirty days before it without.
 
     Raises:
-        BadRequestError: They cannot be read, are turned round, or lie after the data.
+        BadRequestError: There is no history, or the days cannot be read, are in the wrong order, or lie after the data.
     """
-    if "gold.deal_changes" not in reading.tables:
+    last = _last_day(reading)
+    if last is None:
         raise BadRequestError(words.say("no_changes"))
-    last = reading.last_day or date(1970, 1, 1)
     read = parameters.checked(found, reading)
     end = date.fromisoformat(read.get("to") or last.isoformat())
-    start = date.fromisoformat(read.get("from") or (end - timedelta(days=30)).isoformat())
+    start = date.fromisoformat(
+        read.get("from") or (end - timedelta(days=min(SPAN_DAYS, (end - date.min).days))).isoformat()
+    )
     if end > last:
         raise BadRequestError(words.say("after_the_data", day=end, last=last))
     if start > end:
@@ -72,7 +76,9 @@ def days(reading: Reading, found: Given) -> tuple[date, date]:
 
 
 def page(reading: Reading, found: Given) -> dict[str, Any]:
-    """What the page shows."""
+    """What the page shows; nothing but the days and the split, which are None, where there is no history."""
+    if _last_day(reading) is None:
+        return {"start": None, "end": None, "by": None}
     start, end = days(reading, found)
     by = found.get("by")
     whole, groups, slipped = reading.once(("changes", start, end, by), lambda: reading.answer(
@@ -102,15 +108,18 @@ def page(reading: Reading, found: Given) -> dict[str, Any]:
         "names": PARTS,
         "means": _MEANS,
         "presets": _presets(reading.last_day, by, start, end),
-        "days": _history(reading),
+        "days": _history(reading, reading.last_day),
     }
 
 
-def _history(reading: Reading) -> tuple[date, date] | None:
-    """The first and the last day that may be shown; None without any."""
-    last = reading.last_day
-    if last is None:
-        return None
+def _last_day(reading: Reading) -> date | None:
+    """The last day of the history of deals; None without a history."""
+    last: date | None = reading.last_day
+    return last if "gold.deal_changes" in reading.tables else None
+
+
+def _history(reading: Reading, last: date) -> tuple[date, date]:
+    """The first and the last day that may be shown."""
     first = reading.rows("select min(from_day) as day from gold.deal_changes")[0]["day"]
     return min(first or last, last), last
 

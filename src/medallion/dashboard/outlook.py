@@ -56,8 +56,8 @@ def read(reading: Reading, settings: Settings, found: Given) -> tuple[Forecast, 
     Raises:
         BadRequestError: The period or the split is none.
     """
-    if not _scored(reading):
-        raise BadRequestError(words.say("no_scores"))
+    if why := _nothing(reading):
+        raise BadRequestError(words.say(why))
     by = found.get("by") or SPLITS[0]
     if by not in SPLITS:
         raise BadRequestError(words.say("no_such_split", name=by[:40], known=", ".join(SPLITS)))
@@ -74,14 +74,17 @@ def read(reading: Reading, settings: Settings, found: Given) -> tuple[Forecast, 
     return reading.once(("forecast", when, by), compute)
 
 
-def _scored(reading: Reading) -> bool:
-    return "gold.lead_scores" in reading.tables and reading.last_day is not None
+def _nothing(reading: Reading) -> str:
+    """Why there is no forecast, as a text of `words`; empty where there is one."""
+    if not reading.rows("select 1 from gold.deals limit 1"):
+        return "no_deals"
+    return "" if "gold.lead_scores" in reading.tables and reading.last_day is not None else "no_scores"
 
 
 def page(reading: Reading, settings: Settings, found: Given) -> dict[str, Any]:
-    """What the page shows; nothing but `told`, which is None, before there are scores."""
-    if not _scored(reading):
-        return {"told": None}
+    """What the page shows; nothing but `told`, which is None, and `why` where there is no forecast."""
+    if why := _nothing(reading):
+        return {"told": None, "why": why}
     told, deals = read(reading, settings, found)
     by, silent, names = str(told.dimension), _silent(reading), _names(reading, str(told.dimension))
     members: dict[str, dict[str, list[Deal]]] = defaultdict(lambda: {part: [] for part in PARTS})

@@ -11,6 +11,7 @@ from medallion import figures, metrics
 from medallion.dashboard import parameters, tables, words
 from medallion.dashboard.parameters import Given
 from medallion.dashboard.reading import Reading
+from medallion.errors import ContractError
 from medallion.metrics import Answer, Filter, periods
 
 #: Categories that a figure shows at most, the largest first.
@@ -252,7 +253,10 @@ def _times(found: Given, reading: Reading) -> list[tuple[Given, str]]:
     first, last = (date.fromisoformat(text) if (text := found.get(name)) else None for name in parameters.DATES)
     told = []
     for compare, when in (("previous", "before"), ("year-ago", "a year ago")):
-        _, then, _ = periods.before(periods.Span(first, last), compare, periods.Today(reading.last_day))
+        try:
+            _, then, _ = periods.before(periods.Span(first, last), compare, periods.Today(reading.last_day))
+        except ContractError:  # there is no such time: before the year 1
+            continue
         dates = {"from": str(then.first), "to": str(then.last)}
         told.append((Given(tuple({**dict(found.values), **dates}.items())), when))
     return told

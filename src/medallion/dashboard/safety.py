@@ -38,7 +38,7 @@ SESSION_SECONDS = 12 * 3600
 #: Wrong passwords from one address, and from all of them, until a minute has passed.
 ATTEMPTS, ATTEMPTS_OF_ALL = 5, 50
 WINDOW = 60.0
-#: Letters that a password has at least.
+#: Characters that a password has at least.
 SHORTEST = 8
 _MOST_SESSIONS = 10_000
 
@@ -91,34 +91,38 @@ class Door:
         until, _ = self._sessions.get(_digest(cookie), (0.0, "")) if cookie else (0.0, "")
         return until > monotonic()
 
-    def too_many(self, who: str, user: str = "") -> bool:
-        """Whether an address, or all of them together, have been wrong too often in the last minute.
+    def attempt(self, who: str, user: str = "") -> float | None:
+        """Count an attempt as a wrong one until `enter` takes it back, and give its time; None where an address, or all of
+        them together, have been wrong too often in the last minute.
 
+        It is counted before the password is checked, which takes a while: guesses that come at once do not pass together.
         Where users have passwords of their own, an address is wrong for one of them: a team behind one address goes on.
         """
         since = monotonic() - WINDOW
         self._failures = {name: [t for t in times if t > since] for name, times in self._failures.items()}
         self._failures = {name: times for name, times in self._failures.items() if times}
-        mine, all_of_them = (
-            len(self._failures.get(self._guesser(who, user), ())),
-            sum(map(len, self._failures.values())),
-        )
-        return mine >= ATTEMPTS or all_of_them >= ATTEMPTS_OF_ALL
+        all_of_them, mine = sum(map(len, self._failures.values())), self._failures.get(self._guesser(who, user), [])
+        if len(mine) >= ATTEMPTS or all_of_them >= ATTEMPTS_OF_ALL:
+            return None
+        self._failures[self._guesser(who, user)] = [*mine, monotonic()]
+        return self._failures[self._guesser(who, user)][-1]
 
     def _guesser(self, who: str, user: str) -> str:
         return f"{who} {user.casefold()[:200]}" if self.passwords is not None else who
 
-    def enter(self, who: str, password: str, user: str = "") -> str | None:
-        """The cookie of a new session; None where the password is wrong."""
+    def admits(self, password: str, user: str = "") -> bool:
+        """Whether a password is the right one; slow, and for any thread: it changes nothing."""
         if self.passwords is not None:
-            known = fits(password, self.passwords.get(user.casefold()))
-        else:
-            known = self.password is not None and hmac.compare_digest(_digest(password), _digest(self.password))
-        if not known:
-            self._failures.setdefault(self._guesser(who, user), []).append(monotonic())
-            return None
-        token = secrets.token_urlsafe(32)
-        self._sessions[_digest(token)] = (monotonic() + SESSION_SECONDS, user if self.passwords is not None else "")
+            return fits(password, self.passwords.get(user.casefold()))
+        return self.password is not None and hmac.compare_digest(_digest(password), _digest(self.password))
+
+    def enter(self, who: str, attempt: float, user: str = "") -> str:
+        """The cookie of a new session of whom `admits` admits; takes the attempt back."""
+        left = self._failures.get(self._guesser(who, user), [])
+        if attempt in left:
+            left.remove(attempt)
+        token, name = secrets.token_urlsafe(32), user.casefold() if self.passwords is not None else ""
+        self._sessions[_digest(token)] = (monotonic() + SESSION_SECONDS, name)
         while len(self._sessions) > _MOST_SESSIONS:
             self._sessions.popitem(last=False)
         return token
@@ -159,7 +163,7 @@ def passwords(path: Path) -> dict[str, str]:
         user, _, text = line.rpartition(":")
         if not user.strip() or not re.fullmatch(r"scrypt[$][0-9a-f]{32}[$][0-9a-f]{64}", text):
             raise MedallionError(
-                f"{path}: line {number}: is no user with a password", "Write it with --set-password USER."
+                f"{path}: line {number}: not a user with a password hash", "Write it with --set-password USER."
             )
         if found.setdefault(user.strip().casefold(), text) is not text:
             raise MedallionError(
@@ -176,9 +180,9 @@ def set_password(path: Path, user: str, password: str) -> None:
     """
     user = user.strip()
     if not user or ":" in user or not user.isprintable():
-        raise MedallionError(f"{user!r} is no name of a user", "Use the name of the file of access, without a colon.")
+        raise MedallionError(f"{user!r} is not a valid user name", "Use the name in the access file, without a colon.")
     if len(password) < SHORTEST:
-        raise MedallionError(f"the password is shorter than {SHORTEST} letters", "Choose a longer one.")
+        raise MedallionError(f"the password is shorter than {SHORTEST} characters", "Choose a longer one.")
     found = passwords(path) if path.exists() else {}
     found[user.casefold()] = kept(password)
     try:

@@ -205,7 +205,7 @@ class Dashboard:
             return bytes(self._html(request, reading, "page.html.j2", **context).body)
 
         today = utc_now().date()  # how old figures are stands on the page
-        held = reading.written(("page", page.name, found, request.cookies.get("theme"), today), made)
+        held = reading.written(("page", page.name, found, _look(request), today), made)
         return _compressed(request, held, "text/html; charset=utf-8", _FRESH)
 
     def today(self, request: Request, reading: Reading) -> Response:
@@ -382,7 +382,7 @@ class Dashboard:
             )  # fmt: skip
             return bytes(answer.body)
 
-        held = reading.written(("health", minute, request.cookies.get("theme")), made)
+        held = reading.written(("health", minute, _look(request)), made)
         return _compressed(request, held, "text/html; charset=utf-8", _FRESH)
 
     def accounts(self, request: Request, reading: Reading) -> Response:
@@ -677,11 +677,12 @@ class Dashboard:
         who = request.client.host if request.client else ""
         form = await _form(request)
         user = form.get("user", "").strip()
-        if door.too_many(who, user):
+        attempt = door.attempt(who, user)
+        if attempt is None:
             return again(429, words.say("too_many"))
-        token = await run_in_threadpool(door.enter, who, form.get("password", ""), user)
-        if token is None:
+        if not await run_in_threadpool(door.admits, form.get("password", ""), user):
             return again(403, words.say("sign_in_failed_by_name" if door.passwords is not None else "sign_in_failed"))
+        token = door.enter(who, attempt, user)
         response = RedirectResponse("/", status_code=303)
         response.set_cookie(
             safety.COOKIE, token, max_age=safety.SESSION_SECONDS, httponly=True, samesite="strict", secure=door.secure
@@ -920,6 +921,11 @@ def _from_here(request: Request) -> None:
 def _mine(request: Request) -> str:
     """Whose plan opens first; empty for everyone's."""
     return unquote(request.cookies.get(MINE, ""))[: parameters.LONGEST]
+
+
+def _look(request: Request) -> tuple[str | None, str]:
+    """What of a page is of who looks, beside what it shows: its theme, and whose plan its first link leads to."""
+    return request.cookies.get("theme"), _mine(request)
 
 
 def _today(owner: str) -> str:
