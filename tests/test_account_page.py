@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import UTC
+from datetime import UTC, timedelta
 
 import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from conftest import NOW
 from medallion import figures
@@ -45,9 +45,36 @@ def test_what_to_say_and_what_is_open(dashboard, sample, rows):
             sample, f"select next_step from gold.customer_features where customer_id = '{row['customer_id']}'"
         )
         assert account["next_step"] in told
-        late = row["expected_close_date"] is not None and row["expected_close_date"] <= row["as_of"]
+        late = row["expected_close_date"] is not None and row["expected_close_date"] < row["as_of"]
         assert (f"{row['lead_id']} was expected to close on {row['expected_close_date']}" in told) == late
         assert re.search(r"<dt>Say</dt><dd>[A-Z]", told)
+
+
+@pytest.mark.parametrize(
+    ("direction", "channel", "says", "open_point"),
+    [
+        ("inbound", "call", "I am sorry that I missed your call on", "They tried to reach us on"),
+        ("inbound", "email", "You wrote to us on", "They tried to reach us on"),
+        ("outbound", "call", "I tried to reach you by phone on", "was not answered"),
+    ],
+)
+def test_who_tried_to_reach_whom_is_one_on_every_page(
+    dashboard, own_sample, rows, direction, channel, says, open_point
+):
+    keys = ("lead_id", "customer_id", "interaction_id")
+    ((lead, customer, touch),) = [[row[name] for name in keys] for row in rows(
+        own_sample, "select lead_id, customer_id, interaction_id from silver.interactions_clean i join gold.deals d "
+        "using (lead_id, customer_id) where status = 'open' and occurred_at < as_of order by occurred_at desc limit 1")]  # fmt: skip
+    own = own_sample.path("silver.interactions_clean")
+    changes = {"direction": f"'{direction}'", "channel": f"'{channel}'", "outcome": "'no_answer'"}
+    DeltaTable(own).update(updates=changes, predicate=f"interaction_id = '{touch}'")
+    DeltaTable(own).delete(f"customer_id = '{customer}' and interaction_id <> '{touch}'")
+    publishing.publish(own_sample, "run")
+    client = dashboard(own_sample)
+    for address in (f"/customers/{customer}", f"/deals/{lead}"):
+        told = html.unescape(body(client, address)).split("Before you call")[1].split("</section>")[0]
+        assert says in told
+        assert open_point in told
 
 
 def test_people_are_called_and_written_to_as_they_allow(dashboard, own_sample):
@@ -112,10 +139,11 @@ def test_people_of_a_deal_are_those_whom_the_export_names(dashboard, own_sample,
         own_sample, "select lead_id, customer_id from gold.deals where status = 'open' order by lead_id limit 1"
     )
     people = [{**one, "customer_id": deal["customer_id"]} for one in (ADA, BEN)]
+    others = [{"contact_id": f"K{number:03}", "customer_id": deal["customer_id"]} for number in range(60)]
     activity = [
         {"contact_id": one["contact_id"], "customer_id": deal["customer_id"], "role": "user", "consent": "granted", "language": "en",
-         "touches": 3, "last_touch_at": NOW.replace(tzinfo=UTC), "open_leads": 1}
-        for one in people
+         "touches": 3, "last_touch_at": NOW.replace(tzinfo=UTC) - timedelta(days=place), "open_leads": 1}
+        for place, one in enumerate([*others, *people])
     ]  # fmt: skip
     links = [{"deal_contact_id": "1", "lead_id": deal["lead_id"], "contact_id": "K1", "role": "decision_maker"}]
     for name, made in (

@@ -160,7 +160,7 @@ def test_an_agenda_follows_from_what_is_known():
     ]  # fmt: skip
     points = [point for point, _ in briefing._points(DAY, [deal], [last], said, [{"product_name": "Suite"}])]
     assert points == [
-        "Answer: they tried to reach us", "They asked for a quote: say what became of it", "Answer their doubt: the price",
+        "Get back to them: they tried to reach us", "They asked for a quote: say what became of it", "Address their concern: the price",
         "L-1: agree on a new date for the decision", "Confirm the scope: Suite", "Agree on the next step and its date",
     ]  # fmt: skip
 
@@ -176,9 +176,9 @@ def test_the_plan_has_local_hours_reasons_against_and_what_is_overdue(sample):
     ("silent", "outcome", "direction", "closes", "step"),
     [
         (None, None, None, None, "Make first contact"), (3, "meeting_booked", "outbound", None, "Confirm the meeting and prepare it"),
-        (1, "no_answer", "inbound", None, "Answer: they tried to reach us"),
+        (1, "no_answer", "inbound", None, "Get back to them: they tried to reach us"),
         (1, "positive", "outbound", date(2025, 6, 1), "Agree on a new date for the decision"),
-        (1, "negative", "outbound", None, "Answer their doubts"), (1, "positive", "inbound", date(2025, 7, 5), "Ask for the decision"),
+        (1, "negative", "outbound", None, "Address their concerns"), (1, "positive", "inbound", date(2025, 7, 5), "Ask for the decision"),
         (40, "positive", "inbound", None, "Pick up the thread"), (2, "no_answer", "outbound", None, "Try again at another hour"),
         (2, "neutral", "outbound", date(2025, 9, 1), "Agree on the next step"),
     ],

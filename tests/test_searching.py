@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from urllib.parse import urlencode
 
 import pytest
 
@@ -68,6 +69,28 @@ def test_what_is_not_understood_is_said_with_the_nearest_questions(dashboard, ow
     nearest = re.findall(r'href="(/search\?q=[^"]*)"', text)
     assert nearest
     assert "You can ask" not in body(client, nearest[0])
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ("revenue next year compared with last year", "Compare a period that the data reaches."),
+        ("delete all deals now please", "Propose it with"),
+        ("draft an email to C001", "Run `medallion draft C001 --kind email`."),
+    ],
+)
+def test_what_to_do_is_said_and_only_questions_are_offered_as_questions(dashboard, own_sample, asked, says):
+    text = body(dashboard(own_sample), "/search?" + urlencode({"q": asked}))
+    assert says in text.split('role="status">')[1].split("</p>")[0]
+    offered = re.findall(r'href="/search\?q=[^"]*">([^<]*)</a>', text)
+    assert offered
+    assert not [one for one in offered if one.startswith("medallion ") or one in says]
+
+
+def test_figures_come_from_somewhere_only_where_there_are_some(dashboard, own_sample):
+    client = dashboard(own_sample)
+    assert "figures come from" not in body(client, "/search?q=which+deals+are+stuck")
+    assert "figures come from" in body(client, "/search?q=win+rate+by+source")
 
 
 def test_hostile_text_stays_text(dashboard, own_sample):

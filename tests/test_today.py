@@ -23,6 +23,7 @@ from medallion.config import AgentSettings
 from medallion.errors import LakehouseError, MedallionError
 
 DAY = date(2025, 7, 1)
+AS_OF = date(2025, 6, 30)
 HERE = {"origin": "http://testserver", "host": "testserver"}
 
 
@@ -61,18 +62,22 @@ def test_why_now_is_the_most_pressing_reason():
         "days_silent": 3, "last_outcome": "neutral", "at_stake": 5000, "reasons": [], "probability": 0.4,
     }  # fmt: skip
     told = [
-        why_now({**row, "last_outcome": "meeting_booked"}, {"expected_close_date": date(2025, 6, 1)}, {}, DAY, "USD"),
-        why_now(row, {"expected_close_date": date(2025, 6, 30)}, {}, DAY, "USD"),
-        why_now(row, {"expected_close_date": date(2025, 7, 11)}, {}, DAY, "USD"),
-        why_now({**row, "last_outcome": "positive"}, {"expected_close_date": date(2025, 12, 1)}, {}, DAY, "USD"),
-        why_now(row, {}, {"trend": "improving", "previous_probability": 0.2, "probability": 0.4}, DAY, "USD"),
-        why_now({**row, "days_silent": None}, {}, {}, DAY, "USD"),
-        why_now({**row, "days_silent": 90}, {}, {}, DAY, "USD"),
-        why_now({**row, "last_outcome": "no_answer"}, {}, {}, DAY, "USD"),
+        why_now(
+            {**row, "last_outcome": "meeting_booked"}, {"expected_close_date": date(2025, 6, 1)}, {}, AS_OF, DAY, "USD"
+        ),
+        why_now(row, {"expected_close_date": date(2025, 6, 29)}, {}, AS_OF, DAY, "USD"),
+        why_now(row, {"expected_close_date": date(2025, 6, 30)}, {}, AS_OF, DAY, "USD"),
+        why_now(row, {"expected_close_date": date(2025, 7, 11)}, {}, AS_OF, DAY, "USD"),
+        why_now({**row, "last_outcome": "positive"}, {"expected_close_date": date(2025, 12, 1)}, {}, AS_OF, DAY, "USD"),
+        why_now(row, {}, {"trend": "improving", "previous_probability": 0.2, "probability": 0.4}, AS_OF, DAY, "USD"),
+        why_now({**row, "days_silent": None}, {}, {}, AS_OF, DAY, "USD"),
+        why_now({**row, "days_silent": 90}, {}, {}, AS_OF, DAY, "USD"),
+        why_now({**row, "last_outcome": "no_answer"}, {}, {}, AS_OF, DAY, "USD"),
     ]
     assert told == [
         "A meeting was booked 3 days ago: confirm it and prepare.",
-        "The deal was expected to close 1 day ago and is still open.",
+        "The deal was expected to close 2 days ago and is still open.",
+        "The deal is expected to close on 2025-06-30.",
         "The deal is expected to close in 10 days.",
         "The last answer was positive, 3 days ago.",
         "The probability to win rose from 20% to 40% since the last score.",

@@ -30,6 +30,7 @@ class Answer:
         found: What it rests on.
         receipts: One per figure of the text.
         declined: Why there is no answer.
+        remedy: What to do where it is declined, a sentence; empty where asking another question is all that helps.
         closest: Questions that can be answered instead.
         by: `planner`, or the model's name.
         notes: Staleness, a model that was not there, and the like.
@@ -42,6 +43,7 @@ class Answer:
     found: tuple[Found, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     declined: str = ""
+    remedy: str = ""
     closest: tuple[str, ...] = ()
     by: str = "planner"
     notes: tuple[str, ...] = ()
@@ -56,7 +58,7 @@ class Answer:
             "declined": self.declined,
             "closest": list(self.closest),
             "by": self.by,
-            "notes": list(self.notes),
+            "notes": [*self.notes, *([self.remedy] if self.remedy else [])],
             "receipts": [one.document() for one in self.receipts],
             "findings": [
                 {"title": one.title, "shown": min(len(one.rows), MOST_ROWS), "total": one.count} for one in self.found
@@ -75,12 +77,12 @@ def planned(tools: Tools, planner: Planner, question: str, before: Understood | 
     """
     understood = planner.understand(question, before)
     if isinstance(understood, Declined):
-        return Answer(question, "", declined=understood.reason, closest=understood.closest or planner.closest(question))
+        closest = understood.closest or planner.closest(question)
+        return Answer(question, "", declined=understood.reason, remedy=understood.remedy, closest=closest)
     try:
         found = [one for asked in understood.asked for one in called(tools, asked)]
     except MedallionError as error:
-        closest = (error.remedy,) if error.remedy else planner.closest(question)[:1]
-        return Answer(question, "", declined=error.problem, closest=closest)
+        return Answer(question, "", declined=error.problem, remedy=error.remedy, closest=planner.closest(question))
     ledger = Ledger()
     for one in found:
         ledger.add(one)

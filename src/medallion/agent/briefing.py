@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from medallion import figures
 from medallion.agent import notes
 from medallion.agent.facts import Field, Found
-from medallion.agent.rules import FRESH_DAYS
+from medallion.agent.rules import FRESH_DAYS, due
 from medallion.lakehouse import query
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ SUBJECTS = {
 #: How each kind of what notes say is raised again.
 _RAISED = {
     "request": "They asked for {}: say what became of it",
-    "objection": "Answer their doubt: {}",
+    "objection": "Address their concern: {}",
     "promise": "Ask what became of it: {}",
 }
 _NOTED = (
@@ -130,7 +130,10 @@ def _points(
         found.append(("Confirm the meeting and what it is for", f"booked on {figures.day(last['occurred_at'].date())}"))
     if last and last["direction"] == "inbound" and last["outcome"] == "no_answer":
         found.append(
-            ("Answer: they tried to reach us", f"{last['channel']} of {figures.day(last['occurred_at'].date())}")
+            (
+                "Get back to them: they tried to reach us",
+                f"{last['channel']} of {figures.day(last['occurred_at'].date())}",
+            )
         )
     for kind, words in _RAISED.items():
         raised = [
@@ -142,12 +145,12 @@ def _points(
             found.append((words.format(about), because))
     for row in deals[:2]:
         closes = row["expected_close_date"]
-        if closes is not None and closes < day:
+        if due(closes, day) == "passed":
             found.append(
                 (f"{row['lead_id']}: agree on a new date for the decision",
                  f"it was expected to close on {figures.day(closes)}")
             )  # fmt: skip
-        elif closes is not None and (closes - day).days <= 30:
+        elif due(closes, day) == "near":
             found.append(
                 (f"{row['lead_id']}: ask for the decision", f"it is expected to close on {figures.day(closes)}")
             )

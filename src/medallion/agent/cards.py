@@ -11,7 +11,7 @@ from typing import Any
 from medallion import figures, metrics
 from medallion.agent import consent, drafts
 from medallion.agent.facts import Found
-from medallion.agent.rules import FRESH_DAYS
+from medallion.agent.rules import FRESH_DAYS, due
 from medallion.agent.tools import Tools
 from medallion.config import AgentSettings
 
@@ -96,10 +96,9 @@ def _card(
             "direction": row["last_direction"],
             "occurred_at": row["last_interaction_at"],
         }
-    closes, product = deal.get("expected_close_date"), deal.get("product_name") or ""
-    told = drafts.Situation(row["customer_name"], last, True, tools.day, product, closes)
+    told = drafts.Situation.of(row["customer_name"], last, deal, tools.day)
     situation, ask = drafts.opening(told)
-    why = why_now(row, deal, trend, day, tools.serving.currency)
+    why = why_now(row, deal, trend, tools.day, day, tools.serving.currency)
     blocked = consent.in_force(tools.rules.suppressed, day)
     named = [one for one in people if one["contact_id"] == row["contact_id"]]
     refuses = {channel for channel in CHANNELS for one in named if consent.why_not(one, channel, blocked)}
@@ -109,19 +108,23 @@ def _card(
     return Card(row, deal, why, last, said, ask, refused, bool(people), told, language)
 
 
-def why_now(row: dict[str, Any], deal: dict[str, Any], trend: dict[str, Any], day: date, currency: str) -> str:
-    """The most pressing reason to call an account on a day, in one sentence."""
+def why_now(
+    row: dict[str, Any], deal: dict[str, Any], trend: dict[str, Any], as_of: date, day: date, currency: str
+) -> str:
+    """The most pressing reason to call an account on a day, in one sentence, from what is known as of another."""
     silent, outcome = row["days_silent"], row["last_outcome"]
     ago = "today" if silent == 0 else "yesterday" if silent == 1 else f"{silent} days ago"
     fresh = silent is not None and silent <= FRESH_DAYS
     closes = deal.get("expected_close_date")
-    left = None if closes is None else (closes - day).days
+    nears = due(closes, as_of)
     if outcome == "meeting_booked" and fresh:
         return f"A meeting was booked {ago}: confirm it and prepare."
-    if left is not None and left < 0:
-        return f"The deal was expected to close {figures.count(-left, 'day')} ago and is still open."
-    if left is not None and left <= FRESH_DAYS:
-        return "The deal is expected to close " + ("today." if left == 0 else f"in {figures.count(left, 'day')}.")
+    if closes is not None and nears == "passed":
+        return f"The deal was expected to close {figures.count((day - closes).days, 'day')} ago and is still open."
+    if closes is not None and nears == "near":
+        left = (closes - day).days
+        when = "today" if left == 0 else f"in {figures.count(left, 'day')}" if left > 0 else f"on {figures.day(closes)}"
+        return f"The deal is expected to close {when}."
     if outcome == "positive" and fresh:
         return f"The last answer was positive, {ago}."
     if trend.get("trend") == "improving":

@@ -14,7 +14,7 @@ from medallion.agent import consent
 from medallion.agent.countries import place
 from medallion.agent.facts import Found
 from medallion.agent.letters import LANGUAGES, sentences
-from medallion.agent.rules import FRESH_DAYS
+from medallion.agent.rules import FRESH_DAYS, due
 from medallion.agent.tools import Tools
 from medallion.config import AgentSettings
 from medallion.errors import MedallionError
@@ -46,6 +46,20 @@ class Situation:
     product: str = ""
     closes: date | None = None
     language: str = "en"
+
+    @classmethod
+    def of(
+        cls,
+        name: Any,
+        last: Mapping[str, Any] | None,
+        deal: Mapping[str, Any] | None,
+        day: date | None,
+        language: str = "en",
+    ) -> Situation:
+        """That of an account whose best open deal is a row of `gold.deals`, or None where it has none open."""
+        row = deal or {}
+        product = _one_line(row.get("product_name") or "")
+        return cls(name, last, deal is not None, day, product, row.get("expected_close_date"), language)
 
     @property
     def age(self) -> int | None:
@@ -101,16 +115,8 @@ def draft(tools: Tools, settings: AgentSettings, customer: str, kind: str, langu
             f"Nobody at {name} may be contacted by {channel}: {'; '.join(not_to)}",
             "Ask for consent in another way, or correct it in the CRM.",
         )
-    best = deals.rows[0] if deals.rows else {}
-    told = Situation(
-        name,
-        touches.rows[0] if touches.rows else None,
-        bool(facts["open_leads"]),
-        tools.day,
-        _one_line(best.get("product_name") or ""),
-        best.get("expected_close_date"),
-        language or spoken(facts["country"], person),
-    )
+    last, best = (found.rows[0] if found.rows else None for found in (touches, deals))
+    told = Situation.of(name, last, best, tools.day, language or spoken(facts["country"], person))
     if told.is_old and kind != "call-script":
         raise MedallionError(
             f"{_one_line(name)}: the last touch was on {told.last['occurred_at']:%Y-%m-%d}, {told.age} days before "  # type: ignore[index]
@@ -141,7 +147,8 @@ def _language_note(language: str, country: str | None, person: consent.Person | 
     known = own or place(country).language or ""
     if known == "en" or not (own or country):
         return ""
-    return f"In English: drafts are in no language of {person['contact_id'] if own and person else _one_line(country)}."
+    whose = person["contact_id"] if own and person else _one_line(country)
+    return f"In English: drafts are not available in the language of {whose}."
 
 
 def _text(told: Situation, account: Found, deals: Found, touches: Found, settings: AgentSettings, kind: str) -> str:
@@ -195,7 +202,7 @@ def _case(told: Situation) -> tuple[str, str]:
         return "old", "old"
     channel, outcome, inbound = last["channel"], last["outcome"], last.get("direction") == "inbound"
     next_step = "next_step" if told.is_open else "something_new"
-    if told.is_open and told.closes and told.day and (told.closes - told.day).days <= FRESH_DAYS:
+    if told.is_open and told.day and due(told.closes, told.day):
         next_step = "timetable"
     if outcome == "meeting_booked":
         booked = "booked_past" if (told.age or 0) > FRESH_DAYS else "booked"

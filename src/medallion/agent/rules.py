@@ -16,6 +16,20 @@ from medallion.lakehouse.store import Lakehouse
 CHANNELS = ("call", "email", "whatsapp", "meeting")
 #: Days within which an answer is fresh, and within which an expected close is near.
 FRESH_DAYS = 14
+
+
+def due(closes: date | None, as_of: date) -> str:
+    """Whether an expected close date has `passed` on the as-of day, as `overdue_deals` has it, or is `near`; empty for neither.
+
+    >>> due(date(2025, 6, 29), date(2025, 6, 30)), due(date(2025, 6, 30), date(2025, 6, 30)), due(None, date(2025, 6, 30))
+    ('passed', 'near', '')
+    """
+    if closes is None:
+        return ""
+    left = (closes - as_of).days
+    return "passed" if left < 0 else "near" if left <= FRESH_DAYS else ""
+
+
 _HEADER = ("customer_id", "contact_id", "channel", "until", "reason")
 
 

@@ -18,7 +18,7 @@ import duckdb
 from medallion import metrics
 from medallion.agent import briefing, consent, countries, sql_guard
 from medallion.agent.facts import Field, Found
-from medallion.agent.rules import FRESH_DAYS, Rules, Suppressed
+from medallion.agent.rules import FRESH_DAYS, Rules, Suppressed, due
 from medallion.agent.serving import Serving, serve
 from medallion.errors import ContractError, MedallionError
 from medallion.metrics.compilers.duckdb import Answer as Answered
@@ -167,9 +167,9 @@ class Tools:
             row["reasons"], row["against"] = why.get(row["position"], ([], []))
             row |= last.get(row.pop("position"), dict.fromkeys(("last_channel", "last_outcome", "last_direction")))
             closes = row["expected_close_date"]
-            row["overdue_days"] = (on - closes).days if closes and closes < on else None
+            row["overdue_days"] = (on - closes).days if due(closes, self.day) == "passed" else None
             row["pushes"] = pushes.get(row["lead_id"])
-            row["deal_step"] = deal_step(row, on)
+            row["deal_step"] = deal_step(row, self.day)
         cut = len(rows)
         rows = [row for row in rows if row["channel"]]
         total = len(rows)
@@ -773,21 +773,21 @@ class Tools:
         return next((one for one in free if not people or consent.first(people, one, blocked)), None)
 
 
-def deal_step(row: Mapping[str, Any], on: date) -> str:
-    """What is next for a deal on a day, from its dates and what happened last, in a few words."""
-    silent, outcome, closes = row["days_silent"], row["last_outcome"], row["expected_close_date"]
+def deal_step(row: Mapping[str, Any], as_of: date) -> str:
+    """What is next for a deal, from its dates as of a day and what happened last, in a few words."""
+    silent, outcome, closes = row["days_silent"], row["last_outcome"], due(row["expected_close_date"], as_of)
     fresh = silent is not None and silent <= FRESH_DAYS
     if silent is None:
         return "Make first contact"
     if outcome == "meeting_booked" and fresh:
         return "Confirm the meeting and prepare it"
     if row["last_direction"] == "inbound" and outcome == "no_answer" and fresh:
-        return "Answer: they tried to reach us"
-    if closes is not None and closes < on:
+        return "Get back to them: they tried to reach us"
+    if closes == "passed":
         return "Agree on a new date for the decision"
     if outcome == "negative" and fresh:
-        return "Answer their doubts"
-    if closes is not None and (closes - on).days <= FRESH_DAYS:
+        return "Address their concerns"
+    if closes == "near":
         return "Ask for the decision"
     if not fresh:
         return "Pick up the thread"

@@ -215,7 +215,7 @@ def _answer(
 
 def _show(call: Call, answer: Answer, receipts: bool) -> None:
     if answer.declined:
-        call.say(f"I cannot answer that: {answer.declined}.")
+        call.say(" ".join(filter(None, (f"I cannot answer that: {answer.declined}.", answer.remedy))))
         if answer.closest:
             call.say("What I can answer: " + " · ".join(answer.closest))
     else:

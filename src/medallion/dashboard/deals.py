@@ -1,4 +1,4 @@
-"""The page of one deal, to call from: what to say, what is open, people, reasons, stages and time line."""
+"""The page of one deal, to call from: what to say, what is open, people, reasons, stages and timeline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def deal(reading: Reading, key: str, *, pii: bool) -> dict[str, Any] | None:
         "deal": row,
         "score": _score(reading, key, row["as_of"]),
         "opening": " ".join(
-            drafts.opening(drafts.Situation(row["customer_name"], touch, row["status"] == "open", row["as_of"]))
+            drafts.opening(
+                drafts.Situation.of(row["customer_name"], touch, row if row["status"] == "open" else None, row["as_of"])
+            )
         ),
         "next_step": steps[0]["next_step"] if steps else None,
         "points": people.points(reading, "lead_id", key, [row], touch),
@@ -54,12 +56,12 @@ def _people(reading: Reading, row: dict[str, Any], *, pii: bool) -> list[dict[st
     """The people of the deal, with their part in it, or of its account where no export says who is of the deal; None where
     no export has people.
     """
-    known = people.people(reading, row["customer_id"], pii=pii)
-    if known is None or "silver.deal_contacts_clean" not in reading.tables:
-        return known
+    if "silver.deal_contacts_clean" not in reading.tables:
+        return people.people(reading, row["customer_id"], pii=pii)
     links = reading.rows("select contact_id, role from silver.deal_contacts_clean where lead_id = ?", [row["lead_id"]])
     roles = {one["contact_id"]: one["role"] for one in links}
-    return [{**one, "role": roles[one["contact_id"]] or one["role"]} for one in known if one["contact_id"] in roles]
+    known = people.people(reading, row["customer_id"], deal=row["lead_id"], pii=pii)
+    return known and [{**one, "role": roles[one["contact_id"]] or one["role"]} for one in known]
 
 
 def _stages(reading: Reading, key: str) -> list[dict[str, Any]]:

@@ -252,7 +252,7 @@ def _times(found: Given, reading: Reading) -> list[tuple[Given, str]]:
         return []
     first, last = (date.fromisoformat(text) if (text := found.get(name)) else None for name in parameters.DATES)
     told = []
-    for compare, when in (("previous", "before"), ("year-ago", "a year ago")):
+    for compare, when in (("previous", "the period before"), ("year-ago", "a year ago")):
         try:
             _, then, _ = periods.before(periods.Span(first, last), compare, periods.Today(reading.last_day))
         except ContractError:  # there is no such time: before the year 1

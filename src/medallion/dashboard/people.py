@@ -1,4 +1,4 @@
-"""The page of one customer: features, parts of the score with reasons, time line, deals, and the rows behind."""
+"""The page of one customer: features, parts of the score with reasons, timeline, deals, and the rows behind."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 from medallion import figures
 from medallion.agent import drafts
-from medallion.agent.rules import FRESH_DAYS
+from medallion.agent.rules import due
 from medallion.config import end_of_day
 from medallion.dashboard.reading import Reading
 from medallion.gold import gold_contract
 from medallion.weights import ScoreWeights
 
-#: Events that the time line shows at most, the newest.
+#: Events that the timeline shows at most, the newest.
 EVENTS = 100
 #: Columns of features that are read at a time.
 COLUMNS = 8
@@ -49,11 +49,15 @@ def customer(reading: Reading, weights: ScoreWeights, key: str, *, pii: bool = F
     )
     happened = events(reading, key, account["as_of"], pii=pii)
     touch = last_touch(happened)
-    is_open = bool(account["open_leads"])
+    best = min(
+        (row for row in deals if row["status"] == "open"),
+        key=lambda row: (-(row["weighted_value"] or 0), row["lead_id"]),
+        default=None,
+    )
     return {
         "account": account,
         "opening": " ".join(
-            drafts.opening(drafts.Situation(account["customer_name"], touch, is_open, account["as_of"]))
+            drafts.opening(drafts.Situation.of(account["customer_name"], touch, best, account["as_of"]))
         ),
         "points": points(reading, "customer_id", key, deals, touch),
         "products": products(reading, "customer_id", key),
@@ -67,16 +71,19 @@ def customer(reading: Reading, weights: ScoreWeights, key: str, *, pii: bool = F
     }
 
 
-def people(reading: Reading, key: str, *, pii: bool) -> list[dict[str, Any]] | None:
-    """The people of an account; None where no export has any."""
+def people(reading: Reading, key: str, *, deal: str | None = None, pii: bool) -> list[dict[str, Any]] | None:
+    """The people of an account, or those of them whom an export names for a deal; None where no export has any."""
     if "gold.contact_activity" not in reading.tables:
         return None
+    of_deal = (
+        "and a.contact_id in (select contact_id from silver.deal_contacts_clean where lead_id = ?) " if deal else ""
+    )
     who = ", c.contact_name, c.job_title, c.email, c.phone" if pii else ""
     return reading.rows(
         f"select a.contact_id, a.role, a.consent, a.language, a.touches, a.last_touch_at, a.open_leads{who} "
-        "from gold.contact_activity a left join silver.contacts_clean c using (contact_id) where a.customer_id = ? "
+        f"from gold.contact_activity a left join silver.contacts_clean c using (contact_id) where a.customer_id = ? {of_deal}"
         f"order by a.last_touch_at desc nulls last, a.contact_id limit {PEOPLE}",
-        [key],
+        [key, deal] if deal else [key],
     )
 
 
@@ -102,10 +109,11 @@ def points(
     """What is open, one sentence each: dates that have passed or are near, people who were not reached, no answer."""
     told = []
     for deal in deals:
-        closes = deal["expected_close_date"] if deal["status"] == "open" else None
-        if closes is not None and closes <= deal["as_of"]:
+        closes = deal["expected_close_date"]
+        nears = due(closes, deal["as_of"]) if deal["status"] == "open" else ""
+        if nears == "passed":
             told.append(f"{deal['lead_id']} was expected to close on {closes} and is still open.")
-        elif closes is not None and (closes - deal["as_of"]).days <= FRESH_DAYS:
+        elif nears == "near":
             told.append(f"{deal['lead_id']} is expected to close on {closes}.")
     if "gold.deal_people" in reading.tables:
         rows = reading.rows(
@@ -117,7 +125,13 @@ def points(
             f"{row['lead_id']}: {row['contacts_touched']} of {row['contacts']} contacts were touched." for row in rows
         ]
     if last and last["outcome"] == "no_answer":
-        told.append(f"The last touch, on {figures.day(last['occurred_at'])}, was not answered.")
+        day = figures.day(last["occurred_at"])
+        inbound = last["direction"] == "inbound"
+        told.append(
+            f"They tried to reach us on {day}, and nobody answered."
+            if inbound
+            else f"The last touch, on {day}, was not answered."
+        )
     return told
 
 
@@ -150,25 +164,30 @@ def _account(reading: Reading, key: str) -> dict[str, Any] | None:
 def last_touch(happened: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The newest of events that is a touch: those have a place in a file."""
     last = next((one for one in happened if one["file"] is not None), None)
-    return last and {"channel": last["what"], "outcome": last["detail"], "occurred_at": last["happened"]}
+    return last and {
+        "channel": last["what"],
+        "outcome": last["detail"],
+        "direction": last["direction"],
+        "occurred_at": last["happened"],
+    }
 
 
 def events(reading: Reading, key: str, day: Any, column: str = "customer_id", *, pii: bool) -> list[dict[str, Any]]:
     """What happened at an account, or about the deal that `column` names, until a day: the newest first, at most `EVENTS`."""
     notes = "notes" if pii else "null"
     parts = [
-        "select created_at as happened, 'deal opened' as what, lead_id as about, source as detail, null as file, null as line, null as notes "
+        "select created_at as happened, 'deal opened' as what, lead_id as about, source as detail, null as file, null as line, null as notes, null as direction "
         f"from gold.deals where {column} = $1 and created_at is not null",
-        f"select closed_at, 'deal ' || status, lead_id, null, null, null, null from gold.deals where {column} = $1 and closed_at is not null",
+        f"select closed_at, 'deal ' || status, lead_id, null, null, null, null, null from gold.deals where {column} = $1 and closed_at is not null",
     ]
     if "silver.interactions_clean" in reading.tables:
         parts.append(
-            f"select occurred_at, channel, lead_id, outcome, _source_file, _source_row, {notes} from silver.interactions_clean "
+            f"select occurred_at, channel, lead_id, outcome, _source_file, _source_row, {notes}, direction from silver.interactions_clean "
             f"where {column} = $1 and occurred_at < $2"
         )
     if "gold.stage_history" in reading.tables:
         parts.append(
-            "select entered_at, 'stage', lead_id, stage, null, null, null from gold.stage_history "
+            "select entered_at, 'stage', lead_id, stage, null, null, null, null from gold.stage_history "
             f"where lead_id in (select lead_id from gold.deals where {column} = $1)"
         )
     # one after the other: large tables read at the same time need memory for each
@@ -176,7 +195,7 @@ def events(reading: Reading, key: str, day: Any, column: str = "customer_id", *,
         row
         for part in parts
         for row in reading.rows(
-            f"select * from ({part}) as told(happened, what, about, detail, file, line, notes) "
+            f"select * from ({part}) as told(happened, what, about, detail, file, line, notes, direction) "
             f"where $2 is not null and happened is not null order by happened desc, what, about limit {EVENTS}",
             [key, end_of_day(day)],
         )

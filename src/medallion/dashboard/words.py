@@ -112,8 +112,17 @@ def refused(error: MedallionError) -> str:
     >>> refused(MedallionError("a comparison needs a period", "Give one, such as --period ytd."))
     'A comparison needs a period. Give one, such as period ytd.'
     """
-    text = f"{error.problem}. {error.remedy}"
-    return text[:1].upper() + re.sub(r"(?<!\S)--(?=[a-z])", "", text[1:])
+    return declined(error.problem, error.remedy)
+
+
+def declined(problem: str, remedy: str) -> str:
+    """What is wrong and, where it is known, what to do, as `refused` writes it; a command in backticks stays as it is.
+
+    >>> declined("since when?", ""), declined("a draft is a command", "Run `medallion draft C1 --kind email`.")
+    ('Since when?', 'A draft is a command. Run `medallion draft C1 --kind email`.')
+    """
+    text = f"{problem}{'' if problem.endswith('?') else '.'} {remedy}".strip()
+    return text[:1].upper() + re.sub(r"(`[^`]*`)|(?<!\S)--(?=[a-z])", lambda found: found[1] or "", text[1:])
 
 
 def age(as_of: date | None, today: date) -> str:

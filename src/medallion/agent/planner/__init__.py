@@ -48,10 +48,11 @@ class Understood:
 
 @dataclass(frozen=True)
 class Declined:
-    """Why a question is not answered, and the nearest that are."""
+    """Why a question is not answered, the nearest that are, and what else helps, a sentence."""
 
     reason: str
     closest: tuple[str, ...] = ()
+    remedy: str = ""
 
 
 @dataclass
@@ -84,9 +85,10 @@ class Planner:
         try:
             return self._understood(question, before)
         except Unclear as error:
-            return Declined(error.reason, error.closest or (*self._without(error, before), *self.closest(question)))
+            closest = error.closest or (*self._without(error, before), *self.closest(question))
+            return Declined(error.reason, closest, error.remedy)
         except ContractError as error:
-            return Declined(error.problem, (error.remedy,) if error.remedy else self.closest(question))
+            return Declined(error.problem, self.closest(question), error.remedy)
 
     def _understood(self, question: str, before: Understood | None) -> Understood:
         lexed = lex(question, self.names, before.language if before else None)
@@ -97,7 +99,7 @@ class Planner:
             raise Unclear("the question is about an answer before it, and there is none", *self.closest(question))
         if before is not None and slots.refers and before.slots.rank and before.slots.by:
             raise Unclear(
-                "the answer before was a ranking, and which of its rows is meant is not said", "ask by its name"
+                "the answer before was a ranking, and which of its rows is meant is not said", remedy="Ask by its name."
             )
         if before is not None and slots.goes_on(before.slots):
             slots, kept = slots.carried(before.slots)

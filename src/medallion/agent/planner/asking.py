@@ -114,7 +114,7 @@ class Asking:
             return (Intent("explain_score", {"key": about.key}),)
         if goal == "draft":
             key = about.key if about else "KEY"
-            raise Unclear("a draft is a command of its own", f"medallion draft {key} --kind email")
+            raise Unclear("a draft is a command of its own", remedy=f"Run `medallion draft {key} --kind email`.")
         if goal == "define":
             return self._defined()
         if goal == "changed":

@@ -21,11 +21,12 @@ class Unclear(Exception):  # noqa: N818 - no error: the question is asked back
         reason: Why, in words.
         closest: Questions that can be answered instead; none where nothing is near.
         without: The question without the words that are not understood, which may be one that can be answered.
+        remedy: What to do that is no question, a sentence; empty where a question is all that helps.
     """
 
-    def __init__(self, reason: str, *closest: str, without: str = "") -> None:
+    def __init__(self, reason: str, *closest: str, without: str = "", remedy: str = "") -> None:
         super().__init__(reason)
-        self.reason, self.closest, self.without = reason, closest, without
+        self.reason, self.closest, self.without, self.remedy = reason, closest, without, remedy
 
 
 class Marking:

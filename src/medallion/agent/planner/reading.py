@@ -144,7 +144,8 @@ class Reading(Measuring):
             only = {one.kind for one in span.senses}
             if "nodata" in only and only <= {"nodata"}:
                 raise Unclear(f"the data have nothing about {span.text!r}")
-            if "kind" in only and span.of("kind") == Sense("kind", "email") and self._addresses(place):
+            drafts = any(Sense("intent", "draft") in other.senses for other in self.spans)
+            if "kind" in only and span.of("kind") == Sense("kind", "email") and not drafts and self._addresses(place):
                 raise Unclear(
                     "addresses are personal data, which I do not read", "how many emails were sent last week?"
                 )
@@ -159,8 +160,8 @@ class Reading(Measuring):
             first = all(self.quiet(other) for other in range(place))
             if "action" in only and first:
                 raise Unclear(
-                    "nothing can be changed from a conversation: propose it with `medallion actions propose`",
-                    "medallion actions propose --help",
+                    "nothing can be changed from a conversation",
+                    remedy="Propose it with `medallion actions propose`; its `--help` says how.",
                 )
 
     def _addresses(self, place: int) -> bool:
@@ -264,6 +265,8 @@ class Reading(Measuring):
             self.use(*why)
         if self.goal == "score":
             self.take("intent", "size", "field", "verb")
+        if self.goal == "draft":
+            self.take("to", "modal", "kind")
         if self.goal == "brief":
             self.use(*[place for place in self.places("verb", "entity", "list") if not self.has(place, "metric")])
 
