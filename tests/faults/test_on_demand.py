@@ -459,3 +459,29 @@ def go_back_to_the_last(lake, about):
         )
         return
     pytest.fail(f"{about}: no way out: {refused}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", ["ops/batches", "ops/batches finished", "ops/runs"])
+def test_power_is_lost_of_what_a_journal_tells_of(lakes, tmp_path, double, unbroken, table):
+    """What a batch has come to, or that the run ended, was kept, and a commit of a table before it was not."""
+    one, pick = unbroken("run"), random.Random(f"journal {SEED} {table}")  # noqa: S311
+    journal_of, _, finished = table.partition(" ")
+    at = [place for place, path in enumerate(one.paths) if path.endswith(journal_of)]
+    double.open(at[2] if finished else at[1] if len(at) > 1 else at[0], "after")
+    killed = copied(lakes["first"], tmp_path / "killed")
+    since = time.time_ns()
+    with suppress(KilledError):
+        run(killed)
+    double.open()
+    written = [path.parent.parent for path in newest_files(killed, since) if path.parent.name == "_delta_log"]
+    tables = sorted({path.relative_to(killed.root) for path in written} - {Path(journal_of)})
+    assert len(tables) >= 3
+    for lost in tables if EVERY else pick.sample(tables, 2):
+        lake = copied(killed, tmp_path / "lake")
+        max(Path(lake.root, lost, "_delta_log").glob("*.json")).unlink()
+        readers_see(lake, one, lost, refused=None)
+        run(lake)
+        assert rows_of(lake) == one.rows, lost
+        left(lake, lost)
+        shutil.rmtree(lake.root)

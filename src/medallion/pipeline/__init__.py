@@ -152,7 +152,7 @@ def run(
         else:
             journal.needs_whole_batches(work.lake, with_gold=False)
             todo, kind = [], journal.SCORE
-        result = work.do(todo, SILVER_TO_GOLD in stages, writer.intent(kind, written_names(), last=journal.RUNS))
+        result = work.do(todo, SILVER_TO_GOLD in stages, writer.intent(kind, [*written_names(), journal.RUNS]))
         if result.changed and (due := maintenance.due(work.lake)):
             with work.steps.step("maintain tables"):
                 writer.maintain(now, due, thorough=False)
@@ -187,8 +187,8 @@ def take_up(
         work.result.recovered = [*recovered, *writer.recovered]
         todo = [*((batch, _NOTHING) for batch in work.pending()), *work.refused_again(dict(sorted(chosen.items())))]
         # one batch is continued by its own journal; several are reprocessed all or none
-        tables = written_names() if len(todo) == 1 else None
-        return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=journal.RUNS))
+        tables = [*written_names(), journal.RUNS] if len(todo) == 1 else None
+        return work.do(todo, True, writer.intent(journal.TAKE_UP, tables))
 
 
 def reprocess(
@@ -227,7 +227,7 @@ def reprocess(
                 f"{work.lake.root}: nothing was read of {', '.join(only) or 'any entity'}",
                 f"Entities: {', '.join(work.entities)}.",
             )
-        return work.do(todo, with_gold, writer.intent(journal.REPROCESS, last=journal.RUNS))
+        return work.do(todo, with_gold, writer.intent(journal.REPROCESS))
 
 
 def decide(
@@ -254,7 +254,7 @@ def decide(
         work.result.recovered = [*recovered, *writer.recovered]
         journal.needs_whole_batches(work.lake)
         work.decided = made
-        return work.do([], True, writer.intent(journal.DUPLICATES, last=journal.RUNS))
+        return work.do([], True, writer.intent(journal.DUPLICATES))
 
 
 def replay(
@@ -376,7 +376,8 @@ class _Work:
 
     def pending(self) -> list[Batch]:
         """Batches that a killed run left unfinished."""
-        waiting = [b for b in batches.history(self.lake) if b.state in (batches.STARTED, batches.INGESTED)]
+        waiting = [batches.as_kept(self.lake, batch) for batch in journal.half_done(self.lake)]
+        waiting = [batch for batch in waiting if batch.state != batches.FINISHED]
         return [replace(batch, files=tuple(map(self._as_now, batch.files))) for batch in waiting]
 
     def check_known_at(self) -> None:

@@ -6,14 +6,15 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from deltalake.exceptions import DeltaError
 
 from medallion.contracts import table
-from medallion.lakehouse import query, store
+from medallion.errors import LakehouseError
+from medallion.lakehouse import publishing, query, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.sources import SourceFile
 
@@ -25,12 +26,15 @@ JOURNAL = "ops.batches"
 OF_HELD_FILE = "-held-[0-9a-f]{8}$"
 #: What the identifier of a batch has that reads bronze again, after that of the batch that it reads again.
 OF_REREAD = "-reread-[0-9a-f]{8}$"
+ACCOUNTS, METRICS = "ops.row_accounts", "ops.quality_metrics"
 STARTED, INGESTED, HELD, FINISHED, ABANDONED = STATES = "started", "ingested", "held", "finished", "abandoned"
 
 
 @dataclass(frozen=True)
 class Batch:
     """Files read together. `known_at` is when they were learned, the same however often the batch is retried.
+
+    `rests_on` are the versions of tables that its state rests on.
 
     A batch with an `origin` reads no files: it reprocesses rows of that batch which the contract had refused, a
     file of that batch that was held back (`is_held_file`), or all rows that bronze has of it (`is_reread`).
@@ -41,6 +45,7 @@ class Batch:
     files: tuple[SourceFile, ...]
     state: str = STARTED
     origin: str = ""
+    rests_on: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def of(cls, files: tuple[SourceFile, ...], now: datetime) -> Batch:
@@ -141,7 +146,27 @@ def _of_row(row: Mapping[str, Any]) -> Batch:
         tuple(SourceFile.from_dict(item) for item in json.loads(row["files"])),
         row["state"],
         row.get("origin") or "",
+        tuple(json.loads(row.get("rests_on") or "{}").items()),
     )
+
+
+def as_kept(lake: Lakehouse, batch: Batch) -> Batch:
+    """A batch in the last state whose tables are all there.
+
+    A machine that loses power may keep the journal and lose what was written before it.
+
+    Raises:
+        LakehouseError: Lost is what was chosen to be read again, so that it cannot be.
+    """
+    lost = [name for name, version in batch.rests_on if lake.version(name) < version]
+    if not lost:
+        return batch
+    if batch.origin:
+        raise LakehouseError(
+            f"{lost[0]}: its newest commits are lost, and batch {batch.batch_id} rests on them", f"{store.GO_BACK}."
+        )
+    to_be_read = batch.state == INGESTED or any(name.startswith("bronze.") for name in lost)
+    return replace(batch, state=STARTED if to_be_read else INGESTED)
 
 
 def finished(lake: Lakehouse, version: int) -> set[str] | None:
@@ -151,6 +176,15 @@ def finished(lake: Lakehouse, version: int) -> set[str] | None:
     except (DeltaError, OSError):
         return None
     return {one["batch_id"] for one in rows.to_pylist() if one["state"] == FINISHED}
+
+
+def _versions(lake: Lakehouse, state: str) -> dict[str, int]:
+    """The versions that a state rests on: of bronze, and once it is finished of silver; none in a catalog, where none are lost."""
+    if lake.folder is None or state not in (INGESTED, FINISHED):
+        return {}
+    known = [name for name in lake.tables() if not name.endswith(publishing.WORK)]
+    silver = ("silver.", ACCOUNTS, METRICS) if state == FINISHED else ("silver.quarantine",)
+    return {name: lake.version(name) for name in known if name.startswith(("bronze.", *silver))}
 
 
 def families(known: Iterable[Batch]) -> dict[str, str]:
@@ -200,10 +234,15 @@ def record(
 ) -> None:
     """Write that the batch has reached a state, and in the same commit that files are `held` back out of it.
 
-    Never before its last state: a clock may have been moved back.
+    Never before its last state, and after a later one: a clock may have been moved back.
     """
     reached, latest = [(batch, state), *((item, HELD) for item in held)], _latest(lake)
-    now = max([now, *(latest[item.batch_id][1] for item, _ in reached if item.batch_id in latest)])
+    for item, its_state in reached:
+        if item.batch_id in latest:
+            last, at = latest[item.batch_id]
+            falls_back = STATES.index(its_state) < STATES.index(last.state)
+            now = max(now, at + timedelta(microseconds=1) if falls_back else at)
+    versions = _versions(lake, state)
     rows = [
         {
             "batch_id": item.batch_id,
@@ -212,6 +251,7 @@ def record(
             "recorded_at": now,
             "files": json.dumps([file.as_dict() for file in item.files]),
             "origin": item.origin or None,
+            "rests_on": json.dumps(versions) if versions else None,
         }
         for item, its_state in reached
     ]
@@ -223,9 +263,6 @@ def record(
             written,
             latest | {key: max(latest.get(key, new), new, key=_order) for key, new in added.items()},
         )
-
-
-ACCOUNTS = "ops.row_accounts"
 
 
 def account_sql(lake: Lakehouse, name: str) -> str:

@@ -4,7 +4,7 @@
         ...
 
 An intent that is still there when the next writer comes was left by a process that was killed. Everything but an
-erasure is rolled back to the versions that the intent recorded, unless its last write was done; batches of files have
+erasure is rolled back to the versions that the intent recorded, unless its manifest was written; batches of files have
 a journal of their own (`batches`), by which the next run continues them. An erasure is completed, never rolled back:
 until then other writers are refused.
 """
@@ -56,19 +56,16 @@ class Writer:
     published: bool = False
 
     @contextmanager
-    def intent(
-        self, kind: str, tables: Iterable[str] | None = None, last: str | None = None, **arguments: Any
-    ) -> Iterator[None]:
+    def intent(self, kind: str, tables: Iterable[str] | None = None, **arguments: Any) -> Iterator[None]:
         """Record what is about to be done with the present versions of the tables; what raises is rolled back at once.
 
         Args:
             kind: What it is, such as `train`.
             tables: Tables it may write; None is every table, those that it creates among them.
-            last: Table that it writes last: once that has a new version there is nothing to roll back.
             arguments: What recovery needs to know besides; values that JSON has.
         """
         self.kind = kind
-        names = {*(self.lake.tables() if tables is None else tables), *([last] if last else [])}
+        names = self.lake.tables() if tables is None else set(tables)
         self.held.note(
             {
                 "kind": kind,
@@ -76,7 +73,6 @@ class Writer:
                 "process": {name: self.held.me.get(name) for name in ("host", "machine", "pid")},
                 "before": {name: self.lake.version(name) for name in sorted(names) if is_kept_track_of(name)},
                 "all": tables is None,
-                "last": last,
                 "manifest": manifests.number(self.lake),
                 "arguments": arguments,
             }
@@ -251,8 +247,6 @@ def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
     before, arguments = intent["before"], intent.get("arguments", {})
     if manifests.number(lake) > intent.get("manifest", 1 << 63):
         return "Its manifest was written: it is complete."
-    if (last := intent.get("last")) and lake.version(last) != before.get(last, -1):
-        return "Its last write was done: it is complete."
     registered = arguments.get("registered")
     if registered and _champion(Path(arguments["models"])) == registered:
         return "Its model is the active one: it is complete."
