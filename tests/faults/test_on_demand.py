@@ -389,7 +389,10 @@ def newest_files(lake, since):
 
 
 def is_needed(path):
-    return ".checkpoint" in path.name and not (path.parent / f"{0:020d}.json").exists()
+    """A checkpoint, or its commit, which were flushed before the commits that it sums up were removed."""
+    if (path.parent / f"{0:020d}.json").exists():
+        return False
+    return ".checkpoint" in path.name or (path.parent / f"{path.stem}.checkpoint.parquet").exists()
 
 
 def spoil(path, how):
