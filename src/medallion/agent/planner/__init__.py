@@ -93,15 +93,18 @@ class Planner:
     def _understood(self, question: str, before: Understood | None) -> Understood:
         lexed = lex(question, self.names, before.language if before else None)
         today = Today(self.serving.as_of or date(1970, 1, 1), declarations().calendar.fiscal_year_starts)
-        slots = Reading(lexed, today, self.serving.currency).slots()
+        slots = Reading(lexed, today, self.serving.currency, before.slots if before else None).slots()
         notes = _notes(lexed)
         if before is None and slots.refers:
             raise Unclear("the question is about an answer before it, and there is none", *self.closest(question))
-        if before is not None and slots.refers and before.slots.rank and before.slots.by:
-            raise Unclear(
-                "the answer before was a ranking, and which of its rows is meant is not said", remedy="Ask by its name."
-            )
+        if before is not None:
+            slots = slots.of_those(before.slots)
         if before is not None and slots.goes_on(before.slots):
+            if slots.cuts(before.slots):
+                raise Unclear(
+                    "the answer before was a ranking, and which of its rows is meant is not said",
+                    remedy="Ask by its name.",
+                )
             slots, kept = slots.carried(before.slots)
             if kept:
                 notes.append(f"Carried over from the question before: {', '.join(kept)}.")

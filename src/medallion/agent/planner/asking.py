@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from medallion import metrics
@@ -28,8 +29,8 @@ _USES: dict[str, frozenset[str]] = {
         "score": "about fields where",
         "definition": "metrics states entity",
         "what changed": "times where",
-        "why": "metrics times compare where turn states entity about",
-        "one record": "about fields deed entity",
+        "why": "metrics times compare versus where turn states entity about",
+        "one record": "about fields deed entity me",
         "figure": "metrics entity states where times deed by rank thresholds compare versus turn me about contrast",
         "share": "metrics entity states where times deed by thresholds share me about",
         "list": "entity states where times deed rank thresholds me about fields average",
@@ -40,6 +41,10 @@ _USES: dict[str, frozenset[str]] = {
 }
 #: The states of deals that what happens to them means.
 _OF_DEED = {"win": {"won"}, "sell": {"won"}, "lose": {"lost"}, "close": {"won", "lost"}}
+
+
+def _days(span: periods.Span) -> tuple[date | None, date | None]:
+    return span.first, span.last
 
 
 @dataclass(frozen=True)
@@ -173,8 +178,30 @@ class Asking:
             raise Unclear("why what?", "why did revenue drop in May?")
         if not slots.times and not slots.compare:
             raise Unclear("in which time?", f"why did {slots.metrics[0].replace('_', ' ')} change last month?")
+        compare = slots.compare or "previous"
+        if len(slots.times) > 1:
+            later, earlier = sorted(slots.times, key=lambda one: periods.read(one.text, self.today).first or date.min)[
+                ::-1
+            ]
+            span, then = (periods.read(one.text, self.today) for one in (later, earlier))
+            beside = [
+                name
+                for name in ("previous", "year-ago")
+                if _days(periods.before(span, name, self.today)[1]) == _days(then)
+            ]
+            if len(slots.times) > 2 or not beside:
+                raise Unclear(
+                    "a change is explained from one time to the one before it",
+                    f"why did {slots.metrics[0].replace('_', ' ')} change last month?",
+                )
+            return (
+                Intent(
+                    "explain_change",
+                    {"question": self._question(slots.metrics[:1], period=later.text), "compare": beside[0]},
+                ),
+            )
         asked = self._question(slots.metrics[:1])
-        return (Intent("explain_change", {"question": asked, "compare": slots.compare or "previous"}),)
+        return (Intent("explain_change", {"question": asked, "compare": compare}),)
 
     # one account or deal
 
@@ -384,6 +411,8 @@ class Asking:
                 return self._measured("deals", "value")
             if goal == "count" and slots.deed in ("win", "lose"):
                 return self._of_deed("count")
+            if slots.ranks_values:
+                return ("revenue",)
             return ()
         if goal == "both":
             return tuple(name for kind in ("count", "value") for name in self._of_goal(entity, kind))

@@ -38,6 +38,10 @@ _OPS = {
     "<>": "not",
     "≠": "not",
 }
+#: What makes a number that it follows an ordinal, in any of the languages.
+_ORDINALS = ("st", "nd", "rd", "th", "er", "eme", "ème", "e", "o", "a")
+#: Ways to write a word short that would be parted at their signs.
+_SHORT_FORMS = re.compile(r"(?<![\w/])(w/o?)(?=[\s\w])(?!\w*/)", re.IGNORECASE)
 _ENDING = re.compile(r"['’]s$|(?<=s)['’]$", re.IGNORECASE)
 #: Words of at least so many letters may be misspelt, by so many letters.
 _MISSPELT = ((9, 2), (4, 1))
@@ -102,6 +106,7 @@ class Lexed:
 def tokens(question: str) -> list[Token]:
     """The tokens of a question; signs that say nothing are left out."""
     found: list[Token] = []
+    question = _SHORT_FORMS.sub(lambda match: "without " if match[1].casefold() == "w/o" else "with ", question)
     for match in _TOKEN.finditer(question):
         kind, text = str(match.lastgroup), match[0]
         if kind == "quiet":
@@ -110,7 +115,7 @@ def tokens(question: str) -> list[Token]:
             found.append(Token(text, folded(text), kind))
             continue
         after = found and found[-1].kind == "number" and question[match.start() - 1 : match.start()].isdigit()
-        if after and text.casefold() in ("st", "nd", "rd", "th"):
+        if after and text.casefold() in _ORDINALS:
             found[-1] = Token(found[-1].text + text, found[-1].plain + text.casefold(), "ordinal")
             continue
         found += _words(text)
@@ -251,7 +256,7 @@ def number(text: str) -> str:
     >>> number("1,250.5"), number("5.000"), number("1,5"), number("20th")
     ('1250.5', '5000', '1.5', '20')
     """
-    bare = re.sub(r"(?:st|nd|rd|th)$", "", text)
+    bare = re.sub(rf"(?:{'|'.join(_ORDINALS)})$", "", text)
     bare = re.sub(r"[.,\u00a0\u202f ](?=\d{3}(?!\d))", "", bare)
     return bare.replace(",", ".")
 

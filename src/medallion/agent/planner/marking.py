@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from medallion.agent.planner.lexer import Lexed
 from medallion.agent.planner.lexicon import Sense
-from medallion.agent.planner.slots import About, Average, Rank, Threshold
+from medallion.agent.planner.slots import About, Average, Rank, Slots, Threshold
 from medallion.agent.planner.times import Time
 from medallion.metrics.conditions import Condition
 from medallion.metrics.periods import Today
 
 RANKS = ("desc", "asc", "best", "worst", "newest", "oldest", "likeliest")
 #: Kinds of spans beside which a question says the same, where they are left over.
-QUIET = frozenset({"neutral", "be", "comma", "prep", "joined", "during"})
+QUIET = frozenset({"neutral", "be", "comma", "prep", "joined", "during", "it"})
 
 
 class Unclear(Exception):  # noqa: N818 - no error: the question is asked back
@@ -32,8 +32,9 @@ class Unclear(Exception):  # noqa: N818 - no error: the question is asked back
 class Marking:
     """The spans of a question being read, and what was found so far: what is understood is marked as used."""
 
-    def __init__(self, lexed: Lexed, today: Today, currency: str) -> None:
+    def __init__(self, lexed: Lexed, today: Today, currency: str, before: Slots | None = None) -> None:
         self.spans, self.lexed, self.today, self.currency = lexed.spans, lexed, today, currency
+        self.before = before  #: what was asked before, which pronouns stand for
         self.goal, self.entity, self.deed, self.turn, self.compare = "", "", "", "", ""
         self.states: list[tuple[str, bool]] = []
         self.where: list[Condition] = []

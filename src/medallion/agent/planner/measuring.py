@@ -24,6 +24,16 @@ class Measuring(Restricting):
             way = self.has(place, "order")
             self.rank = Rank(way.name if way else "desc", None, self.spans[place].text, several=True)
             self.use(place)
+        for place in self.places("sort"):
+            if self.rank is None:
+                self.rank = Rank(
+                    "asc" if self.take("order") or self.take("asc") else "desc",
+                    None,
+                    self.spans[place].text,
+                    several=True,
+                )
+                self.follows = True
+                self.use(place)
         for place in self.places("more", "fewer"):
             if len(self.times) > 1 and not self.contrast:
                 self.contrast = "fewer" if self.has(place, "fewer") else "more"
@@ -73,6 +83,12 @@ class Measuring(Restricting):
                 self.use(lead)  # the country with the least revenue
         if self.rank is None:
             return
+        if self.rank.count is None:
+            for place in range(len(self.spans) - 1):  # les trois commerciaux avec le plus gros pipeline
+                count = self._count(place) if self.has(place + 1, "dim", "entity") else None
+                if count is not None and self.rank.count is None:
+                    self.rank = replace(self.rank, count=count)
+                    self.use(place)
         if self.rank.count is None and (lists := self.places("list", "count")):
             for place in lists:  # which 3 owners have the highest revenue
                 if (count := self._count(place + 1)) is not None:
@@ -107,6 +123,9 @@ class Measuring(Restricting):
                 self.times = [replace(self.times[0], text=_LAST[self.times[0].text])]
                 self.compare = "previous"  # compared with last month: this one
                 self.use(place)
+        if self.has(0, "vs") and len(self.times) == 1 and self.times[0].place == 1 and not self.compare:
+            self.use(0)  # vs April, after May
+            self.versus = self.follows = True
         joins = [
             place
             for place in self.places("vs")
@@ -288,6 +307,10 @@ class Measuring(Restricting):
             if name is None:
                 continue
             if self.spans[place].of("entity", "kind", "metric") and name.name in ("contact", "touch"):
+                continue
+            gets = Sense("verb", "get") in self.spans[place].senses
+            if name.name in ("create", "get") and gets and self.places("metric") and not self.places("entity"):
+                self.use(place)  # how much revenue came in
                 continue
             if name.name in ("create", "close", "win", "lose", "due", "move", "sell"):
                 if self.deed and self.deed != name.name and {self.deed, name.name} != {"sell", "win"}:

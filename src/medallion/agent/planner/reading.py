@@ -13,6 +13,9 @@ from medallion.agent.planner.slots import About, Slots, beside
 from medallion.agent.planner.times import Times
 from medallion.metrics.conditions import Test, tests
 
+#: Kinds of spans before which a dash is a pause: what is asked of what stands before it.
+_AFTER_PAUSES = ("count", "amount", "list", "by", "entity", "state", "when", "who", "why", "how")
+
 
 class Reading(Measuring):
     """One question being read."""
@@ -244,6 +247,19 @@ class Reading(Measuring):
             before = self.near(place, -1, over=("entity",))
             if self.has(before, "with", "from"):
                 self.use(before)
+        self._pronouns()
+
+    def _pronouns(self) -> None:
+        """`it`, `they` and `hers` are of what was asked before: the account or deal that it named, or its rows."""
+        they = self.places("they")
+        if self.before is None or not (they or self.places("it")) or self.about:
+            return
+        if self.before.about and not self.places("metric", "entity"):
+            self.about = list(self.before.about)
+            self.use(*they)
+        elif they and (self.before.where or self.before.entity):
+            self.use(*they)
+            self.refers = True
 
     def _intents(self) -> None:
         """The named intents that are not about figures."""
@@ -264,7 +280,7 @@ class Reading(Measuring):
             self.goal = "score" if self.goal == "score" or (self.about and not self.places("metric")) else "why"
             self.use(*why)
         if self.goal == "score":
-            self.take("intent", "size", "field", "verb")
+            self.take("intent", "size", "field", "verb", "entity")
         if self.goal == "draft":
             self.take("to", "modal", "kind")
         if self.goal == "brief":
@@ -345,6 +361,9 @@ class Reading(Measuring):
         owned = [place for place in self.places("verb") if self._says(place, "verb", "own")]
         if owned and any("owner" in str(one) for one in self.where):
             self.use(*owned)
+        if owned and self.refers and self.places("who"):
+            self.by.append("owner")  # who owns them
+            self.use(*owned, *self.places("who"))
 
     def _day_of(self) -> None:
         """`when does L-1 close`, `the value of L-1`: a column of the one account or deal."""
@@ -381,7 +400,8 @@ class Reading(Measuring):
         if sense is None:
             return
         if sense.kind in ("kind", "outcome", "direction", "booked"):
-            touching = sense.kind != "booked" or self.entity == "interactions" or self._near_touch(place)
+            of_touches = self.before is not None and self.before.entity == "interactions"
+            touching = sense.kind != "booked" or self.entity == "interactions" or of_touches or self._near_touch(place)
             if not touching:
                 return
             test = {
@@ -456,6 +476,13 @@ class Reading(Measuring):
                 and not (self.entity or self.metrics or self.by or self.rank or self.about)
             ):
                 self.entity = "deals"  # what did we win last week
+        asks = self.entity or self.metrics or self.by or self.rank or self.about
+        done = (
+            self.deed in ("win", "lose", "close", "create")
+            or {"won", "lost", "closed", "open"} & dict(self.states).keys()
+        )
+        if self.yes_no and done and not asks:
+            self.entity = "deals"  # did we win anything last week
         if self.take("ones"):
             self.goal = "list"
             self.refers = True
@@ -464,11 +491,8 @@ class Reading(Measuring):
         if self.take("more_of_it"):
             self.refers = True
         for place, span in enumerate(self.spans):
-            if (
-                span.text in ("-", "\u2013")
-                and self.near(place, 1) < len(self.spans)
-                and self.spans[self.near(place, 1)].of("count", "amount", "list", "by")
-            ):
+            after = self.near(place, 1)
+            if span.text in ("-", "\u2013") and after < len(self.spans) and self.spans[after].of(*_AFTER_PAUSES):
                 self.use(place)
         self._helpers()
         left = [span for place, span in enumerate(self.spans) if not span.used and not self._says_nothing(place)]
@@ -496,7 +520,7 @@ class Reading(Measuring):
                 self.use(place)
         if self.goal == "list" or self.entity == "interactions":
             self.take("whom")
-        if self.entity or self.metrics or self.where or self.thresholds or self.states:
+        if self.entity or self.metrics or self.where or self.thresholds or self.states or self.rank:
             for place in self.places("only"):
                 self.use(place)
         if self.where and self.spans and self.has(len(self.spans) - 1, "from"):

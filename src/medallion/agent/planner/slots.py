@@ -137,10 +137,36 @@ class Slots:
             self.by or self.rank or self.contrast or self.goal in ("amount", "count", "average", "median", "when")
         )
         amount = self.goal == "amount" and self.states
+        best = self.ranks_values
         figure = self.by and any(one.column in metrics.metrics() for one in self.thresholds)
         return bool(
-            figure or self.metrics or self.entity or self.fields or self.about or self.goal in INTENTS or deed or amount
+            figure
+            or self.metrics
+            or self.entity
+            or self.fields
+            or self.about
+            or self.goal in INTENTS
+            or deed
+            or amount
+            or best
         )
+
+    @property
+    def ranks_values(self) -> bool:
+        """Whether the best values of a split are asked for, and not by what: `who is our best rep`."""
+        return bool(self.rank and self.rank.way in ("best", "worst") and self.by and not self.by[0].startswith("time:"))
+
+    def of_those(self, before: Slots) -> Slots:
+        """Value alone, after deals were asked for, is what they come to: `total value?`."""
+        worth = self.metrics == ("total_deal_value",) or (self.fields == ("deal_value",) and not self.rank)
+        bare = worth and not (self.entity or self.about or self.by or self.rank or self.goal in ("average", "median"))
+        of_deals = before.entity == "deals" or (before.deed and not before.entity)
+        cut = before.rank is not None and before.rank.limit is not None
+        if bare and cut:
+            return replace(self, refers=True)
+        if not bare or not of_deals or before.about:
+            return self
+        return replace(self, metrics=(), fields=(), goal="amount", refers=True)
 
     @property
     def _is_bare(self) -> bool:
@@ -155,10 +181,25 @@ class Slots:
         """Whether it goes on from what was asked before: it has no subject, says so, or is but another kind of touch."""
         if before is None:
             return False
-        if self.narrows:
+        if self.narrows or (self.ranks_values and before.metrics):
             return True
+        ordered = (
+            self.rank is not None and bool(self.fields) and not (self.entity or self.metrics or self.about or self.by)
+        )
         kind = self._is_bare and self.entity == before.entity == "interactions" and len(self.where) == 1
-        return not self.has_subject or self.follows or kind or (self.goal == "why" and not self.metrics)
+        return (
+            not self.has_subject
+            or self.follows
+            or self.refers
+            or kind
+            or ordered
+            or (self.goal == "why" and not self.metrics)
+        )
+
+    def cuts(self, before: Slots) -> bool:
+        """Whether it is about the first rows of an order, which what goes on from it would lose."""
+        cut = before.rank is not None and before.rank.limit is not None
+        return cut and not self.rank and (self.refers or self.goal in ("count", "amount", "list"))
 
     def carried(self, before: Slots) -> tuple[Slots, list[str]]:
         """The slots as a continuation of what was asked before, and what was taken over from it, in words."""
@@ -175,7 +216,8 @@ class Slots:
         for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "average", "compare", "turn", "about",
                      "me", "versus"):  # fmt: skip
             own, was = getattr(self, name), getattr(before, name)
-            if own or not was or (own_subject and name in (*subject, "deed")):
+            sorts = self.rank is not None and bool(self.fields) and name in ("entity", "deed")
+            if own or not was or (own_subject and name in (*subject, "deed") and not sorts):
                 continue
             if self.goal in ("count", "amount", "list") and name in ("rank", "by"):
                 continue
@@ -185,7 +227,12 @@ class Slots:
                 continue  # a change is explained whole
             told[name] = was
             kept.append(name)
-        if self.where and before.where:
+        if self.refers and {one for part in self.where for one in names_of(part)} & {
+            one for part in before.where for one in names_of(part)
+        }:
+            told["where"] = (*before.where, *(part for part in self.where if part not in before.where))
+            kept.append("where")
+        elif self.where and before.where:
             mine = {one for part in self.where for one in names_of(part)}
             rest = tuple(part for part in before.where if not mine & {*names_of(part)})
             told["where"] = (*rest, *self.where)
@@ -198,6 +245,9 @@ class Slots:
             )
             told["states"] = (*rest_of, *self.states)
             kept += ["states"] * bool(rest_of)
+        if self.versus and self.times and before.times and not self.compare:
+            told["times"] = (*before.times, *self.times)
+            kept.append("times")
         if self.thresholds and before.thresholds:
             told["thresholds"] = (*(one for one in before.thresholds if one.column not in {x.column for x in self.thresholds}),
                                   *self.thresholds)  # fmt: skip

@@ -192,6 +192,11 @@ class Times:
         for kind in ("ytd", "qtd", "mtd", "wtd", "today", "yesterday", "tomorrow"):
             if one.of(kind):
                 return Time(kind, place), place + 1
+        week = self.number(place + 1) if self.unit(place) == "week" else None
+        if week and week <= 53 and not self._is(place + 2, "unit", "percent", "magnitude"):  # week 24
+            year, after = self._a_year(place + 2)
+            year = year or self.day.year - (week > self.day.isocalendar().week and not self.future)
+            return Time(f"{year}-W{week:02}", place), after
         if weekday := one.of("weekday"):
             back = (self.day.isoweekday() - int(weekday.name)) % 7 or 7
             there = self.day + timedelta(days=7 - back) if self.future else self.day - timedelta(days=back)
