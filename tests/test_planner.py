@@ -85,6 +85,18 @@ def told(understood, *, notes=False):
 
 
 UNDERSTOOD = {
+    "how much rev came in yday": "revenue in yesterday",
+    "lost deals in week 24": "list deals where lost and closed_date = 2025-W24",
+    "Umsatz in KW 20": "revenue in 2025-W20",
+    "open deals w/o any touch in the last 60 days": "open_leads where days_silent > 59 + list deals where open and days_silent > 59",
+    "offene Deals in der Verhandlung": "open_leads where stage = negotiation + list deals where stage = negotiation and open",
+    "how does Mays revenue stack up against Aprils": "revenue in 2025-05 + revenue in 2025-04",
+    "did Ben Haddad win anything in May": "list deals where owner = 'Ben Haddad' and won and closed_date = 2025-05",
+    "anything over 100k due next week?": "list deals where open and deal_value > 100000 and expected_close_date = 'next week'",
+    "how long does it take on average until a deal is won": "average_cycle_days",
+    "whos our best rep this yr": "revenue by owner in this year order -revenue limit 1",
+    "any deals moved to negotiation last week?": "list stage_changes where stage = negotiation and moved and entered_date = 'last week'",
+    "why was revenue down in May vs April": "explain change: question Question(",
     # figures
     "What is the win rate?": "win_rate",
     "How many open deals do we have?": "open_leads",
@@ -352,6 +364,11 @@ def test_a_figure_alone_after_a_question_about_some_rows_says_that_it_is_of_all(
         (["calls made last week", "how many of those got a meeting"], "touches where channel = call and outcome = meeting_booked in last week"),
         (["accounts in Germany", "how many of those are in France"], "total_customers where country = Germany and country = France"),
         (["Lumen Works", "who owns it"], "list accounts where customer_id = C004"),
+        (["Lumen Works", "last touch"], "list accounts where customer_id = C004"),
+        (["open pipeline in Germany", "how much of it is overdue"], "open_pipeline where country = Germany and overdue"),
+        (["how many deals did we lose in May", "biggest"], "list deals where lost and closed_date = 2025-05 order -deal_value limit 1"),
+        (["win rate of linkedin", "vs referral"], "win_rate by source where source in (linkedin, referral)"),
+        (["taux de réussite en Allemagne", "donc le chiffre d'affaires ?"], "revenue where country = Germany"),
     ],
 )  # fmt: skip
 def test_what_pronouns_and_short_questions_go_on_from(planner, dialog, expected):
@@ -371,6 +388,28 @@ def test_the_first_rows_of_an_order_are_not_lost_silently(planner, first, then):
     found = planner.understand(then, planner.understand(first))
     assert isinstance(found, Declined), told(found)
     assert "which of its rows" in found.reason
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "und im Schnitt alle?",
+        "and in total?",
+        "wer von beiden hat mehr Wert",
+        "cual de las dos tiene mas valor",
+        "which of the two has more value",
+    ],
+)
+def test_what_is_not_in_the_answer_before_is_asked_back(planner, then):
+    found = planner.understand(then, planner.understand("win rate of Ben Haddad this year"))
+    assert isinstance(found, Declined), told(found)
+
+
+def test_sentences_that_can_be_answered_alone_are_offered_and_not_answered(planner):
+    for question in ("Board call at 3. How much did we win in May?", "brief me on Lumen Works, im in the taxi"):
+        found = planner.understand(question)
+        assert isinstance(found, Declined), told(found)
+        assert found.closest[0] in question
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -475,7 +514,6 @@ IMPLIED = {
     "revenue": "won gewonnen gagnées ganados versus",
     "pipeline": "open offen ouvertes abiertos",
     "list": "highest top best höchste plus-haut open offen ouvertes",
-    "win_rate": "percent average durchschnittlich moyen promedio",
     "limit": "best",
     "by owner": "by-owner",
     "by account_manager": "by-owner",
@@ -485,6 +523,20 @@ IMPLIED = {
     "where overdue": "open offen ouvertes abiertos",
     "in until": "until bis jusqu'à hasta",
     "2025-Q1 + ": "than versus als",
+    "explain change": "won or versus",
+    " and won": "won gewonnen gagnées ganados",
+    "won_leads": "won gewonnen gagnées ganados",
+    "!= ": "not without except außer ohne nicht sauf sans pas excepto sin no",
+    "days_silent": "not",
+    "by customer": "top best",
+    "win_rate": "percent average durchschnittlich moyen promedio won best highest who",
+    "by source": "who",
+    "having": "who",
+    "2025-05": "last-month letzten-monat le-mois-dernier el-mes-pasado",
+    "account brief": "my mein mon mi",
+    "average_cycle_days": "fewest lowest won",
+    "beside average": "their",
+    "and closed_date": "won",
 }
 #: Kinds of words that may repeat what a question says already.
 _SAME = {"neutral", "list", "total", "prep", "joined", "yes_no", "comma", "past", "carry", "ours"}

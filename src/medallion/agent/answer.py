@@ -107,7 +107,7 @@ def called(tools: Tools, asked: Question | Records | Intent) -> list[Found]:
 
 
 def verdict(understood: Understood, found: Sequence[Found]) -> str:
-    """Yes or no, of a question whether a figure rose or fell; empty for others."""
+    """Yes or no, of a question whether there are such records, or a figure rose or fell; empty for others."""
     slots = understood.slots
     if slots.contrast and slots.yes_no and len(slots.by) == 1 and len(found) == 1:
         return _contrast(
@@ -115,6 +115,14 @@ def verdict(understood: Understood, found: Sequence[Found]) -> str:
         )
     if slots.contrast and slots.yes_no and len(found) == 2 and all(len(one.rows) == 1 for one in found):
         return _more(found[0].rows[0].get("value"), found[1].rows[0].get("value"), slots.contrast)
+    if (
+        slots.yes_no
+        and slots.entity
+        and slots.goal in ("", "list", "count")
+        and not (slots.turn or slots.by or slots.rank)
+    ):
+        rows = found[-1].rows if found else []
+        return "Yes." if rows and rows[0].get("value", 1) else "No."
     if slots.turn not in ("up", "down") or not slots.yes_no or slots.goal == "why" or not found:
         return ""
     rows = [one.rows[0] for one in found if len(one.rows) == 1]
@@ -155,6 +163,8 @@ def told(ledger: Ledger) -> tuple[str, list[Receipt]]:
         shown = min(len(found.rows), MOST_ROWS)
         if found.count > shown:
             lines.append(f"  {shown:,} of {found.count:,} rows")
+        elif shown > 3:  # fewer are counted at a glance
+            lines.append(f"  {shown:,} rows")
         if not found.rows:
             lines.append("  none")
         if found.note:

@@ -8,6 +8,8 @@ closest questions that can be answered: half an understanding would answer anoth
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -27,6 +29,11 @@ from medallion.metrics.question import Question
 
 #: Letters of a question that are read.
 LONGEST = 1_000
+
+
+#: Where a question is parted to offer what can be answered of it, and how many parts are offered.
+_CLAUSES = re.compile(r"[.!?;:,\n]+(?:\s+|$)|\s+[-\u2013]\s+")
+MOST_PARTS = 2
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,8 @@ class Planner:
         try:
             return self._understood(question, before)
         except Unclear as error:
-            closest = error.closest or (*self._without(error, before), *self.closest(question))
+            nearest = dict.fromkeys((*self._without(error, before), *self._parts(question, before)))
+            closest = error.closest or (*nearest, *self.closest(question))
             return Declined(error.reason, closest, error.remedy)
         except ContractError as error:
             return Declined(error.problem, self.closest(question), error.remedy)
@@ -105,6 +113,8 @@ class Planner:
                     "the answer before was a ranking, and which of its rows is meant is not said",
                     remedy="Ask by its name.",
                 )
+            if slots.is_of_nothing():
+                raise Unclear("all or the average of what is not said", "average deal size", "win rate by owner")
             slots, kept = slots.carried(before.slots)
             if kept:
                 notes.append(f"Carried over from the question before: {', '.join(kept)}.")
@@ -146,6 +156,17 @@ class Planner:
         except (Unclear, ContractError):
             return ()
         return (error.without,)
+
+    def _parts(self, question: str, before: Understood | None) -> tuple[str, ...]:
+        """The sentences and clauses of a question that can be answered by themselves; what stands beside may restrict them."""
+        parts = [part.strip() for part in _CLAUSES.split(question)]
+        found: list[str] = []
+        for part in parts if len(parts) > 1 else ():
+            if len(part.split()) > 1 and len(found) < MOST_PARTS:
+                with suppress(Unclear, ContractError):
+                    self._understood(part, before)
+                    found.append(part)
+        return tuple(found)
 
     def closest(self, question: str) -> tuple[str, ...]:
         """Questions that can be answered, those about the same metrics first."""

@@ -165,6 +165,8 @@ class Asking:
     def _changed(self) -> tuple[Asked, ...]:
         if not self.slots.times:
             raise Unclear("since when?", "what changed since Monday?", "what changed this month?")
+        if len(self.slots.times) > 1:
+            raise Unclear("what changed is of one time", "what changed since Monday?")
         span = periods.read(self.slots.times[0].text, self.today)
         return (
             Intent(
@@ -178,30 +180,26 @@ class Asking:
             raise Unclear("why what?", "why did revenue drop in May?")
         if not slots.times and not slots.compare:
             raise Unclear("in which time?", f"why did {slots.metrics[0].replace('_', ' ')} change last month?")
-        compare = slots.compare or "previous"
-        if len(slots.times) > 1:
-            later, earlier = sorted(slots.times, key=lambda one: periods.read(one.text, self.today).first or date.min)[
-                ::-1
-            ]
-            span, then = (periods.read(one.text, self.today) for one in (later, earlier))
-            beside = [
-                name
-                for name in ("previous", "year-ago")
-                if _days(periods.before(span, name, self.today)[1]) == _days(then)
-            ]
-            if len(slots.times) > 2 or not beside:
-                raise Unclear(
-                    "a change is explained from one time to the one before it",
-                    f"why did {slots.metrics[0].replace('_', ' ')} change last month?",
-                )
-            return (
-                Intent(
-                    "explain_change",
-                    {"question": self._question(slots.metrics[:1], period=later.text), "compare": beside[0]},
-                ),
-            )
-        asked = self._question(slots.metrics[:1])
+        time, compare = self._change() if len(slots.times) > 1 else (None, slots.compare or "previous")
+        asked = self._question(slots.metrics[:1], period=time)
         return (Intent("explain_change", {"question": asked, "compare": compare}),)
+
+    def _change(self) -> tuple[str, str]:
+        """The later of two times, and how the other one lies before it."""
+        spans = sorted(
+            ((periods.read(one.text, self.today), one.text) for one in self.slots.times),
+            key=lambda one: one[0].first or date.min,
+        )
+        (span, text), then = spans[-1], spans[0][0]
+        beside = [
+            name for name in ("previous", "year-ago") if _days(periods.before(span, name, self.today)[1]) == _days(then)
+        ]
+        if len(spans) > 2 or not beside:
+            raise Unclear(
+                "a change is explained from one time to the one before it",
+                f"why did {self.slots.metrics[0].replace('_', ' ')} change last month?",
+            )
+        return text, beside[0]
 
     # one account or deal
 
@@ -249,6 +247,8 @@ class Asking:
 
     def _asked(self) -> tuple[Asked, ...]:
         slots = self.slots
+        if slots.share and slots.goal in ("when", "average", "median"):
+            raise Unclear(f"a share and {slots.goal!r} are two questions", "share of revenue by country")
         states = {state for state, positive in slots.states if positive}
         if "slipped" in states:
             return (self._slipped(),)
@@ -346,9 +346,11 @@ class Asking:
         """Records above or below the average of all that are listed, or of those of their group."""
         slots, average = self.slots, self.slots.average
         assert average is not None  # noqa: S101 - asked for
-        if not slots.entity or slots.goal not in ("", "list", "count"):
+        if not slots.entity or slots.rank or slots.goal not in ("", "list", "count"):
             raise Unclear("what is above or below the average?", "open deals above average")
         view = metrics.views()[slots.entity]
+        if slots.me and self.me is None:
+            self._mine(view)  # says so
         usual = {"deals": "deal_value", "accounts": "lead_score", "interactions": "duration_minutes"}
         column = self._name(view, average.column or usual.get(slots.entity, ""), slots.entity)
         group = self._name(view, average.group, slots.entity) if average.group else None
@@ -403,7 +405,7 @@ class Asking:
         entity, goal = slots.entity, slots.goal
         if not entity:
             told = tuple(one.column for one in slots.thresholds if one.column in metrics.metrics())
-            if slots.by and told:
+            if slots.by and told and goal not in ("average", "median"):
                 return told[:1]  # countries with a win rate under 41%
             if slots.deed and (goal in ("amount", "average", "median") or slots.by or slots.rank or slots.contrast):
                 return self._of_deed("average" if goal in ("average", "median") else "value")
@@ -411,7 +413,7 @@ class Asking:
                 return self._measured("deals", "value")
             if goal == "count" and slots.deed in ("win", "lose"):
                 return self._of_deed("count")
-            if slots.ranks_values:
+            if slots.ranks_values and goal in ("", "list"):
                 return ("revenue",)
             return ()
         if goal == "both":

@@ -9,6 +9,7 @@ from medallion.agent.planner.marking import RANKS, Unclear
 from medallion.agent.planner.restricting import Restricting
 from medallion.agent.planner.slots import Rank
 from medallion.metrics import periods
+from medallion.metrics.conditions import Test
 
 _LAST = {f"last {unit}": f"this {unit}" for unit in ("day", "week", "month", "quarter", "year")}
 #: A measure beside another: the average value, how many on average.
@@ -126,6 +127,10 @@ class Measuring(Restricting):
         if self.has(0, "vs") and len(self.times) == 1 and self.times[0].place == 1 and not self.compare:
             self.use(0)  # vs April, after May
             self.versus = self.follows = True
+        one = self.where[0] if len(self.where) == 1 and not self.times else None
+        if self.has(0, "vs") and self.before is not None and isinstance(one, Test) and one.op == "=":
+            self.use(0)  # vs Kavya, after Liam's
+            self.versus = self.follows = True
         joins = [
             place
             for place in self.places("vs")
@@ -149,9 +154,9 @@ class Measuring(Restricting):
         if self.versus or self.compare or (len(self.times) > 1):
             self.use(*self.places("same"))
             if len(self.times) > 1:
-                self.use(
-                    *[p for p in self.places("and", "or", "to", "from", "vs", "gt", "lt") if self._between_times(p)]
-                )
+                joints = self.places("and", "to", "from", "vs", "gt", "lt")
+                joints += [p for p in self.places("or") if self.spans[p - 1].used and not self.has(p + 1, "metric")]
+                self.use(*[p for p in joints if self._between_times(p) and not self.spans[p - 1].of("vs")])
 
     def _between_times(self, place: int) -> bool:
         before = place > 0 and any(self.spans[p].used for p in range(place) if self.near(p, 1) >= place - 1)
@@ -169,6 +174,8 @@ class Measuring(Restricting):
                 continue
             if span.of("metric") and not span.of("state", "untouched"):
                 continue
+            if sense.name == "moved" and span.of("verb"):
+                continue  # to a stage: what happened, no state of a deal
             state = sense.name
             positive = not self._negated(place)
             self.states.append((state, positive))
@@ -220,6 +227,7 @@ class Measuring(Restricting):
                 self.use(place)
             elif (
                 self.rank
+                and sense != Sense("by", "each")
                 and at < len(self.spans)
                 and self.spans[at].of("metric", "field", "state", "entity", "count", "amount", "average", "total")
             ):
@@ -320,6 +328,14 @@ class Measuring(Restricting):
                 ahead = name.name == "close" and self.spans[place].of("present") and self._is_ahead()
                 self.deed = self.deed or ("due" if ahead else name.name)
                 self.use(place)
+                if name.name == "move":
+                    self.use(
+                        *[
+                            p
+                            for p in self.places("to")
+                            if self.has(p + 1, "value") or (self.spans[p + 1 :][:1] and self.spans[p + 1].used)
+                        ]
+                    )
 
     def _is_ahead(self) -> bool:
         """Whether a question in the present is about a time that is not over: `which deals close this month`."""

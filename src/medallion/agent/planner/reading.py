@@ -29,7 +29,7 @@ class Reading(Measuring):
         steps: tuple[Callable[[], None], ...] = (
             self._us, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._beside, self._thresholds,
             self._values, self._unknown, self._ranked, self._compared, self._states, self._measure, self._splits, self._deeds,
-            self._subject, self._rest,
+            self._duration_of_deals, self._subject, self._rest,
         )  # fmt: skip
         for step in steps:
             step()
@@ -44,7 +44,7 @@ class Reading(Measuring):
             tuple(dict.fromkeys(self.by)), self.rank, tuple(self.thresholds), self.compare, self.versus, self.turn,
             self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
             self.average, self.contrast, narrow, tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
-            narrows=self._narrows(),
+            narrows=self._narrows(), whole=self.total,
         )  # fmt: skip
 
     def _narrows(self) -> bool:
@@ -252,14 +252,28 @@ class Reading(Measuring):
     def _pronouns(self) -> None:
         """`it`, `they` and `hers` are of what was asked before: the account or deal that it named, or its rows."""
         they = self.places("they")
-        if self.before is None or not (they or self.places("it")) or self.about:
+        if self.before is None or not (they or self.places("it", "field", "when")) or self.about:
             return
-        if self.before.about and not self.places("metric", "entity"):
+        if self.before.about and not self.places("metric", "entity", "value"):
             self.about = list(self.before.about)
             self.use(*they)
         elif they and (self.before.where or self.before.entity):
             self.use(*they)
             self.refers = True
+
+    def _duration_of_deals(self) -> None:
+        """`how long does it take to win a deal`: the cycle, as far as nothing else is measured."""
+        done = self.deed in ("win", "close") or {"won", "closed"} & dict(self.states).keys()
+        measured = self.goal == "median" or self.places("metric", "field")
+        if measured or not (done and self.places("how_long") and self.places("takes")):
+            return
+        self.take("how_long", "takes", "average", "to")
+        self.use(*[place for place in self.places("entity") if self._is_deals(place)])
+        self.metrics.append("average_cycle_days")
+        self.deed, self.goal = "", "" if self.goal == "average" else self.goal
+
+    def _is_deals(self, place: int) -> bool:
+        return self.has(place, "entity") == Sense("entity", "deals")
 
     def _intents(self) -> None:
         """The named intents that are not about figures."""
@@ -340,7 +354,9 @@ class Reading(Measuring):
                 self.goal = "amount"  # montant total des affaires ouvertes
                 self.use(place)
                 continue
-            if sense and (self.about or self.entity or self.rank or self.goal in ("when", "average", "median")):
+            of_before = self.before is not None and self.before.entity == "deals" and len(self.spans) == 1
+            asked = self.about or self.entity or self.rank or of_before or self.goal in ("when", "average", "median")
+            if sense and asked:
                 self.fields.append(sense.name)
                 self.use(place)
         if self.about:
@@ -481,7 +497,9 @@ class Reading(Measuring):
             self.deed in ("win", "lose", "close", "create")
             or {"won", "lost", "closed", "open"} & dict(self.states).keys()
         )
-        if self.yes_no and done and not asks:
+        things = self.places("thing")
+        if (self.yes_no or things) and (done or self.deed == "due" or (things and self.thresholds)) and not asks:
+            self.use(*things)
             self.entity = "deals"  # did we win anything last week
         if self.take("ones"):
             self.goal = "list"

@@ -42,7 +42,11 @@ class Restricting(Marking):
                 op = _OPS[one.kind]
                 self.use(before)
             self.use(*range(place, first))
-            self.use(*[one for one in self.places("since", "within", "during") if one < place])
+            at = place - 1
+            while at >= 0 and (self.spans[at].used or self.quiet(at) or self.has(at, "since", "within", "during")):
+                if self.has(at, "since", "within", "during"):
+                    self.use(at)
+                at -= 1
             self._silence(op, count, quiet)
             return
         for time in self.times:
@@ -369,7 +373,9 @@ class Restricting(Marking):
             lead = first - 1
             while lead >= 0 and (self.quiet(lead) or (self.spans[lead].used and self.spans[lead].of("dim"))):
                 lead -= 1
-            while self.has(lead, "from", "via", "only", "with") or (self.has(lead, "by") and name in _LED):
+            while self.has(lead, "from", "via", "only", "with") or (
+                self.has(lead, "by") not in (None, Sense("by", "each")) and name in _LED
+            ):
                 self.use(lead)
                 lead -= 1
                 while lead >= 0 and (self.quiet(lead) or self.spans[lead].used):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from medallion import metrics
 from medallion.agent.planner.times import Time
-from medallion.metrics.conditions import Beside, Condition, tests
+from medallion.metrics.conditions import Beside, Condition, Test, tests
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ class Slots:
         refers: Whether it is about what was found before: `how many of those`.
         past: Whether it is told in the past.
         narrows: Whether it only narrows what was asked before: `only won deals`.
+        whole: Whether all or a total is asked for.
     """
 
     goal: str = ""
@@ -129,6 +130,7 @@ class Slots:
     refers: bool = field(default=False, compare=False)
     past: bool = field(default=False, compare=False)
     narrows: bool = field(default=False, compare=False)
+    whole: bool = field(default=False, compare=False)
 
     @property
     def has_subject(self) -> bool:
@@ -196,6 +198,14 @@ class Slots:
             or (self.goal == "why" and not self.metrics)
         )
 
+    def is_of_nothing(self) -> bool:
+        """Whether it asks for an average or for all, and says of nothing that it does: `and on average?`."""
+        own = self.metrics or self.entity or self.fields or self.deed or self.by or self.about
+        if own:
+            return False
+        more = self.where or self.times or self.states or self.rank or self.thresholds or self.compare or self.me
+        return self.goal in ("average", "median") or bool(self.whole and not (more or self.goal))
+
     def cuts(self, before: Slots) -> bool:
         """Whether it is about the first rows of an order, which what goes on from it would lose."""
         cut = before.rank is not None and before.rank.limit is not None
@@ -227,7 +237,11 @@ class Slots:
                 continue  # a change is explained whole
             told[name] = was
             kept.append(name)
-        if self.refers and {one for part in self.where for one in names_of(part)} & {
+        both = _beside_values(before.where, self.where) if self.versus and not self.times else None
+        if both is not None:
+            told["where"], told["by"] = both
+            kept.append("where")
+        elif self.refers and {one for part in self.where for one in names_of(part)} & {
             one for part in before.where for one in names_of(part)
         }:
             told["where"] = (*before.where, *(part for part in self.where if part not in before.where))
@@ -253,9 +267,29 @@ class Slots:
                                   *self.thresholds)  # fmt: skip
         if self.by and before.rank and not self.rank:
             told["rank"] = None
+        if (
+            self.rank
+            and not own_subject
+            and told.get("goal") in ("count", "amount")
+            and before.entity
+            and not (self.by or before.by)
+        ):
+            told["goal"] = "list"  # the biggest of those that were counted
         if not self.narrow:
             told["narrow"] = before.narrow
         return replace(self, **told), kept  # type: ignore[arg-type]
+
+
+def _beside_values(
+    before: tuple[Condition, ...], own: tuple[Condition, ...]
+) -> tuple[tuple[Condition, ...], tuple[str, ...]] | None:
+    """Conditions and split that put a value beside that of the question before: `vs Kavya`; None where they are of different things."""
+    (one,) = own if len(own) == 1 else (None,)
+    was = [part for part in before if isinstance(part, Test) and isinstance(one, Test) and part.name == one.name]
+    if not isinstance(one, Test) or len(was) != 1 or (one.op, was[0].op) != ("=", "="):
+        return None
+    both = Test(one.name, "=", (*was[0].values, *one.values))
+    return (*(part for part in before if part is not was[0]), both), (one.name,)
 
 
 #: Goals that need nothing else to be asked for.
