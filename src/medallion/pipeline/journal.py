@@ -15,7 +15,7 @@ import json
 import logging
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -275,6 +275,8 @@ def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
     if registered:
         with door.through(Path(arguments["models"], registered)):
             shutil.rmtree(Path(arguments["models"], registered), ignore_errors=True)
+            with suppress(OSError):  # others are in it
+                Path(arguments["models"]).rmdir()
     return _ROLLED_BACK
 
 
