@@ -213,7 +213,7 @@ def test_what_a_killed_writer_left_is_rolled_back(root):
     code = (
         "import os, sys\nimport pyarrow as pa\nfrom deltalake import write_deltalake\n"
         "from medallion.pipeline import journal\nfrom medallion.lakehouse.store import Lakehouse\nlake = Lakehouse(sys.argv[1])\n"
-        "with journal.writing(lake) as writer, writer.intent('score', ['gold.deals', 'gold.attribution'], last='ops.runs'):\n"
+        "with journal.writing(lake) as writer, writer.intent('score', ['gold.deals', 'gold.attribution', 'ops.runs']):\n"
         "    for name in ('gold.deals', 'gold.attribution'):\n"
         "        write_deltalake(lake.path(name), pa.table({'value': [3]}), mode='overwrite')\n"
         "    os._exit(9)\n"

@@ -918,7 +918,7 @@ def test_a_batch_without_its_gold_is_not_what_readers_see(lake, killed):
     with (
         pytest.raises(KeyboardInterrupt if killed else ZeroDivisionError),
         journal.writing(lake) as writer,
-        writer.intent("run", ["gold.deals"], last="ops.runs"),
+        writer.intent("run", ["gold.deals", "ops.runs"]),
     ):
         finish(lake, "first")
         table(lake, "silver.mine", "b")
@@ -936,7 +936,7 @@ def test_a_batch_without_its_gold_is_not_what_readers_see(lake, killed):
         journal.needs_whole_batches(lake)
     assert refused.value.remedy == "Finish it with `medallion run`."
     journal.needs_whole_batches(lake, with_gold=False)
-    with journal.writing(lake) as writer, writer.intent("run", ["gold.deals"], last="ops.runs"):
+    with journal.writing(lake) as writer, writer.intent("run", ["gold.deals", "ops.runs"]):
         table(lake, "ops.runs", "r")
     assert [one.kind for one in manifests.history(lake)] == ["run", "run"]
     assert keys(lake) == ["a", "b"]
@@ -947,7 +947,7 @@ def test_going_back_from_a_batch_without_its_gold(lake):
     finish(lake, "first")
     table(lake, "ops.runs", "r")
     publishing.publish(lake, "run")
-    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("run", [], last="ops.runs"):
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("run", ["ops.runs"]):
         finish(lake, "second")
         table(lake, "silver.mine", "b")
         raise KeyboardInterrupt
