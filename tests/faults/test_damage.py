@@ -86,14 +86,17 @@ def test_a_torn_commit_of_any_table_is_told_and_nothing_else_fails(lake, those, 
         commit.write_bytes(data)
 
 
-def test_an_interrupted_erasure_is_told_also_when_its_log_is_damaged(lake):
-    write_deltalake(lake.path("ops.erasures"), pa.table({"erasure_id": ["1"]}))
-    Path(lake.path("ops.erasures"), "_delta_log", f"{0:020d}.json").write_bytes(b"")
+@pytest.mark.parametrize("damaged", ["ops.erasures", "ops.batches"])
+def test_an_interrupted_erasure_is_told_also_when_a_journal_is_damaged(lake, damaged):
+    if damaged == "ops.erasures":
+        write_deltalake(lake.path(damaged), pa.table({"erasure_id": ["1"]}))
+    max(Path(lake.path(damaged), "_delta_log").glob("*.json")).write_bytes(b"")
     began = "2025-07-01T10:00:00+00:00"
     intent = {"kind": journal.FORGET, "began_at": began, "before": {}, "all": False, "arguments": {}}
     Path(lake.root, ".intent.json").write_text(json.dumps({"intent": intent}))
     found = {(one.check, one.about): one for one in doctor.examine(load(None, lakehouse=lake.root))}
-    assert found["log", "ops.erasures"].state == doctor.BROKEN
+    assert found["log", damaged].state == doctor.BROKEN
+    assert [one["what"] for one in journal.unfinished(lake)] == [journal.FORGET]
     assert found["journal", journal.FORGET].remedy == "`medallion forget --resume`"
 
 

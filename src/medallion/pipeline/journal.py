@@ -382,7 +382,13 @@ def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
                 0, _entry(FORGET, began, "interrupted", f"`medallion forget KEY` again (erasure {erasure_id})")
             )
     running = bool(entries) and entries[-1]["state"] == "in progress"
-    for batch in half_done(lake) if not running else ():
+    half: list[Batch] = []
+    try:
+        half = half if running else half_done(lake)
+    except LakehouseError:  # a damaged journal, which is told by itself; what is known goes before it
+        if not entries:
+            raise
+    for batch in half:
         known_at = f"{batch.known_at:%Y-%m-%d %H:%M:%S}"
         entries.append(_entry(f"batch {batch.batch_id}", known_at, "interrupted", _GOLD_LACKS_IT))
     return entries
