@@ -76,7 +76,7 @@ def test_what_is_not_understood_is_said_with_the_nearest_questions(dashboard, ow
     [
         ("revenue next year compared with last year", "Compare a period that the data reaches."),
         ("delete all deals now please", "Propose it with"),
-        ("draft an email to C001", "Run `medallion draft C001 --kind email`."),
+        ("draft an email to C001", "Run <code>medallion draft C001 --kind email</code>."),
     ],
 )
 def test_what_to_do_is_said_and_only_questions_are_offered_as_questions(dashboard, own_sample, asked, says):
@@ -85,6 +85,14 @@ def test_what_to_do_is_said_and_only_questions_are_offered_as_questions(dashboar
     offered = re.findall(r'href="/search\?q=[^"]*">([^<]*)</a>', text)
     assert offered
     assert not [one for one in offered if one.startswith("medallion ") or one in says]
+
+
+def test_yes_and_how_many_rows_stand_on_the_page(dashboard, own_sample):
+    client = dashboard(own_sample)
+    text = body(client, "/search?q=did+we+win+any+deals+in+2025")
+    assert ">Yes.</strong>" in text
+    assert "rows.</p>" in text
+    assert ">No.</strong>" in body(client, "/search?q=did+we+lose+any+deals+yesterday")
 
 
 def test_figures_come_from_somewhere_only_where_there_are_some(dashboard, own_sample):

@@ -28,6 +28,7 @@ class Answer:
         question: As it was asked.
         text: The answer; empty where it is declined.
         found: What it rests on.
+        verdict: `Yes.` or `No.`, of a question that is answered so; the text begins with it.
         receipts: One per figure of the text.
         declined: Why there is no answer.
         remedy: What to do where it is declined, a sentence; empty where asking another question is all that helps.
@@ -47,6 +48,7 @@ class Answer:
     closest: tuple[str, ...] = ()
     by: str = "planner"
     notes: tuple[str, ...] = ()
+    verdict: str = ""
     calls: tuple[str, ...] = field(default=())
     understood: Understood | None = field(default=None, compare=False)
 
@@ -91,7 +93,14 @@ def planned(tools: Tools, planner: Planner, question: str, before: Understood | 
     text = f"{first}\n{text}" if first else text
     calls = tuple(dict.fromkeys(one.tool for one in found))
     return Answer(
-        question, text, tuple(found), tuple(receipts), notes=understood.notes, calls=calls, understood=understood
+        question,
+        text,
+        tuple(found),
+        tuple(receipts),
+        notes=understood.notes,
+        verdict=first,
+        calls=calls,
+        understood=understood,
     )
 
 

@@ -125,6 +125,7 @@ def environment() -> Environment:
     )
     found.filters["spaced"] = lambda text: "" if text is None else str(text).replace("_", " ")
     found.filters["fitting"] = writing.fitting
+    found.filters["commands"] = words.commands
     return found
 
 

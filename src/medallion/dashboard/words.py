@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import date
 
+from markupsafe import Markup, escape
+
 from medallion import figures
 from medallion.errors import MedallionError
 
@@ -123,6 +125,15 @@ def declined(problem: str, remedy: str) -> str:
     """
     text = f"{problem}{'' if problem.endswith('?') else '.'} {remedy}".strip()
     return text[:1].upper() + re.sub(r"(`[^`]*`)|(?<!\S)--(?=[a-z])", lambda found: found[1] or "", text[1:])
+
+
+def commands(text: str) -> Markup:
+    """A text for a page with its commands, which stand in backticks, as code.
+
+    >>> commands("Run `medallion run` <now>.")
+    Markup('Run <code>medallion run</code> &lt;now&gt;.')
+    """
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
 
 
 def age(as_of: date | None, today: date) -> str:
