@@ -368,6 +368,10 @@ def test_a_figure_alone_after_a_question_about_some_rows_says_that_it_is_of_all(
         (["open pipeline in Germany", "how much of it is overdue"], "open_pipeline where country = Germany and overdue"),
         (["how many deals did we lose in May", "biggest"], "list deals where lost and closed_date = 2025-05 order -deal_value limit 1"),
         (["win rate of linkedin", "vs referral"], "win_rate by source where source in (linkedin, referral)"),
+        (["won deals in May over 150k", "who closed the largest"], "list deals where won and deal_value > 150000 and closed_date = 2025-05 order -deal_value limit 1"),
+        (["open pipeline of Ben Haddad", "how many are there"], "open_leads where owner = 'Ben Haddad'"),
+        (["deals in negotiation over 120k", "weighted value"], "weighted_pipeline where stage = negotiation and deal_value > 120000"),
+        (["im Ben Haddad, list my open deals", "just the ones over 100k"], "list deals where owner = 'Ben Haddad' and open and deal_value > 100000"),
         (["taux de réussite en Allemagne", "donc le chiffre d'affaires ?"], "revenue where country = Germany"),
     ],
 )  # fmt: skip
@@ -401,6 +405,8 @@ def test_the_first_rows_of_an_order_are_not_lost_silently(planner, first, then):
     ],
 )
 def test_what_is_not_in_the_answer_before_is_asked_back(planner, then):
+    share = planner.understand("only those above 40%", planner.understand("open deals in Germany"))
+    assert "40% of what" in share.reason
     found = planner.understand(then, planner.understand("win rate of Ben Haddad this year"))
     assert isinstance(found, Declined), told(found)
 

@@ -701,6 +701,9 @@ class Asking:
         if not one.column and view.entity != "deals":
             raise Unclear(f"{one.op} {one.value} of what?", "customers with a lead score above 80")
         name = self._name(view, column, view.entity)
+        found = view.field(name)
+        if one.percent and not (found and found.format and found.format.type == "percentage"):
+            raise Unclear(f"{one.value}% of what?", "open deals with a probability above 40%")
         value = f"{float(one.value) / 100:g}" if one.percent else one.value
         test = Test(name, one.op, (value,)) if one.op != "=" else Test(name, "=", (value,))
         if name == "days_silent" and view.entity == "accounts":

@@ -27,7 +27,7 @@ class Reading(Measuring):
             Unclear: A span says something that no slot takes.
         """
         steps: tuple[Callable[[], None], ...] = (
-            self._us, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._beside, self._thresholds,
+            self._us, self._speaker, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._beside, self._thresholds,
             self._values, self._unknown, self._ranked, self._compared, self._states, self._measure, self._splits, self._deeds,
             self._duration_of_deals, self._subject, self._rest,
         )  # fmt: skip
@@ -122,6 +122,15 @@ class Reading(Measuring):
                 if 0 <= beside < len(self.spans) and self.spans[beside].of("entity") == Sense("entity", "deals"):
                     return True
         return False
+
+    def _speaker(self) -> None:
+        """`I am Tess Nair`: who asks is an owner, and what is theirs is what is asked for."""
+        for place in self.places("i_am"):
+            at = self.near(place, 1)
+            named = self.spans[at].all("value") if at < len(self.spans) else []
+            if any(one.name == "owner" for one in named):
+                self.use(place)
+                self.take("me")
 
     def _us(self) -> None:
         """`US` written large is the country, `us` is who asks."""
@@ -507,7 +516,9 @@ class Reading(Measuring):
         if self.spans and self.spans[0].of("carry"):
             self.follows = True
         if self.take("more_of_it"):
-            self.refers = True
+            self.refers = not self.about  # what stage is that in, of a deal that is named
+        if self.spans and self.spans[0].of("list") and self.has(len(self.spans) - 1, "prep"):
+            self.use(len(self.spans) - 1)  # what weekday do we win most on
         for place, span in enumerate(self.spans):
             after = self.near(place, 1)
             if span.text in ("-", "\u2013") and after < len(self.spans) and self.spans[after].of(*_AFTER_PAUSES):

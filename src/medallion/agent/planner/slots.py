@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from medallion import metrics
+from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.times import Time
 from medallion.metrics.conditions import Beside, Condition, Test, tests
 
@@ -174,6 +175,22 @@ class Slots:
     def _is_bare(self) -> bool:
         return not (self.goal or self.times or self.by or self.rank or self.states or self.thresholds or self.about)
 
+    def measures(self, before: Slots) -> bool:
+        """Whether it names a figure alone that is one of the deals which were asked for before, as a list or in number."""
+        alone = self._is_bare and len(self.metrics) == 1 and not (self.where or self.me or self.compare or self.turn)
+        listed = before.entity == "deals" and not (before.metrics or before.by or before.rank)
+        if not alone or not listed:
+            return False
+        metric = metrics.metrics()[self.metrics[0]]
+        said = {_OF_DEED.get(before.deed, ""), *(state for state, is_in in before.states if is_in)} & {
+            "open",
+            "won",
+            "lost",
+        }
+        return metric.view.entity == "deals" and not metrics.contradicted(
+            metric, [metrics.Filter("status", tuple(said))] if said else []
+        )
+
     def widens(self, before: Slots) -> bool:
         """Whether it names a figure alone, and what was asked before was of some rows only."""
         alone = self._is_bare and bool(self.metrics) and not (self.where or self.me)
@@ -183,7 +200,7 @@ class Slots:
         """Whether it goes on from what was asked before: it has no subject, says so, or is but another kind of touch."""
         if before is None:
             return False
-        if self.narrows or (self.ranks_values and before.metrics):
+        if self.narrows or (self.ranks_values and before.metrics) or self.measures(before):
             return True
         ordered = (
             self.rank is not None and bool(self.fields) and not (self.entity or self.metrics or self.about or self.by)
@@ -219,6 +236,11 @@ class Slots:
             if before.deed == "close" and only in (["won"], ["lost"]):  # of those closed
                 bare = replace(bare, states=(), deed="win" if only == ["won"] else "lose")
             return bare.carried(before)
+        finer = {("won", True), ("lost", True)} & {*before.states}
+        if finer and ("closed", True) in self.states:  # who closed the largest, of those won
+            return replace(self, states=tuple(one for one in self.states if one != ("closed", True))).carried(before)
+        if self.deed == "close" and (finer or before.deed in ("win", "lose")):
+            return replace(self, deed="").carried(before)
         told: dict[str, object] = {}
         subject = ("metrics", "fields", "entity")
         own_subject = any(getattr(self, name) for name in subject)
@@ -252,10 +274,9 @@ class Slots:
             told["where"] = (*rest, *self.where)
             kept += ["where"] * bool(rest)
         if self.states and before.states and self.entity in ("", before.entity):
-            exclusive = {"open", "won", "lost", "closed"}
             mine = {state for state, _ in self.states}
             rest_of = tuple(
-                one for one in before.states if not (mine & exclusive and one[0] in exclusive) and one[0] not in mine
+                one for one in before.states if not (mine & _EXCLUSIVE and one[0] in _EXCLUSIVE) and one[0] not in mine
             )
             told["states"] = (*rest_of, *self.states)
             kept += ["states"] * bool(rest_of)
@@ -275,9 +296,30 @@ class Slots:
             and not (self.by or before.by)
         ):
             told["goal"] = "list"  # the biggest of those that were counted
+        if self.measures(before):
+            told |= {"goal": "", "states": tuple(one for one in before.states if one[0] not in _EXCLUSIVE)}
+        if self.goal == "count" and not self.metrics and before.metrics:
+            told["metrics"] = _counts(before.metrics)
         if not self.narrow:
             told["narrow"] = before.narrow
         return replace(self, **told), kept  # type: ignore[arg-type]
+
+
+#: States of which a deal is in one.
+_EXCLUSIVE = frozenset({"open", "won", "lost", "closed"})
+_OF_DEED = {"win": "won", "sell": "won", "lose": "lost", "due": "open"}
+
+
+def _counts(names: tuple[str, ...]) -> tuple[str, ...]:
+    """What counts the records that metrics are of; nothing where one of them is neither a number nor a value of records."""
+    of = meanings()["measures"]["deals"]
+    found = [
+        name
+        if metrics.metrics()[name].measure.unit in ("deals", "accounts", "touches")
+        else next((of["count"][state] for state, value in of["value"].items() if value == name), "")
+        for name in names
+    ]
+    return tuple(found) if all(found) else ()
 
 
 def _beside_values(
