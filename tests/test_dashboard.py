@@ -567,13 +567,13 @@ def test_a_card_says_what_it_was_before_and_a_year_ago(client, connection):
         for first, last in (("2025-02-01", "2025-02-28"), ("2025-01-01", "2025-01-31"))
     )
     ((change, address, text),) = re.findall(
-        r'<span class="whole">([+-][\d.]+%) on <a href="([^"]*)">([^<]*)</a> before</span>', told["revenue"]
+        r'<span class="whole">([+-][\d.]+%) vs <a href="([^"]*)">([^<]*)</a> the period before</span>', told["revenue"]
     )
     assert (change, text) == (f"{float(here) / float(then) - 1:+,.1%}", written("revenue", then))
     assert text in body(client, html.unescape(address))
-    assert "+0.0 points on" in told["win_rate"]
+    assert "+0.0 points vs" in told["win_rate"]
     assert "a year ago" not in told["revenue"]
-    assert "</a> before</span>" not in body(client, "/sales") + body(client, "/sales?from=2025-01-01&to=2025-01-31")
+    assert "</a> the period before</span>" not in body(client, "/sales") + body(client, "/sales?from=2025-01-01&to=2025-01-31")
 
 
 def test_periods_are_chosen_by_a_click_and_keep_the_other_filters(client, sample):
