@@ -14,7 +14,7 @@ from deltalake.exceptions import DeltaError
 
 from medallion.contracts import table
 from medallion.errors import LakehouseError
-from medallion.lakehouse import publishing, query, store
+from medallion.lakehouse import manifests, publishing, query, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.sources import SourceFile
 
@@ -182,7 +182,7 @@ def _versions(lake: Lakehouse, state: str) -> dict[str, int]:
     """The versions that a state rests on: of bronze, and once it is finished of silver; none in a catalog, where none are lost."""
     if lake.folder is None or state not in (INGESTED, FINISHED):
         return {}
-    known = [name for name in lake.tables() if not name.endswith(publishing.WORK)]
+    known = [name for name in lake.tables() if manifests.is_ours(name) and not name.endswith(publishing.WORK)]
     silver = ("silver.", ACCOUNTS, METRICS) if state == FINISHED else ("silver.quarantine",)
     return {name: lake.version(name) for name in known if name.startswith(("bronze.", *silver))}
 
