@@ -573,7 +573,9 @@ def test_a_card_says_what_it_was_before_and_a_year_ago(client, connection):
     assert text in body(client, html.unescape(address))
     assert "+0.0 points vs" in told["win_rate"]
     assert "a year ago" not in told["revenue"]
-    assert "</a> the period before</span>" not in body(client, "/sales") + body(client, "/sales?from=2025-01-01&to=2025-01-31")
+    assert "</a> the period before</span>" not in body(client, "/sales") + body(
+        client, "/sales?from=2025-01-01&to=2025-01-31"
+    )
 
 
 def test_periods_are_chosen_by_a_click_and_keep_the_other_filters(client, sample):
