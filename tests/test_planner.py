@@ -411,6 +411,48 @@ def test_what_is_not_in_the_answer_before_is_asked_back(planner, then):
     assert isinstance(found, Declined), told(found)
 
 
+@pytest.mark.parametrize(
+    ("question", "exists"),
+    [
+        ("is there any open deal in Germany", True), ("did Ben Haddad win anything in May", True), ("gibt es offene Deals in Deutschland", True),
+        ("any open deals in Germany?", True), ("do we have overdue deals", True), ("are all open deals overdue", False),
+        ("are the Germany deals overdue", False), ("which deals did we win in May", False), ("did we win all deals in May", False),
+        ("how many overdue deals are there", False), ("which deals are there in Germany", False),
+    ],
+)  # fmt: skip
+def test_yes_answers_whether_there_are_some_and_never_whether_all_are(planner, question, exists):
+    found = planner.understand(question)
+    assert isinstance(found, Declined) or found.slots.exists == exists
+    assert not (exists and isinstance(found, Declined))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "how many leads converted in May",
+        "how many win rate in May",
+        "are there no overdue deals",
+        "open deals number",
+        "which deals sat in negotiation",
+    ],
+)
+def test_what_may_mean_something_else_is_asked_back(planner, question):
+    found = planner.understand(question)
+    assert isinstance(found, Declined), told(found)
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("top 10 open deals ordered by age", "list deals where open order -age_days limit 10"),
+        ("reps ranked by revenue", "revenue by owner order -revenue"),
+        ("whats the weighted pipeline number", "weighted_pipeline"),
+    ],
+)
+def test_a_whole_question_after_another_one_carries_nothing(planner, question, expected):
+    assert told(planner.understand(question, planner.understand("open deals in Germany"))) == expected
+
+
 def test_sentences_that_can_be_answered_alone_are_offered_and_not_answered(planner):
     for question in ("Board call at 3. How much did we win in May?", "brief me on Lumen Works, im in the taxi"):
         found = planner.understand(question)

@@ -28,13 +28,13 @@ class Answer:
         question: As it was asked.
         text: The answer; empty where it is declined.
         found: What it rests on.
-        verdict: `Yes.` or `No.`, of a question that is answered so; the text begins with it.
         receipts: One per figure of the text.
         declined: Why there is no answer.
         remedy: What to do where it is declined, a sentence; empty where asking another question is all that helps.
         closest: Questions that can be answered instead.
         by: `planner`, or the model's name.
         notes: Staleness, a model that was not there, and the like.
+        verdict: `Yes.` or `No.`, of a question that is answered so; the text begins with it.
         calls: Tools that were called.
         understood: What the planner understood, which the next question may go on from.
     """
@@ -125,7 +125,7 @@ def verdict(understood: Understood, found: Sequence[Found]) -> str:
     if slots.contrast and slots.yes_no and len(found) == 2 and all(len(one.rows) == 1 for one in found):
         return _more(found[0].rows[0].get("value"), found[1].rows[0].get("value"), slots.contrast)
     if (
-        slots.yes_no
+        slots.exists
         and slots.entity
         and slots.goal in ("", "list", "count")
         and not (slots.turn or slots.by or slots.rank)

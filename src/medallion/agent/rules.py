@@ -16,6 +16,7 @@ from medallion.lakehouse.store import Lakehouse
 CHANNELS = ("call", "email", "whatsapp", "meeting")
 #: Days within which an answer is fresh, and within which an expected close is near.
 FRESH_DAYS = 14
+_HEADER = ("customer_id", "contact_id", "channel", "until", "reason")
 
 
 def due(closes: date | None, as_of: date) -> str:
@@ -28,9 +29,6 @@ def due(closes: date | None, as_of: date) -> str:
         return ""
     left = (closes - as_of).days
     return "passed" if left < 0 else "near" if left <= FRESH_DAYS else ""
-
-
-_HEADER = ("customer_id", "contact_id", "channel", "until", "reason")
 
 
 @dataclass(frozen=True)

@@ -110,11 +110,13 @@ class Planner:
         if before is not None and slots.goes_on(before.slots):
             if slots.cuts(before.slots):
                 raise Unclear(
-                    "the answer before was a ranking, and which of its rows is meant is not said",
+                    "the last answer was a ranking, and the question does not say which of its rows it means",
                     remedy="Ask by its name.",
                 )
             if slots.is_of_nothing():
-                raise Unclear("all or the average of what is not said", "average deal size", "win rate by owner")
+                raise Unclear(
+                    "the question does not say what to total or average", "average deal size", "win rate by owner"
+                )
             slots, kept = slots.carried(before.slots)
             if kept:
                 notes.append(f"Carried over from the question before: {', '.join(kept)}.")

@@ -10,7 +10,7 @@ from typing import Any
 from medallion import metrics
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import Slots, Threshold, beside, names_of
+from medallion.agent.planner.slots import OF_DEED, Slots, Threshold, beside, names_of
 from medallion.metrics import Filter, Metric, MetricView, contradicted, periods
 from medallion.metrics.conditions import And, Condition, Not, Or, Test, both, parse
 from medallion.metrics.periods import Today
@@ -39,8 +39,6 @@ _USES: dict[str, frozenset[str]] = {
         "conversion by stage": "metrics by times",
     }.items()
 }
-#: The states of deals that what happens to them means.
-_OF_DEED = {"win": {"won"}, "sell": {"won"}, "lose": {"lost"}, "close": {"won", "lost"}}
 
 
 def _days(span: periods.Span) -> tuple[date | None, date | None]:
@@ -485,6 +483,13 @@ class Asking:
         slots = self.slots
         self._only("figure", "average", "median")
         view = metrics.metrics()[names[0]].view
+        rate = metrics.metrics()[names[0]].measure
+        if slots.goal == "count" and rate.format.type == "percentage":
+            raise Unclear(
+                f"how many, or the {rate.display_name.lower()}?",
+                f"What is the {rate.display_name.lower()}?",
+                "how many deals did we win?",
+            )
         if len(slots.times) > 1 and not self._two_days():
             if len(slots.times) > 2 and not slots.versus:
                 raise Unclear("the question names several times", "revenue in May and in June")
@@ -620,9 +625,9 @@ class Asking:
         deed, views = self.slots.deed, {one.view.entity for one in chosen}
         own = frozenset[str]().union(*map(_selected, chosen))
         label = chosen[0].measure.display_name
-        fits = own == frozenset(_OF_DEED.get(deed, ())) or (deed == "close" and own and own <= _OF_DEED["close"])
+        fits = own == frozenset(OF_DEED.get(deed, ())) or (deed == "close" and own and own <= OF_DEED["close"])
         made = deed == "sell" and views == {"interactions"}  # calls that were made
-        if deed in _OF_DEED and not made and not (fits and views == {"deals"}):
+        if deed in OF_DEED and not made and not (fits and views == {"deals"}):
             raise Unclear(f"{label} is not of deals that we {deed}", f"{label.lower()} this month")
         if deed in ("create", "due") and views != {"deals"}:
             raise Unclear(f"{label} is not of deals that are {deed}d" if deed == "create" else f"{label} is not due")

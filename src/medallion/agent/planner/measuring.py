@@ -25,7 +25,7 @@ class Measuring(Restricting):
             way = self.has(place, "order")
             self.rank = Rank(way.name if way else "desc", None, self.spans[place].text, several=True)
             self.use(place)
-        for place in self.places("sort"):
+        for place in self.places("sort") if not self.places(*RANKS) else ():
             if self.rank is None:
                 self.rank = Rank(
                     "asc" if self.take("order") or self.take("asc") else "desc",
@@ -33,7 +33,7 @@ class Measuring(Restricting):
                     self.spans[place].text,
                     several=True,
                 )
-                self.follows = True
+                self.follows |= all(map(self.quiet, range(place)))  # sort by win rate: the answer before
                 self.use(place)
         for place in self.places("more", "fewer"):
             if len(self.times) > 1 and not self.contrast:

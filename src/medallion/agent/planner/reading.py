@@ -44,8 +44,15 @@ class Reading(Measuring):
             tuple(dict.fromkeys(self.by)), self.rank, tuple(self.thresholds), self.compare, self.versus, self.turn,
             self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
             self.average, self.contrast, narrow, tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
-            narrows=self._narrows(), whole=self.total,
+            narrows=self._narrows(), whole=self.total, exists=self._exists(),
         )  # fmt: skip
+
+    def _exists(self) -> bool:
+        """Whether it is asked if there is such a thing, not whether all are so: `are there any`, `did we win`."""
+        asked = any(span.of("exists", "thing") for span in self.spans)
+        asked |= bool(self.yes_no and self.deed and not self.total)
+        other = ("not", "no", "never", "list", "count", "amount", "who", "when", "why", "how")
+        return asked and not any(span.of(*other) for span in self.spans)
 
     def _narrows(self) -> bool:
         """Whether the question begins with `only` and asks for nothing but states, values and thresholds."""
@@ -154,6 +161,11 @@ class Reading(Measuring):
             if span.used:
                 continue
             only = {one.kind for one in span.senses}
+            if "exists" in only and self.has(place + 1, "no", "not"):
+                raise Unclear(
+                    f"'{span.text} {self.spans[place + 1].text}': whether there are any, or which are not?",
+                    "how many overdue deals are there?",
+                )
             if "nodata" in only and only <= {"nodata"}:
                 raise Unclear(f"the data have nothing about {span.text!r}")
             drafts = any(Sense("intent", "draft") in other.senses for other in self.spans)
@@ -341,7 +353,7 @@ class Reading(Measuring):
                 continue
             else:
                 self.metrics.append(self._averaged(sense.name) if self.goal in ("average", "median") else sense.name)
-            self.use(place)
+            self.use(place, *[at for at in (place + 1,) if self.has(at, "figure")])  # the pipeline number
             told = metrics.metrics()[sense.name].measure.unit if sense.name in metrics.metrics() else ""
             if told in ("days", "hours", "minutes"):
                 self.take("how_long")

@@ -9,6 +9,9 @@ from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.times import Time
 from medallion.metrics.conditions import Beside, Condition, Test, tests
 
+#: The states of deals that what happens to them means.
+OF_DEED = {"win": {"won"}, "sell": {"won"}, "lose": {"lost"}, "close": {"won", "lost"}}
+
 
 @dataclass(frozen=True)
 class Rank:
@@ -103,6 +106,7 @@ class Slots:
         past: Whether it is told in the past.
         narrows: Whether it only narrows what was asked before: `only won deals`.
         whole: Whether all or a total is asked for.
+        exists: Whether it is asked if there is such a thing.
     """
 
     goal: str = ""
@@ -132,6 +136,7 @@ class Slots:
     past: bool = field(default=False, compare=False)
     narrows: bool = field(default=False, compare=False)
     whole: bool = field(default=False, compare=False)
+    exists: bool = field(default=False, compare=False)
 
     @property
     def has_subject(self) -> bool:
@@ -182,11 +187,8 @@ class Slots:
         if not alone or not listed:
             return False
         metric = metrics.metrics()[self.metrics[0]]
-        said = {_OF_DEED.get(before.deed, ""), *(state for state, is_in in before.states if is_in)} & {
-            "open",
-            "won",
-            "lost",
-        }
+        said = {state for state, is_in in before.states if is_in} & {"open", "won", "lost"}
+        said |= {"open"} if before.deed == "due" else OF_DEED.get(before.deed, set())
         return metric.view.entity == "deals" and not metrics.contradicted(
             metric, [metrics.Filter("status", tuple(said))] if said else []
         )
@@ -307,7 +309,6 @@ class Slots:
 
 #: States of which a deal is in one.
 _EXCLUSIVE = frozenset({"open", "won", "lost", "closed"})
-_OF_DEED = {"win": "won", "sell": "won", "lose": "lost", "due": "open"}
 
 
 def _counts(names: tuple[str, ...]) -> tuple[str, ...]:
