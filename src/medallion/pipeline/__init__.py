@@ -376,8 +376,7 @@ class _Work:
 
     def pending(self) -> list[Batch]:
         """Batches that a killed run left unfinished."""
-        waiting = [batches.as_kept(self.lake, batch) for batch in journal.half_done(self.lake)]
-        waiting = [batch for batch in waiting if batch.state != batches.FINISHED]
+        waiting = [b for b in batches.history(self.lake) if b.state in (batches.STARTED, batches.INGESTED)]
         return [replace(batch, files=tuple(map(self._as_now, batch.files))) for batch in waiting]
 
     def check_known_at(self) -> None:

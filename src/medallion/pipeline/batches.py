@@ -6,14 +6,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from deltalake.exceptions import DeltaError
 
 from medallion.contracts import table
-from medallion.errors import LakehouseError
 from medallion.lakehouse import manifests, publishing, query, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.sources import SourceFile
@@ -150,23 +149,13 @@ def _of_row(row: Mapping[str, Any]) -> Batch:
     )
 
 
-def as_kept(lake: Lakehouse, batch: Batch) -> Batch:
-    """A batch in the last state whose tables are all there.
+def lost(lake: Lakehouse, batch: Batch) -> dict[str, int]:
+    """Tables that no longer have the version which the state of a batch rests on, with the one that is left.
 
     A machine that loses power may keep the journal and lose what was written before it.
-
-    Raises:
-        LakehouseError: Lost is what was chosen to be read again, so that it cannot be.
     """
-    lost = [name for name, version in batch.rests_on if lake.version(name) < version]
-    if not lost:
-        return batch
-    if batch.origin:
-        raise LakehouseError(
-            f"{lost[0]}: its newest commits are lost, and batch {batch.batch_id} rests on them", f"{store.GO_BACK}."
-        )
-    to_be_read = batch.state == INGESTED or any(name.startswith("bronze.") for name in lost)
-    return replace(batch, state=STARTED if to_be_read else INGESTED)
+    there = {name: lake.version(name) for name, _ in batch.rests_on}
+    return {name: there[name] for name, version in batch.rests_on if there[name] < version}
 
 
 def finished(lake: Lakehouse, version: int) -> set[str] | None:
@@ -234,14 +223,10 @@ def record(
 ) -> None:
     """Write that the batch has reached a state, and in the same commit that files are `held` back out of it.
 
-    Never before its last state, and after a later one: a clock may have been moved back.
+    Never before its last state: a clock may have been moved back.
     """
     reached, latest = [(batch, state), *((item, HELD) for item in held)], _latest(lake)
-    for item, its_state in reached:
-        if item.batch_id in latest:
-            last, at = latest[item.batch_id]
-            falls_back = STATES.index(its_state) < STATES.index(last.state)
-            now = max(now, at + timedelta(microseconds=1) if falls_back else at)
+    now = max([now, *(latest[item.batch_id][1] for item, _ in reached if item.batch_id in latest)])
     versions = _versions(lake, state)
     rows = [
         {

@@ -59,14 +59,13 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
         ConservationError: Rows are missing or invented; the batch stays unfinished.
     """
     lake, steps, now = context.lake, context.steps, context.now
-    before = next((known.state for known in batches.history(lake) if known.batch_id == batch.batch_id), None)
-    retried = before is not None
+    retried = any(known.batch_id == batch.batch_id for known in batches.history(lake))
     present = [entity for name, entity in context.entities.items() if batch.files_of(name)]
     for name in _OPS:
         context.create(contracts.table(name))
-    if batch.state != before:  # new, held back until now, or one whose tables were lost after it had come further
-        batches.record(context.spark, lake, batch, batch.state, now)
     if batch.state == batches.STARTED:
+        if not retried:
+            batches.record(context.spark, lake, batch, batches.STARTED, now)
         if batch.is_reread:
             _mark_reread(context, batch)
         elif batch.origin:
@@ -79,6 +78,7 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
             progress.reading.begin(sum(file.size_bytes for file in batch.files) if texts else None)
             with steps.step(progress.STEP):
                 _ingest(context, batch, present, retried)
+    if batch.state == batches.STARTED or batch.is_held_file:  # also one that reads bronze again
         batches.record(context.spark, lake, batch, batches.INGESTED, now)
 
     if retried:  # a kill while they were removed leaves half of a table, which cannot be written over

@@ -216,21 +216,31 @@ def _is_of(intent: Mapping[str, Any] | None, damage: store.Damage) -> bool:
 
 
 def lost_commits(lake: Lakehouse) -> dict[str, LakehouseError]:
-    """Tables whose newest commits, which the newest manifest names, are not there: a machine that lost power, or a copy.
+    """Tables whose newest commits are not there, which the newest manifest names, or the state of a batch since then: a
+    machine that lost power, or a copy.
 
     What unfinished work removes is not lost: tables that were to be dropped, and whatever an erasure has begun to remove.
     """
     intent = unfinished_intent(lake) or {}
     if intent.get("kind") == FORGET:
         return {}
+    found = {name: (version, "the last manifest") for name, version in publishing.lost(lake).items()}
+    for batch in [] if lake.folder is None else half_done(lake):
+        for name, version in batches.lost(lake, batch).items():
+            found.setdefault(name, (version, f"the journal of batch {batch.batch_id}"))
+    back = (
+        f"{store.GO_BACK}."
+        if manifests.number(lake)
+        else "No run has ended here yet: remove the folder, and run again."
+    )
     return {
         name: LakehouseError(
             f"{name}: its newest commits are lost: "
             + (f"the newest is {version}" if version >= 0 else "the table is not there")
-            + ", and the last manifest names a later one",
-            f"{store.GO_BACK}.",
+            + f", and {names} names a later one",
+            back,
         )
-        for name, version in publishing.lost(lake).items()
+        for name, (version, names) in found.items()
         if name not in intent.get("arguments", {}).get("dropping", ())
     }
 
