@@ -353,13 +353,17 @@ def test_a_figure_alone_after_a_question_about_some_rows_says_that_it_is_of_all(
         (["offene Deals in Deutschland", "wie viel sind die wert"], "open_pipeline where country = Germany"),
         (["affaires ouvertes en Allemagne", "ça fait combien"], "open_pipeline where country = Germany"),
         (["negocios abiertos en Alemania", "cuánto suman"], "open_pipeline where country = Germany"),
-        (["open deals in Germany", "and hers in negotiation"], "open_leads where country = Germany and stage = negotiation + list deals where country = Germany and stage = negotiation and open"),
+        (["open deals of Ben Haddad", "and his in negotiation"], "open_leads where owner = 'Ben Haddad' and stage = negotiation + list deals where owner = 'Ben Haddad' and stage = negotiation and open"),
         (["open deals in Germany", "any won deals there?"], "won_leads where country = Germany + list deals where country = Germany and won"),
         (["open deals in Germany", "who owns them"], "open_leads by owner where country = Germany"),
         (["revenue in May", "vs April"], "revenue in 2025-05 + revenue in 2025-04"),
         (["revenue in March", "no i meant March last year"], "revenue in 2024-03"),
         (["revenue by owner this quarter", "top 3 only"], "revenue by owner in this quarter order -revenue limit 3"),
-        (["revenue by owner this quarter", "sort by win rate"], "win_rate by owner in this quarter order -win_rate"),
+        (["which deals did we win in May", "average deal size"], "average_won_value in 2025-05"),
+        (["overdue deals by owner", "total value?"], "open_pipeline by owner where overdue"),
+        (["revenue in May", "and the year before"], "revenue in 2025-05 vs year-ago"),
+        (["chiffre d'affaires en mai", "et l'année d'avant"], "revenue in 2025-05 vs year-ago"),
+        (["Lumen Works", "its open deals"], "list deals where customer_id = C004 and open"),
         (["deals closing next week", "top 3 by value"], "list deals where open and expected_close_date = 'next week' order -deal_value limit 3"),
         (["calls made last week", "how many of those got a meeting"], "touches where channel = call and outcome = meeting_booked in last week"),
         (["accounts in Germany", "how many of those are in France"], "total_customers where country = Germany and country = France"),
@@ -531,6 +535,60 @@ def test_i_and_my_are_an_owner_by_a_setting(planner):
     assert told(mine.understand("my revenue")) == "revenue where owner = 'Tess Nair'"
     assert told(mine.understand("which deals have I not touched yet")).endswith("owner = 'Tess Nair'")
     assert "everybody's" in planner.understand("my open deals").notes[0]
+
+
+@pytest.mark.parametrize(
+    "dialog",
+    [
+        ["open deals in Germany", "and hers in negotiation"],
+        ["revenue by owner this quarter", "sort by win rate"],
+        ["open deals", "sort by owner"],
+        ["top 5 open deals", "sort by close date"],
+        ["revenue by owner in May", "vs April"],
+        ["revenue", "vs April"],
+        ["win rate by country", "vs Germany"],
+        ["revenue in May", "the week before"],
+        ["deals lost in May", "who closed the biggest"],
+        ["won deals in May", "and closed in June"],
+        ["its revenue"],
+        ["how many led to a meeting"],
+    ],
+)  # fmt: skip
+def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dialog):
+    before = None
+    for question in dialog[:-1]:
+        before = planner.understand(question, before)
+        assert not isinstance(before, Declined), question
+    assert isinstance(planner.understand(dialog[-1], before), Declined)
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("which deals moved from Discovery to Negotiation this month", "? which stage deals have left"),
+        ("deals moved Discovery to Negotiation last month", "? which stage deals have left"),
+        ("revenue in week 2 of June", "? week 2 of a month"),
+        ("win rate before my call", "? I do not understand 'before my call'"),
+        ("did we win more than 5 deals in May", "? > 5 deals of whom"),
+        ("owners with more than 5 deals", "total_leads by owner having value > 5"),
+        ("owners with more than 5 open deals", "open_leads by owner having value > 5"),
+        ("how many deals are coming in next month", "? that time is still to come"),
+        ("why did revenue change in April and May", "? a change is between two times"),
+        ("how long does it take to close a deal", "average_cycle_days"),
+        ("are there any silent customers?", "total_customers where days_silent > 30"),
+        ("revenue on the 40e", "? I do not understand"),
+    ],
+)
+def test_what_is_near_to_a_question_is_not_taken_for_it(planner, question, expected):
+    assert told(planner.understand(question)).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "question", ["did we win all deals in Germany", "did we win only deals in Germany", "haben wir alle Deals gewonnen"]
+)
+def test_whether_all_are_so_is_not_answered_by_yes_for_some(planner, question):
+    found = planner.understand(question)
+    assert isinstance(found, Declined) or not found.slots.exists
 
 
 def test_each_language_has_the_same_meanings():

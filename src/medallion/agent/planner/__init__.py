@@ -113,6 +113,8 @@ class Planner:
                     "the last answer was a ranking, and the question does not say which of its rows it means",
                     remedy="Ask by its name.",
                 )
+            if lost := slots.lost(before.slots):
+                raise Unclear(lost, remedy="Ask it whole.")
             if slots.is_of_nothing():
                 raise Unclear(
                     "the question does not say what to total or average", "average deal size", "win rate by owner"

@@ -115,11 +115,16 @@ def tokens(question: str) -> list[Token]:
             found.append(Token(text, folded(text), kind))
             continue
         after = found and found[-1].kind == "number" and question[match.start() - 1 : match.start()].isdigit()
-        if after and text.casefold() in _ORDINALS:
+        if after and text.casefold() in _ORDINALS and _is_ordinal(found[-1].plain, text.casefold()):
             found[-1] = Token(found[-1].text + text, found[-1].plain + text.casefold(), "ordinal")
             continue
         found += _words(text)
     return found
+
+
+def _is_ordinal(digits: str, ending: str) -> bool:
+    """Whether digits with these letters are an ordinal: `1er`, `2e`, `3a`; `40e` and `5er` are none."""
+    return ending in ("st", "nd", "rd", "th") or digits == "1" or (digits in ("2", "3", "4") and ending != "er")
 
 
 def _with_names(question: str, signed: Mapping[str, Any]) -> list[Token]:

@@ -45,7 +45,7 @@ class Marking:
         self.about: list[About] = []
         self.rank: Rank | None = None
         self.times: list[Time] = []
-        self.share = self.versus = self.me = self.past = self.follows = self.refers = False
+        self.share = self.versus = self.against = self.me = self.past = self.follows = self.refers = False
         self.average: Average | None = None
         self.contrast = ""
         self.total = False

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
-from medallion.agent.planner.lexicon import Sense
+from medallion.agent.planner.lexer import Span
+from medallion.agent.planner.lexicon import Sense, folded, lexicon
 from medallion.agent.planner.marking import RANKS, Unclear
 from medallion.agent.planner.restricting import Restricting
 from medallion.agent.planner.slots import Rank
@@ -14,6 +16,23 @@ from medallion.metrics.conditions import Test
 _LAST = {f"last {unit}": f"this {unit}" for unit in ("day", "week", "month", "quarter", "year")}
 #: A measure beside another: the average value, how many on average.
 _MEASURED = {("amount", "average"), ("count", "average"), ("amount", "median"), ("average", "median")}
+
+
+#: Of which unit a written time is.
+_UNIT_OF = {
+    "year": r"ytd|(?:last|this|next) year|\d{4}", "quarter": r"qtd|(?:last|this|next) quarter|\d{4}-Q\d",
+    "month": r"mtd|(?:last|this|next) month|\d{4}-\d\d", "week": r"wtd|(?:last|this|next) week|\d{4}-W\d\d",
+    "day": r"today|yesterday|tomorrow|\d{4}-\d\d-\d\d",
+}  # fmt: skip
+
+
+def unit_of(text: str) -> str | None:
+    """The unit of time that a period is; None where it is none.
+
+    >>> unit_of("2025-Q2"), unit_of("last month"), unit_of("since 2025-06-01")
+    ('quarter', 'month', None)
+    """
+    return next((unit for unit, form in _UNIT_OF.items() if re.fullmatch(form, text)), None)
 
 
 class Measuring(Restricting):
@@ -32,6 +51,7 @@ class Measuring(Restricting):
                     None,
                     self.spans[place].text,
                     several=True,
+                    sorts=True,
                 )
                 self.follows |= all(map(self.quiet, range(place)))  # sort by win rate: the answer before
                 self.use(place)
@@ -105,8 +125,9 @@ class Measuring(Restricting):
     def _compared(self) -> None:
         """Beside what a figure is to be put, and whether it moved."""
         for kind, compare in (("last_year", "year-ago"), ("before_that", "previous")):
-            if self.take(kind):
-                self.compare = compare
+            for place in self.places(kind):
+                self.compare = compare if kind == "last_year" else self._before_that(place)
+                self.use(place)
         beside = self.places("vs", "compare", "gt", "lt")
         if len(self.times) == 2 and self.times[0].text == self.times[1].text and beside:
             if not self.times[0].text.startswith("last "):
@@ -131,6 +152,7 @@ class Measuring(Restricting):
         if self.has(0, "vs") and self.before is not None and isinstance(one, Test) and one.op == "=":
             self.use(0)  # vs Kavya, after Liam's
             self.versus = self.follows = True
+        self.against = bool(self.spans and self.spans[0].used and self.spans[0].of("vs") and self.follows)
         joins = [
             place
             for place in self.places("vs")
@@ -157,6 +179,24 @@ class Measuring(Restricting):
                 joints = self.places("and", "to", "from", "vs", "gt", "lt")
                 joints += [p for p in self.places("or") if self.spans[p - 1].used and not self.has(p + 1, "metric")]
                 self.use(*[p for p in joints if self._between_times(p) and not self.spans[p - 1].of("vs")])
+
+    def _before_that(self, place: int) -> str:
+        """What `the month before` is of the period that is asked for: the one before it, or the one a year ago."""
+        units = {sense.name for word in self.spans[place].text.casefold().split() for sense in self._unit(word)}
+        times = self.times or (self.before.times if self.before else ())
+        of_times = {unit_of(one.text) for one in times}
+        if not units or not times or units == of_times:
+            return "previous"
+        if units == {"year"} and None not in of_times:
+            return "year-ago"
+        raise Unclear(
+            f"{self.spans[place].text!r} is of another length than the time that is asked for",
+            "revenue last month compared with the month before",
+        )
+
+    def _unit(self, word: str) -> list[Sense]:
+        found = lexicon(self.lexed.language).phrases.get((folded(word.removeprefix("d'").removeprefix("l'")),), ())
+        return [sense for sense in found if sense.kind == "unit"]
 
     def _between_times(self, place: int) -> bool:
         before = place > 0 and any(self.spans[p].used for p in range(place) if self.near(p, 1) >= place - 1)
@@ -329,6 +369,7 @@ class Measuring(Restricting):
                 self.deed = self.deed or ("due" if ahead else name.name)
                 self.use(place)
                 if name.name == "move":
+                    self._moved_to()
                     self.use(
                         *[
                             p
@@ -336,6 +377,30 @@ class Measuring(Restricting):
                             if self.has(p + 1, "value") or (self.spans[p + 1 :][:1] and self.spans[p + 1].used)
                         ]
                     )
+        self._ahead()
+
+    def _ahead(self) -> None:
+        """Refuse what is to have happened in a time that has not begun."""
+        begins = [periods.read(one.text, self.today).first for one in self.times]
+        ahead = any(self.today.day and first and self.today.day < first for first in begins)
+        if ahead and self.deed in ("create", "win", "lose", "sell"):
+            raise Unclear("that time is still to come: nothing has happened in it", "deals due next month")
+
+    def _moved_to(self) -> None:
+        """Refuse a stage that deals have left: only the one that they came to is read."""
+        arrived = False
+        for place, span in enumerate(self.spans):
+            arrived |= span.of("to") is not None
+            left = self.spans[place + 1 :][:1]
+            before = arrived or not any(one.of("to") for one in self.spans[place:])
+            if (span.of("from") and left and self._is_stage(left[0])) or (self._is_stage(span) and not before):
+                raise Unclear(
+                    "which stage deals have left is not read, only the one that they came to",
+                    "which deals moved to Negotiation this month?",
+                )
+
+    def _is_stage(self, span: Span) -> bool:
+        return any(sense.name == "stage" for sense in span.all("value"))
 
     def _is_ahead(self) -> bool:
         """Whether a question in the present is about a time that is not over: `which deals close this month`."""

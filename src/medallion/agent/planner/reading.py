@@ -9,7 +9,7 @@ from medallion import metrics
 from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import QUIET, RANKS, Unclear
 from medallion.agent.planner.measuring import Measuring
-from medallion.agent.planner.slots import About, Slots, beside
+from medallion.agent.planner.slots import About, Slots, beside, names_of
 from medallion.agent.planner.times import Times
 from medallion.metrics.conditions import Test, tests
 
@@ -44,14 +44,14 @@ class Reading(Measuring):
             tuple(dict.fromkeys(self.by)), self.rank, tuple(self.thresholds), self.compare, self.versus, self.turn,
             self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
             self.average, self.contrast, narrow, tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
-            narrows=self._narrows(), whole=self.total, exists=self._exists(),
+            narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against,
         )  # fmt: skip
 
     def _exists(self) -> bool:
         """Whether it is asked if there is such a thing, not whether all are so: `are there any`, `did we win`."""
         asked = any(span.of("exists", "thing") for span in self.spans)
         asked |= bool(self.yes_no and self.deed and not self.total)
-        other = ("not", "no", "never", "list", "count", "amount", "who", "when", "why", "how")
+        other = ("not", "no", "never", "only", "every", "list", "count", "amount", "who", "when", "why", "how")
         return asked and not any(span.of(*other) for span in self.spans)
 
     def _narrows(self) -> bool:
@@ -161,7 +161,7 @@ class Reading(Measuring):
             if span.used:
                 continue
             only = {one.kind for one in span.senses}
-            if "exists" in only and self.has(place + 1, "no", "not"):
+            if "exists" in only and self.has(place + 1, "no", "not") and not self._says(place + 1, "not", "lately"):
                 raise Unclear(
                     f"'{span.text} {self.spans[place + 1].text}': whether there are any, or which are not?",
                     "how many overdue deals are there?",
@@ -271,13 +271,16 @@ class Reading(Measuring):
         self._pronouns()
 
     def _pronouns(self) -> None:
-        """`it`, `they` and `hers` are of what was asked before: the account or deal that it named, or its rows."""
-        they = self.places("they")
-        if self.before is None or not (they or self.places("it", "field", "when")) or self.about:
+        """`it`, `they` and `hers` are of what was asked before: the account, deal or owner that it named, or its rows."""
+        they, one = self.places("they"), self.places("its", "person")
+        if self.before is None or not (they or one or self.places("it", "field", "when")) or self.about:
             return
-        if self.before.about and not self.places("metric", "entity", "value"):
+        if self.before.about and (one or not self.places("metric", "entity", "value")):
             self.about = list(self.before.about)
-            self.use(*they)
+            self.use(*they, *one)
+        elif self.places("person") and any("owner" in names_of(part) for part in self.before.where):
+            self.use(*self.places("person"))
+            self.refers = True
         elif they and (self.before.where or self.before.entity):
             self.use(*they)
             self.refers = True
@@ -450,6 +453,7 @@ class Reading(Measuring):
             if sense.kind == "kind" and sense.name == "meeting" and self._booked():
                 test = Test("outcome", "=", ("meeting_booked",))
             if not self.entity or self.entity == "interactions":
+                self.refers |= sense.kind == "booked" and not self.entity and not self._near_touch(place)
                 self.entity = "interactions"
                 self.where.append(test)
                 self.use(place)
@@ -527,6 +531,12 @@ class Reading(Measuring):
             self.refers = True
         if self.spans and self.spans[0].of("carry"):
             self.follows = True
+        if self.about or self.goal in ("brief", "plan", "draft", "score"):
+            self.take("aside")
+        if self.goal == "why" and len(self.times) > 1 and not self.versus:
+            raise Unclear(
+                "a change is between two times, put against each other", "why did revenue drop in May versus April?"
+            )
         if self.take("more_of_it"):
             self.refers = not self.about  # what stage is that in, of a deal that is named
         if self.spans and self.spans[0].of("list") and self.has(len(self.spans) - 1, "prep"):

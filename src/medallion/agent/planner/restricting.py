@@ -251,8 +251,13 @@ class Restricting(Marking):
             self.use(right)
         elif not column and not unit and not money and self._counted(right):
             state = self.has(right, "state") or self.has(right + 1, "state")
-            column = f"{state.name}_deals" if state else ""
+            column = self._count_of(state.name if state else "")
             self.use(right, right + 1)
+        elif not (column or unit or money or percent) and self.has(right, "entity") == Sense("entity", "deals"):
+            column = self._count_of("")
+            if not column:
+                raise Unclear(f"{op} {value} deals of whom?", "owners with more than 3 open deals")
+            self.use(right)
         if not column and unit:
             quiet = [
                 one
@@ -284,6 +289,12 @@ class Restricting(Marking):
             size = self.has(one, "size")
             if size and size.name == ("small" if op[0] == "<" else "big"):
                 self.use(one)
+
+    def _count_of(self, state: str) -> str:
+        """What counts deals in a state: a column of accounts, or the metric where owners, months and the like are asked for."""
+        if self.places("dim", "unit", "who"):
+            return str(meanings()["measures"]["deals"]["count"].get(state, ""))
+        return f"{state}_deals" if state else ""
 
     def _counted(self, place: int) -> bool:
         """Whether records in a state stand at a place, in the one order or the other: `won deals`, `affaires gagnées`."""

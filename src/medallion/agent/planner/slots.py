@@ -24,6 +24,7 @@ class Rank:
         several: Whether more than one is asked for, where no number is said.
         sized: Whether the word is about size, which a number of records has not.
         records: Whether records are ranked, not the values of a split: `the biggest deal of each rep`.
+        sorts: Whether it is only an order for what was asked before: `sort by value`.
     """
 
     way: str
@@ -32,6 +33,7 @@ class Rank:
     several: bool = False
     sized: bool = False
     records: bool = False
+    sorts: bool = False
 
     @property
     def limit(self) -> int | None:
@@ -107,6 +109,7 @@ class Slots:
         narrows: Whether it only narrows what was asked before: `only won deals`.
         whole: Whether all or a total is asked for.
         exists: Whether it is asked if there is such a thing.
+        against: Whether it begins with what is to be put beside what was asked before: `vs April`.
     """
 
     goal: str = ""
@@ -137,6 +140,7 @@ class Slots:
     narrows: bool = field(default=False, compare=False)
     whole: bool = field(default=False, compare=False)
     exists: bool = field(default=False, compare=False)
+    against: bool = field(default=False, compare=False)
 
     @property
     def has_subject(self) -> bool:
@@ -228,7 +232,40 @@ class Slots:
     def cuts(self, before: Slots) -> bool:
         """Whether it is about the first rows of an order, which what goes on from it would lose."""
         cut = before.rank is not None and before.rank.limit is not None
-        return cut and not self.rank and (self.refers or self.goal in ("count", "amount", "list"))
+        if self.rank is not None:
+            return cut and self.rank.sorts
+        return cut and (self.refers or self.goal in ("count", "amount", "list"))
+
+    def lost(self, before: Slots) -> str:
+        """What of the question before could not be kept, in words, so that this one would answer another; empty for nothing."""
+        if self.against:
+            values = not self.times and _beside_values(before.where, self.where) is None
+            if (
+                values
+                or (self.times and len(before.times) != 1)
+                or before.by
+                or before.rank
+                or before.share
+                or before.turn
+                or before.compare
+            ):
+                return "the question before has nothing that this can be put beside alone"
+        if (
+            self.rank
+            and self.rank.sorts
+            and ((self.metrics and before.metrics and self.metrics != before.metrics) or self.by)
+        ):
+            return "what was asked before is sorted by its own figure only"
+        done = {state for state, is_in in before.states if is_in} | OF_DEED.get(before.deed, set())
+        closes = self.deed == "close" or ("closed", True) in self.states
+        if closes and not self.has_own_deals and done & {"won", "lost"} and not (self.rank and "lost" not in done):
+            return "closed deals are won or lost, and the question before was of some of them"
+        return ""
+
+    @property
+    def has_own_deals(self) -> bool:
+        """Whether it says itself which records it is about."""
+        return bool(self.metrics or self.entity or self.about)
 
     def carried(self, before: Slots) -> tuple[Slots, list[str]]:
         """The slots as a continuation of what was asked before, and what was taken over from it, in words."""
@@ -253,7 +290,7 @@ class Slots:
             sorts = self.rank is not None and bool(self.fields) and name in ("entity", "deed")
             if own or not was or (own_subject and name in (*subject, "deed") and not sorts):
                 continue
-            if self.goal in ("count", "amount", "list") and name in ("rank", "by"):
+            if self.goal in ("count", "amount", "list") and (name == "rank" or (name == "by" and self.goal == "list")):
                 continue
             if self.goal == "list" and name in ("metrics", "turn", "compare"):
                 continue
@@ -299,7 +336,8 @@ class Slots:
         ):
             told["goal"] = "list"  # the biggest of those that were counted
         if self.measures(before):
-            told |= {"goal": "", "states": tuple(one for one in before.states if one[0] not in _EXCLUSIVE)}
+            done = [(state, True) for state in _STATE_OF.get(before.deed, ())]
+            told |= {"goal": "", "states": (*before.states, *done), "deed": "" if done else before.deed}
         if self.goal == "count" and not self.metrics and before.metrics:
             told["metrics"] = _counts(before.metrics)
         if not self.narrow:
@@ -307,6 +345,7 @@ class Slots:
         return replace(self, **told), kept  # type: ignore[arg-type]
 
 
+_STATE_OF = {"win": ("won",), "sell": ("won",), "lose": ("lost",), "close": ("closed",)}
 #: States of which a deal is in one.
 _EXCLUSIVE = frozenset({"open", "won", "lost", "closed"})
 

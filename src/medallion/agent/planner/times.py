@@ -193,6 +193,8 @@ class Times:
             if one.of(kind):
                 return Time(kind, place), place + 1
         week = self.number(place + 1) if self.unit(place) == "week" else None
+        if week and self._is(self._over(place + 3 if self._is(place + 2, "prep") else place + 2), "month"):
+            self.doubt = f"week {week} of a month: write its days, or the number of the week in the year"
         if week and week <= 53 and not self._is(place + 2, "unit", "percent", "magnitude"):  # week 24
             year, after = self._a_year(place + 2)
             year = year or self.day.year - (week > self.day.isocalendar().week and not self.future)
