@@ -107,7 +107,11 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
             raise LakehouseError(f"{table}: cannot go back alone: {others[0].problem}", f"{store.GO_BACK}.")
         newest = manifests.newest(lake)
         named = newest.versions if newest else {}
-        cut = any(named.get(one.table, -1) >= one.version for one in damaged) or bool(lost) or writer.is_cut()
+        cut = (
+            any(named.get(one.table, -1) >= one.version for one in damaged)
+            or bool(publishing.lost(lake))
+            or writer.is_cut()
+        )
         for found in damaged:
             found.set_aside()
         if table is not None or not cut:  # else every table is moved anyway, whatever was begun

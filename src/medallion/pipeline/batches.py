@@ -154,7 +154,7 @@ def lost(lake: Lakehouse, batch: Batch) -> dict[str, int]:
 
     A machine that loses power may keep the journal and lose what was written before it.
     """
-    there = {name: lake.version(name) for name, _ in batch.rests_on}
+    there = {name: publishing.newest(lake, name) for name, _ in batch.rests_on}
     return {name: there[name] for name, version in batch.rests_on if there[name] < version}
 
 

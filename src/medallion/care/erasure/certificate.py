@@ -20,7 +20,7 @@ LEFT = "left_to_the_platform"
 _TABLES = {"where": "tables", "how": "every row, by the keys of the account, its deals and touches; other cells by the terms above. A cell that holds "
      "nothing but the name of another account's record stays, unless that record has an address or number of the account. "
      "Gold is computed again without the account instead"}  # fmt: skip
-_FILES = {"where": "files", "how": "every file of the lakehouse and its name, after the rows had gone: data, column statistics, commits, "
+_FILES = {"where": "files", "how": "every file of the lakehouse and its name, after the rows had gone: data, commits, "
      "checkpoints, proposals and models"}  # fmt: skip
 _ROWS = {"where": "what is left", "how": "every row of the newest version of every table, its name and the names of its columns, after the rows "
      "had gone"}  # fmt: skip

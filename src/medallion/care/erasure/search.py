@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +20,17 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+#: Letters from which writers cut what they keep of a text in statistics.
+_CUT = 32
+_MAXIMA = "maxValues"
+
+
 def search(root: Path, wanted: Mentions, but: Collection[str] = ()) -> tuple[int, list[str]]:
     """Look for someone in every file below a folder, and in its name; gives how many files, and where they were found.
 
     Files directly in the folder whose names are in `but` are left out.
 
-    Of Parquet every text is read, nested values, names of columns and statistics included; other files are read line by
+    Of Parquet every text is read, nested values and names of columns included; other files are read line by
     line. A name that is all that a text of Parquet or of a Delta log says may be that of somebody else's record. A file
     that cannot be read, such as Parquet that is not whole, counts as found: nobody can say what it holds.
     """
@@ -87,31 +91,49 @@ def _says(text: str, wanted: Mentions) -> bool:
 
 
 def texts(path: Path) -> Iterator[str]:
-    """Every text of a file."""
+    """Every text of a file.
+
+    Not the statistics of Parquet: they are of values that are read here, cut to 64 letters, and the last letter of a cut
+    maximum is counted up, so that `C003` tells of `C004`. Those in a log are copies, which are read without it.
+    """
+    in_log = path.parent.name == "_delta_log"
     if path.suffix == ".parquet":
         with pq.ParquetFile(path) as file:
             yield from file.schema_arrow.names
             for text in (file.metadata.metadata or {}).values():
                 yield text.decode("utf-8", "replace")
-            for group in range(file.metadata.num_row_groups):
-                for column in range(file.metadata.num_columns):
-                    known = file.metadata.row_group(group).column(column).statistics
-                    if known is not None and known.has_min_max:
-                        with suppress(pa.ArrowNotImplementedError):  # decimal numbers, in earlier pyarrow
-                            yield from (text for text in (known.min, known.max) if isinstance(text, str))
             for batch in file.iter_batches():
                 for column in batch.columns:
-                    yield from _texts_of(column)
+                    found = _texts_of(column)
+                    yield from map(_without_last_letters, found) if in_log else found
         return
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            document = json.loads(line) if path.parent.name == "_delta_log" else None
+            document = json.loads(line) if in_log else None
         except (ValueError, RecursionError):
             document = None
+        added = document.get("add") if isinstance(document, dict) else None
+        if isinstance(added, dict) and isinstance(added.get("stats"), str):
+            added["stats"] = _without_last_letters(added["stats"])
         if document is None:
             yield line
         else:
             yield from mentions.texts_in(document)
+
+
+def _without_last_letters(text: str) -> str:
+    """The statistics of a data file, of whose long maxima the last letter may be another than was written."""
+    if _MAXIMA not in text:
+        return text
+    try:
+        told = json.loads(text)
+        told[_MAXIMA] = {
+            name: value[:-1] if isinstance(value, str) and len(value) >= _CUT else value
+            for name, value in told[_MAXIMA].items()
+        }
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+        return text
+    return json.dumps(told, ensure_ascii=False)
 
 
 def _texts_of(column: Any) -> Iterator[str]:
