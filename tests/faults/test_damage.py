@@ -19,6 +19,7 @@ from medallion import pipeline
 from medallion.care import doctor, gate, restore, status, verify
 from medallion.config import load
 from medallion.errors import LakehouseError
+from medallion.lakehouse import manifests
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
 
@@ -101,6 +102,24 @@ def test_an_interrupted_erasure_is_told_also_when_a_journal_is_damaged(lake, dam
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("which", [0, 1])
+def test_restoring_goes_past_a_journal_whose_data_are_lost(lake, which):
+    """Of its newest commit, or of the one before: a run that a loss of power ended had written several."""
+    point = str(manifests.newest(lake).number)
+    rows = DeltaTable(lake.path("ops.batches")).to_pyarrow_table()
+    added = []
+    for _ in range(2):
+        before = set(Path(lake.path("ops.batches")).glob("*.parquet"))
+        write_deltalake(lake.path("ops.batches"), rows, mode="append")
+        added += set(Path(lake.path("ops.batches")).glob("*.parquet")) - before
+    added[which].write_bytes(b"")
+    with pytest.raises(LakehouseError), journal.writing(lake):
+        journal.half_done(lake)
+    restore.apply(lake, point)
+    with journal.writing(lake):
+        assert journal.half_done(lake) == []
+
+
 def test_unfinished_work_is_told_erasures_first(lake):
     for kind, state in ((journal.TRAIN, doctor.WARNING), (journal.FORGET, doctor.BROKEN)):
         intent = {"kind": kind, "began_at": "2025-07-01T10:00:00+00:00", "before": {}, "all": False, "arguments": {}}

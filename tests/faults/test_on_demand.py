@@ -123,7 +123,8 @@ def content(lake):
     found = {n: (kept.rows, kept.content) for n, kept in publishing.kept(opened) if n not in TOLD}
     if models.exists():
         champion = models / "champion.json"
-        found["models"] = (registry.versions(models), champion.read_text() if champion.exists() else "")
+        if registered := registry.versions(models):
+            found["models"] = (registered, champion.read_text() if champion.exists() else "")
     return found
 
 
@@ -270,6 +271,8 @@ def readers_see(lake, one, about, *, refused):
         if refused is None or refused not in error.problem or not error.remedy:
             raise
         return
+    if about[0] == "train" and refused == "" and differ(there, one.after) == ["gold.lead_snapshots"]:
+        return  # the model is kept and its manifest lost: its snapshots are seen when the next writer has ended
     assert there in (one.before, one.after), (about, differ(there, one.before), differ(there, one.after))
 
 

@@ -292,11 +292,19 @@ class Damage:
         return LakehouseError(f"{self.table}: its last commit, {self.path.name}, {self.says}", self.remedy)
 
     def set_aside(self) -> None:
-        """Take the commit out of the log, and what sums it up; the files stay beside it under other names."""
+        """Take the commit out of the log, and what sums it up; the files stay beside it under other names.
+
+        Its data files that were not written whole are removed: nobody can say what they hold, so that an erasure would
+        stumble over them.
+        """
         log, hint = self.path.parent, self.path.with_name("_last_checkpoint")
+        unwhole = [file for file in _unlike(self.path) if file.is_file()]
         for path in (self.path.with_suffix(".crc"), *log.glob(f"{self.path.stem}.checkpoint*.parquet"), self.path):
             if path.exists():
                 _put_aside(path)
+        for file in unwhole:
+            with door.through(file):
+                file.unlink()
         if _checkpoint_named(hint) == self.version:
             with door.through(hint):
                 hint.unlink()
@@ -510,7 +518,6 @@ def _torn(commit: Path, data: bool = True) -> str | None:
         return f"is empty ({commit.stat().st_size:,} bytes)"
     counts = {"add": 0, "remove": 0}
     promised: dict[str, int] = {}
-    added: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         try:
             action = json.loads(line)
@@ -520,9 +527,6 @@ def _torn(commit: Path, data: bool = True) -> str | None:
             return f"is damaged: line {number} is no action"
         for kind in counts:
             counts[kind] += kind in action
-        add = action.get("add")
-        if isinstance(add, dict) and not addresses.is_address(str(add.get("path"))):
-            added[str(add.get("path"))] = add.get("size", 0)
         told = action.get("commitInfo")
         metrics = told.get("operationMetrics") if isinstance(told, dict) else None
         metrics = metrics if isinstance(metrics, dict) else {}
@@ -532,12 +536,22 @@ def _torn(commit: Path, data: bool = True) -> str | None:
     lacking = [f"{counts[kind]} of {count} files to {kind}" for kind, count in promised.items() if counts[kind] < count]
     if lacking:
         return f"is cut short: it has {' and '.join(lacking)}"
-    for path, size in added.items() if data else ():
-        file = commit.parent.parent / unquote(path)
-        there = file.stat().st_size if file.is_file() else None
-        if there != size:
-            return f"has data that {'is not there' if there is None else 'is of another size than written'}: {path}"
+    for file in _unlike(commit) if data else ():
+        return f"has data that {'is of another size than written' if file.is_file() else 'is not there'}: {file.name}"
     return None
+
+
+def _unlike(commit: Path) -> Iterator[Path]:
+    """The data files that a commit adds and that are not as it says, in size; as far as it can be read."""
+    for line in commit.read_bytes().splitlines():
+        try:
+            add = json.loads(line)["add"]
+            path, size = str(add["path"]), int(add["size"])
+        except (ValueError, TypeError, KeyError):
+            continue
+        file = commit.parent.parent / unquote(path)
+        if not addresses.is_address(path) and not (file.is_file() and file.stat().st_size == size):
+            yield file
 
 
 #: Per action of a commit, what engines call the number of them in its metrics.

@@ -225,10 +225,10 @@ def lost_commits(lake: Lakehouse) -> dict[str, LakehouseError]:
     if intent.get("kind") == FORGET:
         return {}
     found = {name: (version, "the last manifest") for name, version in publishing.lost(lake).items()}
-    unread = lake.folder is None or store.damage(lake, batches.JOURNAL)  # a damaged one is told by itself
-    for batch in [] if unread else half_done(lake):
-        for name, version in batches.lost(lake, batch).items():
-            found.setdefault(name, (version, f"the journal of batch {batch.batch_id}"))
+    with suppress(LakehouseError):  # a damaged journal is told by itself
+        for batch in [] if lake.folder is None else half_done(lake):
+            for name, version in batches.lost(lake, batch).items():
+                found.setdefault(name, (version, f"the journal of batch {batch.batch_id}"))
     back = (
         f"{store.GO_BACK}."
         if manifests.number(lake)

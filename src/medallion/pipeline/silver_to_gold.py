@@ -45,7 +45,7 @@ _WORKERS = 2
 _FEW = 20_000
 #: Touches, or rows of a table that is not made from them, from which that is quicker than computing a table whole:
 #: finding the keys is a query more.
-_MANY = 200_000
+_MANY = 5_000
 #: Rows from which a table is checked as soon as it is written; smaller ones are checked in one statement at the end.
 _LARGE = 200_000
 _NO_EVENTS = date(1970, 1, 1)
