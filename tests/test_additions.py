@@ -121,7 +121,8 @@ def test_rows_that_are_kept_are_those_of_a_full_refresh(deliver, tmp_path, monke
     import importlib
 
     half = importlib.import_module("medallion.pipeline.silver_to_gold")
-    monkeypatch.setattr(half, "_MANY", 0)
+    monkeypatch.setattr(half, "_MANY_TOUCHES", 0)
+    monkeypatch.setattr(half, "_MANY_ROWS", 0)
     kept, find = [], half._few
 
     def few(*given):

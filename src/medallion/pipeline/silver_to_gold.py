@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 _WORKERS = 2
 #: So many keys at most are computed again by themselves.
 _FEW = 20_000
-#: Touches, or rows of a table that is not made from them, from which that is quicker than computing a table whole:
+#: Touches, and rows of a table that is not made from them, from which that is quicker than computing a table whole:
 #: finding the keys is a query more.
-_MANY = 5_000
+_MANY_TOUCHES, _MANY_ROWS = 200_000, 5_000
 #: Rows from which a table is checked as soon as it is written; smaller ones are checked in one statement at the end.
 _LARGE = 200_000
 _NO_EVENTS = date(1970, 1, 1)
@@ -388,7 +388,8 @@ def _few(context: Context, step: Step, inputs: list[Any], since: Additions, kept
     They are fetched and given back: a small table, where a plan within a plan would be computed twice.
     """
     reads_touches = "silver.interactions_clean" in step.inputs
-    if (since.total if reads_touches else kept) < _MANY or (reads_touches and since.touches is None):
+    few_touches = since.touches is None or since.total < _MANY_TOUCHES
+    if few_touches if reads_touches else kept < _MANY_ROWS:
         return None
     keys = step.changed(context.read(step.table), since.touches, *inputs).limit(_FEW + 1).collect()
     if len(keys) > _FEW:
