@@ -122,7 +122,14 @@ def declined(problem: str, remedy: str) -> str:
 
     >>> declined("since when?", ""), declined("a draft is a command", "Run `medallion draft C1 --kind email`.")
     ('Since when?', 'A draft is a command. Run `medallion draft C1 --kind email`.')
+
+    A backtick of the question that has no second one would begin a command that ends within the remedy.
+
+    >>> declined("what is `x", "See `medallion ask`.")
+    "What is 'x. See `medallion ask`."
     """
+    if problem.count("`") % 2:
+        problem = problem.replace("`", "'")
     text = f"{problem}{'' if problem.endswith('?') else '.'} {remedy}".strip()
     return text[:1].upper() + re.sub(r"(`[^`]*`)|(?<!\S)--(?=[a-z])", lambda found: found[1] or "", text[1:])
 
