@@ -271,9 +271,8 @@ def readers_see(lake, one, about, *, refused):
         if refused is None or refused not in error.problem or not error.remedy:
             raise
         return
-    if (
-        about[0] == "train"
-    ):  # models stand beside the tables: one may be there before it is active, or its snapshots are seen
+    if "models" in one.after:
+        # they stand beside the tables: one may be there before it is active, or before its snapshots are seen
         model = there.pop("models", None)
         assert model is None or model == one.after["models"] or not model[1], about
         assert there in [{n: kept for n, kept in of.items() if n != "models"} for of in (one.before, one.after)], about
