@@ -298,7 +298,8 @@ class Damage:
         stumble over them.
         """
         log, hint = self.path.parent, self.path.with_name("_last_checkpoint")
-        unwhole = [file for file in _unlike(self.path) if file.is_file()]
+        folder = log.parent.resolve()
+        unwhole = [one for one in _unlike(self.path) if one.is_file() and one.resolve().is_relative_to(folder)]
         for path in (self.path.with_suffix(".crc"), *log.glob(f"{self.path.stem}.checkpoint*.parquet"), self.path):
             if path.exists():
                 _put_aside(path)
