@@ -35,7 +35,6 @@ if [ -n "${SPARK_SMALL:-}" ]; then
         --driver-java-options "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
     )
 fi
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 work=$(mktemp -d)
 SPARK_HOME=$("$home/venv/bin/python" -c 'import pathlib, pyspark; print(pathlib.Path(pyspark.__file__).parent)')
 export SPARK_HOME
@@ -47,7 +46,7 @@ export SPARK_HOME
         --driver-memory "${SPARK_MEMORY:-4g}" \
         --jars "$(printf '%s\n' "$home"/jars/*.jar | paste -sd,)" \
         --conf spark.connect.grpc.binding.address=127.0.0.1 \
-        --conf spark.connect.grpc.binding.port="$port" \
+        --conf spark.connect.grpc.binding.port=0 \
         --conf spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension \
         --conf spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog \
         --conf spark.sql.session.timeZone=UTC \
@@ -70,16 +69,22 @@ stop() {
 }
 trap stop EXIT
 
-for _ in $(seq 1 90); do
-    if python3 -c "import socket; socket.create_connection(('127.0.0.1', $port), 1)" 2>/dev/null; then break; fi
-    if ! kill -0 "$server" 2>/dev/null; then
-        tail -30 "$log" >&2
-        echo "Apache Spark did not start; its log: $log" >&2
-        exit 1
-    fi
+fail() {
+    tail -30 "$log" >&2
+    echo "$1; the log of Apache Spark: $log" >&2
+    exit 1
+}
+# The server picks the port itself, so that no other program can take it between the choice and the start.
+port=""
+for _ in $(seq 1 180); do
+    port=$(sed -n 's/.*Spark Connect server started at: .*:\([0-9]*\).*/\1/p' "$log" | head -1)
+    [ -z "$port" ] || break
+    kill -0 "$server" 2>/dev/null || fail "Apache Spark did not start"
     sleep 1
 done
+[ -n "$port" ] || fail "Apache Spark did not start within three minutes"
 status=0
 SPARK_REMOTE="sc://127.0.0.1:$port" "$@" || status=$?
+kill -0 "$server" 2>/dev/null || fail "Apache Spark stopped meanwhile"
 [ "$status" = 0 ] || echo "The log of Apache Spark: $log" >&2
 exit "$status"
