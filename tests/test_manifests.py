@@ -298,12 +298,36 @@ def test_only_what_a_table_has_gained_is_hashed(lake, monkeypatch, change, hashe
     assert asked[1] is None
 
 
+def test_what_a_table_has_lost_is_taken_from_its_content(lake, monkeypatch):
+    """Where that is less to read than all of it, and the files are still there; else all is read."""
+    few, many = (list(map(str, range(*ends))) for ends in ((0, 10), (10, 5000)))
+    table(lake, "silver.mine", *many)
+    for key in few:
+        table(lake, "silver.mine", key)
+    publishing.publish(lake, "run")
+    known, asked, real = manifests.newest(lake).tables, [], query.hashed
+    monkeypatch.setattr(query, "hashed", lambda *given: asked.append(given[2]) or real(*given))
+    delta = DeltaTable(lake.path("silver.mine"))
+    gone = [uri for uri in delta.file_uris() if Path(uri).stat().st_size < 2000]
+    delta.optimize.compact(target_size=sum(Path(uri).stat().st_size for uri in gone) + 1)
+    delta.delete("key = '3'")  # the merged file is written once more
+    by_parts = dict(publishing.kept(lake, known))["silver.mine"]
+    assert [len(files) for files in asked] == [1, len(few)]
+    assert by_parts == dict(publishing.kept(lake))["silver.mine"]
+    assert (by_parts.rows, by_parts.files) == (5000, 3)  # with the one that each lake has here
+    assert by_parts.content != known["silver.mine"].content
+    Path(gone[0]).unlink()
+    asked.clear()
+    assert dict(publishing.kept(lake, known))["silver.mine"] == by_parts
+    assert asked == [None]
+
+
 def test_large_tables_at_an_address_are_hashed_by_what_was_added(lake, monkeypatch):
     monkeypatch.setattr(publishing, "_LARGE", 0)
     table(lake, "silver.mine", "b")
     known = manifests.newest(lake).tables["silver.mine"]
     added, removed = publishing._changes_elsewhere(lake, "silver.mine", lake.delta("silver.mine"), known)
-    assert (len(added), removed) == (1, 0)
+    assert (len(added), removed) == (1, {})
     assert known.bytes + sum(added.values()) == dict(publishing.kept(lake))["silver.mine"].bytes
 
 
@@ -518,7 +542,7 @@ def test_compaction_that_would_change_rows_is_taken_back(tmp_path, monkeypatch):
         def __init__(self, table):
             self.table = table
 
-        def compact(self):
+        def compact(self, **_):
             self.table.delete("key = 'b'")
 
     monkeypatch.setattr(DeltaTable, "optimize", property(Losing))

@@ -116,8 +116,11 @@ def _with_trend(row: DataFrame, previous: DataFrame | None, as_of: AsOf) -> Data
         row = row.withColumns({name: F.lit(None).cast(kind) for name, kind in none.items()})
     else:
         age = F.datediff(as_of.today, F.col("as_of"))
-        latest = Window.partitionBy("lead_id").orderBy(F.desc("as_of"), F.desc("known_as_of"))
         before = previous.filter((age > 0) & (age <= _LOOK_BACK_DAYS) & F.col("probability").isNotNull())
+        # a row for each deal and day: the last day by a hash first, so that little is left to sort
+        days = before.groupBy("lead_id").agg(F.max("as_of").alias("as_of"))
+        latest = Window.partitionBy("lead_id").orderBy(F.desc("known_as_of"))
+        before = before.join(days, on=["lead_id", "as_of"])
         before = before.withColumn("_place", F.row_number().over(latest)).filter(F.col("_place") == 1)
         before = before.select(
             "lead_id",

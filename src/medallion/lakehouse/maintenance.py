@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,12 +19,14 @@ from deltalake import DeltaTable
 from medallion import door
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, manifests, publishing, store
-from medallion.lakehouse.manifests import Manifest
+from medallion.lakehouse.manifests import Kept, Manifest
 from medallion.lakehouse.store import BESIDE, Lakehouse
 
 #: A table is due when it has so many files that are small (the engine writes up to one per core), or so many commits since
 #: commits were last removed.
 FILES, SMALL, COMMITS = max(16, 4 * (os.cpu_count() or 1)), 32 << 20, 50
+#: Compaction makes no files larger than this, and leaves such alone.
+_LARGEST = 128 << 20
 #: Who opens a table reads the commits since its newest checkpoint, so after as many the next one is written.
 UNREAD = 10
 #: Hours for which files of a table that is written beside the lock are left alone, since a commit may be about to name them.
@@ -63,8 +65,15 @@ def tables(lake: Lakehouse) -> list[str]:
 
 
 def due(lake: Lakehouse) -> list[str]:
-    """Tables that have come to many small files or long logs."""
-    return [name for name in tables(lake) if _has_small_files(lake.delta(name)) or _is_long(lake, name)]
+    """Tables that have come to many small files or long logs, and where there are any, those that are half way to it.
+
+    So that a delivery in several does the upkeep of all, with one more manifest, and most do none.
+    """
+    names = tables(lake)
+    small, long = {name: _small_files(lake.delta(name)) for name in names}, {n for n in names if _is_long(lake, n)}
+    if not long and max(small.values(), default=0) < FILES:
+        return []
+    return [name for name in names if name in long or 2 * small[name] >= FILES]
 
 
 def sum_up(lake: Lakehouse) -> list[str]:
@@ -84,7 +93,7 @@ def sum_up(lake: Lakehouse) -> list[str]:
 
 
 def maintain(
-    lake: Lakehouse, names: Iterable[str], needs: dict[str, set[int]], *, thorough: bool = True
+    lake: Lakehouse, names: Collection[str], needs: dict[str, set[int]], *, thorough: bool = True
 ) -> list[Maintained]:
     """Compact tables, write checkpoints, and remove files and commits that no manifest needs. The caller holds the lock.
 
@@ -92,18 +101,25 @@ def maintain(
         lake: A lakehouse in a folder or at an address.
         names: The tables.
         needs: Versions of each that stay, from `needed`.
-        thorough: Without it only tables whose logs are long lose files and commits, in a folder; to find which takes longest.
+        thorough: Without it only tables whose logs are long lose files and commits, in a folder, since to find which takes
+            longest, and large files are not written again for the sake of a few small ones.
 
     Raises:
         LakehouseError: The content of a table was not the same afterwards; nothing of it is removed then.
     """
-    thorough = thorough or lake.folder is None
-    return [_maintained(lake, name, needs.get(name, set()), thorough or _is_long(lake, name)) for name in names]
+    before = manifests.newest(lake)
+    known = before.tables if before and before.hashed_by == publishing.hashed_by(lake) else {}
+    removing = {name for name in names if thorough or lake.folder is None or _is_long(lake, name)}
+    return [
+        _maintained(lake, name, needs.get(name, set()), known, thorough=thorough, removing=name in removing)
+        for name in names
+    ]
 
 
-def _has_small_files(table: DeltaTable) -> bool:
+def _small_files(table: DeltaTable) -> int:
+    """How many files a table has; 0 where they are not small."""
     sizes = store.data_files(table)["size_bytes"].to_pylist()
-    return len(sizes) >= FILES and sum(sizes) < SMALL * len(sizes)
+    return len(sizes) if sum(sizes) < SMALL * len(sizes) else 0
 
 
 def _is_long(lake: Lakehouse, name: str) -> bool:
@@ -145,15 +161,36 @@ def _old(lake: Lakehouse, name: str) -> set[int]:
     return {version for version in ages if version < young}
 
 
-def _maintained(lake: Lakehouse, name: str, needs: Collection[int], removing: bool) -> Maintained:
+def _worth_merging(sizes: Iterable[int]) -> tuple[int, int]:
+    """How many of the smallest files are to become one, and their bytes together.
+
+    Half of them at least; of the rest each that is not larger than all before it. So a row is written again when its file
+    has about doubled, however many deliveries there were, and the number of files grows with the logarithm of the bytes.
+
+    >>> _worth_merging([900, 1, 1, 1, 2, 3]), _worth_merging([4, 4, 4, 4]), _worth_merging([90, 1])
+    ((5, 8), (4, 16), (1, 1))
+    """
+    ordered = sorted(sizes)
+    total = 0
+    for place, size in enumerate(ordered):
+        if 2 * place >= len(ordered) and size > total:
+            return place, total
+        total += size
+    return len(ordered), total
+
+
+def _maintained(
+    lake: Lakehouse, name: str, needs: Collection[int], known: Mapping[str, Kept], *, thorough: bool, removing: bool
+) -> Maintained:
     locks.check()
     table = lake.delta(name)
     before, commits = len(table.file_uris()), _commits(lake, name)
     if not _keeps_commits(lake, name):
         with door.through(lake.path(name)):
             table.alter.set_table_properties(store.KEEP_COMMITS)
-    if before > 1:
-        _compacted(lake, name)
+    merged, size = (before, _LARGEST) if thorough else _worth_merging(store.data_files(table)["size_bytes"].to_pylist())
+    if merged > 1:
+        _compacted(lake, name, known, min(size + 1, _LARGEST))
     newest = lake.delta(name).version()
     hours = _BESIDE_HOURS if name in BESIDE else 0
     gone = store.vacuum(lake, name, hours, sorted({*needs, newest})) if removing else 0
@@ -173,13 +210,13 @@ def _commits(lake: Lakehouse, name: str) -> int:
     return 0 if lake.folder is None else len(_log(lake, name)[0])
 
 
-def _compacted(lake: Lakehouse, name: str) -> None:
-    """Few large files in place of many small ones, with the same rows."""
+def _compacted(lake: Lakehouse, name: str, known: Mapping[str, Kept], below: int) -> None:
+    """Few large files in place of many small ones, with the same rows; files from `below` bytes on stay."""
     one = [name]
-    before = dict(publishing.kept(lake, only=one))
+    before = dict(publishing.kept(lake, known, one))
     with door.through(lake.path(name)):
-        lake.delta(name).optimize.compact()
-    after = dict(publishing.kept(lake, only=one))
+        lake.delta(name).optimize.compact(target_size=below)
+    after = dict(publishing.kept(lake, before, one))
     if (before[name].rows, before[name].content) != (after[name].rows, after[name].content):
         with door.through(lake.path(name)):
             lake.delta(name).restore(before[name].version)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -105,12 +105,15 @@ def kept(
         return
     parts = {name: _part(lake, name, table, known.get(name)) for name, table in changed.items()}
     with query.empty() as connection, query.damage_in_words(lake, changed):
-        wanted = {name: (table, parts[name].of) for name, table in changed.items()}
-        sums = _sums(connection, lake, wanted)
+        sums = _sums(connection, lake, {name: (table, parts[name].of) for name, table in changed.items()})
+        gone = {name: (table, parts[name].gone) for name, table in changed.items() if parts[name].gone}
+        less = _sums(connection, lake, gone) if gone else {}
     for name, table in changed.items():
         (total, rows), part = sums[name], parts[name]
         if part.beside:
             total, rows = total + int(part.beside.content), rows + part.beside.rows
+        if name in less:
+            total, rows = total - less[name][0], rows - less[name][1]
         yield (
             name,
             Kept(str(table.metadata().id), table.version(), table.version(), rows, part.files, part.bytes, str(total)),
@@ -125,30 +128,34 @@ class _Part:
         of: The data files; None is all.
         files: How many it has, with those that are not to be hashed.
         bytes: Theirs.
-        beside: What was known, where the files of then are still there.
+        beside: What was known, where the files of then count, but for those that are `gone`.
+        gone: Those that were removed since and are still in the folder.
     """
 
-    of: set[str] | None
+    of: Collection[str] | None
     files: int
     bytes: int
     beside: Kept | None = None
+    gone: Collection[str] = ()
 
 
 def _part(lake: Lakehouse, name: str, table: DeltaTable, known: Kept | None) -> _Part:
-    """The files that a table has gained since it was known, where the others are those of then or are gone; else all."""
+    """The files that a table has gained since it was known, and those that it has lost; all, where that is not more to read."""
     if known is not None and str(table.metadata().id) == known.id:
         changed = _changes(lake, name, table, known) if lake.folder else _changes_elsewhere(lake, name, table, known)
-        added, removed = changed or ({}, -1)
-        if not removed:
-            return _Part({*added}, known.files + len(added), known.bytes + sum(added.values()), known)
-        if removed == known.files:
-            return _Part({*added}, len(added), sum(added.values()))
+        if changed is not None:
+            added, gone = changed
+            files, size = known.files + len(added) - len(gone), known.bytes + sum(added.values()) - sum(gone.values())
+            if len(gone) == known.files:
+                return _Part({*added}, files, sum(added.values()))
+            if sum(gone.values()) + sum(added.values()) < size and all(Path(file).is_file() for file in gone):
+                return _Part({*added}, files, size, known, {*gone})
     sizes = data_files(table)["size_bytes"].to_pylist()
     return _Part(None, len(sizes), sum(sizes))
 
 
 def _sums(
-    connection: duckdb.DuckDBPyConnection, lake: Lakehouse, wanted: Mapping[str, tuple[DeltaTable, set[str] | None]]
+    connection: duckdb.DuckDBPyConnection, lake: Lakehouse, wanted: Mapping[str, tuple[DeltaTable, Collection[str] | None]]
 ) -> dict[str, tuple[int, int]]:
     """Per table the sum of the hashes of the rows of these data files, and how many there are."""
     if lake.folder is not None:
@@ -237,13 +244,15 @@ def lost(lake: Lakehouse) -> dict[str, int]:
     return {n: version for n, version in there.items() if n not in gone and version < manifest.tables[n].version}
 
 
-def _changes(lake: Lakehouse, name: str, table: DeltaTable, known: Kept) -> tuple[dict[str, int], int] | None:
-    """The files that a table in a folder has gained since it was known, with their bytes, and how many of then are gone.
+def _changes(
+    lake: Lakehouse, name: str, table: DeltaTable, known: Kept
+) -> tuple[dict[str, int], dict[str, int]] | None:
+    """The files that a table in a folder has gained since it was known, and those that it has lost, with their bytes.
 
     None where its columns have changed, or its commits do not say.
     """
     added: dict[str, int] = {}
-    removed: set[str] = set()
+    removed: dict[str, int] = {}
     try:
         for version in range(known.version + 1, table.version() + 1):
             for line in Path(lake.path(name), "_delta_log", f"{version:020d}.json").read_bytes().splitlines():
@@ -253,7 +262,7 @@ def _changes(lake: Lakehouse, name: str, table: DeltaTable, known: Kept) -> tupl
                 if gone := action.get("remove"):
                     file = _file(gone["path"])
                     if added.pop(file, None) is None:
-                        removed.add(file)
+                        removed[str(Path(lake.path(name), unquote(gone["path"])))] = int(gone["size"])
                 if new := action.get("add"):
                     added[_file(new["path"])] = int(new["size"])
     except (OSError, ValueError, KeyError, TypeError):  # upkeep has removed the commit
@@ -262,14 +271,16 @@ def _changes(lake: Lakehouse, name: str, table: DeltaTable, known: Kept) -> tupl
     gained = {uri: added[_file(uri)] for uri in uris if _file(uri) in added}
     # a file may be added again, in another commit or with another description
     is_told = len(gained) == len(added) and len(uris) == known.files + len(added) - len(removed)
-    return (gained, len(removed)) if is_told and not removed & {*added} else None
+    return (gained, removed) if is_told and not {Path(file).name for file in removed} & {*added} else None
 
 
 def _file(path: str) -> str:
     return unquote(path).rsplit("/", 1)[-1]
 
 
-def _changes_elsewhere(lake: Lakehouse, name: str, table: DeltaTable, known: Kept) -> tuple[dict[str, int], int] | None:
+def _changes_elsewhere(
+    lake: Lakehouse, name: str, table: DeltaTable, known: Kept
+) -> tuple[dict[str, int], dict[str, int]] | None:
     """The same at an address, of large tables: the version before has to be opened, which takes longer than a small hash."""
     if known.bytes < _LARGE:
         return None
@@ -279,11 +290,16 @@ def _changes_elsewhere(lake: Lakehouse, name: str, table: DeltaTable, known: Kep
         return None
     if old.schema() != table.schema():
         return None
-    before, now = {*old.file_uris()}, {*table.file_uris()}
+    before, now = _sizes(old), _sizes(table)
+    return {uri: now[uri] for uri in now.keys() - before}, {uri: before[uri] for uri in before.keys() - now}
+
+
+def _sizes(table: DeltaTable) -> dict[str, int]:
+    """Each data file of a table with its bytes."""
     actions = data_files(table)
-    sizes = zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True)
-    bytes_of = {_file(path): size for path, size in sizes}
-    return {uri: bytes_of[_file(uri)] for uri in now - before}, len(before - now)
+    paths, sizes = actions["path"].to_pylist(), actions["size_bytes"].to_pylist()
+    bytes_of = {_file(path): size for path, size in zip(paths, sizes, strict=True)}
+    return {uri: bytes_of[_file(uri)] for uri in table.file_uris()}
 
 
 def newest(lake: Lakehouse, name: str) -> int:
