@@ -20,7 +20,7 @@ from conftest import NOW, ROOT
 from medallion import contracts, pipeline
 from medallion.agent import audit
 from medallion.care import doctor, erasure, follow_ups, quarantine, status
-from medallion.care.erasure.search import search
+from medallion.care.erasure.search import search, texts
 from medallion.config import load
 from medallion.errors import LakehouseError
 from medallion.lakehouse import query, store
@@ -540,3 +540,21 @@ def test_the_command_asks_first(lake, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         cli.main()
     assert "Would be removed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("maximum", "tells"),
+    [
+        ("somebody.with.a.long.name@example.com", True),
+        ("a" * 45 + "somebody@example.con", True),
+        ("somebody.with.a.longer.name@exampl", True),
+        ("z" * 51 + "ann@example.d", False),  # 64 bytes: it may have been `ann@example.c` and more
+        ("z" * 19 + "ann@example.d", False),
+    ],
+)
+def test_a_maximum_in_a_log_is_searched_whole_unless_it_may_have_been_cut(tmp_path, maximum, tells):
+    log = tmp_path / "_delta_log"
+    log.mkdir()
+    add = {"path": "part.parquet", "stats": json.dumps({"maxValues": {"email": maximum}})}
+    (log / f"{0:020d}.json").write_text(json.dumps({"add": add}))
+    assert any(maximum in text for text in texts(log / f"{0:020d}.json")) == tells

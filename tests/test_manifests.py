@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -298,6 +299,23 @@ def test_only_what_a_table_has_gained_is_hashed(lake, monkeypatch, change, hashe
     assert asked[1] is None
 
 
+def test_content_is_the_same_in_every_time_zone(lake):
+    """Apache Spark writes times as INT96, which DuckDB reads as local ones."""
+    day = pa.table({"at": pa.array([datetime(2025, 7, 1, 12)], pa.timestamp("us", "UTC"))})
+    write_deltalake(lake.path("silver.times"), day)
+    (file,) = Path(lake.path("silver.times")).glob("*.parquet")
+    pq.write_table(day, file, use_deprecated_int96_timestamps=True)
+    code = "import sys; from medallion.lakehouse import publishing; from medallion.lakehouse.store import Lakehouse; "
+    code += "print(dict(publishing.kept(Lakehouse(sys.argv[1]), only=['silver.times']))['silver.times'].content)"
+    told = {
+        zone: subprocess.run(
+            [sys.executable, "-c", code, lake.root], env={**os.environ, "TZ": zone}, capture_output=True, check=True
+        ).stdout
+        for zone in ("UTC", "Asia/Tokyo")
+    }
+    assert len({*told.values()}) == 1
+
+
 def test_what_a_table_has_lost_is_taken_from_its_content(lake, monkeypatch):
     """Where that is less to read than all of it, and the files are still there; else all is read."""
     few, many = (list(map(str, range(*ends))) for ends in ((0, 10), (10, 5000)))
@@ -514,7 +532,7 @@ def test_upkeep_leaves_tables_of_somebody_else_alone(lake, monkeypatch):
         table(lake, "gold.theirs2", str(place))
         table(lake, "gold.deals", str(place))
     publishing.publish(lake, "run")
-    assert maintenance.due(lake) == ["gold.deals"]
+    assert not {"gold.theirs", "gold.theirs2"} & {*maintenance.due(lake)}
     assert "gold.theirs" not in {one.table for one in maintain.maintain(lake, NOW)}
     assert DeltaTable(lake.path("gold.theirs"), version=1).to_pyarrow_table()["key"].to_pylist() == [1]
 

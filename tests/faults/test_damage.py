@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -16,10 +17,10 @@ from deltalake import DeltaTable, write_deltalake
 
 from conftest import NOW, ROOT
 from medallion import pipeline
-from medallion.care import doctor, gate, restore, status, verify
+from medallion.care import doctor, gate, maintain, restore, status, verify
 from medallion.config import load
 from medallion.errors import LakehouseError
-from medallion.lakehouse import manifests
+from medallion.lakehouse import manifests, publishing
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
 
@@ -102,22 +103,99 @@ def test_an_interrupted_erasure_is_told_also_when_a_journal_is_damaged(lake, dam
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("which", [0, 1])
-def test_restoring_goes_past_a_journal_whose_data_are_lost(lake, which):
+@pytest.mark.parametrize(("which", "begun"), [(0, False), (1, False), (0, True)])
+def test_restoring_goes_past_a_journal_whose_data_are_lost(lake, which, begun):
     """Of its newest commit, or of the one before: a run that a loss of power ended had written several."""
     point = str(manifests.newest(lake).number)
     rows = DeltaTable(lake.path("ops.batches")).to_pyarrow_table()
     added = []
-    for _ in range(2):
-        before = set(Path(lake.path("ops.batches")).glob("*.parquet"))
+    for place in range(2):
+        if begun and place:
+            before = {name: lake.version(name) for name in lake.tables()}
+            intent = {"kind": journal.RUN, "began_at": "2025-07-01T10:00:00+00:00", "before": before, "all": True,
+                      "manifest": manifests.number(lake), "arguments": {}}  # fmt: skip
+            Path(lake.root, ".intent.json").write_text(json.dumps({"intent": intent}))
+        there = set(Path(lake.path("ops.batches")).glob("*.parquet"))
         write_deltalake(lake.path("ops.batches"), rows, mode="append")
-        added += set(Path(lake.path("ops.batches")).glob("*.parquet")) - before
+        added += set(Path(lake.path("ops.batches")).glob("*.parquet")) - there
     added[which].write_bytes(b"")
     with pytest.raises(LakehouseError), journal.writing(lake):
         journal.half_done(lake)
     restore.apply(lake, point)
     with journal.writing(lake):
         assert journal.half_done(lake) == []
+
+
+@pytest.mark.parametrize("name", ["silver.interactions_clean", "bronze.interactions"])
+def test_upkeep_does_not_cover_a_loss_that_the_rollback_of_a_run_brings_to_light(lake, tmp_path, monkeypatch, name):
+    """Killed after `ops.runs` and before its manifest: until that is rolled back, the batch seems to have its gold."""
+    (tmp_path / "third").mkdir()
+    text = next((ROOT / "data" / "updates").glob("*interactions*.csv")).read_text()
+    (tmp_path / "third" / "interactions_2025-07-03.csv").write_text(text.replace("I-", "I-9"))
+    third = load(None, source=str(tmp_path / "third"), lakehouse=lake.root)
+    with monkeypatch.context() as patched:
+        patched.setattr(publishing, "publish", lambda *_, **__: 1 / 0)
+        patched.setattr(journal.Writer, "_undo_after_error", lambda _: None)
+        with pytest.raises(ZeroDivisionError):
+            pipeline.run(third, NOW + timedelta(days=3))
+    max(Path(lake.path(name), "_delta_log").glob("*.json")).unlink()
+    for command in (lambda: maintain.maintain(lake, NOW), lambda: pipeline.run(third, NOW + timedelta(days=4))):
+        with pytest.raises(LakehouseError, match=f"{name}: its newest commits are lost") as told:
+            command()
+        assert "medallion restore" in told.value.remedy
+
+
+@pytest.mark.parametrize("where", ["data", "log", "outside", "above", "named otherwise", "linked"])
+def test_of_a_torn_commit_only_data_in_the_folder_of_its_table_are_removed(lake, tmp_path, where):
+    folder, name = Path(lake.path("gold.deals")), "part-00000-3f2b8a52-8d3c-4a37-b21a-95a4a3c4e1b7-c000.parquet"
+    paths = {
+        "data": name,
+        "log": f"_delta_log/{0:020d}.json",
+        "outside": str(tmp_path / name),
+        "above": f"../{name}",
+        "named otherwise": "theirs.parquet",
+        "linked": f"link/{name}",
+    }
+    (tmp_path / "else").mkdir()
+    (folder / "link").symlink_to(tmp_path / "else")
+    file = folder / paths[where]
+    if where != "log":
+        file.write_bytes(b"half")
+    commit = max((folder / "_delta_log").glob("*.json"))
+    torn = commit.with_name(f"{int(commit.stem) + 1:020d}.json")
+    add = {"path": paths[where], "size": 99_999, "partitionValues": {}, "modificationTime": 0, "dataChange": True}
+    torn.write_text(json.dumps({"add": add}))
+    (found,) = journal.damaged(lake)
+    found.set_aside()
+    assert journal.damaged(lake) == []
+    assert file.exists() == (where != "data")
+
+
+def test_a_commit_that_cannot_be_read_is_set_aside(lake, monkeypatch):
+    commit, real = max(Path(lake.path("gold.deals"), "_delta_log").glob("*.json")), Path.read_bytes
+
+    def read(path):
+        if path == commit:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", read)
+        (found,) = journal.damaged(lake)
+        assert found.says == "cannot be read: Input/output error"
+        found.set_aside()
+    assert not commit.exists()
+
+
+def test_a_state_whose_files_are_cut_is_refused_before_anything_is_changed(lake):
+    rows = DeltaTable(lake.path("gold.deals")).to_pyarrow_table()
+    there = DeltaTable(lake.path("gold.deals")).version()
+    (cut,) = (Path(uri) for uri in DeltaTable(lake.path("gold.deals")).file_uris())
+    write_deltalake(lake.path("gold.deals"), rows, mode="overwrite")
+    cut.write_bytes(cut.read_bytes()[:-10])
+    with pytest.raises(LakehouseError, match=f"1 files of version {there} are no longer there as they were written"):
+        restore.apply(lake, str(there), "gold.deals")
+    assert lake.delta("gold.deals").version() == there + 1
 
 
 def test_unfinished_work_is_told_erasures_first(lake):

@@ -115,7 +115,8 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
         for found in damaged:
             found.set_aside()
         if table is not None or not cut:  # else every table is moved anyway, whatever was begun
-            writer.recover(publish=not cut)
+            # of a journal that is damaged no manifest can be made; when all goes back, the restore makes one
+            writer.recover(publish=table is not None and not cut)
         moves = plan(lake, to, table)
         gone = [move.table for move in moves if move.to is None]
         with writer.intent(journal.RESTORE, cut=cut):
@@ -239,8 +240,8 @@ def _has_files(lake: Lakehouse, move: Move) -> None:
     try:
         table = lake.place.delta(move.table, move.to)
         table.version()
-        files = table.file_uris() if lake.folder is not None else ()
-        lost = [uri for uri in files if not Path(addresses.on_disk(uri)).is_file()]
+        files = store.sizes(table) if lake.folder is not None else {}
+        lost = [uri for uri, size in files.items() if not _is_there(Path(addresses.on_disk(uri)), size)]
     except Exception as error:
         raise LakehouseError(
             f"{move.table}: there is no version {move.to}: {str(error).splitlines()[0][:160]}",
@@ -248,6 +249,14 @@ def _has_files(lake: Lakehouse, move: Move) -> None:
         ) from error
     if lost:
         raise LakehouseError(
-            f"{move.table}: {len(lost)} files of version {move.to} are no longer there",
-            "An erasure or a clean-up removed them; nothing was changed.",
+            f"{move.table}: {len(lost)} files of version {move.to} are no longer there as they were written",
+            "An erasure or a clean-up removed them, or a disk lost them. Nothing was changed: choose another state "
+            "(`medallion restore --list`).",
         )
+
+
+def _is_there(file: Path, size: int) -> bool:
+    try:
+        return file.is_file() and file.stat().st_size == size
+    except OSError:
+        return False

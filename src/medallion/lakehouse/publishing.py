@@ -20,7 +20,7 @@ from deltalake.exceptions import DeltaError
 
 from medallion.lakehouse import manifests, query, unity
 from medallion.lakehouse.manifests import Kept
-from medallion.lakehouse.store import BESIDE, Lakehouse, data_files, newest_commit
+from medallion.lakehouse.store import BESIDE, Lakehouse, data_files, newest_commit, sizes
 from medallion.version import VERSION
 
 #: The command that writes versions, and no content.
@@ -150,12 +150,14 @@ def _part(lake: Lakehouse, name: str, table: DeltaTable, known: Kept | None) -> 
                 return _Part({*added}, files, sum(added.values()))
             if sum(gone.values()) + sum(added.values()) < size and all(Path(file).is_file() for file in gone):
                 return _Part({*added}, files, size, known, {*gone})
-    sizes = data_files(table)["size_bytes"].to_pylist()
-    return _Part(None, len(sizes), sum(sizes))
+    every = data_files(table)["size_bytes"].to_pylist()
+    return _Part(None, len(every), sum(every))
 
 
 def _sums(
-    connection: duckdb.DuckDBPyConnection, lake: Lakehouse, wanted: Mapping[str, tuple[DeltaTable, Collection[str] | None]]
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lakehouse,
+    wanted: Mapping[str, tuple[DeltaTable, Collection[str] | None]],
 ) -> dict[str, tuple[int, int]]:
     """Per table the sum of the hashes of the rows of these data files, and how many there are."""
     if lake.folder is not None:
@@ -171,6 +173,7 @@ def _sums(
 
 def _hashes(cursor: duckdb.DuckDBPyConnection, queries: list[tuple[str, str]]) -> dict[str, tuple[int, int]]:
     with cursor:
+        cursor.execute("set timezone = 'UTC'")  # which a cursor does not have from its connection
         cursor.execute("pragma disable_optimizer")  # every row of every column counts: there is nothing to plan
         found = cursor.execute(" union all ".join(statement for _, statement in queries)).fetchall()
     return {name: (int(total), int(rows)) for (name, _), (total, rows) in zip(queries, found, strict=True)}
@@ -290,16 +293,8 @@ def _changes_elsewhere(
         return None
     if old.schema() != table.schema():
         return None
-    before, now = _sizes(old), _sizes(table)
+    before, now = sizes(old), sizes(table)
     return {uri: now[uri] for uri in now.keys() - before}, {uri: before[uri] for uri in before.keys() - now}
-
-
-def _sizes(table: DeltaTable) -> dict[str, int]:
-    """Each data file of a table with its bytes."""
-    actions = data_files(table)
-    paths, sizes = actions["path"].to_pylist(), actions["size_bytes"].to_pylist()
-    bytes_of = {_file(path): size for path, size in zip(paths, sizes, strict=True)}
-    return {uri: bytes_of[_file(uri)] for uri in table.file_uris()}
 
 
 def newest(lake: Lakehouse, name: str) -> int:

@@ -294,18 +294,17 @@ class Damage:
     def set_aside(self) -> None:
         """Take the commit out of the log, and what sums it up; the files stay beside it under other names.
 
-        Its data files that were not written whole are removed: nobody can say what they hold, so that an erasure would
-        stumble over them.
+        Its data files that were not written whole are removed before: nobody can say what they hold, so that an erasure
+        would stumble over them.
         """
         log, hint = self.path.parent, self.path.with_name("_last_checkpoint")
-        folder = log.parent.resolve()
-        unwhole = [one for one in _unlike(self.path) if one.is_file() and one.resolve().is_relative_to(folder)]
+        for file in _unlike(self.path):
+            if _is_data_of(log.parent, file):
+                with door.through(file):
+                    file.unlink()
         for path in (self.path.with_suffix(".crc"), *log.glob(f"{self.path.stem}.checkpoint*.parquet"), self.path):
             if path.exists():
                 _put_aside(path)
-        for file in unwhole:
-            with door.through(file):
-                file.unlink()
         if _checkpoint_named(hint) == self.version:
             with door.through(hint):
                 hint.unlink()
@@ -544,7 +543,11 @@ def _torn(commit: Path, data: bool = True) -> str | None:
 
 def _unlike(commit: Path) -> Iterator[Path]:
     """The data files that a commit adds and that are not as it says, in size; as far as it can be read."""
-    for line in commit.read_bytes().splitlines():
+    try:
+        lines = commit.read_bytes().splitlines()
+    except OSError:
+        return
+    for line in lines:
         try:
             add = json.loads(line)["add"]
             path, size = str(add["path"]), int(add["size"])
@@ -553,6 +556,14 @@ def _unlike(commit: Path) -> Iterator[Path]:
         file = commit.parent.parent / unquote(path)
         if not addresses.is_address(path) and not (file.is_file() and file.stat().st_size == size):
             yield file
+
+
+def _is_data_of(table: Path, file: Path) -> bool:
+    """Whether a file that a commit names is data of its table: others, and the log itself, are not ours to remove."""
+    inside = file.is_file() and file.resolve().is_relative_to(table.resolve())
+    return (
+        inside and places.is_data_file(file) and "_delta_log" not in file.resolve().relative_to(table.resolve()).parts
+    )
 
 
 #: Per action of a commit, what engines call the number of them in its metrics.
@@ -565,6 +576,14 @@ def data_files(table: DeltaTable) -> pa.Table:
     As a stream, since `pyarrow.table` loads pandas to tell whether it was given one of its frames.
     """
     return pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
+
+
+def sizes(table: DeltaTable) -> dict[str, int]:
+    """Each data file of a table, by its address, with its bytes."""
+    actions = data_files(table)
+    paths, bytes_of = actions["path"].to_pylist(), actions["size_bytes"].to_pylist()
+    known = {unquote(path).rsplit("/", 1)[-1]: size for path, size in zip(paths, bytes_of, strict=True)}
+    return {uri: known[unquote(uri).rsplit("/", 1)[-1]] for uri in table.file_uris()}
 
 
 def count(lake: Lakehouse, name: str) -> int | None:

@@ -196,6 +196,9 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
             for lost in lost_commits(lake).values():
                 raise lost
             writer.recover()
+            if writer.recovered:  # the journal may tell less than before, and of what a batch rests on again
+                for lost in lost_commits(lake).values():
+                    raise lost
         if recover and not (writer.published or manifests.number(lake)):
             writer.kind = FOUND  # a lakehouse of an earlier version: the state that readers open meanwhile, and restore
             writer.publish()
@@ -231,7 +234,7 @@ def lost_commits(lake: Lakehouse) -> dict[str, LakehouseError]:
                 found.setdefault(name, (version, f"the journal of batch {batch.batch_id}"))
     back = (
         f"{store.GO_BACK}."
-        if manifests.number(lake)
+        if manifests.number(lake) or (lake.exists(RUNS) and store.count(lake, RUNS))
         else "No run has ended here yet: remove the folder, and run again."
     )
     return {

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-#: Letters from which writers cut what they keep of a text in statistics.
-_CUT = 32
 _MAXIMA = "maxValues"
 
 
@@ -128,12 +126,17 @@ def _without_last_letters(text: str) -> str:
     try:
         told = json.loads(text)
         told[_MAXIMA] = {
-            name: value[:-1] if isinstance(value, str) and len(value) >= _CUT else value
+            name: value[:-1] if isinstance(value, str) and _may_be_cut(value) else value
             for name, value in told[_MAXIMA].items()
         }
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
         return text
     return json.dumps(told, ensure_ascii=False)
+
+
+def _may_be_cut(maximum: str) -> bool:
+    """Whether a text in statistics is as long as writers make it: Spark of 32 letters and one more, others of 64 bytes."""
+    return len(maximum) in (32, 33) or 60 < len(maximum.encode("utf-8", "replace")) <= 64
 
 
 def _texts_of(column: Any) -> Iterator[str]:
