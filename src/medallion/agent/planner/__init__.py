@@ -184,7 +184,11 @@ class Planner:
         ]
         names = list(dict.fromkeys([*near, "win_rate", "revenue", "open_pipeline"]))[: max(len(set(near)), 1)][:3]
         labels = [every[name].measure.display_name.lower() for name in names]
-        return (*(f"What is the {label}?" for label in labels), "Who should I call?", "Which channel works best?")
+        return (
+            *(f"What {'are' if label.endswith('s') else 'is'} the {label}?" for label in labels),
+            "Who should I call?",
+            "Which channel works best?",
+        )
 
 
 def _notes(lexed: Lexed) -> list[str]:

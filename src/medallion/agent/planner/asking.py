@@ -35,7 +35,7 @@ _USES: dict[str, frozenset[str]] = {
         "share": "metrics entity states where times deed by thresholds share me about",
         "list": "entity states where times deed rank thresholds me about fields average",
         "stages": "entity states where times deed thresholds me about",
-        "slipped deals": "entity states where times",
+        "slipped deals": "entity states where times thresholds me",
         "conversion by stage": "metrics by times",
     }.items()
 }
@@ -272,13 +272,15 @@ class Asking:
             return self._buyers()
         if slots.entity == "accounts" and slots.metrics and slots.rank and not slots.by:
             return self._accounts_by()
+        if slots.entity == "accounts" and slots.metrics and slots.rank and "customer_name" not in slots.by:
+            raise Unclear("accounts in an order, and a split of another kind: ask for one of them", "top 5 customers by revenue")  # fmt: skip
         if (
             slots.rank
             and slots.rank.sized
             and slots.entity
             and slots.by
             and not slots.metrics
-            and slots.goal not in ("count", "amount")
+            and slots.goal not in ("count", "amount", "average", "median")
         ):
             if slots.entity == "deals" and len(slots.by) == 1 and not slots.by[0].startswith("time:"):
                 return self._owner_of_first()
@@ -617,7 +619,7 @@ class Asking:
         found: str | None = next((name for name in names if name in known), None)
         if found is None:
             label = concept.replace("_", " ")
-            raise Unclear(f"{entity or view.entity} have no {label}", f"{(view.measures[0].display_name if view.measures else entity).lower()} by {view.dimensions[0].display_name.lower()}")  # fmt: skip
+            raise Unclear(f"there is no {label} of {(entity or view.entity).replace('_', ' ')}", f"{(view.measures[0].display_name if view.measures else entity).lower()} by {view.dimensions[0].display_name.lower()}")  # fmt: skip
         return found
 
     def _deed_fits(self, chosen: Sequence[Metric]) -> None:
@@ -854,7 +856,8 @@ class Asking:
         view = metrics.views()["deals"]
         slots = _with(self.slots, states=tuple(one for one in self.slots.states if one[0] != "slipped"))
         period = self.slots.times[0].text if self.slots.times else "this quarter"
-        return Intent("slipped_deals", {"period": period, "where": Asking(slots, self.today, self.me)._where(view)})
+        where = (*Asking(slots, self.today, self.me)._where(view), *([self._mine(view)] if slots.me else []))
+        return Intent("slipped_deals", {"period": period, "where": where})
 
     def _stage_conversion(self) -> Intent:
         self._only("conversion by stage")

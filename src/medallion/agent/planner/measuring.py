@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 
 from medallion.agent.planner.lexer import Span
-from medallion.agent.planner.lexicon import Sense, folded, lexicon
+from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
 from medallion.agent.planner.marking import RANKS, Unclear
 from medallion.agent.planner.restricting import Restricting
-from medallion.agent.planner.slots import Rank
+from medallion.agent.planner.slots import OF_DEED, Rank, Slots
 from medallion.metrics import periods
 from medallion.metrics.conditions import Test
 
@@ -18,6 +18,10 @@ _LAST = {f"last {unit}": f"this {unit}" for unit in ("day", "week", "month", "qu
 _MEASURED = {("amount", "average"), ("count", "average"), ("amount", "median"), ("average", "median")}
 
 
+_LEFT = (
+    "which stage deals have left is not read, only the one that they came to",
+    "which deals moved to Negotiation this month?",
+)
 #: Of which unit a written time is.
 _UNIT_OF = {
     "year": r"ytd|(?:last|this|next) year|\d{4}", "quarter": r"qtd|(?:last|this|next) quarter|\d{4}-Q\d",
@@ -64,13 +68,18 @@ class Measuring(Restricting):
             way = self.has(place, *RANKS, "last")
             if way is None:
                 continue
+            first = self.has(place + 1, "foremost") is not None and self._count(place) is None
             if (
                 self.rank is not None
                 and self.rank.several
                 and way.kind in (self.rank.way, "best")
                 and self.rank.way == "desc"
             ):
-                self.use(place)  # rank the best
+                self.use(place, *([place + 1] if first else []))  # rank the best
+                continue
+            if first and not (self.rank and self.rank.count):
+                self.rank = Rank(way.kind, None, f"{self.spans[place].text} {self.spans[place + 1].text}", several=True)
+                self.use(place, place + 1)  # rank reps by win rate, worst first
                 continue
             if way.kind == "last":
                 at = place + 1
@@ -128,6 +137,11 @@ class Measuring(Restricting):
             for place in self.places(kind):
                 self.compare = compare if kind == "last_year" else self._before_that(place)
                 self.use(place)
+        if self.compare and self.before is not None and self._listed_before():
+            was = periods.read(self.before.times[0].text, self.today)
+            whole = replace(self.today, day=was.last or self.today.day)
+            time = periods.before(was, self.compare, whole)[1]
+            self.times, self.compare = [replace(self.before.times[0], text=f"{time.first} to {time.last}")], ""
         beside = self.places("vs", "compare", "gt", "lt")
         if len(self.times) == 2 and self.times[0].text == self.times[1].text and beside:
             if not self.times[0].text.startswith("last "):
@@ -180,6 +194,13 @@ class Measuring(Restricting):
                 joints += [p for p in self.places("or") if self.spans[p - 1].used and not self.has(p + 1, "metric")]
                 self.use(*[p for p in joints if self._between_times(p) and not self.spans[p - 1].of("vs")])
 
+    def _listed_before(self) -> bool:
+        """Whether a list of one time was asked for before: what follows moves its time, since lists are not compared."""
+        was = self.before
+        alone = not (self.times or self.places("metric", "entity", "count", "amount", "average", "share"))
+        listed = was is not None and was.entity and not (was.metrics or was.by) and was.goal in ("", "list")
+        return bool(alone and was and listed and len(was.times) == 1)
+
     def _before_that(self, place: int) -> str:
         """What `the month before` is of the period that is asked for: the one before it, or the one a year ago."""
         units = {sense.name for word in self.spans[place].text.casefold().split() for sense in self._unit(word)}
@@ -217,6 +238,8 @@ class Measuring(Restricting):
             if sense.name == "moved" and span.of("verb"):
                 continue  # to a stage: what happened, no state of a deal
             state = sense.name
+            if state == "slipped" and self._is_of_stage(place):
+                raise Unclear(*_LEFT)
             positive = not self._negated(place)
             self.states.append((state, positive))
             self.use(place)
@@ -265,6 +288,10 @@ class Measuring(Restricting):
                 self._more_splits(at)
             elif sense and sense.name == "own":
                 self.use(place)
+            elif self.before is not None and self.before.by and self.before.rank and self._says_worth(place, at):
+                self.use(place, at)  # and by value, after who won the most deals
+                self.metrics.append(self._worth_of(self.before))
+                self.follows = True
             elif (
                 self.rank
                 and sense != Sense("by", "each")
@@ -294,6 +321,18 @@ class Measuring(Restricting):
                 self.by.append("owner")
                 self.use(place)
 
+    def _says_worth(self, by: int, at: int) -> bool:
+        """Whether a question says nothing but `by value`."""
+        alone = all(place in (by, at) or self.quiet(place) or span.of("carry") for place, span in enumerate(self.spans))
+        return alone and self.has(at, "field") == Sense("field", "deal_value")
+
+    @staticmethod
+    def _worth_of(before: Slots) -> str:
+        """The metric of what the deals that were counted before are worth."""
+        of: dict[str, str] = meanings()["measures"]["deals"]["value"]
+        told = [*OF_DEED.get(before.deed, ()), *(state for state, is_in in before.states if is_in)]
+        return next((of[state] for state in told if state in of), of[""])
+
     def _are_accounts(self, place: int) -> bool:
         """Whether `who are` at a place goes on with accounts, which are then asked for themselves."""
         spans = self.spans[place + 1 :]
@@ -301,7 +340,7 @@ class Measuring(Restricting):
             return False
         named = next((one for one in spans if one.of("entity")), None)
         before = spans[: spans.index(named)] if named else []
-        says = {"neutral", *RANKS, "size", "state", "value"}
+        says = {"neutral", "me", "number", "num", *RANKS, "size", "state", "value"}
         return (
             named is not None
             and not named.used
@@ -383,7 +422,11 @@ class Measuring(Restricting):
         """Refuse what is to have happened in a time that has not begun."""
         begins = [periods.read(one.text, self.today).first for one in self.times]
         ahead = any(self.today.day and first and self.today.day < first for first in begins)
-        if ahead and self.deed in ("create", "win", "lose", "sell"):
+        done = self.deed in ("create", "win", "lose", "sell", "close")
+        done |= self.deed != "due" and bool(
+            {"won", "lost", "closed"} & {state for state, is_in in self.states if is_in}
+        )
+        if ahead and done:
             raise Unclear("that time is still to come: nothing has happened in it", "deals due next month")
 
     def _moved_to(self) -> None:
@@ -394,10 +437,12 @@ class Measuring(Restricting):
             left = self.spans[place + 1 :][:1]
             before = arrived or not any(one.of("to") for one in self.spans[place:])
             if (span.of("from") and left and self._is_stage(left[0])) or (self._is_stage(span) and not before):
-                raise Unclear(
-                    "which stage deals have left is not read, only the one that they came to",
-                    "which deals moved to Negotiation this month?",
-                )
+                raise Unclear(*_LEFT)
+
+    def _is_of_stage(self, place: int) -> bool:
+        """Whether a stage that was left follows: `moved out of discovery`."""
+        after = self.spans[place + 1 : place + 3]
+        return len(after) == 2 and after[0].text.casefold() == "of" and self._is_stage(after[1])
 
     def _is_stage(self, span: Span) -> bool:
         return any(sense.name == "stage" for sense in span.all("value"))

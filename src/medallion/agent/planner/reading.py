@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from medallion import metrics
-from medallion.agent.planner.lexicon import Sense, meanings
+from medallion.agent.planner.lexicon import Sense, lexicon, meanings
 from medallion.agent.planner.marking import QUIET, RANKS, Unclear
 from medallion.agent.planner.measuring import Measuring
 from medallion.agent.planner.slots import About, Slots, beside, names_of
 from medallion.agent.planner.times import Times
 from medallion.metrics.conditions import Test, tests
 
+_DASHES = ("-", "\u2013")
 #: Kinds of spans before which a dash is a pause: what is asked of what stands before it.
 _AFTER_PAUSES = ("count", "amount", "list", "by", "entity", "state", "when", "who", "why", "how")
 
@@ -44,8 +45,20 @@ class Reading(Measuring):
             tuple(dict.fromkeys(self.by)), self.rank, tuple(self.thresholds), self.compare, self.versus, self.turn,
             self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
             self.average, self.contrast, narrow, tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
-            narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against,
+            narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(),
         )  # fmt: skip
+
+    def _restricted(self) -> bool:
+        """Whether it begins with what leads to a name: `for`, `and in`."""
+        for span in self.spans:
+            if not span.of("carry"):
+                return span.of("prep") is not None
+            if any(
+                Sense("prep") in lexicon(self.lexed.language).phrases.get((word,), ())
+                for word in span.text.casefold().split()[-1:]
+            ):
+                return True
+        return False
 
     def _exists(self) -> bool:
         """Whether it is asked if there is such a thing, not whether all are so: `are there any`, `did we win`."""
@@ -234,6 +247,10 @@ class Reading(Measuring):
 
     def _times(self) -> None:
         due = any(Sense("verb", "due") in self.spans[place].senses for place in self.places("verb"))
+        ends = self.places("before", "until", "deadline") and not self.places("past")
+        due |= bool(
+            ends and [place for place in self.places("present") if Sense("verb", "close") in self.spans[place].senses]
+        )
         future = self.goal == "plan" or bool(self.places("next")) or due
         found = Times(self.spans, self.today, future=future)
         if found.doubt:
@@ -278,12 +295,18 @@ class Reading(Measuring):
         if self.before.about and (one or not self.places("metric", "entity", "value")):
             self.about = list(self.before.about)
             self.use(*they, *one)
-        elif self.places("person") and any("owner" in names_of(part) for part in self.before.where):
+        elif self.places("person") and self._names_one_owner():
             self.use(*self.places("person"))
             self.refers = True
         elif they and (self.before.where or self.before.entity):
             self.use(*they)
             self.refers = True
+
+    def _names_one_owner(self) -> bool:
+        """Whether the question before was of one owner and nobody else."""
+        owners = [part for part in self.before.where if "owner" in names_of(part)] if self.before else []
+        one = owners[0] if len(owners) == 1 else None
+        return isinstance(one, Test) and one.op == "=" and len(one.values) == 1
 
     def _duration_of_deals(self) -> None:
         """`how long does it take to win a deal`: the cycle, as far as nothing else is measured."""
@@ -320,7 +343,7 @@ class Reading(Measuring):
         if self.goal == "score":
             self.take("intent", "size", "field", "verb", "entity")
         if self.goal == "draft":
-            self.take("to", "modal", "kind")
+            self.take("intent", "to", "modal", "kind", "dim")  # a follow-up email to
         if self.goal == "brief":
             self.use(*[place for place in self.places("verb", "entity", "list") if not self.has(place, "metric")])
 
@@ -531,8 +554,11 @@ class Reading(Measuring):
             self.refers = True
         if self.spans and self.spans[0].of("carry"):
             self.follows = True
-        if self.about or self.goal in ("brief", "plan", "draft", "score"):
-            self.take("aside")
+        for place in self.places("aside"):
+            led = all(self.quiet(one) or self.spans[one].of("aside", "carry", "i_am") for one in range(place))
+            if led or self.about or self.goal in ("brief", "plan", "draft", "score"):
+                self.use(place, *[one for one in range(place) if led and self.has(one, "i_am", "carry")])
+                self.use(*[one for one in (place + 1,) if one < len(self.spans) and self.spans[one].text in _DASHES])
         if self.goal == "why" and len(self.times) > 1 and not self.versus:
             raise Unclear(
                 "a change is between two times, put against each other", "why did revenue drop in May versus April?"
@@ -543,7 +569,7 @@ class Reading(Measuring):
             self.use(len(self.spans) - 1)  # what weekday do we win most on
         for place, span in enumerate(self.spans):
             after = self.near(place, 1)
-            if span.text in ("-", "\u2013") and after < len(self.spans) and self.spans[after].of(*_AFTER_PAUSES):
+            if span.text in _DASHES and after < len(self.spans) and self.spans[after].of(*_AFTER_PAUSES):
                 self.use(place)
         self._helpers()
         left = [span for place, span in enumerate(self.spans) if not span.used and not self._says_nothing(place)]

@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 
 from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import RANKS, Marking, Unclear
-from medallion.agent.planner.slots import Average, Threshold
+from medallion.agent.planner.slots import OF_DEED, Average, Threshold
 from medallion.metrics import periods
 from medallion.metrics.conditions import Beside, Condition, Or, Test
 
@@ -56,6 +56,9 @@ class Restricting(Marking):
                 self._silence(">", count, quiet)
                 self.times = [one for one in self.times if one is not time]
                 return
+        if not self.times and not any(self.spans[place].of("state") for place in quiet):
+            self.states.append(("untouched", True))  # who has not been contacted
+            self.use(*quiet)
 
     def _not_touched(self) -> list[int]:
         """A word that denies and the verb for contact that it denies, with who asks between them: `havent I talked to`."""
@@ -252,6 +255,11 @@ class Restricting(Marking):
         elif not column and not unit and not money and self._counted(right):
             state = self.has(right, "state") or self.has(right + 1, "state")
             column = self._count_of(state.name if state else "")
+            if not column:
+                raise Unclear(
+                    f"the number of {self.spans[right].text} {self.spans[right + 1].text} is no figure to compare with",
+                    "owners with more than 3 open deals",
+                )
             self.use(right, right + 1)
         elif not (column or unit or money or percent) and self.has(right, "entity") == Sense("entity", "deals"):
             column = self._count_of("")
@@ -291,9 +299,23 @@ class Restricting(Marking):
                 self.use(one)
 
     def _count_of(self, state: str) -> str:
-        """What counts deals in a state: a column of accounts, or the metric where owners, months and the like are asked for."""
+        """What counts deals in a state: a column of accounts, or the metric where owners, months and the like are asked for.
+
+        Where no state is said it is that of what happened to them: `who won more than 3 deals`.
+        """
+        deeds = {sense.name for span in self.spans for sense in span.all("verb") if sense.name in OF_DEED}
+        done = {one for deed in deeds for one in OF_DEED[deed]}
+        done |= {sense.name for span in self.spans for sense in span.all("state") if sense.name in ("won", "lost")}
+        if not state and done:
+            if len(done) > 1:
+                raise Unclear("deals are won or lost, and the question counts both", "who won more than 3 deals")
+            state = done.pop()
+            if not self.places("dim", "unit", "who"):
+                return ""
         if self.places("dim", "unit", "who"):
-            return str(meanings()["measures"]["deals"]["count"].get(state, ""))
+            count: dict[str, str] = meanings()["measures"]["deals"]["count"]
+            own = f"{state if state != 'untouched' else 'never_touched'}_deals"
+            return count.get(state, own if own in meanings()["composed"] else "")
         return f"{state}_deals" if state else ""
 
     def _counted(self, place: int) -> bool:
@@ -426,7 +448,9 @@ class Restricting(Marking):
         """Whether what stands at a place is left out; uses the word that says so."""
         at = place - 1
         while at >= 0 and (
-            self.quiet(at) or (self.spans[at].of("from", "with", "verb") is not None and not self.has(at, "no"))
+            self.quiet(at)
+            or (self.spans[at].of("from", "with", "verb") is not None and not self.has(at, "no"))
+            or (self.spans[at].used and self.spans[at].of("dim"))  # except those in stage new
         ):
             at -= 1
         sense = self.has(at, "not", "except", "never", "no")

@@ -110,6 +110,7 @@ class Slots:
         whole: Whether all or a total is asked for.
         exists: Whether it is asked if there is such a thing.
         against: Whether it begins with what is to be put beside what was asked before: `vs April`.
+        restricted: Whether it begins with a word that leads to what it is of: `for deals above 50k`.
     """
 
     goal: str = ""
@@ -141,6 +142,7 @@ class Slots:
     whole: bool = field(default=False, compare=False)
     exists: bool = field(default=False, compare=False)
     against: bool = field(default=False, compare=False)
+    restricted: bool = field(default=False, compare=False)
 
     @property
     def has_subject(self) -> bool:
@@ -206,7 +208,7 @@ class Slots:
         """Whether it goes on from what was asked before: it has no subject, says so, or is but another kind of touch."""
         if before is None:
             return False
-        if self.narrows or (self.ranks_values and before.metrics) or self.measures(before):
+        if self.restricts(before) or self.narrows or (self.ranks_values and before.metrics) or self.measures(before):
             return True
         ordered = (
             self.rank is not None and bool(self.fields) and not (self.entity or self.metrics or self.about or self.by)
@@ -228,6 +230,11 @@ class Slots:
             return False
         more = self.where or self.times or self.states or self.rank or self.thresholds or self.compare or self.me
         return self.goal in ("average", "median") or bool(self.whole and not (more or self.goal))
+
+    def restricts(self, before: Slots) -> bool:
+        """Whether it names but the records that what was asked before is to be of: `for deals above 50k`."""
+        asks = self.goal or self.metrics or self.fields or self.by or self.rank or self.about or self.deed
+        return self.restricted and bool(self.entity) and not asks and bool(before.metrics or before.by or before.goal)
 
     def cuts(self, before: Slots) -> bool:
         """Whether it is about the first rows of an order, which what goes on from it would lose."""
@@ -256,6 +263,20 @@ class Slots:
             and ((self.metrics and before.metrics and self.metrics != before.metrics) or self.by)
         ):
             return "what was asked before is sorted by its own figure only"
+        if (
+            self.rank
+            and self.rank.sorts
+            and before.by
+            and (self.metrics or self.goal or self.entity)
+            and self.metrics != before.metrics
+        ):
+            return "what was asked before is sorted by its own figure only"
+        if self.measures(before) and before.times and self.metrics:
+            measure = metrics.metrics()[_of_state(self.metrics[0], before)].measure
+            if measure.period not in (None, _day_of(before)):
+                return (
+                    f"{measure.display_name.lower()} counts deals by another day than those that were asked for before"
+                )
         done = {state for state, is_in in before.states if is_in} | OF_DEED.get(before.deed, set())
         closes = self.deed == "close" or ("closed", True) in self.states
         if closes and not self.has_own_deals and done & {"won", "lost"} and not (self.rank and "lost" not in done):
@@ -269,6 +290,12 @@ class Slots:
 
     def carried(self, before: Slots) -> tuple[Slots, list[str]]:
         """The slots as a continuation of what was asked before, and what was taken over from it, in words."""
+        if self.restricts(before):
+            worth = tuple(replace(one, column=one.column or "deal_value") for one in self.thresholds)
+            bare = replace(
+                self, entity="", restricted=False, thresholds=worth if self.entity == "deals" else self.thresholds
+            )
+            return bare.carried(before)
         if self.narrows and before.entity in ("", self.entity):
             bare = replace(self, narrows=False, entity="")
             only = [state for state, is_in in self.states if is_in]
@@ -290,7 +317,10 @@ class Slots:
             sorts = self.rank is not None and bool(self.fields) and name in ("entity", "deed")
             if own or not was or (own_subject and name in (*subject, "deed") and not sorts):
                 continue
-            if self.goal in ("count", "amount", "list") and (name == "rank" or (name == "by" and self.goal == "list")):
+            if name == "by" and self.whole:
+                continue  # how much in total
+            ranks = name == "rank" and not (self.goal == "amount" and before.by and self.follows)
+            if self.goal in ("count", "amount", "list") and (ranks or (name == "by" and self.goal == "list")):
                 continue
             if self.goal == "list" and name in ("metrics", "turn", "compare"):
                 continue
@@ -343,6 +373,19 @@ class Slots:
         if not self.narrow:
             told["narrow"] = before.narrow
         return replace(self, **told), kept  # type: ignore[arg-type]
+
+
+def _day_of(slots: Slots) -> str | None:
+    """The day by which a list or number of deals is meant."""
+    told = (slots.deed, *(state for state, is_in in slots.states if is_in))
+    return next((meanings()["days"][one] for one in told if one in meanings()["days"]), None)
+
+
+def _of_state(name: str, slots: Slots) -> str:
+    """The metric that one of all deals is of those in the state that slots are of: the average value of won deals."""
+    family: dict[str, str] = next((of for of in meanings()["measures"]["deals"].values() if of.get("") == name), {})
+    told = {*OF_DEED.get(slots.deed, ()), *(state for state, is_in in slots.states if is_in)}
+    return next((str(family[state]) for state in family if state in told), name)
 
 
 _STATE_OF = {"win": ("won",), "sell": ("won",), "lose": ("lost",), "close": ("closed",)}

@@ -117,6 +117,10 @@ class Times:
     def _range(self, place: int) -> tuple[Time, int] | None:
         """Since, until, before, after, from ... to, between ... and."""
         kind = next((one for one in _EDGES if self._is(place, one)), None)
+        if kind is None and not self._compares and (first := self._point(place)) and self._is_dash(first[1]):
+            second = self._point(self._over(first[1] + 1))
+            if second is not None and not (first[0].year and second[0].year):
+                return self._from_to(place, first[0], second)  # 1 Jan to 31 March
         if (
             kind is None
             and self._is(place, "deadline")
@@ -135,9 +139,7 @@ class Times:
         ):
             second = self._point(self._over(after + 1))
             if second is not None:
-                two, end = second
-                one = self._same_year(one, two)
-                return Time(f"{self._edge(one.text, 0)} to {self._edge(two.text, 1)}", place), end
+                return self._from_to(place, one, second)
         if kind in ("between", "from"):
             return None
         if kind == "since":
@@ -149,6 +151,26 @@ class Times:
             return Time(f"since {last + timedelta(days=1)}", place, edge="since"), after
         first_day = date.fromisoformat(self._edge(one.text, 0))
         return Time(f"until {first_day - timedelta(days=1)}", place, edge="until"), after
+
+    def _from_to(self, place: int, one: Time, second: tuple[Time, int]) -> tuple[Time, int]:
+        two, end = second
+        one = self._same_year(one, two)
+        first, last = self._edge(one.text, 0), self._edge(two.text, 1)
+        if first > last:
+            self.doubt = f"the time ends before it begins: {first} to {last}"
+        return Time(f"{first} to {last}", place), end
+
+    def _is_dash(self, place: int) -> bool:
+        """Whether what stands at a place leads from the first to the last day of a time: `to`, or a dash."""
+        return self._is(place, "to", "until") or (
+            place < len(self.spans) and not self.spans[place].senses and self.spans[place].text in ("-", "\u2013")
+        )
+
+    @property
+    def _compares(self) -> bool:
+        """Whether two times may be put against each other: how a figure moved from the one to the other."""
+        kinds = ("vs", "compare", "up", "down", "change", "more", "fewer", "why")
+        return any(span.of(*kinds) and not span.of("neutral") for span in self.spans)
 
     def _same_year(self, one: Time, two: Time) -> Time:
         """`from January to March 2024`: the first is of the second's year."""
