@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 
 from conftest import NOW
 from medallion.access import Person
+from medallion.agent.rules import Rules
+from medallion.agent.serving import serve
+from medallion.agent.tools import Tools
 from medallion.errors import MedallionError
 from medallion.learning import forecasts
 from medallion.scoring.forecast import Deals, LifeTable, NewDeals, Pace, arriving, expect, in_period
@@ -236,6 +239,14 @@ def test_a_forecast_of_few_deals_is_made_kept_and_compared(deliver, rows):
     assert sum(row["expected"] for row in found.groups) == pytest.approx(found.total["expected"], abs=0.02)
     assert (found.open_deals, found.unknown, found.pipeline) == (2, 1, 230)
     assert found.overdue == {"deals": 2, "value": 30}
+    with serve(lake) as serving:
+        asked = [Tools(serving, Rules()).pipeline_forecast("2025-Q2", by) for by in (None, "owner")]
+        with pytest.raises(MedallionError, match="by month is not split"):
+            Tools(serving, Rules()).pipeline_forecast(by="owner")
+    assert [[row["expected"] for row in one.rows] for one in asked] == [
+        [found.total["expected"]],
+        [row["expected"] for row in found.groups],
+    ]
     assert found.stored
     assert not forecasts.make(given_settings, NOW + DAY, "Q2-2025", "owner").stored
     with lake.looking(Person("ann", "rep", ("Ann",), (), False, 1)):

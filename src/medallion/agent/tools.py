@@ -25,9 +25,10 @@ from medallion.metrics.compilers.duckdb import Answer as Answered
 from medallion.metrics.compilers.duckdb import Column, answer
 from medallion.metrics.question import Order, Question, Records
 from medallion.metrics.understanding import Understood
+from medallion.weights import ScoreWeights
 
 _FEATURES, _DEALS, _SCORES = "gold.customer_features", "gold.deals", "gold.lead_scores"
-_BANDS, _CHANGES = "gold.score_bands", "gold.deal_changes"
+_BANDS, _CHANGES, _ATTAINMENT = "gold.score_bands", "gold.deal_changes", "gold.attainment"
 _TOUCHES, _IDENTITIES = "silver.interactions_clean", "silver.identities"
 #: One row per account with an open deal, with its best one, at its position in a call list of everybody.
 _OPEN_ACCOUNTS = f"""
@@ -582,8 +583,24 @@ class Tools:
             "find_customer", "Accounts", fields, ("customer_id",), rows, (_FEATURES,), sql, bindings, note, total
         )
 
-    def pipeline_forecast(self) -> Found:
-        """Open deals by the month in which their owners expect them to close: value, and value times probability."""
+    def pipeline_forecast(self, period: str | None = None, by: str | None = None) -> Found:
+        """What is expected to be won: open deals by the month of their expected close, or the revenue of a period.
+
+        Of a period: won so far, expected from open deals and from deals not opened yet, all of it with its 80% interval, and
+        the quota where there is one; the figures of `medallion forecast`.
+
+        Args:
+            period: A month, quarter or year, such as `2025-Q3`; open deals by month without it.
+            by: What the forecast of a period is split by: owner, product, source, industry, country, size_band, stage or
+                quality.
+
+        Raises:
+            MedallionError: The period or the split is none, or a split has no period.
+        """
+        if period is not None:
+            return self._revenue_forecast(period, by)
+        if by is not None:
+            raise MedallionError("a forecast by month is not split", "Name a period, such as 2025-Q3.")
         sql = (
             f"select coalesce(strftime(expected_close_date, '%Y-%m'), 'no date') as month, count(*) as open_deals, "
             f"sum(deal_value) as open_value, sum(weighted_value) as expected_value from {_DEALS} "
@@ -597,6 +614,39 @@ class Tools:
         note = "The probability is of being won within the horizon of the forecast, whatever the expected date."
         return self.found(
             "pipeline_forecast", "Forecast of the pipeline", fields, ("month",), rows, (_DEALS,), sql, (), note
+        )
+
+    def _revenue_forecast(self, period: str, by: str | None) -> Found:
+        from medallion.learning import forecasts  # numpy and pyspark, which no other tool needs
+
+        if _SCORES not in self.serving.versions:
+            raise MedallionError("there are no scores to forecast from", "Run `medallion score` first.")
+        tables = tuple(name for name in (_DEALS, _SCORES, _ATTAINMENT) if name in self.serving.versions)
+        self.serving.read(*tables)
+        with self.serving.reading() as connection:
+            made, _ = forecasts.read(
+                connection, ScoreWeights().horizon_days, period, by, quotas=_ATTAINMENT in tables, history=False
+            )
+        rows = made.groups if by else [made.total]
+        labels = {
+            "won": "Won so far",
+            "open": "Expected from open deals",
+            "new": "From deals not opened yet",
+            "expected": "Expected in all",
+            "low_80": "80% interval from",
+            "high_80": "80% interval to",
+            "quota": "Quota",
+        }
+        shown = [name for name in labels if name != "quota" or any(row["quota"] is not None for row in rows)]
+        fields = tuple(Field(name, labels[name], "money") for name in shown)
+        key = (Field(by, by.replace("_", " ").capitalize()),) if by else ()
+        told = [{name: row[name] for name in (*((by,) if by else ()), *shown)} for row in rows]
+        note = f"As `medallion forecast --period {made.period.name}` computes it: by simulation over the open deals."
+        if made.unknown:
+            note += f" {made.unknown} open deals have no probability or value and count as nothing."
+        title = f"Revenue forecast, {made.period.first} to {made.period.last}"
+        return self.found(
+            "pipeline_forecast", title, (*key, *fields), (by,) if by else (), told, tables, "", (made.period.name,), note
         )
 
     def run_safe_sql(self, sql: str) -> Found:

@@ -210,6 +210,7 @@ def read(
     *,
     new_deals: bool = True,
     quotas: bool = True,
+    history: bool = True,
 ) -> tuple[Forecast, list[Deal]]:
     """The forecast of a period over the views of gold that a connection has, and the deals behind it.
 
@@ -220,6 +221,7 @@ def read(
         by: One of `DIMENSIONS`.
         new_deals: Expect revenue from deals that are not opened yet, too.
         quotas: Whether `gold.attainment` is there.
+        history: Whether `silver.leads_history` is there, which tells of slipped deals; without it there are none.
 
     Raises:
         LakehouseError: Gold is empty.
@@ -229,7 +231,7 @@ def read(
     day = query.rows(connection, "select max(as_of) as day from gold.deals")[0]["day"]
     if day is None:
         raise LakehouseError("gold has no deals", "Run `medallion run` first.")
-    found, deals = _forecast(connection, horizon_days, day, period(named, day), by, new_deals)
+    found, deals = _forecast(connection, horizon_days, day, period(named, day), by, new_deals, history)
     if quotas:
         _with_quotas(found, _quotas(connection, found.period))
     return found, deals
@@ -255,7 +257,13 @@ order by d.lead_id
 
 
 def _forecast(
-    connection: duckdb.DuckDBPyConnection, horizon: int, day: date, when: Period, by: str | None, new_deals: bool
+    connection: duckdb.DuckDBPyConnection,
+    horizon: int,
+    day: date,
+    when: Period,
+    by: str | None,
+    new_deals: bool,
+    history: bool,
 ) -> tuple[Forecast, list[Deal]]:
     rows = query.rows(connection, _DEALS.format(dimension=f"d.{DIMENSIONS[by]}" if by else "''"), [day])
     names = sorted({row["grouped"] for row in rows})
@@ -273,7 +281,7 @@ def _forecast(
     new = _new(rows, place, table, horizon, day, when) if new_deals else none
     parts = forecast.expect(won, open_deals, new, len(names), _unrest(rows, table, day, ends, pace))
     groups = [{by: name, **_amounts(part)} for name, part in zip(names, parts, strict=False)] if by else []
-    slipped = _slipped(connection, when)
+    slipped = _slipped(connection, when) if history else set()
     in_period = {row["lead_id"]: float(p) for row, p in zip(told, open_deals.probability, strict=True)}
     deals = [
         _deal(row, in_period.get(row["lead_id"]), when, day, is_slipped=row["lead_id"] in slipped)

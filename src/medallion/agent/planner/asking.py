@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from medallion import metrics
@@ -17,6 +17,8 @@ from medallion.metrics.periods import Today
 from medallion.metrics.question import Order, Question, Records, Split
 
 LISTED = 25
+#: What a forecast may be split by (`medallion.learning.forecasts.DIMENSIONS`).
+_FORECAST_BY = ("owner", "product", "source", "industry", "country", "size_band", "stage", "quality")
 #: Slots that a question may fill, and by what is asked those that it uses; a slot that is not used declines the question.
 _SLOTS = ("metrics", "fields", "entity", "states", "where", "times", "deed", "by", "rank", "thresholds", "compare", "versus",
           "turn", "share", "me", "about", "contrast", "average")  # fmt: skip
@@ -24,7 +26,7 @@ _USES: dict[str, frozenset[str]] = {
     name: frozenset(slots.split())
     for name, slots in {
         "call plan": "where times rank me entity",
-        "forecast": "",
+        "forecast": "times by",
         "channels": "",
         "score": "about fields where",
         "definition": "metrics states entity",
@@ -103,12 +105,8 @@ class Asking:
             self._only(kinds.get(goal, goal))
         if goal == "plan":
             return (self._plan(),)
-        if goal == "forecast" and not slots.metrics and not slots.times and not slots.where:
-            self._only("forecast")
-        if goal == "forecast" and not slots.metrics and not slots.times and not slots.where:
-            return (Intent("pipeline_forecast"),)
         if goal == "forecast":
-            raise Unclear("the forecast is of the whole open pipeline, by month", "show the pipeline forecast")
+            return (self._forecast(),)
         if goal == "channels":
             return (Intent("compare_channels"),)
         if goal == "score" and about:
@@ -146,6 +144,44 @@ class Asking:
             )
         count = self.slots.rank.count if self.slots.rank else None
         return Intent("call_plan", {"owner": owner, "capacity": count, "day": day})
+
+    def _forecast(self) -> Intent:
+        """The pipeline by month, or the revenue that is expected in a month, quarter or year."""
+        slots = self.slots
+        try:
+            self._only("forecast")
+        except Unclear as error:
+            raise Unclear(
+                "a forecast is of all deals of a month, quarter or year", "forecast for this quarter by owner"
+            ) from error
+        if not slots.times and not slots.by:
+            return Intent("pipeline_forecast")
+        period, by = self._calendar(), self._forecast_by()
+        return Intent("pipeline_forecast", {"period": period, "by": by})
+
+    def _calendar(self) -> str:
+        """The month, quarter or year of the calendar that is named."""
+        told = self.slots.times
+        span = periods.read(told[0].text, self.today) if len(told) == 1 else None
+        first, last = (span.first, span.last) if span else (None, None)
+        if first and last and first.day == 1 and (last + timedelta(days=1)).day == 1:
+            months = 12 * (last.year - first.year) + last.month - first.month + 1
+            if months == 1:
+                return f"{first.year}-{first.month:02}"
+            if months == 3 and first.month % 3 == 1:
+                return f"{first.year}-Q{(first.month + 2) // 3}"
+            if months == 12 and first.month == 1:
+                return str(first.year)
+        raise Unclear("a forecast is of one month, quarter or year", "forecast for this quarter")
+
+    def _forecast_by(self) -> str | None:
+        names = {"lead_quality": "quality", "product_id": "product"}
+        found = [names.get(name, name) for name in self.slots.by]
+        if len(found) > 1 or (found and found[0] not in _FORECAST_BY):
+            raise Unclear(
+                f"a forecast is split by one of {', '.join(_FORECAST_BY)}", "forecast for this quarter by owner"
+            )
+        return found[0] if found else None
 
     def _tests(self) -> list[Test]:
         return [one for one in self.slots.where if isinstance(one, Test)]

@@ -251,6 +251,7 @@ class Reading(Measuring):
         due |= bool(
             ends and [place for place in self.places("present") if Sense("verb", "close") in self.spans[place].senses]
         )
+        due |= any(Sense("intent", "forecast") in self.spans[place].senses for place in self.places("intent"))
         future = self.goal == "plan" or bool(self.places("next")) or due
         found = Times(self.spans, self.today, future=future)
         if found.doubt:
