@@ -620,6 +620,8 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("how long does it take to close a deal", "average_cycle_days"),
         ("are there any silent customers?", "total_customers where days_silent > 30"),
         ("revenue on the 40e", "? I do not understand"),
+        ("how many records were refused in the last load", "? 'records were refused' is about loads"),
+        ("how many rows are in quarantine", "? 'quarantine' is about loads"),
         ("forecast in Germany", "? a forecast is of all deals"),
         ("forecast for the last 20 days", "? a forecast is of one month"),
         ("forecast by week this quarter", "? a forecast is split by one of"),

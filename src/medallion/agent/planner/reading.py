@@ -187,7 +187,15 @@ class Reading(Measuring):
                     "addresses are personal data, which I do not read", "how many emails were sent last week?"
                 )
             if "personal" in only and not self._contact(place):
-                raise Unclear(f"{span.text!r} is personal data, which I do not read")
+                raise Unclear(
+                    f"{span.text!r} is personal data, which I do not read",
+                    remedy="Who may see it finds it on the account's page of the dashboard (`medallion dashboard`).",
+                )
+            if only and only <= {"operations"}:
+                raise Unclear(
+                    f"{span.text!r} is about loads, of which I know nothing",
+                    remedy="`medallion status` tells of the last run, `medallion quarantine list` of refused records.",
+                )
             if only and only <= {"notes"}:
                 named = [other.text for other in self.spans if other.of("account", "deal")]
                 raise Unclear(
