@@ -316,6 +316,20 @@ def test_what_is_declined_with_an_offer(planner, question):
     assert found.closest
 
 
+def test_what_is_offered_is_about_the_same_and_can_be_answered(planner):
+    offered = {
+        question: planner.understand(question).closest
+        for question in (*DECLINED, "xyzzy deals", "xyzzy customers", "xyzzy calls", "xyzzy revenue", "xyzzy")
+    }
+    assert offered["xyzzy deals"][0] == "deals"  # without what is not understood
+    assert "How many open deals are there?" in offered["xyzzy deals"]
+    assert offered["xyzzy revenue"][0] == "revenue"
+    assert "top 10 customers by revenue" in offered["xyzzy customers"]
+    assert offered["xyzzy"] == ("What is the win rate?", "Who should I call?", "Which channel works best?")
+    for question in {*planner.closest("deals"), *planner.closest("customers"), *planner.closest("calls")}:
+        assert not isinstance(planner.understand(question), Declined), question
+
+
 def test_a_misspelling_is_shown_and_one_of_two_words_is_asked_about(planner):
     assert planner.understand("reveneu by owner").notes == ("Read 'reveneu' as 'revenue'.",)
     assert isinstance(planner.understand("revenue by xwnerq"), Declined)

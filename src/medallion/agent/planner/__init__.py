@@ -16,7 +16,7 @@ from datetime import date
 from medallion import metrics
 from medallion.agent.planner.asking import Asked, Asking, Intent
 from medallion.agent.planner.lexer import Lexed, lex
-from medallion.agent.planner.lexicon import lexicon, plain_words
+from medallion.agent.planner.lexicon import plain_words
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.names import Names
 from medallion.agent.planner.reading import Reading
@@ -34,6 +34,17 @@ LONGEST = 1_000
 #: Where a question is parted to offer what can be answered of it, and how many parts are offered.
 _CLAUSES = re.compile(r"[.!?;:,\n]+(?:\s+|$)|\s+[-\u2013]\s+")
 MOST_PARTS = 2
+
+
+#: Questions that can be answered wherever there is gold, by what they are about.
+_NEAR = {
+    "deals": ("How many open deals are there?", "Which deals are closing this month?"),
+    "accounts": ("top 10 customers by revenue", "new customers this year"),
+    "interactions": ("touches by channel", "Which channel works best?"),
+}
+#: Of which records words of a kind are.
+_OF_KIND = {"kind": "interactions", "outcome": "interactions", "state": "deals", "verb": "deals"}
+_USUAL = ("What is the win rate?", "Who should I call?", "Which channel works best?")
 
 
 @dataclass(frozen=True)
@@ -173,22 +184,15 @@ class Planner:
         return tuple(found)
 
     def closest(self, question: str) -> tuple[str, ...]:
-        """Questions that can be answered, those about the same metrics first."""
-        words, every = plain_words(question), metrics.metrics()
-        near = [
-            sense.name
-            for size in range(lexicon("en").longest, 0, -1)
-            for place in range(len(words) - size + 1)
-            for sense in lexicon("en").phrases.get(tuple(words[place : place + size]), ())
-            if sense.kind == "metric" and sense.name in every
-        ]
-        names = list(dict.fromkeys([*near, "win_rate", "revenue", "open_pipeline"]))[: max(len(set(near)), 1)][:3]
-        labels = [every[name].measure.display_name.lower() for name in names]
-        return (
-            *(f"What {'are' if label.endswith('s') else 'is'} the {label}?" for label in labels),
-            "Who should I call?",
-            "Which channel works best?",
-        )
+        """Questions that can be answered, those about the same metrics or the same records first."""
+        every = metrics.metrics()
+        said = [sense for span in lex(question, self.names).spans for sense in span.senses]
+        near = dict.fromkeys(sense.name for sense in said if sense.kind == "metric" and sense.name in every)
+        labels = [every[name].measure.display_name.lower() for name in [*near][:2]]
+        kinds = [sense.name if sense.kind == "entity" else _OF_KIND.get(sense.kind, "") for sense in said]
+        found = [f"What {'are' if label.endswith('s') else 'is'} the {label}?" for label in labels]
+        found += [one for kind in kinds for one in _NEAR.get(kind, ())]
+        return tuple(dict.fromkeys([*found, *_USUAL]))[: max(len(_USUAL), len(labels) + 1)]
 
 
 def _notes(lexed: Lexed) -> list[str]:
