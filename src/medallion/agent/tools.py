@@ -646,7 +646,15 @@ class Tools:
             note += f" {made.unknown} open deals have no probability or value and count as nothing."
         title = f"Revenue forecast, {made.period.first} to {made.period.last}"
         return self.found(
-            "pipeline_forecast", title, (*key, *fields), (by,) if by else (), told, tables, "", (made.period.name,), note
+            "pipeline_forecast",
+            title,
+            (*key, *fields),
+            (by,) if by else (),
+            told,
+            tables,
+            "",
+            (made.period.name,),
+            note,
         )
 
     def run_safe_sql(self, sql: str) -> Found:
