@@ -20,6 +20,7 @@ from medallion.cli import proof as proving
 from medallion.cli.command import Accept, Call, Contract, command, group
 from medallion.cli.state import show_insights
 from medallion.config import utc_now
+from medallion.contracts import CONFIDENT
 from medallion.errors import MedallionError, SourceError
 from medallion.lakehouse import contracts_in_use
 from medallion.lakehouse.store import Lakehouse
@@ -282,8 +283,6 @@ def _where_next(call: Call, folder: str, target: str) -> None:
 
 def _show_proposed(call: Call, found: Any) -> None:
     """What a proposed contract says, and what you should look at."""
-    from medallion.contracts import CONFIDENT
-
     if found.system:
         call.say(f"Looks like an export from {found.system}.")
     call.records("Proposed", found.tables)
