@@ -300,6 +300,15 @@ def test_a_total_row_is_no_deal_and_proves_the_amounts(proposed, word, of_key):
     assert f"its total row says {total:,}.00, and so do its records" in text
 
 
+def test_a_note_below_the_total_row_hinders_nothing(proposed):
+    """It is no record of the table's width, and is given in a batch of its own that has no record."""
+    rows = deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    note = ["Total,,,14442,,", "", "Note: amounts are list prices"]
+    columns, table, text = proposed("Deal ID,Company,Stage,Amount,Created,Close Date", [*rows, *note])
+    assert (asked(columns), table["to_review"]) == ([], [])
+    assert "its total row says 14,442.00, and so do its records" in text
+
+
 def test_a_total_row_that_says_something_else_is_told_with_both_sums(proposed):
     rows = deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
     _, table, text = proposed("Deal ID,Company,Stage,Amount,Created,Close Date", [*rows, "Total,,,22000,,"])

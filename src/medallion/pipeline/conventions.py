@@ -802,7 +802,7 @@ def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[s
                 seen.setdefault(_PAIR, Seen()).words.update(dict(told.most_common(_DISTINCT)))
             if undated:
                 state_, closing = (pc.utf8_trim_whitespace(pc.fill_null(batch.column(name), "")) for name in undated)
-                blank = pc.is_in(pc.utf8_lower(closing), pa.array(sorted({*empty, ""})))
+                blank = pc.is_in(pc.utf8_lower(closing), pa.array(sorted({*empty, ""}), pa.string()))
                 seen.setdefault(_UNDATED, Seen()).words.update(_counted(state_.filter(blank), empty))
             untold = batch.filter(_unmarked(batch, read_markers, empty)) if read_markers else batch
             for name in wanted:
@@ -860,7 +860,7 @@ def _add(seen: Seen, cells: pa.Array, empty: Collection[str], dates: bool, liste
     seen.ends |= {day for day in pc.min_max(plausible).as_py().values() if day}
     seen.filled += 0 if listed else pc.sum(iso).as_py() or 0
     texts = pc.utf8_trim_whitespace(cells.filter(pc.invert(iso)))
-    texts = texts.filter(pc.invert(pc.is_in(pc.utf8_lower(texts), pa.array(sorted(empty)))))
+    texts = texts.filter(pc.invert(pc.is_in(pc.utf8_lower(texts), pa.array(sorted(empty), pa.string()))))
     seen.filled += 0 if listed else len(texts)
     if len(texts):
         _add_forms(seen, texts)

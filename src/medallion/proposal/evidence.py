@@ -619,7 +619,7 @@ def _leave_out(table: Table, good: list[bool], others: list[tuple[str, ...]]) ->
             column.__dict__.pop(kept, None)
     begun, batches = 0, []
     for batch in table.records:
-        batches.append(batch.filter(pa.array(good[begun : begun + batch.num_rows])))
+        batches.append(batch.filter(pa.array(good[begun : begun + batch.num_rows], pa.bool_())))  # also of none
         begun += batch.num_rows
     table.records[:] = batches
 

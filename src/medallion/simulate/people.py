@@ -134,7 +134,7 @@ def owners(reps: tuple[str, ...]) -> pa.Table:
     place = np.arange(len(reps))
     team = place % len(TEAMS)
     leader = np.where(place < len(TEAMS), 0, team)
-    names = pa.array(reps)
+    names = pa.array(reps, pa.string())
     return pa.table(
         {
             "owner_id": text("U-", pa.array(place + 1)),
@@ -143,7 +143,7 @@ def owners(reps: tuple[str, ...]) -> pa.Table:
             "role": pick(("Account Executive", "Team Lead"), (place < len(TEAMS)).astype(np.int64)),
             "team": pick(TEAMS, team),
             "manager": pc.if_else(pa.array(place > 0), text("U-", pa.array(leader + 1)), None),
-            "is_active": pa.array(["yes"] * len(reps)),
+            "is_active": pa.array(["yes"] * len(reps), pa.string()),
         }
     )
 
