@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from medallion import contracts, sources
+from medallion import contracts, proposal, sources
 from medallion.care import doctor
+from medallion.cells import arrays
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import conventions
 from medallion.pipeline.batches import Batch
@@ -69,6 +70,15 @@ def dated(*dates: str) -> str:
         (["05/05/2025", "6/6/2025"], ("M/d/yyyy",)),  # one day by either reading
         (["31/02/2025", "04/25/2025"], ("M/d/yyyy",)),  # what is no date at all is no evidence
         (["20250131", "31-Jan-2025", "31 Jan 2025"], ("d MMM yyyy", "d-MMM-yyyy", "yyyyMMdd")),
+        (["2025-22-11", "2025-23-11", "2025-04-08 10:00:00Z"], ("yyyy-d-M",)),
+        (["2025/22/11", "2025/23/11", "2025/04/08"], ("yyyy/d/M",)),
+        (["2025.11.22", "2025.04.08"], ("yyyy.M.d",)),
+        (["20252211", "20252311", "20250408"], ("yyyyddMM",)),
+        (["12.31.2025", "12.30.2025", "04.05.2025 9:15"], ("M.d.yyyy", "M.d.yyyy H:mm")),
+        (["2025-11-22", "2025-11-23", "2025-13-11", "2025-04-08"], ()),  # one slip, which is refused with its row
+        (["Mo 20.01.2025", "Di 21.01.2025"], ("E, d.M.yyyy",)),
+        (["/Date(1741777200000)/", "/Date(1741777200000+0100)/"], ("epoch ms",)),
+        (["2025年3月5日", "2025年12月31日(水)"], ("yyyy年M月d日",)),
     ],
     ids=str,
 )
@@ -84,6 +94,15 @@ def test_the_values_of_a_column_decide_its_order_of_day_and_month(tmp_path, date
         (["02/03/2025", "04/05/2025"], ["'02/03/2025'", "2025-03-02 (day first)", "2025-02-03 (month first)"]),
         (["02-03-2025"], ["2025-03-02 (day first)", "2025-02-03 (month first)"]),
         (["31/01/2025", "01/31/2025"], ["'31/01/2025' has the day first", "'01/31/2025' the month"]),
+        (
+            ["2025-22-11", "2025-23-11", "2025-11-22", "2025-11-23"],
+            ["'2025-11-22' has the month after the year", "'2025-22-11' has the day"],
+        ),
+        (["2025-22-11", "2025-04-08"], ["'2025-22-11' has the day", "'2025-04-08' may be either"]),
+        (
+            ["31.12.2025", "30.12.2025", "12.31.2025", "12.30.2025"],
+            ["'30.12.2025' has the day first", "'12.30.2025' has the month"],
+        ),
         (["45292", "45300", "45310"], ["'45292' may be 2024-01-01", "2028-01-02", "no other date tells"]),
         (["2/1/25", "2/3/25", "2/4/25"], ["2025-01-02 (day first) or 2025-02-01 (month first)"]),
         (["1.7E+12", "1.75E+12", "1.8E+12"], ["3 of 3 values cannot be read as dates"]),
@@ -99,6 +118,21 @@ def test_dates_that_are_not_understood_stop_their_file(tmp_path, dates, told):
     assert all(part in refusal.problem for part in ("leads.csv", "'created_at'", *told)), refusal.problem
     assert "dateFormats" in refusal.remedy or "`dates: {serial: 1900}`" in refusal.remedy
     assert settle(tmp_path, {}, accept=True).files, "with --accept it is read by the shipped formats"
+
+
+@pytest.mark.parametrize(
+    ("dates", "remedy", "filled"),
+    [
+        (["08/2025", "11/2025", "12/2025"], "`dateFormats: [M/yyyy]` of leads.created_at", 'dateFormats: ["M/yyyy"]'),
+        (["2025-W33", "2025-W34", "2025-W01"], "`sql: ", "7 * try_cast(regexp_extract(`created_at`, 'W([0-9]+)', 1)"),
+    ],
+)
+def test_months_and_weeks_have_a_remedy_that_reads_them(tmp_path, dates, remedy, filled):
+    (refusal,) = settle(tmp_path, {"leads.csv": dated(*dates)}).refused
+    assert "is to count as its first day" in refusal.remedy
+    assert remedy in refusal.remedy
+    text = proposal.propose(str(tmp_path), "x").text
+    assert filled in next(line for line in text.splitlines() if "created_at: {" in line)
 
 
 def test_other_columns_files_and_deliveries_decide_where_a_column_does_not(tmp_path):
@@ -230,6 +264,50 @@ def test_two_columns_of_a_file_may_be_written_in_two_orders(tmp_path):
     third = leads("L1,C1,won,,5,31/01/2025,03/31/2025,04/05/2025", header=f"{LEADS},updated_at")
     (refusal,) = settle(tmp_path, {"leads.csv": third}).refused
     assert "'updated_at'" in refusal.problem
+
+
+@pytest.mark.parametrize(
+    ("told", "other"), [("2025-22-11,2025-23-11", "2025-04-08"), ("12.31.2025,12.30.2025", "04.05.2025")]
+)
+def test_other_columns_and_deliveries_tell_an_unusual_order(tmp_path, told, other):
+    first, second = told.split(",")
+    header = f"{LEADS},updated_at"
+    rows = leads(f"L1,C1,won,,5,{first},{other},{other}", f"L2,C1,won,,5,{second},{other},{other}", header=header)
+    (file,) = settle(tmp_path, {"leads.csv": rows}).files
+    assert file.dates["closed_at"] == file.dates["created_at"]
+    (tmp_path / "next").mkdir()
+    (again,) = settle(tmp_path / "next", {"leads.csv": dated(other)}, earlier=[file]).files
+    assert again.dates["created_at"] == file.dates["created_at"], "as it was written before"
+
+
+def test_a_contract_that_names_both_orders_reads_each_date_by_the_first_that_can(tmp_path):
+    dates = "31/01/2025", "01/31/2025", "02/03/2025"
+    (refusal,) = settle(tmp_path, {"leads.csv": dated(*dates)}).refused
+    assert "`dateFormats: [d/M/yyyy, M/d/yyyy]`" in refusal.remedy
+    both = "created_at: {column: created_at, dateFormats: [d/M/yyyy, M/d/yyyy]}"
+    contract = contracts.Override("own.yaml", EXCLUDED.replace("created_at: created_at", both))
+    rows = leads(*(f"L{n},C1,open,,5,{date},,0" for n, date in enumerate(dates)), header=f"{LEADS},deleted")
+    (file,) = settle(tmp_path, {"leads.csv": rows}, overrides=[contract]).files
+    column = contracts.entities([contract])["leads"].column("created_at")
+    read = arrays.reader(column, file.mapping["created_at"])(pa.array(dates))
+    assert [at.day for at in read.to_pylist()] == [31, 31, 2]
+
+
+def test_what_has_happened_is_not_yet_to_come(tmp_path):
+    """Month first would put two days of opening after the day of the run, so the other column is day first as well."""
+    rows = leads(
+        "L1,C1,won,,5,12/03/2025,12/05/2025", "L2,C1,won,,5,12/04/2025,12/05/2025", "L3,C1,open,,5,01/02/2025,"
+    )
+    (tmp_path / "leads.csv").write_text(rows)
+    files = sources.scan(str(tmp_path), entities := contracts.entities()).files
+    assert conventions.settle(files, entities, (), today=date(2026, 7, 1)).refused, (
+        "one reading is as good as the other"
+    )
+    (file,) = conventions.settle(files, entities, (), today=date(2025, 6, 1)).files
+    assert file.dates == {"created_at": ("d/M/yyyy",), "closed_at": ("d/M/yyyy",)}
+    text = proposal.propose(str(tmp_path), "x", today=date(2025, 6, 1)).text
+    assert text.count('dateFormats: ["d/M/yyyy"]') == 2
+    assert "of its entries are such guesses" not in text
 
 
 def test_a_contract_that_names_the_other_order_stops_the_file(tmp_path):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import pytest
 from pydantic import ValidationError
 
 from medallion import contracts, silver
+from medallion.cells import times
 from medallion.contracts import Filling, formats
 from medallion.contracts.formats import Span
 
@@ -31,6 +32,12 @@ YEAR = Span(date(2025, 1, 1), date(2026, 3, 1))
         (["1/31/2025 3:30 CET", "1/31/2025 3:30 +0200"], False, ("M/d/yyyy H:mm z",)),
         (["12. März 2025", "1 de mayo de 2025", "3 févr. 2025"], False, ("d LLLL yyyy",)),
         (["12-MAR-25"], False, ("d LLLL yy since 1950",)),
+        (["Mon, 20 Jan 2025", "Tuesday, 21 Jan 2025"], False, ("E, d MMM yyyy",)),
+        (["Monday, March 03, 2025", "Tue, Mar 4, 2025"], False, ("E, MMM d, yyyy",)),
+        (["Mon, 20 Jan 2025 10:00:00 +0000"], False, ("E, d MMM yyyy H:mm:ss z",)),
+        (["lundi 20 janvier 2025", "mié 22 ene 2025"], False, ("E, d LLLL yyyy",)),
+        (["2025年3月5日", "2025年12月31日(水) 10:30"], False, ("yyyy年M月d日", "yyyy年M月d日 H:mm")),
+        (["2025-22-11", "2025-23-11"], False, ("yyyy-d-M",)),
     ],
     ids=str,
 )
@@ -118,3 +125,26 @@ def test_the_plan_of_a_date_grows_with_its_formats_and_not_with_their_powers(fra
     assert len(every) > 70
     assert sizes[1] < len(every) / 10 * sizes[0]
     assert sizes[1] < 50_000
+
+
+@pytest.mark.parametrize(
+    ("format_", "text", "day"),
+    [
+        ("EEE, dd MMM yyyy", "Mon, 20 Jan 2025", "2025-01-20"),
+        ("EEEE, MMMM d, yyyy", "Monday, March 3, 2025", "2025-03-03"),
+        ("E, d.M.yyyy", "Mo., 20.01.2025", "2025-01-20"),
+        ("E, d MMM yyyy", "Tue, 20 Jan 2025", None),  # it is a Monday
+        ("yyyy年M月d日", "2025年3月5日(水)", "2025-03-05"),
+        ("yyyy年M月d日", "2025年3月5日(木)", None),
+    ],
+)
+def test_the_name_of_a_weekday_is_that_of_the_day(format_, text, day):
+    at = times.timestamp(text, [format_])
+    assert (None if at is None else str(datetime(1970, 1, 1) + timedelta(microseconds=at))[:10]) == day
+
+
+def test_a_day_before_the_month_is_read_with_any_time():
+    texts = ["2025-22-11", "2025-04-08 10:00", "2025-04-08T10:00:00.5Z", "2025-05-31"]
+    read = [times.timestamp(text, ["yyyy-d-M"]) for text in texts]
+    days = [None if at is None else str(datetime(1970, 1, 1) + timedelta(microseconds=at))[:10] for at in read]
+    assert days == ["2025-11-22", "2025-08-04", "2025-08-04", None]

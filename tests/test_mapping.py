@@ -326,6 +326,7 @@ WRONG = [
     ('- file: x\n  columns: {owner: {sql: "(select 1)"}}', "is a statement, not an expression"),
     ('- file: x\n  columns: {owner: {sql: "concat("}}', "is not an SQL expression"),
     ('- file: x\n  dateFormats: [soon]\n  columns: {lead_id: Id}', "'soon' is not a date format"),
+    ("- file: x\n  dateFormats: [d/M/yyyy O]\n  columns: {lead_id: Id}", "'d/M/yyyy O' is not a date format"),
     ('- file: x\n  headerLine: 0', "headerLine: Input should be greater than or equal to 1"),
     ('- file: x\n  colour: red', "colour: Extra inputs are not permitted"),
 ]  # fmt: skip

@@ -86,7 +86,7 @@ def reader(written: tuple[str, ...]) -> Read:
     cases = [[_Form(format_) for format_ in alike] for alike in rewritten]
     cases += [[_Form(format_)] for format_ in special if not format_.startswith("zone ")]
     plain = [_Form(format_) for format_ in listed if format_ not in special]
-    zones = formats.zones(written)
+    zones, is_turned = formats.zones(written), formats.DAY_BEFORE_MONTH in written
 
     def clock(text: str) -> int | None:
         """What a clock showed; in UTC where the text names a zone. Of each group the first that has its shape decides."""
@@ -94,9 +94,11 @@ def reader(written: tuple[str, ...]) -> Read:
             if shaped := [form for form in forms if formats.fits(form.format, text)]:
                 return _first(shaped, text)
         for (form,) in cases[len(rewritten) :]:
-            if formats.fits(form.format, text):
-                return form.read(text)
-        return iso(text) if _ISO.match(text) else _first(plain, text)
+            if (at := form.read(text)) is not None:
+                return at
+        if not _ISO.match(text):
+            return _first(plain, text)
+        return iso(f"{text[:5]}{text[8:10]}-{text[5:7]}{text[10:]}" if is_turned else text)
 
     def read(text: str) -> int | None:
         found = clock(text)
@@ -131,6 +133,7 @@ class _Form:
     def __init__(self, format_: str) -> None:
         self.format = format_
         self.zoned = format_.endswith(" z")
+        self.named = format_.startswith("E") or "日" in format_
         bare, since = formats.without_century(format_.removesuffix(" z"))
         self.since = (since or formats.SINCE) if since is not None or "LLLL" in bare else 2000
         pattern = formats.shape(format_)
@@ -138,6 +141,7 @@ class _Form:
 
     def read(self, text: str) -> int | None:
         """What the text stands for; None where it has another shape, or there is no such day or hour."""
+        weekday, text = formats.without_weekday(text) if self.named else (None, text)
         match = self._shape and self._shape.fullmatch(text)
         if match is None:
             return None
@@ -147,7 +151,7 @@ class _Form:
             return _of_serial(text, self.format)
         part = match.groupdict()
         found = moment(self._year(part.get("y")), self._month(part, text), int(part.get("d") or 1), clock_time(part))
-        if found is None:
+        if found is None or weekday not in (None, (found // _DAY + 3) % 7):  # 1970 began on a Thursday
             return None
         if offset := part.get("offset"):
             return in_utc(found, offset)
@@ -273,7 +277,8 @@ def _ahead(zone: str) -> int:
 
 def _of_epoch(text: str, unit: str) -> int:
     """A count of seconds, or of parts of them, since 1970."""
-    exact = Decimal(text).quantize(_BILLIONTH, ROUND_HALF_UP)
+    figure = re.search(r"[0-9]+(?:\.[0-9]+)?", text)
+    exact = Decimal(figure[0] if figure else 0).quantize(_BILLIONTH, ROUND_HALF_UP)
     return int((exact * (SECOND // formats.EPOCHS[unit])).to_integral_value(ROUND_DOWN))
 
 

@@ -230,7 +230,8 @@ def init(
             "--interactive asks in a terminal, and this is none",
             "Run it in a terminal; or leave the option out, and answer in the contract that is written.",
         )
-    proposed = proposal.propose(folder, name, preset, (lambda each: _asked(call, each)) if interactive else None)
+    ask = (lambda each: _asked(call, each)) if interactive else None
+    proposed = proposal.propose(folder, name, preset, ask, utc_now().date())
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(proposed.text, encoding="utf-8")
     found, why_not = sample.proved(folder, proposed.text)

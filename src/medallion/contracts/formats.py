@@ -2,7 +2,9 @@
 
 Beside Spark's own there are `d/M/yy since 1950` (two digits stand for 1950 to 2049), `d LLLL yyyy` (month names of any
 language that is known), `epoch s`, `ms` and `us`, `serial 1900` and `1904` (days of Excel's two calendars), ` z` at the
-end (a zone or offset), and `zone Europe/Berlin` (where times without a zone of their own are local).
+end (a zone or offset), `E, ` at the beginning (the name of a weekday in any language that is known, which must be that of
+the day), `yyyy-d-M` (ISO 8601 with the day before the month, with any time of day), and `zone Europe/Berlin` (where times
+without a zone of their own are local).
 """
 
 from __future__ import annotations
@@ -20,34 +22,47 @@ ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T].*)?"
 _DAY_MONTH_YEAR = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})(?![0-9])")
 _TIMES = ("", " H:mm", " H:mm:ss", " h:mm a", " h:mm:ss a")
 _MONTHS = "|".join((*calendar.month_name[1:], *calendar.month_abbr[1:]))
+#: Dates with the year first: the year, then two figures, which may be a month and a day or a day and a month.
+_YEAR_FIRST = re.compile(
+    r"([0-9]{4})(?:([-/.])([0-9]{1,2})\2([0-9]{1,2})(?![0-9])|([0-9]{2})([0-9]{2})(?=(?:[0-9]{6})?\Z))"
+)
+#: ISO 8601 with the day before the month.
+DAY_BEFORE_MONTH = "yyyy-d-M"
 #: Formats in which the order of day and month cannot be mistaken.
 _PLAIN = (
-    *(f"d.M.yyyy{time}" for time in _TIMES),
-    *(f"yyyy/M/d{time}" for time in _TIMES),
     *(f"d MMM yyyy{time}" for time in _TIMES),
     *(f"MMM d, yyyy{time}" for time in _TIMES),
     *(f"MMM d yyyy{time}" for time in _TIMES),
     *(f"d-MMM-yyyy{time}" for time in _TIMES),
-    "yyyyMMdd",
-    "yyyyMMddHHmmss",
 )
 #: Formats that are tried after these: am and pm beside an ISO day, and month names of any language.
 _FURTHER = (
     *(f"yyyy-MM-dd{time}" for time in _TIMES if time.endswith("a")),
     *(f"d LLLL yyyy{time}" for time in _TIMES),
     *(f"LLLL d yyyy{time}" for time in _TIMES),
+    *(f"{day}{time}" for day in ("yyyy-M-d", "yyyy年M月d日", "yyyy년 M월 d일") for time in _TIMES),
+    "yyyy. M. d.",
 )
 _ISO_TIMES = ("yyyy-MM-dd H:mm", "yyyy-MM-dd H:mm:ss", "yyyy-MM-dd'T'H:mm:ss")
+#: Formats of months, each of which is read as its first day where a contract says so.
+_OF_MONTHS = ("M/yyyy", "M.yyyy", "M-yyyy", "yyyy-M", "yyyy/M", "yyyy.M", "MMM yyyy")
+_ENGLISH_MONTHS = frozenset(name.lower() for name in _MONTHS.split("|"))
 #: What two digits of a year stand for where no date of four tells: 1969 to 2068.
 SINCE = 1969
 #: Seconds of one unit of a time counted from 1970; such a time is plausible from 2000 to 2100.
 EPOCHS = {"epoch s": 1, "epoch ms": 1_000, "epoch us": 1_000_000}
-_EPOCH_SHAPES = {"epoch s": "[0-9]{9,10}", "epoch ms": "[0-9]{12,13}", "epoch us": "[0-9]{15,16}"}
+_EPOCH_SHAPES = {
+    "epoch s": "[0-9]{9,10}(?:[.][0-9]+)?",
+    "epoch ms": r"[0-9]{12,13}(?:[.][0-9]+)?|/Date\([0-9]{12,13}(?:[+-][0-9]{4})?\)/",  # as .NET writes it in JSON
+    "epoch us": "[0-9]{15,16}(?:[.][0-9]+)?",
+}
 _EPOCH_ENDS = (946_684_800, 4_102_444_800)
 #: The day 0 of a calendar that counts days, and the numbers that may be days: 1954 to 2119.
 SERIALS = {"serial 1900": date(1899, 12, 30), "serial 1904": date(1904, 1, 1)}
 _SERIAL = r"[2-7][0-9]{4}(?:[.,][0-9]+)?"
 _SURE, _NEAR = 365, 730
+#: So many dates of what has happened that would be yet to come are no slips.
+_SEVERAL = 2
 #: Names of months: the first three letters of English ones, and others that are not these.
 _NAMES = {
     1: "january jan januar jänner jän janvier janv enero ene gennaio gen janeiro januari sty stycznia ledna",
@@ -65,6 +80,19 @@ _NAMES = {
 }
 #: The month of each name; a name that is another month elsewhere (`listopadu`) is not here.
 MONTHS = {name: month for month, names in _NAMES.items() for name in names.split()}
+#: Names of weekdays from Monday on; those that are two days in two languages are not here.
+_DAYS = (
+    "monday mon montag mo lundi lun lunes lunedì lunedi maandag ma poniedziałek pon pondělí segunda segunda-feira seg 月",
+    "tuesday tue tues dienstag di mardi martes martedì martedi dinsdag wtorek wt úterý terça terça-feira ter 火",
+    "wednesday wed mittwoch mi mercredi mer miércoles miercoles mié mie mercoledì mercoledi woensdag wo środa śr středa "
+    "quarta quarta-feira qua 水",
+    "thursday thu thur thurs donnerstag do jeudi jeu jueves jue giovedì giovedi gio donderdag czwartek czw čtvrtek quinta "
+    "quinta-feira qui 木",
+    "friday fri freitag fr vendredi ven viernes vie venerdì venerdi vrijdag vr piątek pt pátek sexta sexta-feira sex 金",
+    "saturday sat samstag sonnabend sa samedi sam sábado sabado sáb sab sabato zaterdag za sobota sob 土",
+    "sunday sun sonntag so dimanche dim domingo dom domenica zondag zo niedziela niedz neděle 日",
+)
+WEEKDAYS = {name: day for day, names in enumerate(_DAYS) for name in names.split()}
 #: Hours between a zone's time and UTC; names that several zones have (CST, IST, BST) are not here.
 ZONES = {
     "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3,
@@ -78,13 +106,45 @@ _ZONED = re.compile(
     rf"(?P<text>.*[0-9mM.])(?P<zone> ?(?:{'|'.join(sorted(ZONES, key=len, reverse=True))}| ?(?:GMT|UTC)?[+-][0-9]{{2}}:?[0-9]{{2}}))"
 )
 _MERIDIEM = r" ?(?P<a>[AaPp])\.? ?[Mm]\.?"
+#: The name of a weekday before a date, and after one of Japan.
+_WEEKDAY = re.compile(rf"({'|'.join(sorted(WEEKDAYS, key=len, reverse=True))})\.?(?:, ?| )(?=[^\W_])", re.IGNORECASE)
+_WEEKDAY_AFTER = re.compile(r"(?<=[0-9日]) ?[(（]([月火水木金土日])(?:曜日?)?[)）]")
+_BEFORE = re.compile("E{1,4}(?:, ?| )")
+
+
+@dataclass(frozen=True)
+class OtherOrder:
+    """What dates say that usually have one order of day and month: examples of those that are real days in the `usual`
+    order alone, in the `other` alone, and in both (`either`), "" for none. One date alone is `few`.
+    """
+
+    usual: str = ""
+    other: str = ""
+    either: str = ""
+    few: bool = False
+
+    @property
+    def decided(self) -> bool | None:
+        """Whether it is the other order; None where the dates contradict each other, or one date alone says so of others."""
+        return bool(self.other) if not self.usual or not self.other else None
+
+    @property
+    def vote(self) -> bool | None:
+        """The same, None also where nothing tells."""
+        return self.decided if self.usual or self.other else None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the dates contradict each other, or one of them alone says that others have the other order."""
+        return bool(self.other) and bool(self.usual or (self.few and self.either))
 
 
 @dataclass(frozen=True)
 class DayOrder:
     """What texts such as 3/4/2025 say about the order of day and month: an example of each kind, "" for none.
 
-    `day_first` and `month_first` are real dates in that order alone; `either` is two different dates.
+    `day_first` and `month_first` are real dates in that order alone; `either` is two different dates. `dots` is about
+    dates such as 3.4.2025, usually day first, and `after_year` about 2025-04-03, usually month first.
     """
 
     day_first: str = ""
@@ -92,6 +152,8 @@ class DayOrder:
     either: str = ""
     #: Whether years of two digits come first; None where that may be so.
     years: bool | None = field(default=False, repr=False)
+    dots: OtherOrder = field(default=OtherOrder(), repr=False)
+    after_year: OtherOrder = field(default=OtherOrder(), repr=False)
 
     @property
     def year_elsewhere(self) -> bool | None:
@@ -112,13 +174,14 @@ class DayOrder:
 
 def day_order(texts: Iterable[str], span: Span | None = None) -> DayOrder:
     """What a column's texts say about the order of day and month, and of years of two digits, which other dates may tell.
-    A date with dots has the day first and tells nothing of others.
+    Dates with dots, and those with the year first, tell nothing of others.
 
     >>> day_order(["02/03/2025", "2025-01-31", "31/12/2024", "31/02/2025"])
     DayOrder(day_first='31/12/2024', month_first='', either='02/03/2025')
     >>> day_order(["5/5/2025", "12.01.2025"])
     DayOrder(day_first='', month_first='', either='')
     """
+    texts = list(texts)
     found = dict.fromkeys(("day_first", "month_first", "either"), "")
     days = [match for text in texts if (match := _DAY_MONTH_YEAR.match(text.strip()))]
     years = year_first((match.string for match in days if len(match[4]) == 2), span)
@@ -135,7 +198,41 @@ def day_order(texts: Iterable[str], span: Span | None = None) -> DayOrder:
             found[kind] = text.strip()
             if all(found.values()):
                 break
-    return DayOrder(**found, years=years)
+    return DayOrder(**found, years=years, dots=_dots(texts), after_year=_after_year(texts))
+
+
+def _dots(texts: Iterable[str]) -> OtherOrder:
+    """What dates such as 12.31.2025 say: whether the month comes first.
+
+    >>> _dots(["31.12.2025", "2.3.2025"]).decided, _dots(["12.31.2025", "12.30.2025", "2.3.2025"]).decided
+    (False, True)
+    """
+    matches = (match for text in texts if (match := _DAY_MONTH_YEAR.match(text.strip())) and match[2] == ".")
+    return _other_order((m[0], in_full(m[4]), int(m[3]), int(m[1])) for m in matches)
+
+
+def _after_year(texts: Iterable[str]) -> OtherOrder:
+    """What dates such as 2025-22-11 say: whether the day comes before the month.
+
+    >>> _after_year(["2025-12-31"]).decided, _after_year(["20252211", "20252311", "20250405"]).decided
+    (False, True)
+    """
+    matches = (match for text in texts if (match := _YEAR_FIRST.match(text.strip())))
+    return _other_order((m[0], int(m[1]), int(m[3] or m[5]), int(m[4] or m[6])) for m in matches)
+
+
+def _other_order(dates: Iterable[tuple[str, int, int, int]]) -> OtherOrder:
+    """What texts say, each with its year, month and day as usual; a few against many are slips."""
+    found: dict[str, set[str]] = {"usual": set(), "other": set(), "either": set()}
+    for text, year, month, day in dates:
+        usual, other = _is_date(year, month, day), _is_date(year, day, month)
+        if (usual or other) and day != month:
+            found["either" if usual and other else "usual" if usual else "other"].add(text)
+    least = max(2, 0.01 * sum(map(len, found.values())))
+    for one, another in (("other", "usual"), ("usual", "other")):
+        if len(found[one]) < least and found[another]:
+            found[one].clear()
+    return OtherOrder(**{kind: min(some, default="") for kind, some in found.items()}, few=len(found["other"]) < 2)
 
 
 def in_full(year: str, since: int = SINCE) -> int:
@@ -179,6 +276,19 @@ def year_first(texts: Iterable[str], span: Span | None = None) -> bool | None:
         if near[first] <= _NEAR and near[not first] - near[first] >= _SURE:
             return first
     return None
+
+
+def by_present(texts: Iterable[str], today: date) -> bool | None:
+    """Whether the day is first in dates of what has happened, where the other order puts several of them after today.
+
+    >>> by_present(["12/03/2026", "12/04/2026", "01/02/2026"], date(2026, 6, 1)), by_present(["1/2/2026"], date(2026, 6, 1))
+    (True, None)
+    """
+    readings = [as_read(text) for text in {*texts} if "." not in text]
+    late = {order: sum(order in read and read[order] > today for read in readings) for order in ("day", "month")}
+    if min(late.values()) or max(late.values()) < _SEVERAL:
+        return None
+    return late["day"] == 0
 
 
 def as_read(text: str) -> dict[str, date]:
@@ -248,17 +358,33 @@ def about(texts: Iterable[str]) -> Iterator[date]:
                 yield from (date(year, 1, 1), date(year, 12, 31))
 
 
-def candidates(day_first: bool) -> tuple[str, ...]:
-    """Every format that may be called for, with days or months first where figures stand for both."""
+def candidates(day_first: bool, dots: bool = False, after_year: bool = False) -> tuple[str, ...]:
+    """Every format that may be called for, with days or months first where figures stand for both.
+
+    Args:
+        day_first: Whether the day is first in 3/4/2025.
+        dots: Whether the month is first in 3.4.2025.
+        after_year: Whether the day is before the month in 2025/4/3.
+    """
     order = "d{0}M{0}yyyy" if day_first else "M{0}d{0}yyyy"
-    return (*(order.format(mark) + time for mark in "/-" for time in _TIMES), *_PLAIN)
+    dotted, years = "M.d.yyyy" if dots else "d.M.yyyy", "yyyy{0}d{0}M" if after_year else "yyyy{0}M{0}d"
+    figures = "yyyyddMM" if after_year else "yyyyMMdd"
+    return (
+        *(order.format(mark) + time for mark in "/-" for time in _TIMES),
+        *(dotted + time for time in _TIMES),
+        *(years.format(mark) + time for mark in "/." for time in _TIMES),
+        *_PLAIN,
+        figures,
+        f"{figures}HHmmss",
+    )
 
 
-def short_years(order: str, since: int) -> tuple[str, ...]:
-    """Formats with two digits of the year, which comes last, or first with `order` "year"."""
+def short_years(order: str, since: int, dots: bool = False) -> tuple[str, ...]:
+    """Formats with two digits of the year, which comes last, or first with `order` "year"; months first between dots."""
     written = {"year": "yy{0}M{0}d", "day": "d{0}M{0}yy", "month": "M{0}d{0}yy"}[order]
     marks = "/-." if order == "year" else "/-"
-    formats = [written.format(mark) for mark in marks] + ([] if order == "year" else ["d.M.yy", "d LLLL yy"])
+    dotted = "M.d.yy" if dots else "d.M.yy"
+    formats = [written.format(mark) for mark in marks] + ([] if order == "year" else [dotted, "d LLLL yy"])
     return tuple(f"{format_}{time} since {since}" for format_ in formats for time in _TIMES)
 
 
@@ -268,6 +394,8 @@ def called_for(
     span: Span | None = None,
     days: Iterable[str] | None = None,
     with_year_first: bool | None = None,
+    dots: bool | None = None,
+    after_year: bool | None = None,
 ) -> tuple[tuple[str, ...], list[str]]:
     """The formats that read a column's texts, and the texts that none reads. ISO 8601 needs no format.
 
@@ -277,21 +405,29 @@ def called_for(
         span: Other dates of the delivery.
         days: All days of the column that are written in figures, where `texts` are only examples.
         with_year_first: Whether years of two digits come first; None where the texts tell.
+        dots: Whether the month is first in 3.4.2025; None where the texts tell.
+        after_year: Whether the day is before the month in 2025-04-03; None where the texts tell.
 
     >>> called_for(["2025-01-31", "31/12/2024", "5/1/2025 14:30", "soon"], day_first=True)
     (('d/M/yyyy', 'd/M/yyyy H:mm'), ['soon'])
     >>> called_for(["31.12.24", "45909", "1741777200000"], True, Span(date(2024, 1, 1), date(2026, 1, 1)))
     (('d.M.yy since 1950', 'serial 1900', 'epoch ms'), [])
+    >>> called_for(["2025-22-11", "2025-23-11 10:00", "2025-05-04", "Sat, 22 Nov 2025"], True)
+    (('yyyy-d-M', 'E, d MMM yyyy'), [])
     """
-    left = [text.strip() for text in texts]
-    days = left if days is None else list(days)
-    left = [text for text in left if not is_iso(text)]
+    texts = [text.strip() for text in texts]
+    days = texts if days is None else list(days)
+    dots = _dots(days).decided is True if dots is None else dots
+    after_year = _after_year(days).decided is True if after_year is None else after_year
+    left = [text for text in texts if not is_iso(text)]
+    whole = (DAY_BEFORE_MONTH,) if after_year and (len(left) < len(texts) or any(map(is_iso, days))) else ()
     if not left:
-        return (), []
+        return whole, []
     since = span.since if span else SINCE
     years_first = year_first(days, span) if with_year_first is None else with_year_first
     order = "year" if years_first else "day" if day_first else "month"
-    every = (*candidates(day_first), *_FURTHER, *short_years(order, since))
+    turned = tuple(f"{DAY_BEFORE_MONTH}{time}" for time in _TIMES) if after_year else ()
+    every = (*turned, *candidates(day_first, dots, after_year), *_FURTHER, *short_years(order, since, dots))
     needed, left = _reading(left, every)
     if left:
         calendar_ = serial([text for text in left if re.fullmatch(_SERIAL, text)], span)
@@ -303,7 +439,11 @@ def called_for(
         with_zone, unread = _reading(list(zoned.values()), (*every, *_ISO_TIMES))
         needed += [f"{format_} z" for format_ in with_zone]
         left = [text for text in left if text not in zoned or zoned[text] in unread]
-    return tuple(needed), left
+    if named := {text: bare for text in left for day, bare in [without_weekday(text)] if day is not None}:
+        found, unread = called_for(named.values(), day_first, span, None, years_first, dots, after_year)
+        needed += [f"E, {format_}" for format_ in found if not format_.startswith("E")]
+        left = [text for text in left if text not in named or named[text] in unread]
+    return tuple(dict.fromkeys((*whole, *needed))), left
 
 
 def _reading(texts: list[str], formats: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -319,6 +459,34 @@ def _reading(texts: list[str], formats: Iterable[str]) -> tuple[list[str], list[
     return needed, left
 
 
+@dataclass(frozen=True)
+class Wider:
+    """What dates tell that are no days: months or weeks, and the format or the Spark SQL that reads the first day of each."""
+
+    what: str
+    format: str = ""
+    sql: str = ""
+
+
+def wider(texts: Iterable[str], column: str) -> Wider | None:
+    """The months or weeks that a column of bronze holds; None where some of its texts are something else.
+
+    >>> wider(["08/2025", "11/2025"], "closed"), wider(["2025-08-01"], "closed"), wider(["2025-W33"], "closed").what
+    (Wider(what='months', format='M/yyyy', sql=''), None, 'weeks')
+    """
+    texts = list(texts)
+    for format_ in _OF_MONTHS if texts else ():
+        if all(fits(format_, text) for text in texts) and (
+            "MMM" not in format_ or all(text.split()[0].lower() in _ENGLISH_MONTHS for text in texts)
+        ):
+            return Wider("months", format_)
+    if texts and all(re.fullmatch(r"[0-9]{4}[-/ ]?W[0-9]{1,2}", text) for text in texts):
+        year, week = f"substring(`{column}`, 1, 4)", f"regexp_extract(`{column}`, 'W([0-9]+)', 1)"
+        first = f"date_trunc('week', make_date(try_cast({year} as int), 1, 4))"  # 4 January is in the first
+        return Wider("weeks", sql=f"date_add({first}, 7 * try_cast({week} as int) - 7)")
+    return None
+
+
 def is_iso(text: str) -> bool:
     """Whether a text is read as ISO 8601; a day with am or pm, or with the name of a zone, is not."""
     return bool(re.fullmatch(ISO, text)) and not re.search("[a-zA-Z.]$", text.removesuffix("Z"))
@@ -330,8 +498,27 @@ def reads(format_: str, text: str) -> bool:
         return False
     if format_ in EPOCHS:
         first, last = _EPOCH_ENDS
-        return first <= float(text) / EPOCHS[format_] < last
+        return first <= counted(text) / EPOCHS[format_] < last
     return "LLLL" not in format_ or month_in(text) is not None
+
+
+def counted(text: str) -> float:
+    """The figure of a time that is counted from 1970, `/Date(1741777200000)/` too."""
+    found = re.search(r"[0-9]+(?:\.[0-9]+)?", text)
+    return float(found[0]) if found else 0.0
+
+
+def without_weekday(text: str) -> tuple[int | None, str]:
+    """The weekday that a text names before or after a date, from 0 for Monday on, and the text without it.
+
+    >>> without_weekday("Mon, 20 Jan 2025"), without_weekday("2025年3月5日(水)"), without_weekday("20 Jan 2025")
+    ((0, '20 Jan 2025'), (2, '2025年3月5日'), (None, '20 Jan 2025'))
+    """
+    if match := _WEEKDAY.match(text):
+        return WEEKDAYS[match[1].lower()], text[match.end() :]
+    if match := _WEEKDAY_AFTER.search(text):
+        return WEEKDAYS[match[1]], text[: match.start()] + text[match.end() :]
+    return None, text
 
 
 def month_in(text: str) -> int | None:
@@ -354,7 +541,7 @@ def serial(texts: list[str], span: Span | None) -> str | None:
 
 def _ends(epoch: str, texts: list[str]) -> tuple[date, date]:
     """The first and last day of those texts that an epoch reads, the widest span where it reads none."""
-    seconds = [float(text) / EPOCHS[epoch] for text in texts if reads(epoch, text)]
+    seconds = [counted(text) / EPOCHS[epoch] for text in texts if reads(epoch, text)]
     days = [datetime.fromtimestamp(each, UTC).date() for each in seconds] or [date.min, date.max]
     return min(days), max(days)
 
@@ -377,7 +564,7 @@ def either_calendar(texts: Iterable[str]) -> str:
 def moment(text: str, format_: str) -> datetime | None:
     """The time in UTC that a figure stands for by a format such as `epoch ms` or `serial 1900`."""
     if format_ in EPOCHS:
-        return datetime(1970, 1, 1) + timedelta(seconds=float(text) / EPOCHS[format_])  # noqa: DTZ001 - UTC as columns hold it
+        return datetime(1970, 1, 1) + timedelta(seconds=counted(text) / EPOCHS[format_])  # noqa: DTZ001 - UTC as columns hold it
     if format_ in SERIALS:
         days = float(text.replace(",", "."))
         return datetime(*SERIALS[format_].timetuple()[:3]) + timedelta(seconds=round(days * 86_400))  # noqa: DTZ001
@@ -392,7 +579,7 @@ def reader(format_: str) -> str:
 
 def is_special(format_: str) -> bool:
     """Whether a format is none of Spark's own."""
-    return bool(re.search("LLLL| z$| since [0-9]{4}$|^(epoch|serial|zone) ", format_))
+    return bool(re.search("LLLL| z$| since [0-9]{4}$|^(epoch|serial|zone) |^E", format_))
 
 
 def zones(formats: Iterable[str]) -> list[str]:
@@ -452,12 +639,15 @@ def shape(format_: str) -> str | None:
     ('(?P<M>[0-9]{1,2})/(?P<d>[0-9]{1,2})/(?P<y>[0-9]{4}) (?P<h>[0-9]{1,2}) ?(?P<a>[AaPp])\\.? ?[Mm]\\.?', '(?P<d>[0-9]{1,2})\\. (?P<MMM>[^0-9]+) (?P<y>[0-9]{4})', None)
     """
     if format_ in EPOCHS or format_ in SERIALS:
-        return f"{_EPOCH_SHAPES[format_]}(?:[.][0-9]+)?" if format_ in EPOCHS else _SERIAL
+        return f"(?:{_EPOCH_SHAPES[format_]})" if format_ in EPOCHS else _SERIAL
     if format_.startswith("zone "):
         return r"[^\s\S]"  # says nothing of the text
     if format_.endswith(" z"):
         bare = shape(format_.removesuffix(" z"))
         return None if bare is None else f"(?:{bare})(?P<zone>{ZONE})"
+    if match := _BEFORE.match(format_):
+        bare = shape(format_[match.end() :])
+        return None if bare is None else f"(?i:{_WEEKDAY.pattern})?{bare}(?:{_WEEKDAY_AFTER.pattern})?"
     format_, _ = without_century(format_)
     if "LLLL" in format_:
         return _named(format_)
@@ -480,7 +670,7 @@ def shape(format_: str) -> str | None:
             return None
         written += f"(?P={name})" if name in seen else f"(?P<{name}>{pattern})"
         seen.add(name)
-    return written
+    return written.replace("日", f"日(?:{_WEEKDAY_AFTER.pattern})?")
 
 
 #: Offsets from UTC and zones by the letters of a format.

@@ -211,9 +211,13 @@ def _check_formats(formats: Iterable[str], place: str) -> None:
         if formats_of.is_special(item) and formats_of.shape(item):
             continue
         letters = re.sub(r"'[^']*'", "", item)
-        if "'" in letters or re.search(r"[A-Za-z]", letters.translate(_NO_DATE_LETTERS)) or "y" not in letters:
+        strange = "'" in letters or re.search(r"[A-Za-z]", letters.translate(_NO_DATE_LETTERS))
+        if strange or "y" not in letters or formats_of.shape(item) is None:
             raise ContractError(
-                f"{place}: dateFormats {item!r} is not a date format", "Write one such as d/M/yyyy H:mm."
+                f"{place}: dateFormats {item!r} is not a date format",
+                "Write one such as d/M/yyyy H:mm, of y M d H h m s S a, MMM and LLLL (the name of a month in English and in "
+                "any language), E at its beginning (that of a weekday), X and z (an offset, a zone), other letters 'quoted'; "
+                "or epoch s, epoch ms, serial 1900. What is no day, such as a week, takes an expression (`sql`).",
             )
 
 

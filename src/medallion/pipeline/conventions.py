@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from itertools import islice
 
@@ -57,14 +57,15 @@ _COMBINATIONS = 10_000
 class Seen:
     """What the values of one column are, without placeholders: `filled` of `rows` rows have one.
 
-    `dates` has the distinct days written in figures, such as 31/12/2025, `forms` an example and a count per form of
-    other text than ISO 8601, `ends` the first and last of the days in ISO 8601 and of the texts of a form that is
-    figures alone; `words` has the distinct texts of a column with few of them.
+    `dates` has the distinct days written in figures, such as 31/12/2025, `days` those in the form of ISO 8601, `forms` an
+    example and a count per form of other text, `ends` the first and last of the days in ISO 8601 and of the texts of a form
+    that is figures alone; `words` has the distinct texts of a column with few of them.
     """
 
     rows: int = 0
     filled: int = 0
     dates: set[str] = field(default_factory=set)
+    days: set[str] = field(default_factory=set)
     forms: dict[str, tuple[str, int]] = field(default_factory=dict)
     ends: set[str] = field(default_factory=set)
     words: Counter[str] = field(default_factory=Counter)
@@ -111,7 +112,7 @@ def settle(
     ]
     everywhere = _span(look for _, look in dated) or (formats.Span(date(1990, 1, 1), today) if today else None)
     orders = {
-        (id(file), name): _order(file.mapping[name], entities[file.entity].column(name), texts, everywhere)
+        (id(file), name): _order(file.mapping[name], entities[file.entity].column(name), texts, everywhere, today)
         for file in readable
         for name, texts in _dates(file, entities[file.entity], seen[id(file)]).items()
     }
@@ -152,14 +153,25 @@ def _dated(
     filling = file.mapping[column.name]
     said = _said(filling, column)
     years = order.years if order.years is not None else _agreed([each.year_elsewhere for each in of] for of in others)
-    chosen, doubt = _choose(order, said, [[each.decided for each in of] for of in others])
-    doubts = [_order_doubt(file, column.name, order, said)] if doubt and not (said is None and years) else []
+    both = _names_both(_explicit(filling, column))
+    chosen, doubt = _choose(order, said, [[each.decided for each in of] for of in others], both)
+    doubts = [_order_doubt(file, seen, column.name, order, said)] if doubt and not (said is None and years) else []
     if said is None and years is None:
         doubts = [_year_doubt(file, column.name, seen)]
+    dots, after_year = (
+        found.vote
+        if found.vote is not None
+        else bool(_agreed([getattr(each, kind).vote for each in of] for of in others))
+        for kind in ("dots", "after_year")
+        for found in [getattr(order, kind)]
+    )
+    doubts += _other_doubts(file, column.name, order, _explicit(filling, column))
     texts = [example for example, _ in seen.forms.values()]
     if said is None:
         figures = {text for text in seen.ends if not formats.is_iso(text)}
-        needed, unread = formats.called_for([*texts, *figures], chosen, span, seen.dates, bool(years))
+        if after_year:
+            texts += sorted(seen.days)[:1]
+        needed, unread = formats.called_for([*texts, *figures], chosen, span, seen.dates, bool(years), dots, after_year)
     else:
         known = _explicit(filling, column)
         needed, unread = (), [text for text in texts if not any(formats.fits(format_, text) for format_ in known)]
@@ -218,7 +230,7 @@ def _written(kept: list[tuple[SourceFile, dict[str, tuple[str, ...]]]]) -> list[
 def _way(needed: Iterable[str]) -> tuple[bool | None, frozenset[str]]:
     """What formats of one file share with those of another: the order, and the calendars and centuries of figures."""
     needed = list(needed)
-    figures = (re.search(r"^(serial|epoch) .*|since [0-9]{4}$", format_) for format_ in needed)
+    figures = (re.search(r"^(serial|epoch) .*|since [0-9]{4}$|^yyyy[-/.]?d|^M\.", format_) for format_ in needed)
     return _is_day_first(needed), frozenset(match[0] for match in figures if match)
 
 
@@ -236,7 +248,7 @@ def _precedents(earlier: Iterable[SourceFile]) -> dict[tuple[str, str], list[for
     for file in earlier:
         for name, needed in () if file.accept else file.dates.items():
             order = _named_order(needed)
-            if order.year_elsewhere is not None:
+            if order.year_elsewhere is not None or order.after_year.vote is not None:
                 orders[file.entity, name] = [order]
     return orders
 
@@ -246,14 +258,30 @@ def _named_order(needed: Iterable[str]) -> formats.DayOrder:
     if any(re.match("yy[/.-]", format_) for format_ in needed):
         return formats.DayOrder(years=True)
     is_day_first = _is_day_first(needed)
-    return formats.DayOrder("d" * (is_day_first is True), "M" * (is_day_first is False))
+    dots, after_year = (
+        formats.OtherOrder("x" * _begins(needed, patterns[0]), "x" * _begins(needed, patterns[1]))
+        for patterns in _OTHER_ORDERS.values()
+    )
+    return formats.DayOrder(
+        "d" * (is_day_first is True), "M" * (is_day_first is False), dots=dots, after_year=after_year
+    )
 
 
-def _order(filling: Filling, column: Column, seen: Seen, span: formats.Span | None) -> formats.DayOrder:
-    """What a column says about the order of day, month and year: what its contract names, else its values."""
+def _order(
+    filling: Filling, column: Column, seen: Seen, span: formats.Span | None, today: date | None
+) -> formats.DayOrder:
+    """What a column says about the order of day, month and year: what its contract names, else its values. What has
+    happened lies before the end of the day of the run.
+    """
     named = _explicit(filling, column)
-    found = formats.day_order(_days(seen, filling, column), span)
-    return replace(found, years=_named_order(named).years) if named else found
+    found = formats.day_order([*_days(seen, filling, column), *seen.days], span)
+    if named:
+        return replace(found, years=_named_order(named).years)
+    if column.event and today and found.either and found.years is False and not (found.day_first or found.month_first):
+        day_first = formats.by_present(seen.dates, today + timedelta(days=1))
+        if day_first is not None:
+            return replace(found, day_first=found.either * day_first, month_first=found.either * (not day_first))
+    return found
 
 
 def _explicit(filling: Filling, column: Column) -> tuple[str, ...]:
@@ -275,10 +303,22 @@ def _said(filling: Filling, column: Column) -> bool | None:
     return (_is_day_first(named) or False) if named else None
 
 
-def _choose(order: formats.DayOrder, said: bool | None, others: list[list[bool | None]]) -> tuple[bool, bool]:
-    """Whether days come first in a column, and whether that is in doubt."""
+def _begins(named: Iterable[str], pattern: str) -> bool:
+    """Whether one of some formats begins so."""
+    return any(re.match(pattern, format_) for format_ in named)
+
+
+def _names_both(named: Iterable[str]) -> bool:
+    """Whether formats have the day first and the month first: each date is then read by the first that reads it."""
+    return {format_[0] for format_ in named if re.match("d[/-]M|M[/-]d", format_)} == {"d", "M"}
+
+
+def _choose(
+    order: formats.DayOrder, said: bool | None, others: list[list[bool | None]], both: bool
+) -> tuple[bool, bool]:
+    """Whether days come first in a column, and whether that is in doubt, as it is not where a contract names `both` orders."""
     if said is not None:
-        return said, not order.years and bool(order.month_first if said else order.day_first)
+        return said, not both and not order.years and bool(order.month_first if said else order.day_first)
     if order.contradicts:
         return False, True
     if order.decided is not None:
@@ -307,12 +347,19 @@ def _year_doubt(file: SourceFile, name: str, seen: Seen) -> _Doubt:
     )
 
 
-def _order_doubt(file: SourceFile, name: str, order: formats.DayOrder, said: bool | None) -> _Doubt:
+def _order_doubt(file: SourceFile, seen: Seen, name: str, order: formats.DayOrder, said: bool | None) -> _Doubt:
     header = _origin(file, name)
+    forms = [re.sub("^d(.)M", r"M\1d", form) for form in seen.forms if re.match("d[/-]M|M[/-]d", form)] or ["M/d/yyyy"]
+    month_first, day_first = ", ".join(forms), ", ".join(re.sub("^M(.)d", r"d\1M", form) for form in forms)
     remedy = (
-        f"Say which it is in a contract: `dateFormats: [d/M/yyyy]` or `[M/d/yyyy]` for {file.entity}.{name} "
+        f"Say which it is in a contract: `dateFormats: [{day_first}]` or `[{month_first}]` for {file.entity}.{name} "
         "(docs/SOURCES.md), or export dates as 2025-12-31."
     )
+    if order.contradicts and not order.years:
+        remedy = (
+            f"If each row is written in one of both, name both in a contract, `dateFormats: [{day_first}, {month_first}]` for "
+            f"{file.entity}.{name}: dates that may be either are read by the first. Better export dates as 2025-12-31."
+        )
     if said is not None:
         shown = order.month_first if said else order.day_first
         used, other = ("day", "month") if said else ("month", "day")
@@ -327,6 +374,38 @@ def _order_doubt(file: SourceFile, name: str, order: formats.DayOrder, said: boo
     return _Doubt(f"{header!r}: {order.either!r} may be {readings}, and no value tells which", remedy)
 
 
+#: Per kind of dates the beginnings of the formats with the usual and with the other order, and what comes first in these.
+_OTHER_ORDERS = {
+    "dots": (r"d\.", r"M\.", "the day first", "the month"),
+    "after_year": ("yyyy[-/.]?M", "yyyy[-/.]?d", "the month after the year", "the day"),
+}
+
+
+def _other_doubts(file: SourceFile, name: str, order: formats.DayOrder, named: Iterable[str]) -> list[_Doubt]:
+    """Doubts about dates whose values contradict each other, or the contract, in the order of day and month."""
+    doubts = []
+    for kind, (usual, other, has_usual, has_other) in _OTHER_ORDERS.items():
+        found: formats.OtherOrder = getattr(order, kind)
+        said = [_begins(named, usual), _begins(named, other)]
+        if all(said) or not (found.is_doubtful if not any(said) else found.other if said[0] else found.usual):
+            continue
+        example = found.other or found.usual
+        mark = (re.match(r"[0-9]+(\D?)", example) or [""])[1]
+        months, days = ("yyyyMMdd", "yyyyddMM") if not mark else (f"yyyy{mark}M{mark}d", f"yyyy{mark}d{mark}M")
+        first, second = ("d.M.yyyy", "M.d.yyyy") if kind == "dots" else (months, days)
+        shown = [f"{text!r} has {has}" for text, has in ((found.usual, has_usual), (found.other, has_other)) if text]
+        shown += [f"the contract reads {has_other if said[1] else has_usual}"] if any(said) else []
+        shown += [f"{found.either!r} may be either"] if found.either and not any(said) else []
+        doubts.append(
+            _Doubt(
+                f"{_origin(file, name)!r}: {', '.join(shown)}",
+                f"Say which it is in a contract: `dateFormats: [{second}]` or `[{first}]` for {file.entity}.{name}, or both where "
+                "each row is written in one of them; or export dates as 2025-12-31.",
+            )
+        )
+    return doubts
+
+
 def _unreadable(file: SourceFile, name: str, seen: Seen, unread: list[str]) -> list[_Doubt]:
     """A doubt about a column of which most values are no dates."""
     count = sum(times for example, times in seen.forms.values() if example in unread)
@@ -336,12 +415,19 @@ def _unreadable(file: SourceFile, name: str, seen: Seen, unread: list[str]) -> l
         remedy = f"Say which in a contract, as `dates: {{serial: 1900}}` of {file.entity}.{name} (docs/SOURCES.md)."
         return [_Doubt(f"{_origin(file, name)!r}: {asked}, and no other date tells which", remedy)]
     shown = ", ".join(repr(text[:40]) for text in unread[:3])
-    return [
-        _Doubt(
-            f"{_origin(file, name)!r}: {count} of {seen.filled} values cannot be read as dates for {name}: {shown}",
-            f"Name their form in a contract (`dateFormats` of {file.entity}.{name}), or export dates as 2025-12-31.",
+    column = f"{file.entity}.{name}"
+    if found := formats.wider(unread, str(file.mapping[name].column)):
+        said = f"dateFormats: [{found.format}]" if found.format else f"sql: {yaml.quoted(found.sql)}"
+        remedy = (
+            f"These are {found.what}. If each is to count as its first day, say it in a contract: `{said}` of {column}."
         )
-    ]
+    else:
+        remedy = (
+            f"Name their form in a contract, `dateFormats: [d/M/yyyy]` of {column} with the letters that docs/SOURCES.md lists, "
+            "or make days of them with an expression (`sql`); or export dates as 2025-12-31."
+        )
+    problem = f"{_origin(file, name)!r}: {count} of {seen.filled} values cannot be read as dates for {name}: {shown}"
+    return [_Doubt(problem, remedy)]
 
 
 def _unknown(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> Iterator[tuple[str, Seen, Counter[str]]]:
@@ -695,6 +781,7 @@ def _dates(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> dict[s
             dates[name] = Seen(
                 filled=sum(seen[column].filled for column in columns),
                 dates=set().union(*(seen[column].dates for column in columns)),
+                days=set().union(*(seen[column].days for column in columns)),
                 forms={form: told for column in columns for form, told in seen[column].forms.items()},
                 ends=set().union(*(seen[column].ends for column in columns)),
             )
@@ -856,8 +943,10 @@ def _add(seen: Seen, cells: pa.Array, empty: Collection[str], dates: bool, liste
     iso = pc.match_like(cells, "____-__-__%")
     for end in "mM.T":  # am and pm, names of zones
         iso = pc.and_(iso, pc.invert(pc.ends_with(cells, end)))
-    plausible = cells.filter(pc.and_(iso, pc.and_(pc.greater(cells, "198"), pc.less(cells, "206"))))
-    seen.ends |= {day for day in pc.min_max(plausible).as_py().values() if day}
+    days = set(pc.unique(pc.utf8_slice_codeunits(cells.filter(iso), 0, 10)).to_pylist())
+    seen.days |= days
+    plausible = [day for day in days if "198" < day < "206"]
+    seen.ends |= {min(plausible), max(plausible)} if plausible else set()
     seen.filled += 0 if listed else pc.sum(iso).as_py() or 0
     texts = pc.utf8_trim_whitespace(cells.filter(pc.invert(iso)))
     texts = texts.filter(pc.invert(pc.is_in(pc.utf8_lower(texts), pa.array(sorted(empty), pa.string()))))
@@ -891,7 +980,7 @@ def _add_forms(seen: Seen, texts: pa.Array) -> None:
 
 
 #: A day in figures at the beginning of a text whose digits are all 0.
-_DAY = re.compile(r"(0{1,2}[/.-]0{1,2}[/.-](?:0000|00))(?:[^0]|$)")
+_DAY = re.compile(r"((?:0{1,2}[/.-]0{1,2}[/.-](?:0000|00)|0000[/.-]0{1,2}[/.-]0{1,2})(?=[^0]|$)|0{8}(?=(?:0{6})?$))")
 _ZEROS = np.array([ord("0") if chr(byte).isdecimal() else byte for byte in range(256)], np.uint8)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,11 @@ class Proposed:
 
 
 def propose(
-    folder: str, name: str, preset: Path | None = None, ask: Callable[[Question], Answer | None] | None = None
+    folder: str,
+    name: str,
+    preset: Path | None = None,
+    ask: Callable[[Question], Answer | None] | None = None,
+    today: date | None = None,
 ) -> Proposed:
     """Profile every table of a folder and propose a contract for them.
 
@@ -41,6 +46,7 @@ def propose(
         name: What the contract calls their source.
         preset: A file with the standard headers of the system they come from; without one, a known system is recognized.
         ask: Answers a doubt, or leaves it open with None; without it all doubts stay open.
+        today: The day on which the exports are looked at: what has happened was before its end.
 
     Raises:
         ContractError: The preset cannot be used.
@@ -57,7 +63,7 @@ def propose(
                 unreadable.append(part)
             else:
                 others.append(part)
-    proposal = plan.plan(tables, contracts.entities(), None if preset is None else systems.read(preset))
+    proposal = plan.plan(tables, contracts.entities(), None if preset is None else systems.read(preset), today)
     if not proposal.feeds:
         seen = ", ".join([*(table.file.name for table in tables), *others]) or "the folder is empty"
         reasons = "; ".join(item.error.problem for item in unreadable)

@@ -30,6 +30,8 @@ def dated(
     guess: bool = False,
     span: formats.Span | None = None,
     years: bool | None = None,
+    dots: bool | None = None,
+    after_year: bool | None = None,
 ) -> Filling:
     """A column of dates with the formats that it needs.
 
@@ -40,12 +42,21 @@ def dated(
         guess: The order to propose when nothing tells.
         span: Other dates of the folder.
         years: Whether years of two digits come first elsewhere in the folder, None where nothing tells.
+        dots: Whether dates with dots have the month first elsewhere in the folder, None where nothing tells.
+        after_year: Whether the day comes right after the year elsewhere in the folder, None where nothing tells.
     """
     order = column.day_order
     known = order.decided if order.decided is not None else day_first
     short = formats.year_first(column.counts, span)
     years = short if short is not None else years
-    needed, unread = formats.called_for(column.counts, guess if known is None else known, span, None, bool(years))
+    first = guess if known is None else known
+    dots = order.dots.vote if order.dots.vote is not None else dots
+    after_year = order.after_year.vote if order.after_year.vote is not None else after_year
+
+    def called_for(day_first: bool) -> tuple[tuple[str, ...], list[str]]:
+        return formats.called_for(column.counts, day_first, span, None, bool(years), bool(dots), bool(after_year))
+
+    needed, unread = called_for(first)
     doubts = []
     if years is None:
         example = min(text for text in column.counts if "year" in formats.as_read(text))
@@ -53,9 +64,20 @@ def dated(
     elif years:
         pass
     elif order.contradicts:
-        doubts.append(f"{order.day_first!r} has the day first, {order.month_first!r} the month")
+        needed = tuple(dict.fromkeys((*needed, *called_for(not first)[0])))
+        told = f"{order.day_first!r} has the day first, {order.month_first!r} the month"
+        both = [days for text in column.counts if len(days := {*formats.as_read(text).values()}) > 1]
+        others = f", and {len(both):,} others may be either and have the {'day' if first else 'month'} first by what is proposed"
+        doubts.append(told + (others if both else ""))
     elif known is None and order.either:
         doubts.append(f"day or month first in {order.either!r}?")
+    for shown, one, another in (
+        (order.dots, "the day first", "the month"),
+        (order.after_year, "the month after the year", "the day"),
+    ):
+        if shown.is_doubtful:
+            contradicts = f"{shown.usual!r} has {one}, {shown.other!r} {another}"
+            doubts.append(contradicts if shown.usual else f"{shown.other!r} has {another}: so {shown.either!r} too?")
     if asked := formats.either_calendar(unread):
         doubts.append(asked)
     elif sum(column.counts[text] for text in unread) > _FEW * column.filled:
@@ -65,6 +87,18 @@ def dated(
     if doubts:
         update |= {"confidence": min(item.confidence or 0, 0.6), "reason": "; ".join((item.reason, *doubts))}
     return item.model_copy(update=update)
+
+
+def unread(column: Column, reason: str, is_time: bool) -> Filling:
+    """A column whose name is sure and whose values cannot be read, with what reads months and weeks as days."""
+    if is_time and (found := formats.wider(column.counts, column.name)):
+        reason = f"{reason}; {found.what} such as {next(iter(column.counts))!r}: is each to count as its first day?"
+        if found.sql:
+            return Filling(sql=found.sql, confidence=0.6, reason=reason)
+        return Filling(column=column.header, date_formats=(found.format,), confidence=0.6, reason=reason)
+    return Filling(
+        column=column.header, confidence=0.3, reason=f"{reason}; but its values cannot be read so: {column.examples()}"
+    )
 
 
 def without_denied(item: Filling, column: Column) -> Filling:

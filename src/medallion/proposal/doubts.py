@@ -208,7 +208,9 @@ def _of_order(feed: Feed, name: str, column: Column, doubt: str) -> Question:
 
 
 def _called_for(column: Column, first: str) -> tuple[str, ...]:
-    return formats.called_for(column.counts, first == "day", with_year_first=first == "year")[0]
+    orders = [first == "day", *([first != "day"] if column.day_order.contradicts and first != "year" else [])]
+    needed = [formats.called_for(column.counts, order, with_year_first=first == "year")[0] for order in orders]
+    return tuple(dict.fromkeys(one for formats_of in needed for one in formats_of))
 
 
 def _which_first(line: str, columns: list[Column], order: Callable[[str], None]) -> Question:

@@ -212,7 +212,9 @@ def _day(text: str, column: Column) -> date | None:
     if not found:
         return None
     year, month, day = found.group(1, 2, 3) if found[1] else found.group(6, 4, 5)
-    if not found[1] and ("." in found[0] or column.day_order.decided):
+    order = column.day_order
+    dotted = not found[1] and "." in found[0]
+    if order.after_year.decided if found[1] else not order.dots.decided if dotted else order.decided:
         month, day = day, month
     try:
         return date(int(year), int(month), int(day))
@@ -362,7 +364,8 @@ def _ask(feed: Feed, name: str, columns: list[Column], entity: Entity, why: str)
 
 
 _ORDER_ASKED = re.compile(
-    r"; (day(?: or|, month or) (?:month|year) first in '[^']*'\?|'[^']*' has the day first, '[^']*' the month)"
+    r"; (day(?: or|, month or) (?:month|year) first in '[^']*'\?|'[^']*' has the day first, '[^']*' the month"
+    r"(?:, and [\d,]+ others may be either and have the (?:day|month) first by what is proposed)?)"
 )
 #: What is asked about a column beside what it is taken for.
 _FURTHER = re.compile(

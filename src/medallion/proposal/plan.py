@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Set
+from datetime import date, timedelta
+from operator import attrgetter
 from typing import Any
 
 from rapidfuzz import fuzz
@@ -65,14 +67,19 @@ _NO_NUMBER = re.compile(r"[.,%$€£¥₹\s]")
 _LISTED = re.compile('"id":"?([^",}]+)')
 
 
-def plan(tables: list[Table], entities: Mapping[str, Entity], preset: System | None = None) -> Proposal:
-    """A proposal for the tables of a folder; without a preset, of the system that their headers suggest."""
+def plan(
+    tables: list[Table], entities: Mapping[str, Entity], preset: System | None = None, today: date | None = None
+) -> Proposal:
+    """A proposal for the tables of a folder; without a preset, of the system that their headers suggest.
+
+    What has happened lies before the end of `today`, where that is given.
+    """
     system = preset or systems.recognized([column.header for column in table.columns] for table in tables)
     matches = _without_junctions(_without_histories(match.kinds(tables, entities, system)))
     if not matches:
         matches = [found for table in tables if (found := evidence.nearest(table, entities["leads"]))]
     settled = funnel.settle(matches, tables, entities, system)
-    planner = _Planner(tables, entities, settled, system)
+    planner = _Planner(tables, entities, settled, system, today)
     feeds = [planner.feed(item) for item in settled.matches]
     planner.complete(feeds)
     used = {id(feed.table) for feed in planner.feeds}
@@ -140,9 +147,14 @@ class _Planner:
     """Works the feeds out together: keys of one are what the references of another are compared with."""
 
     def __init__(
-        self, tables: list[Table], entities: Mapping[str, Entity], settled: funnel.Settled, system: System | None
+        self,
+        tables: list[Table],
+        entities: Mapping[str, Entity],
+        settled: funnel.Settled,
+        system: System | None,
+        today: date | None,
     ) -> None:
-        self.system = system
+        self.system, self.today = system, today
         self.tables, self.entities, self.matches = tables, entities, settled.matches
         self.settled = settled
         self.feeds: list[Feed] = []
@@ -164,12 +176,25 @@ class _Planner:
         return values
 
     def _day_first(self, table: Table) -> bool | None:
-        return self._agreed(table, "decided")
+        found = self._agreed(table, "decided")
+        return found if found is not None or self.today is None else self._by_present(table, self.today)
+
+    def _by_present(self, table: Table, today: date) -> bool | None:
+        """The order of day and month that a table's dates of what has happened tell, none of which is yet to come."""
+        votes = {
+            formats.by_present(column.counts, today + timedelta(days=1))
+            for item in self.matches
+            for name, (column, _) in item.columns.items()
+            if item.table is table and item.entity.column(name).event and column.day_order.decided is None
+            and not column.day_order.contradicts and column.day_order.years is False
+        }  # fmt: skip
+        votes.discard(None)
+        return votes.pop() if len(votes) == 1 else None
 
     def _agreed(self, table: Table, of: str) -> bool | None:
         """What other columns tell of an order of dates: those of the table, else those of the folder."""
         for tables in ([table], self.tables):
-            votes = {getattr(column.day_order, of) for each in tables for column in each.columns} - {None}
+            votes = {attrgetter(of)(column.day_order) for each in tables for column in each.columns} - {None}
             if votes:
                 return votes.pop() if len(votes) == 1 else None
         return None
@@ -214,8 +239,7 @@ class _Planner:
             reason = "one date for both: planned while the deal is open"
             feed.fillings["expected_close_date"] = closing.model_copy(update={"reason": reason})
         for canonical, (column, meant) in matched.unread.items():
-            reason = f"{meant.reason}; but its values cannot be read so: {column.examples()}"
-            feed.fillings[canonical] = Filling(column=column.header, confidence=0.3, reason=reason)
+            feed.fillings[canonical] = cells.unread(column, meant.reason, matched.entity.column(canonical).is_time)
         if feed.entity == "leads":
             evidence.amounts(feed)
             evidence.closing_roles(feed, matched.entity)
@@ -245,7 +269,8 @@ class _Planner:
     def _dated(self, item: Filling, column: Column, table: Table) -> Filling:
         """A column of dates with the formats that it needs, by what the rest of the folder says."""
         first, years = self._day_first(table), self._agreed(table, "year_elsewhere")
-        return cells.dated(item, column, first, self.foreign, self._span(table), years)
+        others = {kind: self._agreed(table, f"{kind}.vote") for kind in ("dots", "after_year")}
+        return cells.dated(item, column, first, self.foreign, self._span(table), years, **others)
 
     def _amounts(self, feed: Feed) -> None:
         """A word for another currency beside amounts: mapped where it is a column, and in any case asked about."""
@@ -991,7 +1016,7 @@ class _Planner:
                 "stage": stage.model_copy(
                     update={"column": found.stage.header, "confidence": 0.9, "reason": "stages of the deals"}
                 ),
-                "entered_at": cells.dated(entered, found.entered, self._day_first(table), self.foreign),
+                "entered_at": self._dated(entered, found.entered, table),
             }
             self.feeds.append(changes)
 
@@ -1240,18 +1265,17 @@ class _Planner:
         if item is None or item.column is None or evidence.is_asked(item):
             return
         held, others = feed.table.column(item.column), []
-        first, span = self._day_first(feed.table), self._span(feed.table)
         own = [c for c, meant in self._named_days(feed) if activities.is_late(held) and not activities.is_late(c)]
         if own:  # created or changed is the last resort
             held = own[0]
             item = Filling(column=held.header, confidence=item.confidence, reason="its name; dates")
-            item = cells.dated(item, held, first, self.foreign, span)
+            item = self._dated(item, held, feed.table)
             if evidence.is_asked(item):
                 feed.fillings["occurred_at"] = item
                 return
         needed, usual = {*item.date_formats}, not item.date_formats
         for column, what in activities.days(feed, held):
-            dated = cells.dated(Filling(column=column.header), column, first, self.foreign, span)
+            dated = self._dated(Filling(column=column.header), column, feed.table)
             if dated.confidence is None:  # nothing is in doubt
                 others.append((column, what))
                 usual = usual and not dated.date_formats

@@ -40,7 +40,8 @@ _DATES = {
     "slash": r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})" + _TIME,
     "dot": r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d{2})" + _TIME,
     "dash": r"(\d{1,2})-(\d{1,2})-(\d{4}|\d{2})" + _TIME,
-    "year": r"\d{4}/\d{1,2}/\d{1,2}" + _TIME,
+    "year": r"\d{4}[/.]\d{1,2}[/.]\d{1,2}" + _TIME,
+    "signs": r"\d{4}[年년] ?\d{1,2}[月월] ?\d{1,2}[日일]" + _TIME,
     "words": r"\d{1,2} [A-Z][a-z]{2} \d{4}" + _TIME + r"|[A-Z][a-z]{2} \d{1,2}, \d{4}" + _TIME,
     "words without comma": r"[A-Z][a-z]{2} \d{1,2} \d{4}" + _TIME,
     "compact": r"(19|20)\d{2}[01]\d[0-3]\d([0-2]\d[0-5]\d[0-5]\d)?",
@@ -138,6 +139,8 @@ class Column:
 @lru_cache(maxsize=2_000)
 def _share(shape: str, sample: tuple[str, ...]) -> float:
     pattern = re.compile(_ANY_DATE if shape == "date" else _SHAPES[shape])
+    if shape == "date":
+        sample = tuple(formats.without_weekday(text)[1] for text in sample)
     return sum(map(bool, map(pattern.fullmatch, sample))) / max(len(sample), 1)
 
 
