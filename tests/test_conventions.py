@@ -135,6 +135,27 @@ def test_months_and_weeks_have_a_remedy_that_reads_them(tmp_path, dates, remedy,
     assert filled in next(line for line in text.splitlines() if "created_at: {" in line)
 
 
+@pytest.mark.parametrize(
+    "none", ["00000000", "0000-00-00", "00.00.0000 00:00:00", "1900-01-00", "0001-01-01T00:00:00", "0"]
+)
+def test_zeros_are_no_date(tmp_path, none):
+    """They are told, and left empty by silver and by a proposal."""
+    rows = [
+        f"L{n},C1,{'won' if n < 6 else 'open'},,5,2025-01-0{n + 1},{f'2025-02-0{n + 1}' if n < 6 else none}"
+        for n in range(9)
+    ]
+    settled = settle(tmp_path, {"leads.csv": leads(*rows)})
+    assert not settled.refused
+    assert f"leads.csv: 'closed_at': cells such as {none!r} (3) stand for no date" in settled.notes
+    assert settled.files[0].dates["closed_at"] == ()
+    leads_ = contracts.entities()["leads"]
+    assert none.lower() in leads_.empty("closed_at")
+    assert none.lower() not in leads_.empty("deal_value")
+    columns = {c["column"]: c for c in proposal.propose(str(tmp_path), "x").columns if c["entity"] == "leads"}
+    assert columns["closed_at"]["confidence"] > 0.8
+    assert f"no date: {none}" in columns["closed_at"]["reason"]
+
+
 def test_other_columns_files_and_deliveries_decide_where_a_column_does_not(tmp_path):
     both = leads("L1,C1,won,,5,02/03/2025,31/03/2025")
     settled = settle(tmp_path, {"leads.csv": both})

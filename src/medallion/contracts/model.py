@@ -19,6 +19,15 @@ PLACEHOLDERS: tuple[str, ...] = (
     "", "-", "--", "n/a", "na", "none", "null", "nil", "nan", "select", "#n/a", "unknown", "(blank)", "?", r"\n",
 )  # fmt: skip
 
+#: What systems write into a column of dates where there is none: zeros, and the day 0 of a calendar. Compared likewise.
+NO_DATES: tuple[str, ...] = (
+    "0", "00000000", "00000000000000", "00.00.00", "00/00/00",
+    *(f"{day}{time}"
+      for day in ("0000-00-00", "0000/00/00", "00.00.0000", "00/00/0000", "00-00-0000", "1900-01-00", "00.01.1900", "00/01/1900",
+                  "01/00/1900", "1/0/1900", "0.1.1900", "0/1/1900", "0001-01-01", "01.01.0001", "01/01/0001", "1/1/0001")
+      for time in ("", " 00:00", " 00:00:00", " 0:00:00", " 12:00:00 am", "t00:00:00", "t00:00:00z")),
+)  # fmt: skip
+
 #: Formats tried, in order, for a date or timestamp that is not ISO 8601. Month comes first where a slash
 #: date is ambiguous; a source whose exports are day-first says so in its own contract.
 DATE_FORMATS: tuple[str, ...] = (
@@ -149,6 +158,11 @@ class Entity(_Columns):
     sources: tuple[Source, ...] = ()
     survivorship: str = "newest"
     preferred: tuple[str, ...] = ()
+
+    def empty(self, name: str) -> tuple[str, ...]:
+        """Cells of a column that mean "no value"."""
+        is_time = name in self.column_names and self.column(name).is_time
+        return (*self.placeholders, *NO_DATES) if is_time else self.placeholders
 
     @property
     def merges(self) -> Entity | None:

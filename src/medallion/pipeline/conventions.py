@@ -23,7 +23,7 @@ from pyarrow import csv as pacsv
 
 from medallion.contracts import Column, Entity, Filling, formats, yaml
 from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
-from medallion.contracts.model import DATE_FORMATS
+from medallion.contracts.model import DATE_FORMATS, NO_DATES
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
 from medallion.lakehouse import query
@@ -59,7 +59,8 @@ class Seen:
 
     `dates` has the distinct days written in figures, such as 31/12/2025, `days` those in the form of ISO 8601, `forms` an
     example and a count per form of other text, `ends` the first and last of the days in ISO 8601 and of the texts of a form
-    that is figures alone; `words` has the distinct texts of a column with few of them.
+    that is figures alone; `words` has the distinct texts of a column with few of them, `no_dates` the texts of a column of
+    dates that stand for none, such as 00000000.
     """
 
     rows: int = 0
@@ -69,6 +70,7 @@ class Seen:
     forms: dict[str, tuple[str, int]] = field(default_factory=dict)
     ends: set[str] = field(default_factory=set)
     words: Counter[str] = field(default_factory=Counter)
+    no_dates: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def settle(
             others = [mine, list(orders.values()), before.get((file.entity, name), [])]
             dates[name], of_dates = _dated(file, entity.column(name), texts, orders[id(file), name], others, span)
             doubts += of_dates
-            notes += _told(file, name, dates[name])
+            notes += [told for told in _told(file, name, dates[name], texts) if told not in notes]
         notes += [f"{file.name}: {doubt.problem}" for doubt in doubts if accept] + _slips(file, entity, seen[id(file)])
         notes += _undated(file, entity, seen[id(file)])
         if doubts and not accept:
@@ -185,9 +187,10 @@ def _span(columns: Iterable[Seen]) -> formats.Span | None:
     return formats.span_of((*seen.ends, *seen.dates) for seen in columns)
 
 
-def _told(file: SourceFile, name: str, needed: tuple[str, ...]) -> list[str]:
+def _told(file: SourceFile, name: str, needed: tuple[str, ...], seen: Seen) -> list[str]:
     """What is worth knowing of dates that are not written as days, months and years of four digits."""
-    told = []
+    none = seen.no_dates.total()
+    told = [f"cells such as {next(iter(seen.no_dates))!r} ({none:,}) stand for no date"] if none else []
     since = sorted({year for format_ in needed if (year := formats.without_century(format_)[1])})
     if since:
         order = " (year, month, day)" if any(format_.startswith(("yy/", "yy-", "yy.")) for format_ in needed) else ""
@@ -784,6 +787,7 @@ def _dates(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> dict[s
                 days=set().union(*(seen[column].days for column in columns)),
                 forms={form: told for column in columns for form, told in seen[column].forms.items()},
                 ends=set().union(*(seen[column].ends for column in columns)),
+                no_dates=Counter({text: n for column in columns for text, n in seen[column].no_dates.items()}),
             )
     return dates
 
@@ -889,7 +893,7 @@ def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[s
                 seen.setdefault(_PAIR, Seen()).words.update(dict(told.most_common(_DISTINCT)))
             if undated:
                 state_, closing = (pc.utf8_trim_whitespace(pc.fill_null(batch.column(name), "")) for name in undated)
-                blank = pc.is_in(pc.utf8_lower(closing), pa.array(sorted({*empty, ""}), pa.string()))
+                blank = pc.is_in(pc.utf8_lower(closing), pa.array(sorted({*empty, *NO_DATES, ""}), pa.string()))
                 seen.setdefault(_UNDATED, Seen()).words.update(_counted(state_.filter(blank), empty))
             untold = batch.filter(_unmarked(batch, read_markers, empty)) if read_markers else batch
             for name in wanted:
@@ -944,15 +948,28 @@ def _add(seen: Seen, cells: pa.Array, empty: Collection[str], dates: bool, liste
     for end in "mM.T":  # am and pm, names of zones
         iso = pc.and_(iso, pc.invert(pc.ends_with(cells, end)))
     days = set(pc.unique(pc.utf8_slice_codeunits(cells.filter(iso), 0, 10)).to_pylist())
+    if days & {*NO_DATES}:  # they have the form of ISO 8601
+        none, cells = _no_dates(seen, cells)
+        iso, days = iso.filter(none), days - {*NO_DATES}
     seen.days |= days
     plausible = [day for day in days if "198" < day < "206"]
     seen.ends |= {min(plausible), max(plausible)} if plausible else set()
     seen.filled += 0 if listed else pc.sum(iso).as_py() or 0
     texts = pc.utf8_trim_whitespace(cells.filter(pc.invert(iso)))
     texts = texts.filter(pc.invert(pc.is_in(pc.utf8_lower(texts), pa.array(sorted(empty), pa.string()))))
+    _, texts = _no_dates(seen, texts)
     seen.filled += 0 if listed else len(texts)
     if len(texts):
         _add_forms(seen, texts)
+
+
+def _no_dates(seen: Seen, cells: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Which cells of dates do not stand for none, and these cells; the others are counted."""
+    bare = pc.utf8_trim_whitespace(cells)
+    none = pc.fill_null(pc.is_in(pc.utf8_lower(bare), pa.array(NO_DATES, pa.string())), False)
+    seen.no_dates.update(_counted(bare.filter(none), ()))
+    kept = pc.invert(none)
+    return kept, cells.filter(kept)
 
 
 def _add_forms(seen: Seen, texts: pa.Array) -> None:

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from medallion.contracts import CONFIDENT, Filling, formats
-from medallion.contracts.model import DATE_FORMATS
+from medallion.contracts.model import DATE_FORMATS, NO_DATES
 from medallion.contracts.odcs import code
 from medallion.proposal import vocabulary
 from medallion.proposal.profile import Column, Table
@@ -57,6 +57,7 @@ def dated(
         return formats.called_for(column.counts, day_first, span, None, bool(years), bool(dots), bool(after_year))
 
     needed, unread = called_for(first)
+    unread = [text for text in unread if text.lower() not in NO_DATES]
     doubts = []
     if years is None:
         example = min(text for text in column.counts if "year" in formats.as_read(text))
@@ -82,6 +83,8 @@ def dated(
         doubts.append(asked)
     elif sum(column.counts[text] for text in unread) > _FEW * column.filled:
         doubts.append(f"not read as dates: {', '.join(repr(text[:30]) for text in unread[:3])}")
+    if column.no_dates:
+        item = item.model_copy(update={"reason": f"{item.reason}; no date: {', '.join(sorted(column.no_dates)[:3])}"})
     usual = set(needed) <= set(DATE_FORMATS) and not doubts
     update: dict[str, Any] = {"date_formats": () if usual else needed}
     if doubts:

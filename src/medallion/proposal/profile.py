@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from medallion import sources
 from medallion.contracts import formats
 from medallion.contracts.formats import DayOrder
-from medallion.contracts.model import PLACEHOLDERS
+from medallion.contracts.model import NO_DATES, PLACEHOLDERS
 from medallion.contracts.odcs import code
 from medallion.errors import SourceError
 from medallion.sources import SourceFile, delivery, parsing, readers
@@ -32,6 +32,8 @@ _REMEMBERED = 10_000
 _FEW = 100
 #: Different values of a column that are told kinds apart by.
 _SAMPLE = 400
+#: More than this share of a column's other values are dates where zeros stand for none.
+_MOSTLY = 0.9
 
 _TIME = r"(,? +\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp]\.? ?[Mm]\.?)?( ?[A-Z]{1,4}[+-]?[\d:]*)?)?"
 _DATES = {
@@ -70,6 +72,8 @@ class Column:
     counts: Counter[str] = field(default_factory=Counter)
     #: Whether FALSE is written where it is empty: it has other values, none of them yes or no.
     denied: bool = False
+    #: Texts that stand for no date in a column of dates, such as 00000000, and are left out of `counts`.
+    no_dates: frozenset[str] = frozenset()
 
     @property
     def filled(self) -> int:
@@ -169,7 +173,10 @@ class Table:
         places = [next(place for place, each in enumerate(self.columns) if each is column) for column in columns]
         for batch in self.records:
             cells = (batch.column(place).to_pylist() for place in places)
-            yield from (tuple(_told(text) for text in record) for record in zip(*cells, strict=True))
+            yield from (
+                tuple(_told(text, column) for text, column in zip(record, columns, strict=True))
+                for record in zip(*cells, strict=True)
+            )
 
     def counted(self, *columns: Column, length: int | None = None) -> Counter[tuple[str, ...]]:
         """How often the cells of some columns stand together, or their first characters, as `together` gives them."""
@@ -183,7 +190,7 @@ class Table:
         grouped = pa.table(cells, names).group_by(names).aggregate([([], "count_all")])
         found: Counter[tuple[str, ...]] = Counter()
         for *told, count in zip(*(grouped[name].to_pylist() for name in (*names, "count_all")), strict=True):
-            found[tuple(map(_told, told))] += count
+            found[tuple(map(_told, told, columns))] += count
         return found
 
     def column(self, header: str) -> Column:
@@ -223,9 +230,9 @@ def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table
                 yield delivery.Unreadable(part.name, part.stems, error, _first_cells(part))
 
 
-def _told(text: str | None) -> str:
+def _told(text: str | None, column: Column) -> str:
     bare = (text or "").strip()
-    return "" if bare.lower() in PLACEHOLDERS else bare
+    return "" if bare.lower() in PLACEHOLDERS or bare in column.no_dates else bare
 
 
 def _first_cells(part: delivery.Part) -> tuple[str, ...]:
@@ -283,7 +290,19 @@ def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
             column.denied = True
             for text in denials:
                 del column.counts[text]
+        _leave_out_no_dates(column)
     return Table(file, stems, rows, columns, records, _all_rows(file) if is_cut else None)
+
+
+def _leave_out_no_dates(column: Column) -> None:
+    """In a column of dates, zeros and the like stand for none."""
+    none = {text for text in column.counts if text.lower() in NO_DATES}
+    others = [text for text in islice(column.counts, _SAMPLE) if text not in none]
+    if not none or _share("date", tuple(others)) <= _MOSTLY:
+        return
+    column.no_dates = frozenset(none)
+    for text in none:
+        del column.counts[text]
 
 
 def _all_rows(file: SourceFile) -> int:

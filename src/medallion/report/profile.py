@@ -173,10 +173,11 @@ _EMPTY, _PLACEHOLDER, _TIDY, _UNTIDY = range(4)
 def _verdict(column: Column, place: int, entity: Entity) -> str:
     """What the cell `c<place>`, trimmed `b<place>`, is, as SQL; the slow tests are only run on filled cells."""
     cell, trimmed = f"c{place}", f"b{place}"
-    longest = max((len(word.encode()) for word in entity.placeholders), default=0)
+    words = entity.empty(column.name)
+    longest = max((len(word.encode()) for word in words), default=0)
     return (
         f"cast(case when {cell} is null then null when {trimmed} = '' then {_EMPTY} "
-        f"when strlen({trimmed}) <= {longest} and lower({trimmed}) in ({_words(entity.placeholders)}) then {_PLACEHOLDER} "
+        f"when strlen({trimmed}) <= {longest} and lower({trimmed}) in ({_words(words)}) then {_PLACEHOLDER} "
         f"when {_tidy(column, cell, trimmed)} then {_TIDY} else {_UNTIDY} end as tinyint)"
     )
 

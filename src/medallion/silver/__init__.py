@@ -300,9 +300,9 @@ def texts_of(
     texts = []
     for filling, files in sources.items():
         if filling.column is not None:
-            text = words.null_if_placeholder(F.col(_quoted(filling.column)), entity.placeholders)
+            text = words.null_if_placeholder(F.col(_quoted(filling.column)), entity.empty(name))
         elif filling.sql is not None:
-            text = words.null_if_placeholder(F.expr(filling.sql).cast("string"), entity.placeholders)
+            text = words.null_if_placeholder(F.expr(filling.sql).cast("string"), entity.empty(name))
         else:
             text = F.lit(filling.value)
         if filling.empty is not None:
