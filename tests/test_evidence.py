@@ -363,6 +363,19 @@ def test_a_stage_that_heads_its_group_is_asked_about(proposed, header):
 # states
 
 
+@pytest.mark.parametrize(
+    ("text", "guess"), [("Nicht gewonnen", "lost"), ("Fast gewonnen", "open"), ("Not lost", "open")]
+)
+def test_a_state_that_is_denied_or_nearly_reached_is_asked_about(proposed, text, guess):
+    rows = [
+        row.replace("Prospecting", text) for row in deals(12, "D{n}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    ]
+    columns, _, contract = proposed("Deal ID,Status,Amount,Created Date,Close Date", rows)
+    assert "status" in asked(columns)
+    assert f"{text!r} (4)" in columns["status"]["reason"]
+    assert f'"{text}": {guess}' in contract
+
+
 def test_a_state_is_found_by_its_values_whatever_its_header(proposed):
     for header in ("Stand", "Wie steht es", "Bucket"):
         rows = deals(9, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")

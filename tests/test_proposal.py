@@ -12,7 +12,7 @@ import xlsxwriter
 from conftest import NOW
 from medallion import contracts, pipeline, proposal
 from medallion.config import load
-from medallion.contracts import Filling, Override
+from medallion.contracts import CONFIDENT, Filling, Override
 from medallion.errors import ContractError, SourceError
 from medallion.lakehouse import query
 from medallion.lakehouse.store import Lakehouse
@@ -297,6 +297,33 @@ def test_nothing_that_looks_like_a_crm(export):
 def test_what_values_mean(column, text, meant):
     found = vocabulary.value(column, text)
     assert (found.value if found else None) == meant
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nicht gewonnen", "Non gagné", "No ganada", "Niet gewonnen", "Non vinta", "Nie wygrana", "Não ganho", "Nezískáno", "Nichtgewonnen",
+        "Not yet won", "Noch nicht gewonnen", "Almost won", "Fast gewonnen", "Will be won", "Gagné à confirmer", "Won?", "Gewonnen: nein",
+        "Not lost", "Won, pending signature", "80% won", "Won - cancelled", "Not won yet",
+    ],
+)  # fmt: skip
+def test_a_state_that_is_denied_or_doubted_is_a_guess_and_never_the_state(text):
+    found = vocabulary.value("leads.status", text)
+    assert found is None or found.confidence < CONFIDENT
+    assert not found or found.value != "won" or text == "Won?"
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("Lost - no budget", "lost"), ("Closed Lost (0%)", "lost"), ("6 - Closed Won (100%)", "won"), ("Lost: will revisit", "lost"),
+        ("Verloren - kein Bedarf", "lost"), ("Auftrag verloren", "lost"), ("Lost - customer went elsewhere", "lost"), ("Not won", "lost"),
+        ("Lost at proposal", "lost"), ("Closed Lost - No decision", "lost"),
+    ],
+)  # fmt: skip
+def test_what_stands_behind_a_state_does_not_deny_it(text, meant):
+    found = vocabulary.value("leads.status", text)
+    assert (found.value, found.confidence >= CONFIDENT) == (meant, True)
 
 
 def test_a_name_is_not_believed_against_its_values():

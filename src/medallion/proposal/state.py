@@ -56,7 +56,7 @@ def status(feed: Feed, leads: Entity) -> None:
             "reason": f"{percent(share, 0)} of its values are understood",
         }
         if unknown:
-            guessed = tuple((text, "open") for text, _ in unknown)
+            guessed = tuple((text, _guess(text)) for text, _ in unknown)
             reason = f"{update['reason']}; open, won or lost: {listed}?"
             update |= {"values": (*values, *guessed), "confidence": min(confidence, 0.6), "reason": reason}
         feed.fillings["status"] = held.model_copy(update=update)
@@ -86,6 +86,12 @@ def status(feed: Feed, leads: Entity) -> None:
         else "nothing tells the state of a deal"
     )
     feed.fillings["status"] = Filling(value="open", confidence=0.3, reason=reason)
+
+
+def _guess(text: str) -> str:
+    """What a spelling that has to be confirmed probably means."""
+    found = vocabulary.value("leads.status", text)
+    return found.value if found else "open"
 
 
 def ended_otherwise(
@@ -153,7 +159,7 @@ def _by_values(feed: Feed, declared: Any) -> Filling | None:
         if unknown:
             listed = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
             values, reason = (
-                (*values, *((text, "open") for text, _ in unknown)),
+                (*values, *((text, _guess(text)) for text, _ in unknown)),
                 f"{reason}; open, won or lost: {listed}?",
             )
         return Filling(column=column.header, values=values, confidence=0.6 if unknown else 0.85, reason=reason)

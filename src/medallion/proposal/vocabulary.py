@@ -184,36 +184,97 @@ def _values(column: str) -> list[tuple[Tokens, str]]:
     ]
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A phrase in a spelling: how much it weighs, how sure it is, what it means, and the words before and after it."""
+
+    weight: int
+    confidence: float
+    value: str
+    said: str
+    before: Tokens
+    after: Tokens
+    why: str = "says"
+
+
 @cache
 def value(entity_column: str, written: str) -> Meaning | None:
-    """What a spelling of a closed column means, such as `leads.status`; None when no word of it is known."""
+    """What a spelling of a closed column means, such as `leads.status`; None when no word of it is known.
+
+    A word beside it that denies it, or puts it in doubt or in the future, leaves a guess that someone has to confirm.
+    """
     words = words_of(written)
     if not words:
         return None
     joined = "".join(words)
-    meanings: list[tuple[int, float, str, str]] = []
+    found: list[_Found] = []
     for phrase, meant in _values(entity_column):
-        said = " ".join(phrase)
+        said, size = " ".join(phrase), len(phrase)
         if phrase == words or said.replace(" ", "") == joined:
-            return Meaning(meant, 0.95, "the word for it")
-        if any(words[place : place + len(phrase)] == phrase for place in range(len(words) - len(phrase) + 1)):
-            meanings.append((len(said), 0.9 if len(phrase) > 1 else 0.84, meant, f"says {said!r}"))
-        elif len(said) >= 5 and any(
-            word.endswith(said) and len(word) > len(said) + 2 for word in words
-        ):  # not in-voice
-            meanings.append((len(said) - 1, 0.82, meant, f"ends in {said!r}"))
-    if meanings:
-        longest = max(item[0] for item in meanings)
-        top = [item for item in meanings if item[0] == longest]
-        _, confidence, meant, reason = top[0]
-        return Meaning(meant, confidence if len({item[2] for item in top}) == 1 else 0.7, reason)
+            doubt = entity_column in _QUALIFIED and "?" in written
+            return Meaning(meant, 0.7 if doubt else 0.95, "asked with '?'" if doubt else "the word for it")
+        for place in range(len(words) - size + 1):
+            if words[place : place + size] == phrase:
+                rest = words[:place], words[place + size :]
+                found.append(_Found(len(said), 0.9 if size > 1 else 0.84, meant, said, *rest))
+                break
+        else:
+            ends = [word for word in words if word.endswith(said) and len(word) > len(said) + 2]
+            if len(said) >= 5 and ends:  # not in-voice
+                begins = (ends[0].removesuffix(said),)
+                found.append(_Found(len(said) - 1, 0.82, meant, said, begins, (), "ends in"))
+    if found:
+        longest = max(item.weight for item in found)
+        best, *others = [item for item in found if item.weight == longest]
+        is_one = len({best.value, *(item.value for item in others)}) == 1
+        plain = Meaning(best.value, best.confidence if is_one else 0.7, f"{best.why} {best.said!r}")
+        return _qualified(plain, found, best, written) if entity_column in _QUALIFIED else plain
     listed = _values(entity_column)
     score, meant, said = max(
         (fuzz.ratio(" ".join(phrase), " ".join(words)), meant, " ".join(phrase)) for phrase, meant in listed
     )
     if score >= 85 and len(joined) >= 5:
-        return Meaning(meant, 0.8, f"almost {said!r}")
+        begins = (joined.removesuffix(said.replace(" ", "")),)
+        almost = Meaning(meant, 0.8, f"almost {said!r}")
+        best = _Found(0, 0.8, meant, said, begins, ())
+        return _qualified(almost, [], best, written) if entity_column in _QUALIFIED else almost
     return None
+
+
+#: Closed columns of which a word that is denied or doubted means something else.
+_QUALIFIED = ("leads.status", "interactions.outcome")
+
+
+def _qualified(plain: Meaning, found: Sequence[_Found], best: _Found, written: str) -> Meaning:
+    """What a phrase means among the words beside it: as it is, or as a guess where they deny it or put it in doubt."""
+    beside = _document()["beside"]
+    others = [item for item in found if item.said not in best.said]
+    decisive = [item for item in others if item.said in beside["decisive"]]
+    if decisive and best.said not in beside["decisive"]:
+        best = max(decisive, key=lambda item: item.weight)
+        plain = Meaning(best.value, best.confidence, f"says {best.said!r}")
+        others = [item for item in found if item.said not in best.said]
+    if (best.value == "won" and any(item.value == "lost" for item in others)) or (
+        best.value == "lost" and any(item.value == "won" and item.said in beside["decisive"] for item in others)
+    ):
+        return Meaning("lost", 0.7, "says both won and lost")
+    around = f" {' '.join((*best.before, '|', *best.after))} "
+    hedged = any(f" {hedge} " in around for hedge in beside["hedged"]) or bool({*best.before} & {*beside["ahead"]})
+    told = {word for item in others if best.said not in item.said for word in item.said.split()}
+    denied = {*best.before} & {*beside["denied"]} - told or (
+        len(best.after) == 1 and {*best.after} & {*beside["denied"]}
+    )
+    if denied and best.value in _DENIED:
+        meant = "open" if hedged and best.value == "won" else _DENIED[best.value]
+        return Meaning(meant, 0.7, f"denies {best.said!r}")
+    percents = {*re.findall(r"(\d+)(?:[.,]\d+)?\s*%", written)} - {"0", "100"}
+    if best.value in ("won", "lost") and (hedged or "?" in written or percents):
+        return Meaning("open", 0.7, f"puts {best.said!r} in doubt")
+    return plain
+
+
+#: What a value probably is when it is denied.
+_DENIED = {"won": "lost", "lost": "open", "open": "open", "positive": "negative", "negative": "neutral"}
 
 
 def known(cells: Sequence[str]) -> int:
