@@ -266,6 +266,94 @@ def test_two_columns_are_the_key_where_neither_is(proposed, tmp_path, headers, p
     assert str(file.mapping["lead_id"].sql).startswith("concat(nullif(trim(`")
 
 
+def lines(count: int, *cells: str) -> list[str]:
+    """Rows of deals in two or three lines each; `{line}` numbers them, `{part}` is an amount of the line alone."""
+    rows = []
+    for n, row in enumerate(deals(count, *cells)):
+        rows += [row.replace("LINE", f"{line + 1}0").replace("PART", str(50 + n + line)) for line in range(2 + n % 2)]
+    return rows
+
+
+def test_a_deal_in_several_lines_is_asked_about_and_counts_once(proposed):
+    rows = lines(9, "D{n}", "{firm}", "{state}", "{amount}", "LINE", "Pump LINE", "2025-01-{d}", "{end}")
+    columns, _, text = proposed("Deal ID,Company,Stage,Amount,Quantity,Product Name,Created,Close Date", rows)
+    key = columns["lead_id"]
+    assert (key["from"], "lead_id" in asked(columns)) == ("Deal ID", True)
+    assert "Deal ID names 9 deals in 22 rows" in key["reason"]
+    assert "lines of one deal?" in key["reason"]
+    assert (
+        "deal_products reads the lines (lead_id: Deal ID, product_name: Product Name, quantity: Quantity)"
+        in key["reason"]
+    )
+    assert "`key: [Deal ID, Quantity]`" in key["reason"]
+    contracts.entities([Override("x", text)])
+
+
+@pytest.mark.parametrize("header", ["Belegnr", "Opportunity ID", "Order No", "Zeichen"])
+def test_lines_that_each_have_an_amount_are_asked_about_with_what_they_come_to(proposed, header):
+    rows = lines(9, "D{n}", "LINE", "{firm}", "{state}", "PART", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed(f"{header},Pos,Company,Stage,Amount,Created,Close Date", rows)
+    key = columns["lead_id"]
+    assert "lead_id" in asked(columns)
+    assert str(key["from"]).startswith("concat(nullif(trim(`")
+    assert "each of the 22 lines counts as a deal" in key["reason"]
+    assert f"export one row per {header} with the sum" in key["reason"]
+
+
+@pytest.mark.parametrize("dated", ["Last Modified Date", ""])
+def test_versions_of_a_record_have_one_key_and_are_asked_about(proposed, dated):
+    rows = [row for each in deals(9, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}", "2025-02-{d}")
+            for row in (each, each.replace("Closed Won", "Prospecting").replace("2025-02", "2025-01").replace(",1", ",2"))]  # fmt: skip
+    header = f"Deal ID,Company,Stage,Amount,Created,Close Date,{dated or 'Note'}"
+    columns, _, _ = proposed(header, rows)
+    key = columns["lead_id"]
+    assert (key["from"], "lead_id" in asked(columns)) == ("Deal ID", True)
+    assert f"{'the newest by Last Modified Date' if dated else 'the last row of the file'} counts" in key["reason"]
+
+
+def test_files_of_one_kind_have_one_key(proposed, tmp_path):
+    header = "Zeichen,Company,Stage,Amount,Created,Close Date"
+    rows = deals(6, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    (tmp_path / "deals_2025-01.csv").write_text("\n".join([header, *rows]))
+    _, _, text = proposed(header, [*rows, rows[0].replace("Closed Won", "Prospecting")], "deals_2025-02.csv")
+    assert text.count("lead_id: {column: Zeichen") == 2
+    assert "md5(" not in text
+
+
+def test_a_number_within_a_company_is_no_line_of_it(proposed):
+    rows = [
+        f"{n % 3 + 1},{row}"
+        for n, row in enumerate(deals(9, "Firm {n}", "{state}", "{amount}", "2025-01-{d}", "{end}"))
+    ]
+    columns, _, _ = proposed("Deal ID,Company,Stage,Amount,Created,Close Date", rows)
+    assert "lines of one deal" not in columns["lead_id"]["reason"]
+
+
+def test_a_run_without_a_contract_does_not_take_the_last_line_for_the_deal(tmp_path):
+    rows = lines(9, "D{n}", "A{n}", "won", "PART", "2025-01-{d}", "2025-02-{d}")
+    (tmp_path / "deals.csv").write_text("\n".join(["Deal ID,Account ID,Status,Amount,Created Date,Close Date", *rows]))
+    entities = contracts.entities()
+    files = sources.scan(str(tmp_path), entities).files
+    (refusal,) = conventions.settle(files, entities, []).refused
+    assert "9 of 9 deals stand in several rows with different amounts, such as 'D1' (50, 51)" in refusal.problem
+
+
+@pytest.mark.parametrize("of", ["the records", "every line"])
+def test_a_total_with_fewer_cells_is_compared_with_the_records(proposed, of):
+    rows = lines(9, "D{n}", "{firm}", "{state}", "{amount}", "Pump LINE", "2025-01-{d}", "{end}")
+    total = sum(
+        float(row.split(",")[3]) for row in (rows if of == "every line" else {row[:2]: row for row in rows}.values())
+    )
+    columns, table, text = proposed(
+        "Deal ID,Company,Stage,Amount,Product,Created,Close Date", [*rows, f"Grand Totals,,,{total}"]
+    )
+    if of == "the records":
+        assert f"a total says {total:,.2f}, which is what they come to counted once" in columns["lead_id"]["reason"]
+    else:
+        assert f"its total row says {total:,.2f}, but its records come to" in text
+        assert table["confidence"] < CONFIDENT
+
+
 def test_a_key_names_the_column_that_is_not_there(tmp_path):
     text = """
 apiVersion: v3.1.0

@@ -123,7 +123,9 @@ def settle(
     for file in readable:
         entity = entities[file.entity]
         doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)]), *_planned(file, seen[id(file)])]
-        doubts += _without_closing(file, entity, seen[id(file)]) + ([] if cells else _contradicted(file, entity))
+        doubts += _without_closing(file, entity, seen[id(file)]) + (
+            [] if cells else [*_contradicted(file, entity), *_in_several_rows(file, entity)]
+        )
         doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
         doubts += _ended_otherwise(file, entity, seen[id(file)]) + whole.get(id(file), [])
         dates: dict[str, tuple[str, ...]] = {}
@@ -609,6 +611,32 @@ def _contradicted(file: SourceFile, entity: Entity) -> list[_Doubt]:
         )
         for name, item in feed.fillings.items()
         for doubt in evidence.doubts(item)
+    ]
+
+
+def _in_several_rows(file: SourceFile, entity: Entity) -> list[_Doubt]:
+    """A doubt about deals that stand in several rows with different amounts, of which nothing tells the newest."""
+    plain = _plain(file)
+    known = entity.name == "leads" and not entity.sources and {entity.key, "deal_value"} <= plain.keys()
+    if not known or "updated_at" in file.mapping:
+        return []
+    wanted = [plain[entity.key], plain["deal_value"]]
+    table = profile.of_columns(file, wanted, _every(file, wanted), ())
+    met: dict[str, tuple[str, list[str]]] = {}
+    for key, amount in table.counted(*table.columns):
+        if key:
+            met.setdefault(code(key), (key, []))[1].append(amount)
+    several = [told for told in met.values() if len(told[1]) > 1]
+    if len(several) < max(_ROWS, _SHARE * len(met)):
+        return []
+    key, amounts = several[0]
+    return [
+        _Doubt(
+            f"{len(several):,} of {len(met):,} deals stand in several rows with different amounts, such as {key!r} "
+            f"({', '.join(amount or 'empty' for amount in amounts[:3])}), and no column says which is the newest: only the last row "
+            "would count",
+            "Let `medallion init` write a contract: it asks whether these are lines of a deal or versions of it.",
+        )
     ]
 
 

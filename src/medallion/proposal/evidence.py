@@ -573,9 +573,10 @@ class NoRecords:
 
 
 def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | None:
-    """Rows without a key, or with a word for a total in its place, that fill fewer cells than records do.
+    """Rows without a key, or with a word for a total in its place, that fill fewer cells than records do; and totals.
 
-    They are taken out of the table: what its columns hold is then what its records hold.
+    They are taken out of the table: what its columns hold is then what its records hold. A record in several rows
+    counts once towards the sum that is compared with the total.
     """
     if table.of is not None or sum(batch.num_rows for batch in table.records) < table.rows:
         return None
@@ -592,7 +593,8 @@ def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | 
 
     good = [is_record(record, count) for record, count in zip(records, filled, strict=True)]
     others = [record for record, is_good in zip(records, good, strict=True) if not is_good]
-    if not others or len(others) == len(records):
+    totals = [record for record in table.short if any(map(_TOTAL.fullmatch, record))]
+    if (not others and not totals) or len(others) == len(records):
         return None
     kept = [record for record, is_good in zip(records, good, strict=True) if is_good]
     heads = tuple(dict.fromkeys(record[place] for record in others if record[place]))
@@ -604,12 +606,22 @@ def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | 
     if amount is not None:
         at = table.columns.index(amount)
         sums = [units.figure(record[at]) for record in others if any(map(_TOTAL.fullmatch, record)) and record[at]]
-        read = sum((units.signed(record[at]) or Decimal(0) for record in kept), Decimal(0))
+        amounts = [units.signed(record[at]) or Decimal(0) for record in kept]
+        every = sum(amounts, Decimal(0))
+        once = {record[place] or n: each for n, (record, each) in enumerate(zip(kept, amounts, strict=True))}
+        read = sum(once.values(), Decimal(0))
+        cut = [
+            units.figure(cell) for record in totals for cell in record if cell
+        ]  # where its cells belong is not known
+        sums += [
+            each for each in cut if each is not None and min(abs(each - read), abs(each - every)) < Decimal("0.02")
+        ]
         near = [each for each in sums if each is not None]
         said = min(near, key=lambda each: abs(each - read), default=None) if near else None
         if said is not None and abs(said - read) >= Decimal("0.02"):
             said = max(near)
-    _leave_out(table, good, others)
+    if others:
+        _leave_out(table, good, others)
     return NoRecords(len(others), (key, heads) if heads else None, lacking, said, read)
 
 
@@ -639,6 +651,8 @@ def sums(feed: Feed, entity: Entity) -> None:
     if found is None:
         return
     told = f"{found.rows} of the rows are no records (totals, notes, parts of the one above) and are refused"
+    if not found.rows:
+        told = "a total with fewer cells than the header stands below the records"
     if found.heads and found.lacking:
         texts = ", ".join("'" + text.lower().replace("'", "\\'") + "'" for text in found.heads[1])
         sql = (
@@ -652,7 +666,12 @@ def sums(feed: Feed, entity: Entity) -> None:
             f"; its total row says {found.said:,.2f}, but its records come to {found.read:,.2f}: is one missing?"
         )
         feed.confidence = min(feed.confidence, _ASKED)
+    elif found.said is None and not found.rows:
+        pass
     elif found.said is not None:
+        if held.confidence is not None and held.confidence < CONFIDENT and key.repeats:
+            shown = f"a total says {found.said:,.2f}, which is what they come to counted once"
+            feed.fillings[entity.key] = held.model_copy(update={"reason": f"{held.reason}; {shown}"})
         feed.comments.append(f"{told}; its total row says {found.said:,.2f}, and so do its records")
     else:
         feed.comments.append(told)
@@ -722,7 +741,7 @@ def nearest(table: Table, leads: Entity) -> Match | None:
 
 
 #: A number that a spreadsheet has cut to a few digits.
-_DAMAGED = re.compile(r"\d([.,]\d+)?E\+?\d+", re.IGNORECASE)
+DAMAGED = re.compile(r"\d([.,]\d+)?E\+?\d+", re.IGNORECASE)
 
 
 def key_of_two(feed: Feed) -> tuple[Column, Column] | None:
@@ -730,7 +749,7 @@ def key_of_two(feed: Feed) -> tuple[Column, Column] | None:
     table = feed.table
     changing = {item.column for name, item in feed.fillings.items() if name not in ("customer_id", "company")}
     full = [c for c in table.columns if c.filled == c.rows > 1 and 1 < c.distinct < c.rows and not _is_date(c)]
-    full = [c for c in full if c.header not in changing and not any(map(_DAMAGED.fullmatch, c.counts))]
+    full = [c for c in full if c.header not in changing and not any(map(DAMAGED.fullmatch, c.counts))]
     numbers = [c for c in full if _words(c) & _NUMBERS and c.share("code") + c.share("number") > 0.9]
     for number in numbers:
         for other in full:

@@ -76,19 +76,20 @@ def meaning(entity: str, declared: Declared, text: str) -> Meaning | None:
     return vocabulary.value(f"{entity}.{declared.name}", text)
 
 
-def _named(column: Column, entity: Entity, declared: Declared, system: System | None) -> Meaning | None:
+def named(column: Column, entity: Entity, declared: Declared, system: System | None) -> Meaning | None:
+    """How well the header of a column names a canonical one; None when it does not."""
     standard = system.columns.get(entity.name) if system else None
     return vocabulary.header(column.header, entity, declared.name, standard, system.name if system else "")
 
 
 def score(column: Column, entity: Entity, declared: Declared, system: System | None) -> Meaning | None:
     """How sure it is that a column is a canonical one; None when its name says nothing of it."""
-    named = _named(column, entity, declared, system)
-    if named is None:
+    meant = named(column, entity, declared, system)
+    if meant is None:
         return None
     factor, why = _judged(column, entity, declared)
-    reason = f"{named.reason}; {why}" if why else named.reason
-    return Meaning(declared.name, round(min(named.confidence * factor, 0.99), 2), reason, named.standard)
+    reason = f"{meant.reason}; {why}" if why else meant.reason
+    return Meaning(declared.name, round(min(meant.confidence * factor, 0.99), 2), reason, meant.standard)
 
 
 def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, str]:
@@ -201,7 +202,7 @@ def pairs(table: Table, entity: Entity, system: System | None) -> tuple[Pairs, P
         for declared in entity.columns:
             if column.name in used or declared.name in {*chosen, *unread} or not column.filled:
                 continue
-            meant = _named(column, entity, declared, system) if declared.kind in _TYPED else None
+            meant = named(column, entity, declared, system) if declared.kind in _TYPED else None
             if meant and meant.confidence >= _NAMED:
                 unread[declared.name] = (column, meant)
                 used.add(column.name)

@@ -26,6 +26,7 @@ from medallion.proposal import (
     merges,
     optional,
     profile,
+    repeats,
     snapshots,
     stages,
     state,
@@ -434,6 +435,8 @@ class _Planner:
         """Keys, references, states and what is required and missing."""
         for feed in list(feeds):
             self._key(feed)
+        self._as_beside(feeds)
+        for feed in list(feeds):
             if feed.entity in self.entities:
                 evidence.sums(feed, self.entities[feed.entity])
         for feed in [item for item in feeds if item.entity == "leads"]:
@@ -529,9 +532,43 @@ class _Planner:
         needed = {"leads": ("lead_id", "status"), "interactions": ("interaction_id", "occurred_at")}
         return all(name in feed.fillings for name in needed.get(feed.entity, ()))
 
+    def _repeated(self, feed: Feed, header: str | None = None) -> repeats.Repeated | None:
+        """A key that several rows share, asked about with what these rows are; `header` is that of a file beside it."""
+        entity = self.entities[feed.entity]
+        found = None if self._is_derived(feed) else repeats.own(feed, entity, self.system, header)
+        if found is None:
+            return None
+        others = {name: item for name, item in feed.fillings.items() if item.column != found.column.header}
+        others.pop(entity.key, None)
+        feed.fillings = {entity.key: repeats.key(feed, found), **others}
+        feed.key = ()
+        feed.comments = [each for each in feed.comments if not each.startswith(f"perhaps {entity.key}:")]
+        if feed.entity in self.keys:
+            self.keys[feed.entity] |= _forms(found.column)
+        written = [text for (text,) in feed.table.together(found.column)]
+        if not all(_PLAIN_KEY.fullmatch(text.upper()) for text in written if text) or _told_apart_by_case(written):
+            self._as_written(feed.entity, entity.key)
+        return found
+
+    def _as_beside(self, feeds: list[Feed]) -> None:
+        """Files of one kind have one key: where a column is the key of one, it is that of the others, also if it repeats there."""
+        for feed in feeds:
+            own = feed.fillings.get(self.entities[feed.entity].key) if feed.entity in self.entities else None
+            if own is None or not str(own.sql).startswith(("md5(", "concat(nullif(")) or "?" in own.reason:
+                continue
+            headers = {column.header for column in feed.table.columns}
+            alike = (f for f in feeds if f.entity == feed.entity and {c.header for c in f.table.columns} == headers)
+            keys = [item.column for f in alike if (item := f.fillings.get(self.entities[f.entity].key)) and item.column]
+            if keys:
+                held = feed.fillings.pop(self.entities[feed.entity].key)
+                if self._repeated(feed, keys[0]) is None:
+                    feed.fillings = {self.entities[feed.entity].key: held, **feed.fillings}
+
     def _key(self, feed: Feed) -> None:
         entity = self.entities[feed.entity]
         key = entity.key
+        if self._repeated(feed):
+            return
         name = {"customers": "customer_name", "products": "product_name"}.get(feed.entity)
         if key not in feed.fillings and name and (found := self._referred_to(feed)):
             own, other, table = found
@@ -567,6 +604,9 @@ class _Planner:
             if feed.entity in self.keys:
                 self.keys[feed.entity] |= _forms(column)
         if key not in feed.fillings and (pair := evidence.key_of_two(feed)):
+            of_lines = [own for own, line in (pair, pair[::-1]) if repeats.numbers_lines(line)]
+            if of_lines and self._repeated(feed, of_lines[0].header):
+                return
             feed.key = tuple(column.header for column in pair)
             sure = 0.85 if feed.table.rows <= profile.COMPARED else 0.7
             reason = f"{' and '.join(feed.key)} tell the rows apart together, neither does alone"

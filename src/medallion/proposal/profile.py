@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Container, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -34,6 +35,10 @@ _FEW = 100
 _SAMPLE = 400
 #: More than this share of a column's other values are dates where zeros stand for none.
 _MOSTLY = 0.9
+#: Records that do not split of which the cells are kept.
+_FOOTER = 20
+#: Characters of such a record.
+_LONGEST = 10_000
 
 _TIME = r"(,? +\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp]\.? ?[Mm]\.?)?( ?[A-Z]{1,4}[+-]?[\d:]*)?)?"
 _DATES = {
@@ -160,6 +165,8 @@ class Table:
     records: list[pa.RecordBatch] = field(default_factory=list)
     #: About how many rows it has where only the first were looked at, 0 where that cannot be told; None where all were.
     of: int | None = None
+    #: The last records that do not split into the header's cells, such as a total with fewer, each as its cells.
+    short: list[tuple[str, ...]] = field(default_factory=list)
 
     @property
     def sampled(self) -> str:
@@ -267,9 +274,12 @@ def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
     names = [name for _, name in file.columns]
     columns = [Column(header, name, 0) for header, name in file.columns]
     rows, records, most = 0, list[pa.RecordBatch](), looked_at(file)
+    texts: deque[str] = deque(maxlen=_FOOTER)
     is_cut = file.format in ("csv", "jsonl") and file.place.is_cut
     for batch in parsing.parse(file, names):
         good = batch.filter(batch.column(len(names) + 2).is_null())
+        if good.num_rows < batch.num_rows:
+            texts.extend(batch.column(len(names) + 2).drop_null().to_pylist())
         is_cut = is_cut or good.num_rows > most - rows
         good = good.slice(0, most - rows)
         if rows < COMPARED:
@@ -291,7 +301,9 @@ def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
             for text in denials:
                 del column.counts[text]
         _leave_out_no_dates(column)
-    return Table(file, stems, rows, columns, records, _all_rows(file) if is_cut else None)
+    told = (re.sub(r"[\r\n\0]+", " ", text[:_LONGEST]) for text in texts)
+    short = [tuple(cell.strip() for cell in cells) for cells in csv.reader(told, delimiter=file.delimiter)]
+    return Table(file, stems, rows, columns, records, _all_rows(file) if is_cut else None, short)
 
 
 def _leave_out_no_dates(column: Column) -> None:
