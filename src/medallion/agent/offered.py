@@ -275,7 +275,9 @@ class Offered:
         with spans.question("mcp", question, view.tools.trace_content) as answers:
             answer = planned(view.tools, view.planner, question, before)
             answers.append(answer)
-        if answer.understood is not None and session:
+        if session and answer.understood is None:
+            self.before.pop(session, None)  # a question that was not answered is none to go on from
+        elif session and answer.understood is not None:
             self.before[session] = answer.understood
             while len(self.before) > _ASKED:
                 self.before.pop(next(iter(self.before)))

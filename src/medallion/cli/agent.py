@@ -279,7 +279,7 @@ def chat(call: Call, receipts: Receipts = False) -> None:
             if question.casefold() in ("", "exit", "quit"):
                 break
             answer = _answer(tools, settings, planner, question, "chat", before)
-            before = answer.understood or before
+            before = answer.understood  # a question that was not answered is none to go on from
             _show(call, answer, receipts)
 
 

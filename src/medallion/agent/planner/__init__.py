@@ -116,6 +116,10 @@ class Planner:
         notes = _notes(lexed)
         if before is None and slots.refers:
             raise Unclear("the question is about an answer before it, and there is none", *self.closest(question))
+        if slots.ones and (before is None or before.slots.entity not in ("", slots.entity)) and slots.entity:
+            raise Unclear("the ones of what? The question before was not of such records", remedy="Ask it whole.")
+        if before is not None and slots.says_nothing:
+            raise Unclear("there is no question in it", *self.closest(""))
         if before is not None:
             slots = slots.of_those(before.slots)
         if before is not None and slots.goes_on(before.slots):

@@ -201,6 +201,8 @@ class Asking:
             raise Unclear("since when?", "what changed since Monday?", "what changed this month?")
         if len(self.slots.times) > 1:
             raise Unclear("what changed is of one time", "what changed since Monday?")
+        if any(name == "stage" for one in self.slots.where for name in names_of(one)):
+            raise Unclear("what changed is not of a stage", "which deals moved to Negotiation this month?")
         span = periods.read(self.slots.times[0].text, self.today)
         return (
             Intent(
@@ -298,6 +300,11 @@ class Asking:
             return (self._first_of_each(),)
         if slots.average:
             return (self._beside_average(),)
+        if slots.deed == "create" and len(slots.times) > 1 and {"won", "lost", "closed"} & states:
+            raise Unclear(
+                "opened in one time and ended in another: only one of the two is read",
+                "deals won in May by month opened",
+            )
         if slots.share and slots.deed == "close" and any(map(beside, slots.where)):
             in_all = tuple(dict.fromkeys((*slots.states, ("closed", True))))
             return Asking(_with(slots, deed="", states=in_all), self.today, self.me)._asked()
@@ -308,7 +315,8 @@ class Asking:
             return self._buyers()
         if slots.entity == "accounts" and slots.metrics and slots.rank and not slots.by:
             return self._accounts_by()
-        if slots.entity == "accounts" and slots.metrics and slots.rank and "customer_name" not in slots.by:
+        best = bool(slots.rank and slots.rank.way in ("best", "worst") and slots.by and not slots.rank.records)
+        if slots.entity == "accounts" and (slots.metrics or best) and slots.rank and "customer_name" not in slots.by:
             raise Unclear("accounts in an order, and a split of another kind: ask for one of them", "top 5 customers by revenue")  # fmt: skip
         if (
             slots.rank
@@ -362,7 +370,10 @@ class Asking:
         if rank.limit is None:
             raise Unclear(f"{rank.word!r} {slots.entity} of each: how many?", f"top 3 {slots.entity} per rep")
         group = self._name(view, slots.by[0], slots.entity)
-        listed = Asking(_with(slots, by=(), goal="list"), self.today, self.me)._listed(())[0]
+        bare = _with(
+            slots, by=(), goal="list", fields=slots.fields or (("won_value",) if slots.entity == "accounts" else ())
+        )
+        listed = Asking(bare, self.today, self.me)._listed(())[0]
         assert isinstance(listed, Records)  # noqa: S101 - a list
         columns = tuple(dict.fromkeys((group, *listed.columns)))
         return replace(listed, each=group, columns=columns)
@@ -414,6 +425,9 @@ class Asking:
 
     def _buyers(self) -> tuple[Asked, ...]:
         """Accounts that bought, with what they bought."""
+        products = [one for part in self.slots.where for one in names_of(part) if one in ("product", "category")]
+        if len(products) > 1 or self.slots.anded:
+            raise Unclear("of which products: of one of them, or of each?", "customers that bought this year")
         if self.slots.goal in ("count", "amount", "average"):
             raise Unclear("how many accounts bought in a time is not a figure that there is", "new customers this month", "which customers bought this month")  # fmt: skip
         deals = _with(self.slots, entity="", goal="", states=(("won", True),), by=("customer_name",), deed="")
@@ -437,6 +451,9 @@ class Asking:
         """The metrics that are asked for, by name or by what is counted of which records."""
         slots = self.slots
         if slots.metrics:
+            team = [f"team_{name}" for name in slots.metrics]
+            if {"team", "owner_team"} & {*slots.by} and all(name in metrics.metrics() for name in team):
+                return tuple(team)
             return self._of_states(slots.metrics)
         entity, goal = slots.entity, slots.goal
         if not entity:
@@ -533,6 +550,10 @@ class Asking:
                 raise Unclear("the question names several times", "revenue in May and in June")
             return tuple(self._question(names, period=one.text) for one in slots.times)
         compare = slots.compare
+        if any(one.edge == "as of" for one in slots.times) and rate.additivity != "stock":
+            raise Unclear(
+                f"{rate.display_name} is of a time, not of a day", f"{rate.display_name.lower()} until the end of May"
+            )
         if slots.turn and not compare and not slots.times and not any(one.startswith("time:") for one in slots.by):
             raise Unclear(
                 "compared with when?", f"{names[0].replace('_', ' ')} this quarter compared with the one before"
@@ -628,7 +649,13 @@ class Asking:
             raise Unclear(
                 f"{rank.word!r} of figures means nothing", f"highest {metric.measure.display_name.lower()} by owner"
             )
-        less = names[0] in meanings()["less_is_better"]
+        bad = {state for state, is_in in self.slots.states if is_in} & {
+            "overdue",
+            "silent",
+            "untouched",
+            "never_touched",
+        }
+        less = names[0] in meanings()["less_is_better"] or bool(bad)
         down = rank.way == "desc" or (rank.way == "best" and not less) or (rank.way == "worst" and less)
         return (Order(names[0], down),), rank.limit
 
@@ -782,6 +809,8 @@ class Asking:
             )
         if len(slots.times) > 1:
             raise Unclear("a list is of one time", "deals won in May")
+        if any(one.edge == "as of" for one in slots.times):
+            raise Unclear("a list is of today", "open pipeline as of the end of May")
         if slots.times:
             where = (*where, *(Test(self._list_day(entity), "=", (one.text,)) for one in slots.times))
         order, limit = self._list_order(entity)

@@ -11,7 +11,7 @@ from medallion.metrics.periods import Today
 
 RANKS = ("desc", "asc", "best", "worst", "newest", "oldest", "likeliest")
 #: Kinds of spans beside which a question says the same, where they are left over.
-QUIET = frozenset({"neutral", "be", "comma", "prep", "joined", "during", "it", "exists"})
+QUIET = frozenset({"neutral", "be", "comma", "prep", "joined", "during", "it", "exists", "ones_of"})
 
 
 class Unclear(Exception):  # noqa: N818 - no error: the question is asked back
@@ -49,6 +49,7 @@ class Marking:
         self.average: Average | None = None
         self.contrast = ""
         self.total = False
+        self.anded = False  #: whether an `and` joins products, of which a deal has one
         self.led = False  #: whether a split follows a word such as `per` or `each`
         self.yes_no = bool(self.spans and self.spans[0].of("yes_no"))
         self.notes: list[str] = []

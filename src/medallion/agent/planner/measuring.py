@@ -77,7 +77,7 @@ class Measuring(Restricting):
             ):
                 self.use(place, *([place + 1] if first else []))  # rank the best
                 continue
-            if first and not (self.rank and self.rank.count):
+            if first and (self.rank is None or self.rank.several):
                 self.rank = Rank(way.kind, None, f"{self.spans[place].text} {self.spans[place + 1].text}", several=True)
                 self.use(place, place + 1)  # rank reps by win rate, worst first
                 continue
@@ -126,7 +126,7 @@ class Measuring(Restricting):
                     self.use(place + 1)
 
     def _count(self, place: int) -> int | None:
-        found = self.has(place, "number", "num")
+        found = self.has(place, "number", "num") if not self.has(place, "ordinal") else None
         if found and found.name.isdigit() and not self.has(place + 1, "unit", "percent", "magnitude", "currency"):
             return int(found.name)
         return None
@@ -142,6 +142,8 @@ class Measuring(Restricting):
             whole = replace(self.today, day=was.last or self.today.day)
             time = periods.before(was, self.compare, whole)[1]
             self.times, self.compare = [replace(self.before.times[0], text=f"{time.first} to {time.last}")], ""
+        if self.compare and len(self.times) == 2 and self.times[0].text == self.times[1].text:
+            self.times = self.times[:1]  # year to date vs last year to date
         beside = self.places("vs", "compare", "gt", "lt")
         if len(self.times) == 2 and self.times[0].text == self.times[1].text and beside:
             if not self.times[0].text.startswith("last "):
@@ -191,6 +193,7 @@ class Measuring(Restricting):
             self.use(*self.places("same"))
             if len(self.times) > 1:
                 joints = self.places("and", "to", "from", "vs", "gt", "lt")
+                self.use(*[p for p in self.places("between") if self.near(p, 1) == self.times[0].place])
                 joints += [p for p in self.places("or") if self.spans[p - 1].used and not self.has(p + 1, "metric")]
                 self.use(*[p for p in joints if self._between_times(p) and not self.spans[p - 1].of("vs")])
 
@@ -270,6 +273,11 @@ class Measuring(Restricting):
                         if self.near(p, 1) == place or self.near(p, -1) == place or p == place - 1
                     ]
                     self.use(*joint)
+                elif kind == "count" and self.goal in ("average", "median"):
+                    raise Unclear(
+                        f"the {self.goal} of a number is not a figure that there is",
+                        "how many deals did we win this year, by month",
+                    )
                 elif not self.goal:
                     self.goal = kind
                 elif self.goal != kind and (kind, self.goal) not in _MEASURED:
@@ -397,6 +405,16 @@ class Measuring(Restricting):
             if self.spans[place].of("entity", "kind", "metric") and name.name in ("contact", "touch"):
                 continue
             gets = Sense("verb", "get") in self.spans[place].senses
+            after = self.near(place, 1)
+            if (
+                name.name == "create"
+                and not self.deed
+                and after < len(self.spans)
+                and self._is_stage(self.spans[after])
+            ):
+                self.deed = "move"  # entered negotiation
+                self.use(place)
+                continue
             if name.name in ("create", "get") and gets and self.places("metric") and not self.places("entity"):
                 self.use(place)  # how much revenue came in
                 continue

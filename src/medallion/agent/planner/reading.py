@@ -28,7 +28,7 @@ class Reading(Measuring):
             Unclear: A span says something that no slot takes.
         """
         steps: tuple[Callable[[], None], ...] = (
-            self._us, self._speaker, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._beside, self._thresholds,
+            self._corrected, self._us, self._speaker, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._beside, self._thresholds,
             self._values, self._unknown, self._ranked, self._compared, self._states, self._measure, self._splits, self._deeds,
             self._duration_of_deals, self._subject, self._rest,
         )  # fmt: skip
@@ -45,7 +45,7 @@ class Reading(Measuring):
             tuple(dict.fromkeys(self.by)), self.rank, tuple(self.thresholds), self.compare, self.versus, self.turn,
             self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
             self.average, self.contrast, narrow, tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
-            narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(),
+            narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
         )  # fmt: skip
 
     def _restricted(self) -> bool:
@@ -134,12 +134,13 @@ class Reading(Measuring):
 
     def _ranks_records(self) -> bool:
         """Whether the word of an order stands beside that for records: `top 3 deals per rep`, not `reps by deals`."""
+        kinds = (Sense("entity", "deals"), *((Sense("entity", "accounts"),) if self.entity == "accounts" else ()))
         for place, span in enumerate(self.spans):
             if not span.used or not span.of(*RANKS) or span.of("manyness"):
                 continue
             for step in (1, -1):
                 beside = self.near(place, step, over=("number", "num", "state", "value", "size"))
-                if 0 <= beside < len(self.spans) and self.spans[beside].of("entity") == Sense("entity", "deals"):
+                if 0 <= beside < len(self.spans) and self.spans[beside].of("entity") in kinds:
                     return True
         return False
 
@@ -151,6 +152,11 @@ class Reading(Measuring):
             if any(one.name == "owner" for one in named):
                 self.use(place)
                 self.take("me")
+
+    def _corrected(self) -> None:
+        """`no, won ones`: a no before a comma denies the question before, not what follows."""
+        if len(self.spans) > 2 and self.spans[0].of("no", "not") and self.spans[1].of("comma"):
+            self.spans[0].senses = (Sense("carry"),)
 
     def _us(self) -> None:
         """`US` written large is the country, `us` is who asks."""
@@ -190,6 +196,11 @@ class Reading(Measuring):
                 raise Unclear(
                     f"{span.text!r} is personal data, which I do not read",
                     remedy="Who may see it finds it on the account's page of the dashboard (`medallion dashboard`).",
+                )
+            if "help" in only and all(self.quiet(other) for other in range(len(self.spans)) if other != place):
+                raise Unclear(
+                    "ask for a figure, a list, an account or what changed",
+                    *("revenue by month this year", "Which deals are closing this month?", "Who should I call?"),
                 )
             if only and only <= {"operations"}:
                 raise Unclear(
@@ -388,6 +399,16 @@ class Reading(Measuring):
                 continue
             else:
                 self.metrics.append(self._averaged(sense.name) if self.goal in ("average", "median") else sense.name)
+                measured = [at for at in range(place) if self.spans[at].used and self.spans[at].of("metric")]
+                joints = ("and", "vs", "comma", "with", "or", "by", "gt", "lt", "from", "to")
+                if (
+                    len(set(self.metrics)) > 1
+                    and measured
+                    and not any(span.of(*joints) for span in self.spans[measured[-1] + 1 : place])
+                ):
+                    raise Unclear(
+                        f"{self.spans[measured[-1]].text!r} or {self.spans[place].text!r}: ask for one of them, or for both with 'and'"
+                    )
             self.use(place, *[at for at in (place + 1,) if self.has(at, "figure")])  # the pipeline number
             told = metrics.metrics()[sense.name].measure.unit if sense.name in metrics.metrics() else ""
             if told in ("days", "hours", "minutes"):
@@ -459,6 +480,11 @@ class Reading(Measuring):
         found = meanings()["averages"][self.goal].get(name)
         if self.goal == "median" and found is None and "MEDIAN" not in measure.expr:
             raise Unclear(f"there is no median of {measure.display_name.lower()}", "median deal size")
+        if found not in (None, name) and self.by:
+            raise Unclear(
+                f"the {self.goal} of {measure.display_name.lower()} per what: of deals, or of the sums of the split?",
+                *(f"{self.goal} deal size by owner", f"{measure.display_name.lower()} by owner"),
+            )
         if found is None and (measure.additivity == "flow" or measure.format.type == "currency"):
             raise Unclear(
                 f"the {self.goal} of {measure.display_name.lower()} per what?",

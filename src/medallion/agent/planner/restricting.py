@@ -182,7 +182,9 @@ class Restricting(Marking):
         if magnitude := self.has(at, "magnitude"):
             value = value.scaleb(int(magnitude.name))
             money, at = money or magnitude.name != "3" or True, at + 1
-        percent = bool(self.has(at, "percent"))
+        percent = bool(
+            self.has(at, "percent") or (self.has(at, "share") and self.has(at + 1, "metric"))
+        )  # 50% of quota
         at += percent
         if self.has(at, "currency"):
             self._currency(at)
@@ -214,6 +216,14 @@ class Restricting(Marking):
         alone = self.has(at, "unit") or self._counted(at)
         if number is None and alone and (kind.name == "one" or self.spans[at - 1].text.casefold() in _ONE):
             number = ("1", False, False, at)  # older than a year, plus d'une affaire ouverte
+        if (
+            number is None
+            and self.has(at, "metric") == Sense("metric", "quota")
+            and kind.kind in ("gt", "ge", "lt", "le")
+        ):
+            self.thresholds.append(Threshold("quota_attainment", _OPS[kind.kind], "100", percent=True))
+            self.use(*range(place, at + 1))  # over quota
+            return
         if number is None:
             if kind.kind in ("gt", "lt") and place + 1 < len(self.spans) and self.spans[place + 1].used:
                 self.use(place)  # over the last 30 days: the time has it
@@ -234,6 +244,10 @@ class Restricting(Marking):
         value, money, percent, after = number
         left = self.near(place, -1, over=("eq", "past", "yes_no"))
         column = ""
+        of_quota = self.near(end - 1, 1)
+        if percent and self.has(of_quota, "metric") == Sense("metric", "quota"):
+            column = "quota_attainment"  # below 50% of quota
+            self.use(of_quota)
         unit = self.has(after, "unit")
         right = self.near(end - 1, 1)
         if unit and unit.name in _DAYS:
@@ -395,6 +409,7 @@ class Restricting(Marking):
                     self.versus = True
                     self.by.append(one.name)
                 groups[-1] = (last[0], place, one.name, [*last[3], one.value])
+                self.anded |= one.name in ("product", "category") and self._joined(last[1], place, "and")
                 self.use(*[p for p in range(last[1], place) if self.has(p, "and", "or", "vs", "to")])
             else:
                 groups.append((place, place, one.name, [one.value]))
@@ -430,7 +445,11 @@ class Restricting(Marking):
         if not joints or not signs:
             return False
         self.contrast = "fewer" if self.spans[signs[0]].of("fewer", "lt") else "more"
-        self.yes_no |= not self.places("list", "who") and not any(self.has(p, "or") for p in joints)
+        if self.spans[signs[0]].of("sized") and self.has(self.near(signs[0], 1), "entity") == Sense("entity", "deals"):
+            self.goal = "average"  # bigger deals
+        self.yes_no |= not self.places("list", "who", "amount", "count", "how") and not any(
+            self.has(p, "or") for p in joints
+        )
         self.use(*joints, *signs)
         return True
 

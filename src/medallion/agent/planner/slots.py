@@ -110,6 +110,8 @@ class Slots:
         whole: Whether all or a total is asked for.
         exists: Whether it is asked if there is such a thing.
         against: Whether it begins with what is to be put beside what was asked before: `vs April`.
+        anded: Whether an `and` joins products.
+        ones: Whether it begins with `the ones`, which are of what was asked before.
         restricted: Whether it begins with a word that leads to what it is of: `for deals above 50k`.
     """
 
@@ -143,6 +145,8 @@ class Slots:
     exists: bool = field(default=False, compare=False)
     against: bool = field(default=False, compare=False)
     restricted: bool = field(default=False, compare=False)
+    anded: bool = field(default=False, compare=False)
+    ones: bool = field(default=False, compare=False)
 
     @property
     def has_subject(self) -> bool:
@@ -164,6 +168,11 @@ class Slots:
             or amount
             or best
         )
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether nothing is asked, not even that it goes on: `ok thanks`."""
+        return self == Slots() and not (self.follows or self.refers or self.narrows or self.whole or self.exists)
 
     @property
     def ranks_values(self) -> bool:
@@ -239,6 +248,8 @@ class Slots:
     def cuts(self, before: Slots) -> bool:
         """Whether it is about the first rows of an order, which what goes on from it would lose."""
         cut = before.rank is not None and before.rank.limit is not None
+        if cut and self.by and not (self.rank or before.by or self.has_own_deals):
+            return True  # who owns it, after the biggest deal
         if self.rank is not None:
             return cut and self.rank.sorts
         return cut and (self.refers or self.goal in ("count", "amount", "list"))
@@ -277,6 +288,9 @@ class Slots:
                 return (
                     f"{measure.display_name.lower()} counts deals by another day than those that were asked for before"
                 )
+        bare = not (self.metrics or self.fields or self.entity or self.deed)
+        if bare and self.goal in ("average", "median") and before.metrics and self.goal not in before.metrics[0]:
+            return f"the {self.goal} of {' and '.join(before.metrics).replace('_', ' ')} is another figure"
         done = {state for state, is_in in before.states if is_in} | OF_DEED.get(before.deed, set())
         closes = self.deed == "close" or ("closed", True) in self.states
         if closes and not self.has_own_deals and done & {"won", "lost"} and not (self.rank and "lost" not in done):

@@ -53,7 +53,7 @@ class Time:
         place: The span that it begins with.
         floating: A month, quarter or half whose year the question may name elsewhere; `month.5`.
         year: Whether it is a year and nothing else.
-        edge: `since` or `until`, where only one end is told.
+        edge: `since` or `until`, where only one end is told; `as of` of the day of a state.
     """
 
     text: str
@@ -117,6 +117,8 @@ class Times:
     def _range(self, place: int) -> tuple[Time, int] | None:
         """Since, until, before, after, from ... to, between ... and."""
         kind = next((one for one in _EDGES if self._is(place, one)), None)
+        if kind is None and self._is(place, "as_of") and (first := self._point(self._over(place + 1))):
+            return Time(self._edge(first[0].text, 1), place, edge="as of"), first[1]
         if kind is None and not self._compares and (first := self._point(place)) and self._is_dash(first[1]):
             second = self._point(self._over(first[1] + 1))
             if second is not None and not (first[0].year and second[0].year):
@@ -134,8 +136,10 @@ class Times:
         if first is None:
             return None
         one, after = first
-        if kind in ("between", "from", "since") and self._is(
-            after, "to", "and" if kind == "between" else "until", "until"
+        if (
+            kind in ("between", "from", "since")
+            and not (kind == "between" and self._compares)
+            and self._is(after, "to", "and" if kind == "between" else "until", "until")
         ):
             second = self._point(self._over(after + 1))
             if second is not None:
@@ -324,6 +328,8 @@ class Times:
         at += bool(fiscal)
         number = self.number(at)
         way = rel or ("next" if self.future else "last")
+        if within and not rel and self.future and number and self.unit(at + 1) == "week":
+            return Time(f"next {7 * number} days", place), at + 2  # from today, not from Monday
         if number is not None and (unit := self.unit(at + 1)) and way != "this":
             return Time(f"{way} {number} {fiscal}{unit}s", place), at + 2
         if (unit := self.unit(at)) and rel:
