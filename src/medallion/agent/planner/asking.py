@@ -452,6 +452,8 @@ class Asking:
         slots = self.slots
         if slots.metrics:
             team = [f"team_{name}" for name in slots.metrics]
+            if slots.entity == "deals" and slots.goal in ("count", "both") and not slots.rank:
+                return (*self._of_states(slots.metrics), self._number_beside(slots.metrics[0]))
             if {"team", "owner_team"} & {*slots.by} and all(name in metrics.metrics() for name in team):
                 return tuple(team)
             return self._of_states(slots.metrics)
@@ -472,6 +474,14 @@ class Asking:
         if goal == "both":
             return tuple(name for kind in ("count", "value") for name in self._of_goal(entity, kind))
         return self._of_goal(entity, {"amount": "value", "average": "average", "median": "median"}.get(goal, "count"))
+
+    def _number_beside(self, name: str) -> str:
+        """The number of deals that a figure of deals is of: `how many deals and how much revenue`."""
+        metric, count = metrics.metrics()[name], meanings()["measures"]["deals"]["count"]
+        states = _selected(metric)
+        if metric.view.entity != "deals" or len(states) > 1:
+            raise Unclear(f"how many deals beside {metric.measure.display_name.lower()}?", "how many deals did we win")
+        return str(count[next(iter(states), "")])
 
     def _of_goal(self, entity: str, kind: str) -> tuple[str, ...]:
         """The metrics of a number, value or average of records."""

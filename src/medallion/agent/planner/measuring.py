@@ -319,7 +319,7 @@ class Measuring(Restricting):
             if (
                 before >= 0
                 and self.near(place, 1) < len(self.spans)
-                and not self.spans[self.near(place, 1)].of("account", "deal")
+                and not self.spans[self.near(place, 1)].of("account", "deal", "dim")
                 and (self.spans[before].of("dim") or self.spans[before].of("entity") == Sense("entity", "accounts"))
             ):
                 self.use(place)  # customers who bought

@@ -576,6 +576,8 @@ class Reading(Measuring):
             ):
                 self.entity = "deals"  # what did we win last week
         asks = self.entity or self.metrics or self.by or self.rank or self.about
+        if self.deed == "due" and self.times and not (asks or self.goal or self.places("who", "thing")):
+            self.entity = asks = "deals"  # closing next month
         done = (
             self.deed in ("win", "lose", "close", "create")
             or {"won", "lost", "closed", "open"} & dict(self.states).keys()
@@ -632,7 +634,7 @@ class Reading(Measuring):
                 self.use(place)
         if self.goal == "list" or self.entity == "interactions":
             self.take("whom")
-        if self.entity or self.metrics or self.where or self.thresholds or self.states or self.rank:
+        if self.entity or self.metrics or self.where or self.thresholds or self.states or self.rank or self.times:
             for place in self.places("only"):
                 self.use(place)
         if self.where and self.spans and self.has(len(self.spans) - 1, "from"):

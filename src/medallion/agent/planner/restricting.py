@@ -258,6 +258,15 @@ class Restricting(Marking):
             if not column and self._says(in_stage, "field", "days_in_stage") if in_stage < len(self.spans) else False:
                 column = "days_in_stage"
                 self.use(in_stage)
+            stage = {sense.name for sense in self.spans[left].all("value")} if left >= 0 else set()
+            if not (column or age) and stage == {"stage"}:
+                column = "days_in_stage"  # in negotiation for more than 60 days
+        out = self.near(place, -1, over=("entity",))
+        if self.has(out, "except"):  # excluding deals under 10k
+            if any(self.has(one, "entity") == Sense("entity", "deals") for one in range(out, place)):
+                column = column or "deal_value"
+            self.use(*[one for one in range(out, place) if self.has(one, "except", "entity")])
+            op = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "=": "!="}[op]
         if not column and (sense := self.has(left, "field", "metric")):
             column = sense.name
             self.use(left)
