@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from medallion import contracts, proposal, sources
+from medallion.cells import arrays
+from medallion.contracts import Override
 from medallion.pipeline import amounts
 from medallion.sources import currencies
 
@@ -90,15 +94,70 @@ INIT = [
     # header of the amount, cells; header of another column, cells -> what is filled from what, and what it says
     ("Amount (EUR)", "100 200", "", "", 'deal_value: {column: "Amount (EUR)", confidence: 0.6', IN_EUROS),
     ("Umsatz in EUR", "100 200", "", "", 'deal_value: {column: "Umsatz in EUR", confidence: 0.6', IN_EUROS),
-    ("Amount", "€1.200 €300", "", "", "deal_value: {sql: \"regexp_replace(`amount`, 'EUR|€| ', '')\"", IN_EUROS),
+    ("Amount", "€1.200 €300", "", "", "deal_value: {column: Amount, confidence: 0.6", IN_EUROS),
     ("Amount", "CHF1200 CHF300", "", "", "confidence: 0.6", "enum: [{value: CHF}]"),
     ("Amount", "€1.200 £300", "", "", "deal_value: {column: Amount, confidence: 0.6", "in EUR (1), GBP (1)"),
     ("Amount", "100 200", "Devise", "EUR EUR", "currency: {column: Devise, confidence: 0.6", IN_EUROS),
-    ("Amount", "100 200", "Cur", "EUR USD", "currency: {column: Cur, confidence: 0.7", "refused: EUR (1)"),
+    ("Amount", "100 200", "Cur", "EUR USD", "currency: {column: Cur, confidence: 0.6", "refused: EUR (1)"),
     ("Amount", "100 200", "Moneda", "EUR -", "currency: {column: Moneda, confidence: 0.6", IN_EUROS),
     ("Amount", "$100 $200", "", "", "deal_value: {column: Amount, confidence: 0.91", ""),
     ("Amount", "100 200", "Amount in company currency", "1 2", "deal_value: {column: Amount, confidence: 0.91", ""),
 ]
+
+
+#: How amounts of one currency are written, what they are, and whether they have a decimal comma.
+WRITTEN = [
+    ("1'234.50 CHF", "CHF", "1234.50", False),
+    ("CHF 1'234.50", "CHF", "1234.50", False),
+    ("Fr. 1'234.50", "CHF", "1234.50", False),
+    ("1 234,50 zł", "PLN", "1234.50", True),
+    ("1 234,50 PLN", "PLN", "1234.50", True),
+    ("¥1,234", "JPY", "1234.00", False),
+    ("￥1,234", "JPY", "1234.00", False),
+    ("1,234円", "JPY", "1234.00", False),
+    ("R$ 1.234,50", "BRL", "1234.50", True),
+    ("₹1,23,456", "INR", "123456.00", False),
+    ("1.234,50 Euro", "EUR", "1234.50", True),
+    ("1.234,50 kr", "SEK", "1234.50", True),
+    ("(£15,134.05)", "GBP", "-15134.05", False),
+    ("-£15,134.05", "GBP", "-15134.05", False),
+    ("1 234,00- Kč", "CZK", "-1234.00", True),
+]
+
+
+@pytest.mark.parametrize(("cell", "code", "value", "comma"), WRITTEN)
+def test_amounts_of_one_currency_are_proposed_as_they_are_read(tmp_path, cell, code, value, comma):
+    rows = [f"D{n};Acme {n % 2};{('Won', 'Lost')[n % 2]};{cell};2025-01-0{n};2025-02-0{n}" for n in range(1, 7)]
+    (tmp_path / "deals.csv").write_text("Deal ID;Company;Status;Amount;Created;Closed\n" + "\n".join(rows) + "\n")
+    proposed = proposal.propose(str(tmp_path), "x")
+    columns = {c["column"]: c for c in proposed.columns if c["entity"] == "leads"}
+    assert columns["deal_value"]["confidence"] == 0.6, "it is asked about"
+    entities = contracts.entities([Override("x", proposed.text)])
+    (file,) = [each for each in sources.scan(str(tmp_path), entities).files if each.entity == "leads"]
+    filling, column = file.mapping["deal_value"], entities["leads"].column("deal_value")
+    assert (filling.column, filling.decimal_comma, column.unit) == ("amount", comma, code)
+    assert arrays.reader(column, filling)(pa.array([cell])).to_pylist() == [Decimal(value)]
+    assert ("are below 0: credits" in columns["deal_value"]["reason"]) == value.startswith("-")
+    assert not amounts.refused([file], entities)
+
+
+def test_a_contract_that_says_another_currency_than_that_of_the_figures_stops_the_file(tmp_path):
+    (tmp_path / "leads.csv").write_text(f"{DEALS}\nL1,C1,won,¥500,2025-01-01\n")
+    columns = (
+        "lead_id: lead_id, customer_id: customer_id, status: status, deal_value: deal_value, created_at: created_at"
+    )
+    lines = [
+        "apiVersion: v3.1.0", "kind: DataContract", "id: own", "version: 1.0.0", "status: active", "schema:", "  - name: leads",
+        "    customProperties:", "      - property: sources", "        value:", "          - file: leads",
+        "            columns: {" + columns + ", currency: {value: JPY}}",
+    ]  # fmt: skip
+    entities = contracts.entities([Override("own.yaml", "\n".join(lines))])
+    (refusal,) = amounts.refused(sources.scan(str(tmp_path), entities).files, entities)
+    assert "says `currency: {value: JPY}`, and figures are in USD" in refusal.problem
+    assert "`- {name: currency, enum: [{value: JPY}]}` under the `properties` of leads" in refusal.remedy
+    lines += ["    properties:", "      - {name: currency, enum: [{value: JPY}]}"]
+    entities = contracts.entities([Override("own.yaml", "\n".join(lines))])
+    assert not amounts.refused(sources.scan(str(tmp_path), entities).files, entities)
 
 
 @pytest.mark.parametrize(("header", "cells", "other", "others", "filled", "says"), INIT)

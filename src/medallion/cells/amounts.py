@@ -6,17 +6,16 @@ import re
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 
 from medallion.cells.texts import ODD_SPACE, squish
+from medallion.contracts import money
 
 _BETWEEN_FIGURES = re.compile(f"([0-9])[ {ODD_SPACE}]([0-9])")
 #: Plain figures. One to three digits, a point and three more is either: 1.234 may be 1234 written on the Continent.
 _PLAIN = r"0+\.[0-9]+|[0-9]+(?:\.(?:[0-9]{1,2}|[0-9]{4,}))?|[0-9]{4,}\.[0-9]{3}"
 _ANY = r"[0-9]+(?:\.[0-9]+)?"
-_GROUPED = r"[0-9]{1,3}(?:(?:,[0-9]{3})+|(?: [0-9]{3})+|(?:['’][0-9]{3})+)"
+_GROUPED = r"(?:[0-9]{1,3}(?:(?:,[0-9]{3})+|(?: [0-9]{3})+|(?:['’][0-9]{3})+)|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3})"
 _FIGURES = {few: re.compile(f"-?(?:{plain})") for few, plain in ((True, _PLAIN), (False, _ANY))}
 _ENGLISH = re.compile(rf"-?{_GROUPED}(?:\.[0-9]+)?")
 _CONTINENTAL = re.compile(r"-?[0-9]{1,3}(?:(?:\.[0-9]{3})+|(?: [0-9]{3})+),[0-9]+")
-_SIGN = r"(?:US ?\$|USD|\$)"
-_SIGN_BEFORE, _SIGN_AFTER = re.compile(rf"\A(-?\(?) ?{_SIGN} ?"), re.compile(rf" ?{_SIGN}(\)?)\Z")
 _CREDIT, _MINUS_AFTER = re.compile(r"\( ?([^()-]*[^() -]) ?\)"), re.compile(r"([^()-]*[0-9]) ?-")
 _COMMA = re.compile(r"[^0-9.,]*(?:[0-9]{1,3}(?:\.[0-9]{3})*|[0-9]+)(?:,[0-9]+)?[^0-9.,]*")
 _WHOLE = re.compile(rf"-?(?:{_GROUPED}|[0-9]+)(?:\.00?)?")
@@ -32,12 +31,13 @@ _UNITS = {
 _EXACT = Context(prec=80)
 
 
-def figures(text: str, few: bool = True) -> str | None:
-    """An amount in US dollars as plain figures.
+def figures(text: str, few: bool = True, currency: str = "USD") -> str | None:
+    """An amount in a currency as plain figures.
 
-    Reads a dollar sign or USD before or after, thousands commas, spaces or apostrophes, `1.234,56` and `1 234,56`
-    (two marks, so not ambiguous), a minus after the figure and accountants' parentheses. Another currency, a word, a
-    bare `1,5` is not read, nor `1.234` where amounts have `few` decimals, at most two.
+    Reads the currency's sign, code or name before or after, thousands commas, spaces or apostrophes, `1,23,456` of
+    India, `1.234,56` and `1 234,56` (two marks, so not ambiguous), a minus after the figure and accountants'
+    parentheses. Another currency, a word, a bare `1,5` is not read, nor `1.234` where amounts have `few` decimals, at
+    most two.
 
     >>> [figures(text) for text in ("$350,000", "USD 98,000.50 ", "(1,200)", "1.234,56", "call me", "€5", "1.234")]
     ['350000', '98000.50', '-1200', '1234.56', None, None, None]
@@ -45,11 +45,12 @@ def figures(text: str, few: bool = True) -> str | None:
     ['43308.50', '1234.50', '1234567', None, None]
     >>> [figures(text) for text in ("1,200.00-", "1.234,50- USD", "$50-", "\u2212300.00", "350.-", "51-200")]
     ['-1200.00', '-1234.50', '-50', '-300.00', None, None]
+    >>> [figures(text, currency="GBP") for text in ("(£15,134.05)", "£5-", "5 GBP", "€5")]
+    ['-15134.05', '-5', '5', None]
     """
     if _FIGURES[few].fullmatch(text):
         return text
-    bare = squish(text.upper().replace("\u2212", "-"))
-    bare = _SIGN_AFTER.sub(r"\1", _SIGN_BEFORE.sub(r"\1", bare))
+    bare = without_currency(text, currency)
     if credit := _CREDIT.fullmatch(bare):
         bare = f"-{credit[1]}"
     if minus := _MINUS_AFTER.fullmatch(bare):
@@ -59,6 +60,18 @@ def figures(text: str, few: bool = True) -> str | None:
     if _CONTINENTAL.fullmatch(bare):
         return bare.replace(".", "").replace(" ", "").replace(",", ".")
     return None
+
+
+def without_currency(text: str, currency: str) -> str:
+    """An amount without the sign, code or name of its currency; that of the dollar goes by default.
+
+    >>> without_currency("Fr. 1'234.50", "CHF"), without_currency("1.234,50 Euro", "EUR"), without_currency("₹5", "EUR")
+    ("1'234.50", '1.234,50', '₹5')
+    """
+    bare = squish(text.replace("\u2212", "-"))
+    for code in dict.fromkeys((currency, "USD")):
+        bare = money.after(code).sub(r"\1", money.before(code).sub(r"\1", bare))
+    return bare
 
 
 def decimal(figures: str | int | Decimal, precision: int, scale: int) -> Decimal | None:
@@ -84,7 +97,7 @@ def decimal_point(text: str) -> str:
     return bare.replace(".", "").replace(",", ".") if _COMMA.fullmatch(bare) else text
 
 
-def in_unit(text: str, unit: str) -> Decimal | None:
+def in_unit(text: str, unit: str, currency: str = "USD") -> Decimal | None:
     """Figures written in a unit of `_UNITS`; read as amounts, a percent sign after them is left out.
 
     Cents are whole: what has decimals is none.
@@ -92,7 +105,7 @@ def in_unit(text: str, unit: str) -> Decimal | None:
     >>> [in_unit(text, "percent") for text in ("75", "75%", "1,250", "-3.125", "soon")]
     [Decimal('0.7500000000'), Decimal('0.7500000000'), Decimal('12.5000000000'), Decimal('-0.0312500000'), None]
     """
-    written = figures(re.sub(r" ?%\Z", "", text) if unit == "percent" else text, few=False)
+    written = figures(re.sub(r" ?%\Z", "", text) if unit == "percent" else text, False, currency)
     read = None if written is None else decimal(written, 24, 8)
     if read is None or (unit == "cents" and read != read.to_integral_value()):
         return None

@@ -9,6 +9,7 @@ from typing import Any
 
 from medallion.cells import amounts, times
 from medallion.cells.texts import canonical, identifier, phone, squish
+from medallion.contracts import money
 from medallion.contracts.filling import Filling
 from medallion.contracts.model import Column
 from medallion.contracts.odcs import code
@@ -36,6 +37,7 @@ def plain(column: Column, filling: Filling) -> Callable[[str], Any]:
     spellings = with_spaces(column.spellings)
     forms, known = with_spaces(forms), with_spaces(known)
     value, is_text = _values(column, filling), read_type(column) == "string"
+    currency = _currency(column)
 
     def read(text: str) -> Any:
         if filling.otherwise:
@@ -44,9 +46,9 @@ def plain(column: Column, filling: Filling) -> Callable[[str], Any]:
         elif forms:
             text = canonical(text, forms) or text
         if filling.decimal_comma:
-            text = amounts.decimal_point(text)
+            text = amounts.decimal_point(amounts.without_currency(text, currency) if column.kind == "money" else text)
         if filling.unit:
-            return _number(amounts.in_unit(squish(text), filling.unit), column.type)
+            return _number(amounts.in_unit(squish(text), filling.unit, currency), column.type)
         if column.kind not in _OWN_SPACE:
             text = squish(text)
         said = canonical(text, spellings) if spellings else None
@@ -66,17 +68,22 @@ def _values(column: Column, filling: Filling) -> Callable[[str], Any]:
         clock = times.reader(filling.date_formats or column.date_formats)
         return clock if column.kind == "timestamp" else lambda text: _day(clock(text))
     few = column.type.endswith((",0)", ",1)", ",2)"))
+    currency = _currency(column)
     readers: dict[str, Callable[[str], Any]] = {
         "text": str,
         "free_text": lambda text: text.strip(" "),
         "identifier": identifier,
         "code": code,
-        "money": lambda text: _number(amounts.figures(text, few), column.type),
+        "money": lambda text: _number(amounts.figures(text, few, currency), column.type),
         "integer": lambda text: _number(amounts.integer(text), column.type),
         "email": lambda text: identifier(text).lower(),
         "phone": phone,
     }
     return readers[column.kind]
+
+
+def _currency(column: Column) -> str:
+    return column.unit if column.kind == "money" and column.unit in money.CODES else "USD"
 
 
 def _day(at: int | None) -> int | None:

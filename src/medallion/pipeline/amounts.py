@@ -68,7 +68,11 @@ def _doubt(file: SourceFile, entity: Entity, default: str) -> currencies.Doubt |
         return None
     if not own:
         return currencies.of_accounts(columns, amounts, default)
-    converted = not entity.column("currency").accepted
+    accepted = entity.column("currency").accepted
+    code = currencies.code_of(currency.value) if currency and currency.value else None
+    if code and accepted and code not in accepted:
+        return currencies.not_shown(code, default)
+    converted = not accepted
     return currencies.doubt(columns, amounts, mapped, default, said, converted) or _unit(file, amounts)
 
 

@@ -6,7 +6,7 @@ import re
 from statistics import median
 from typing import Any
 
-from medallion.contracts import CONFIDENT, Filling, formats
+from medallion.contracts import CONFIDENT, Filling, formats, money
 from medallion.contracts.model import DATE_FORMATS, NO_DATES
 from medallion.contracts.odcs import code
 from medallion.proposal import vocabulary
@@ -114,13 +114,11 @@ def amount(item: Filling, column: Column) -> Filling:
     """A column of amounts as its figures are written."""
     codes = {beside for text in column.counts if (beside := currencies.in_amount(text))}
     if len(codes) == 1 and "USD" not in codes:
-        code = codes.pop()
-        signs = "|".join(re.escape(sign).replace("\\", "\\\\") for sign in currencies.spellings(code))
-        sql = f"regexp_replace(`{column.name}`, '{signs}| ', '')"
-        reason = f"amounts in {code}; nothing is converted"
-        return Filling(sql=sql, decimal_comma=column.comma, confidence=0.6, reason=reason)
+        reason = f"amounts in {next(iter(codes))}; nothing is converted"
+        item = Filling(column=column.header, confidence=0.6, reason=reason)
     if sum(bool(re.search(r"\d ?[kKmM]$", text)) for text in column.counts) > 0.05 * column.distinct:
-        bare = f"lower(regexp_replace(`{column.name}`, '[$, ]', ''))"
+        signs = [re.escape(sign).replace("\\", "\\\\") for code in codes for sign in money.spellings(code)]
+        bare = f"lower(regexp_replace(`{column.name}`, '{'|'.join([*signs, '[$, ]'])}', ''))"
         times = f"cast(regexp_replace({bare}, '[km]$', '') as double)"
         sql = (
             f"CASE WHEN {bare} rlike '^[0-9.]+k$' THEN cast(cast({times} * 1000 as decimal(18,2)) as string) "

@@ -10,7 +10,7 @@ from typing import Any
 
 from rapidfuzz import fuzz
 
-from medallion.contracts import CONFIDENT, Entity, Filling, formats
+from medallion.contracts import CONFIDENT, Entity, Filling, formats, money
 from medallion.contracts.filling import Condition, Merged, joined
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
@@ -300,8 +300,11 @@ class _Planner:
             headers = [value.column] if value.column else [c.header for c in columns if f"`{c.name}`" in str(value.sql)]
             amounts = {named[header]: "deal_value" for header in headers if header}
         if currency is None and (code := currencies.only(columns, amounts)) and code != "USD" and value is not None:
-            self._in_one_currency(feed.entity, code)
             reason = f"{value.reason}; every amount is in {code}, and so is every figure that is shown"
+            if several := money.SHARED.get(code):
+                code = several[0]
+                reason = f"{value.reason}: is it {', '.join(several)}? {code} is written as the currency"
+            self._in_one_currency(feed.entity, code)
             feed.fillings["deal_value"] = value = value.model_copy(update={"confidence": 0.6, "reason": reason})
         elif currency is None and value is not None and (told := self._currency_beside(feed, columns, amounts)):
             place, codes = told
@@ -390,10 +393,10 @@ class _Planner:
         counted = ", ".join(f"{name} ({sum(column.counts[text] for text in texts)})" for name, texts in codes.items())
         foreign = sum(len(texts) for texts in codes.values())
         if len(codes) > 1 or foreign < column.distinct:
-            feed.comments.append(
-                f"currency: unless config.yaml names a table of rates, these rows are refused: {counted}"
+            problem = f"unless config.yaml names a table of rates (`rates:`), these rows are refused: {counted}"
+            return item.model_copy(
+                update={"confidence": min(item.confidence or 0.6, 0.6), "reason": f"{item.reason}; {problem}"}
             )
-            return item
         name, texts = next(iter(codes.items()))
         self._in_one_currency(feed.entity, name, sorted({text.strip().lower() for text in texts} - {name.lower()}))
         reason = f"every amount is in {name}, and so is every figure that is shown"

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from medallion import sources
-from medallion.contracts import formats
+from medallion.contracts import formats, money
 from medallion.contracts.formats import DayOrder
 from medallion.contracts.model import NO_DATES, PLACEHOLDERS
 from medallion.contracts.odcs import code
 from medallion.errors import SourceError
-from medallion.sources import SourceFile, delivery, parsing, readers
+from medallion.sources import SourceFile, currencies, delivery, parsing, readers
 from medallion.sources.files import UNREADABLE
 
 #: Records of a table that are looked at, and cells where it is wide.
@@ -55,8 +55,10 @@ _DATES = {
     "dashed words": r"\d{1,2}-[A-Z][a-z]{2}-\d{4}" + _TIME,
 }
 _ANY_DATE = "|".join(f"(?:{pattern})" for pattern in _DATES.values())
+#: What may name a currency beside a figure.
+_SIGN = rf"(\s?({currencies.SIGN}|{'|'.join(sorted(money.CODES))})\s?)?"
 _SHAPES = {
-    "number": r"[-−(]?[$€£]?\s?(USD|EUR)?\s?-?\d{1,3}(([.,\s'’]\d{3})+|\d*)([.,]\d+)?\)?-?\s?(%|[$€£]|USD|EUR|[kKmM])?",
+    "number": rf"[-−(]?{_SIGN}-?(\d{{1,2}}(,\d{{2}})+,\d{{3}}|\d{{1,3}}([.,\s'’]\d{{3}})+|\d+)([.,]\d+)?\)?-?(\s?[%kKmM]|{_SIGN})-?",
     "clock": r"\d{1,2}:\d{2}(:\d{2})?",
     "email": r"[^@\s]+@[^@\s]+\.[^@\s]+",
     "phone": r"\+?[\d\s().-]{6,}\d( ?(x|ext\.?) ?\d+)?",

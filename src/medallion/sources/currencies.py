@@ -12,38 +12,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from medallion.contracts.money import CODES, NAMES, SHARED, SIGNS, WORDS
+
 
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-#: ISO 4217, currencies in use.
-CODES = _set(
-    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLF "
-    "CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF "
-    "IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK "
-    "MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR "
-    "SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED "
-    "VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWL"
-)
-#: Codes that are words as well; they count as codes in capital letters alone.
-_WORDS = _set("all amd bam bob cop cup gel lak mad mop pen ron sos top try std")
-_SIGNS = {
-    "US$": "USD", "A$": "AUD", "AU$": "AUD", "C$": "CAD", "CA$": "CAD", "HK$": "HKD", "MX$": "MXN", "NZ$": "NZD",
-    "R$": "BRL", "S$": "SGD", "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₽": "RUB", "₺": "TRY",
-    "₩": "KRW", "₪": "ILS", "₫": "VND", "₴": "UAH", "฿": "THB", "zł": "PLN", "Kč": "CZK", "Fr.": "CHF", "sFr.": "CHF",
-    "Ft": "HUF", "kr": "kr", "kr.": "kr",
-}  # fmt: skip
-_NAMES = {
-    "euro": "EUR", "euros": "EUR", "dollar": "USD", "dollars": "USD", "us dollar": "USD", "us dollars": "USD",
-    "pound": "GBP", "pounds": "GBP", "pound sterling": "GBP", "british pound": "GBP", "swiss franc": "CHF",
-    "schweizer franken": "CHF", "franken": "CHF", "franc suisse": "CHF", "yen": "JPY", "japanese yen": "JPY",
-    "canadian dollar": "CAD", "australian dollar": "AUD", "mexican peso": "MXN", "peso mexicano": "MXN", "real": "BRL",
-    "brazilian real": "BRL", "indian rupee": "INR", "rupee": "INR", "zloty": "PLN", "swedish krona": "SEK",
-    "norwegian krone": "NOK", "danish krone": "DKK", "yuan": "CNY", "renminbi": "CNY",
-}  # fmt: skip
 #: How a cell may name a currency, besides its code.
-SPELLINGS = {**{sign.lower(): code for sign, code in _SIGNS.items() if code in CODES}, **_NAMES}
+SPELLINGS = {**{sign.lower(): code for sign, code in SIGNS.items() if code in CODES}, **NAMES}
 _CURRENCY = _set(
     "currency curr ccy wahrung waehrung wahrungscode devise moneda divisa moeda valuta valute munteenheid waluta mena "
     "valyuta valiuta penznem monnaie"
@@ -53,11 +30,13 @@ _BESIDE = _set(
     "transaction transactioncurrencyid des de la del von der montant betrag importe valor montante bedrag sales "
     "property hs"
 )
+#: Names that stand beside figures, the longest first.
+_BESIDE_FIGURES = sorted((name for name in NAMES if " " not in name), key=len, reverse=True)
 _FIGURE = r"[-+−(]?\s*\d[\d.,'’\s\u00a0]*"
 #: What stands for a currency beside a figure, as a regular expression.
-SIGN = "|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reverse=True))
+SIGN = f"{'|'.join(re.escape(sign) for sign in sorted(SIGNS, key=len, reverse=True))}|(?i:{'|'.join(_BESIDE_FIGURES)})"
 _PRICED = re.compile(
-    rf"(?:[-+−(]\s*)?(?P<before>[A-Za-z]{{3}}|{SIGN})\s*{_FIGURE}[kKmM]?\)?|{_FIGURE}[kKmM]?\s*(?P<after>[A-Za-z]{{3}}|{SIGN})\)?-?"
+    rf"(?:[-+−(]\s*)?(?P<before>[A-Za-z]{{3}}|{SIGN})\s*{_FIGURE}[kKmM]?\)?|{_FIGURE}[kKmM]?[-−]?\s*(?P<after>[A-Za-z]{{3}}|{SIGN})\)?-?"
 )
 #: More ways to write a currency than any column has: what has more different values mostly holds something else.
 _SPELLINGS = 500
@@ -128,13 +107,13 @@ def code_of(text: str) -> str | None:
     ['EUR', 'EUR', 'EUR', 'USD', 'EUR', None, None]
     """
     bare = text.strip()
-    if bare in _SIGNS:
-        return _SIGNS[bare]
-    if bare.upper() in CODES and (bare.isupper() or bare.lower() not in _WORDS):
+    if bare in SIGNS:
+        return SIGNS[bare]
+    if bare.upper() in CODES and (bare.isupper() or bare.lower() not in WORDS):
         return bare.upper()
     if found := re.match(r"([A-Z]{3})\s*[-–:(]", bare):
         return str(found[1]) if found[1] in CODES else None
-    name: str | None = _NAMES.get(" ".join(_words(bare)))
+    name: str | None = NAMES.get(" ".join(_words(bare)))
     return name
 
 
@@ -145,10 +124,10 @@ def in_header(header: str) -> str | None:
     ['EUR', 'CHF', 'GBP', 'EUR', None, None]
     """
     for word in re.findall(r"[A-Za-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", header)):
-        if len(word) == 3 and word.upper() in CODES and (word.isupper() or word.lower() not in _WORDS):
+        if len(word) == 3 and word.upper() in CODES and (word.isupper() or word.lower() not in WORDS):
             return str(word).upper()
-    symbols = sorted((sign for sign in _SIGNS if re.search(r"[^\w.]", sign)), key=len, reverse=True)
-    return next((_SIGNS[sign] for sign in symbols if sign in header), None)
+    symbols = sorted((sign for sign in SIGNS if re.search(r"[^\w.]", sign)), key=len, reverse=True)
+    return next((SIGNS[sign] for sign in symbols if sign in header), None)
 
 
 def in_amount(text: str) -> str | None:
@@ -161,7 +140,7 @@ def in_amount(text: str) -> str | None:
     if not match:
         return None
     sign = match["before"] or match["after"]
-    return _SIGNS.get(sign) or (sign.upper() if sign.upper() in CODES else None)
+    return SIGNS.get(sign) or NAMES.get(sign.lower()) or (sign.upper() if sign.upper() in CODES else None)
 
 
 @dataclass(frozen=True)
@@ -278,21 +257,44 @@ def doubt(
             return Doubt(
                 f"column {column.header!r}: its header says {code}, and nothing maps a currency: every amount would "
                 f"count as {default}",
-                f"Say `currency: {{value: {code}}}` and give a table of rates, `rates:` in config.yaml; {say}{other_way}",
+                f"{_in_one([str(code)])} Else say `currency: {{value: {code}}}` and give a table of rates, `rates:` in config.yaml; "
+                f"{say}{other_way}",
             )
         if canonical:
-            beside = Counter({c: n for c, n in _beside(column).items() if c != default})
+            beside = Counter(
+                {c: n for c, n in _beside(column).items() if c != default and default not in SHARED.get(c, ())}
+            )
             if beside:
                 text = next(text for text in column.counts if in_amount(text) in beside)
                 return Doubt(
                     f"column {column.header!r}: amounts such as {text!r} are in {_listed(beside)}, and nothing maps a "
                     f"currency",
-                    f"Say their currency in a contract and give a table of rates, `rates:` in config.yaml; {say}{other_way}",
+                    f"{_in_one(beside)} Else say their currency in a contract and give a table of rates, `rates:` in "
+                    f"config.yaml; {say}{other_way}",
                 )
     if (named := figures_beside(columns, amounts)) and named[1] != default:
         cells = next(column.counts.total() for column in columns if column.header == named[0])
         return not_said(f"column {named[0]!r}", {named[1]: cells}, default)
     return _without_value(columns, amounts)
+
+
+def not_shown(code: str, default: str) -> Doubt:
+    """That a contract says of all deals that they are in another currency than the one that figures are shown in."""
+    return Doubt(
+        f"the contract says `currency: {{value: {code}}}`, and figures are in {default}: none of these amounts would be accepted",
+        f"{_in_one([code])} Else give a table of rates, `rates:` in config.yaml.",
+    )
+
+
+def _in_one(codes: Iterable[str]) -> str:
+    """How figures come to be shown in the one currency that amounts are in."""
+    one = [*codes]
+    if len(one) != 1 or one[0] not in CODES:
+        return "Name their currencies."
+    return (
+        f"If all deals are in {one[0]}, make it the currency of every figure: `- {{name: currency, enum: [{{value: {one[0]}}}]}}` under "
+        "the `properties` of leads in a contract (`medallion init` writes it; docs/CURRENCIES.md)."
+    )
 
 
 def _without_value(columns: Iterable[Cells], amounts: Mapping[str, str]) -> Doubt | None:
@@ -382,16 +384,6 @@ def only(columns: Iterable[Cells], amounts: Mapping[str, str]) -> str | None:
         if column.name in amounts:
             codes |= set(_beside(column)) or {code for code in [in_header(column.header)] if code}
     return codes.pop() if len(codes) == 1 else None
-
-
-def spellings(code: str) -> list[str]:
-    """How a currency is written beside a figure, the longest first.
-
-    >>> spellings("EUR"), spellings("CHF")
-    (['EUR', '€'], ['sFr.', 'CHF', 'Fr.'])
-    """
-    signs = [code, *(sign for sign, meant in _SIGNS.items() if meant == code)]
-    return sorted(signs, key=len, reverse=True)
 
 
 def _beside(column: Cells) -> Counter[str]:

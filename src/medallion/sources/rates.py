@@ -11,8 +11,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 import pyarrow as pa
 
+from medallion.contracts.money import CODES
 from medallion.errors import ContractError
-from medallion.sources.currencies import CODES
 
 #: Rates have nine digits before the point and ten behind: times an amount that is DECIMAL(38), which engines have.
 TYPE = "decimal(19,10)"
