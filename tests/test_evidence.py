@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from calendar import timegm
+from dataclasses import replace
 from datetime import date
 
+import pyarrow as pa
 import pytest
 
 from medallion import contracts, proposal, sources
-from medallion.contracts import CONFIDENT, Override
+from medallion.cells import arrays
+from medallion.contracts import CONFIDENT, Filling, Override
 from medallion.pipeline import amounts, conventions, hold
 
 
@@ -122,6 +125,47 @@ def test_a_run_without_a_contract_does_not_take_hundredths_for_the_whole(tmp_pat
     (file,) = sources.scan(str(tmp_path), entities).files
     (refusal,) = amounts.refused([file], entities)
     assert "has 100 times the amounts of" in refusal.problem or "amounts such as" in refusal.problem
+
+
+DOTTED = [
+    # amounts                                     -> decimal comma, and whether it is asked
+    (["93.333", "1.250", "850"], True, True),
+    (["1.234.567", "93.333"], True, False),
+    (["0,0925", "0,125", "2,5"], True, False),
+    (["93.333", "1.250,50"], True, False),
+    (["93333.250", "850.125"], False, False),
+    (["93,333", "1,250"], False, False),
+]
+
+
+@pytest.mark.parametrize(("amounts_", "comma", "is_asked"), DOTTED, ids=[str(item[0]) for item in DOTTED])
+def test_dots_that_may_be_thousands_are_asked_about(proposed, amounts_, comma, is_asked):
+    rows = deals(12, "D{n}", "{firm}", "{state}", "@", "2025-01-{d}", "{end}", sep=";")
+    rows = [row.replace("@", amounts_[n % len(amounts_)]) for n, row in enumerate(rows)]
+    columns, _, text = proposed("Deal ID;Company;Stage;Amount;Created;Close Date", rows)
+    assert ("decimalComma: true" in text) == comma
+    assert asked(columns) == ["deal_value"] * is_asked
+
+
+def test_amounts_that_a_decimal_comma_would_read_are_refused_with_that_remedy():
+    reason = hold.Reason("deal_value: cannot be read as an amount in USD", 30, 2, "'93.333'")
+    assert "say `decimalComma: true` for leads.deal_value" in hold.conversion("leads", [reason])
+    assert hold.conversion("leads", [replace(reason, value="'call me'")]) == ""
+
+
+def test_durations_of_hours_minutes_and_seconds_have_a_hint_that_reads_them(proposed, tmp_path):
+    """The header is too unsure to be taken: what is written there can be taken as it stands."""
+    rows = ["T1,F1,Call,2025-01-02,Done,00:30:00", "T2,F1,Call,2025-01-03,Done,01:15:31"]
+    calls = "Record ID,Account,Type,Activity date,Outcome,Call duration (HH:mm:ss)\n"
+    (tmp_path / "calls.csv").write_text(calls + "\n".join(rows) + "\n")
+    _, _, text = proposed(
+        "Deal ID,Company,Stage,Amount,Created,Close Date",
+        deals(9, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}"),
+    )
+    assert "duration_minutes: {sql: " in text
+    column = contracts.entities()["interactions"].column("duration_minutes")
+    read = arrays.reader(column, Filling(column="x"))(pa.array(["00:30:00", "01:15:31", "45", "1:30"]))
+    assert read.to_pylist() == [30, 76, 45, None]
 
 
 CREDITS = ["-250.00", "(250.00)", "250.00-"]

@@ -18,6 +18,7 @@ _ENGLISH = re.compile(rf"-?{_GROUPED}(?:\.[0-9]+)?")
 _CONTINENTAL = re.compile(r"-?[0-9]{1,3}(?:(?:\.[0-9]{3})+|(?: [0-9]{3})+),[0-9]+")
 _CREDIT, _MINUS_AFTER = re.compile(r"\( ?([^()-]*[^() -]) ?\)"), re.compile(r"([^()-]*[0-9]) ?-")
 _COMMA = re.compile(r"[^0-9.,]*(?:[0-9]{1,3}(?:\.[0-9]{3})*|[0-9]+)(?:,[0-9]+)?[^0-9.,]*")
+_HOURS = re.compile(r"([0-9]{1,4}):([0-5][0-9]):([0-5][0-9])(?:\.0+)?")
 _WHOLE = re.compile(rf"-?(?:{_GROUPED}|[0-9]+)(?:\.00?)?")
 _MARKS = str.maketrans("", "", ", '’")
 #: How much one of each is.
@@ -110,6 +111,18 @@ def in_unit(text: str, unit: str, currency: str = "USD") -> Decimal | None:
     if read is None or (unit == "cents" and read != read.to_integral_value()):
         return None
     return _EXACT.multiply(read, _UNITS[unit])
+
+
+def minutes(text: str) -> int | None:
+    """Minutes: a whole number, or hours, minutes and seconds. What `1:30` counts in is not told by itself.
+
+    >>> [minutes(text) for text in ("45", "00:45:00", "1:02:31", "0:75:00", "1:30")]
+    [45, 45, 63, None, None]
+    """
+    if not (clock := _HOURS.fullmatch(text.strip(" "))):
+        return integer(text)
+    hours, rest, seconds = (int(part) for part in clock.groups())
+    return hours * 60 + rest + (seconds >= 30)
 
 
 def integer(text: str) -> int | None:

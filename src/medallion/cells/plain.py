@@ -68,14 +68,14 @@ def _values(column: Column, filling: Filling) -> Callable[[str], Any]:
         clock = times.reader(filling.date_formats or column.date_formats)
         return clock if column.kind == "timestamp" else lambda text: _day(clock(text))
     few = column.type.endswith((",0)", ",1)", ",2)"))
-    currency = _currency(column)
+    currency, whole = _currency(column), amounts.minutes if column.unit == "minutes" else amounts.integer
     readers: dict[str, Callable[[str], Any]] = {
         "text": str,
         "free_text": lambda text: text.strip(" "),
         "identifier": identifier,
         "code": code,
         "money": lambda text: _number(amounts.figures(text, few, currency), column.type),
-        "integer": lambda text: _number(amounts.integer(text), column.type),
+        "integer": lambda text: _number(whole(text), column.type),
         "email": lambda text: identifier(text).lower(),
         "phone": phone,
     }

@@ -20,7 +20,19 @@ from medallion.pipeline import batches
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
 from medallion.pipeline.ends import named_days, of_source, source_names
-from medallion.pipeline.hold import Counts, Reason, Verdict, case_sensitive, cut, judged, part_of, poor, remedy, waiting
+from medallion.pipeline.hold import (
+    Counts,
+    Reason,
+    Verdict,
+    case_sensitive,
+    conversion,
+    cut,
+    judged,
+    part_of,
+    poor,
+    remedy,
+    waiting,
+)
 from medallion.silver import lookalikes
 from medallion.silver.lookalikes import LONG, SHORT
 from medallion.sources import SourceFile
@@ -118,7 +130,7 @@ class Gate:
                         "correct the contract and take them through it with `medallion quarantine replay --all`."
                     )
                 )
-                self.verdicts.append(Verdict(file, held, says, reasons, way_out))
+                self.verdicts.append(Verdict(file, held, says, reasons, conversion(entity.name, reasons) + way_out))
         return self.names(entity.name)
 
     def _shrunk(self, entity: Entity) -> dict[str, str]:

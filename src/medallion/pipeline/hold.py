@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from medallion import addresses, sources
+from medallion.cells import amounts
 from medallion.config import HoldBack
 from medallion.contracts import Entity, Override
 from medallion.figures import percent
@@ -124,6 +125,17 @@ def remedy(file: SourceFile) -> str:
         f"Put the corrected file in the place of {file.uri}, or correct the contract and give it with --contract; "
         "--accept takes the file in as it is."
     )
+
+
+def conversion(entity: str, reasons: Iterable[Reason]) -> str:
+    """What reads amounts that are refused though they are figures: those with a decimal comma, or dots for thousands."""
+    for reason in reasons:
+        name, _, says = reason.says.partition(": ")
+        text = reason.value.strip("'")
+        if says.startswith("cannot be read as an amount") and amounts.figures(amounts.decimal_point(text)) is not None:
+            value = amounts.figures(amounts.decimal_point(text))
+            return f"If {text!r} is {value}, say `decimalComma: true` for {entity}.{name} in a contract. "
+    return ""
 
 
 def case_sensitive(file: SourceFile, entity: str, key: str) -> str:

@@ -126,6 +126,11 @@ def amount(item: Filling, column: Column) -> Filling:
             f"ELSE `{column.name}` END"
         )
         return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; k and M written out")
+    if column.dotted:
+        reason = (
+            f"{item.reason}; {column.dotted!r} may be thousands, as decimalComma says, or have three decimals: which?"
+        )
+        return item.model_copy(update={"decimal_comma": True, "confidence": 0.6, "reason": reason})
     return item.model_copy(update={"decimal_comma": column.comma})
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from rapidfuzz import fuzz
 
-from medallion.contracts import CONFIDENT, Entity, Filling, formats, money
+from medallion.contracts import CONFIDENT, Entity, Filling, formats, money, yaml
 from medallion.contracts.filling import Condition, Merged, joined
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
@@ -254,7 +254,10 @@ class _Planner:
         if doubt := self.settled.doubts.get(id(feed.table)):
             feed.confidence, feed.reason = min(feed.confidence, 0.7), f"{feed.reason}; {doubt}"
         for canonical, (column, meant) in matched.perhaps.items():
-            feed.comments.append(f"perhaps {canonical}: {column.header} ({meant.confidence:.2f}: {meant.reason})")
+            named = Filling(column=column.header, confidence=meant.confidence)
+            read = cells.duration(named, column, feed.table) if canonical == "duration_minutes" else named
+            origin = f"{{sql: {yaml.quoted(read.sql)}}}" if read.sql else column.header
+            feed.comments.append(f"perhaps {canonical}: {origin} ({meant.confidence:.2f}: {meant.reason})")
         self.feeds.append(feed)
         return feed
 

@@ -65,8 +65,12 @@ _SHAPES = {
     "flag": r"(?i)true|false|yes|no|y|n|0|1|ja|nein|si|sí|t|f",
     "code": r"(?=\S*\d)\S{2,}",
 }
-_COMMA = re.compile(r"[^\d,.]*\d{1,3}([.\s]\d{3})*,\d{1,2}[^\d,.]*|[^\d,.]*\d+,\d{1,2}[^\d,.]*")
-_POINT = re.compile(r"[^\d,.]*\d{1,3}([,'’\s]\d{3})*\.\d{1,2}[^\d,.]*|[^\d,.]*\d+\.\d{1,2}[^\d,.]*")
+#: Figures with a decimal comma or a decimal point, and with a mark that stands before three digits once, which may be either.
+_COMMA = re.compile(r"[^\d,.]*(\d{1,3}([.\s]\d{3})*,\d{1,2}|\d+,(\d{1,2}|\d{4,})|0,\d+|\d{1,3}(\.\d{3}){2,})[^\d,.]*")
+_POINT = re.compile(
+    r"[^\d,.]*(\d{1,3}([,'’\s]\d{3})*\.\d{1,2}|\d+\.(\d{1,2}|\d{4,})|0\.\d+|\d{1,3}(,\d{3}){2,})[^\d,.]*"
+)
+_EITHER = re.compile(r"[^\d,.]*[1-9]\d{0,2}\.\d{3}[^\d,.]*")
 
 
 @dataclass
@@ -121,6 +125,12 @@ class Column:
         sample = list(islice(self.counts, _SAMPLE))
         commas, points = (sum(bool(shape.fullmatch(text)) for text in sample) for shape in (_COMMA, _POINT))
         return commas > points
+
+    @property
+    def dotted(self) -> str:
+        """A figure such as 93.333 where figures have either such a dot or no mark, so that it may be thousands; else ""."""
+        marked = [text for text in islice(self.counts, _SAMPLE) if re.search(r"\d[.,]\d", text)]
+        return marked[0] if marked and all(map(_EITHER.fullmatch, marked)) else ""
 
     @property
     def forms(self) -> frozenset[str]:
