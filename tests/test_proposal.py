@@ -456,3 +456,40 @@ def test_a_proposed_key_leaves_out_exactly_the_rows_that_are_counted_as_ended(fr
         told = [(n not in left, text in ended, text) for n, text in enumerate([*said, *states])]
         assert [text for out, counted, text in told if out != counted] == [], header
     assert {"Gelöscht", "SUPPRIMÉ", "Usunięty"} <= marks.marked("Record State", dict.fromkeys(states, 1)).keys()
+
+
+#: Everyday headers and cells of one language: of accounts, of what was done, and the file of these.
+LANGUAGES = {
+    "Japanese": ("取引先コード,取引先名,メールアドレス,電話番号", "活動", "活動番号,取引先コード,種別,日付,時間（分）,結果", "電話,訪問,メール", "良好,不在,検討中"),
+    "Chinese": ("客户编号,客户名称,邮箱,电话", "跟进记录", "活动编号,客户编号,跟进方式,日期,时长（分钟）,结果", "电话,拜访,邮件", "有意向,无人接听,考虑中"),
+    "Russian": ("Код клиента,Компания,Электронная почта,Телефон", "активности", "Номер активности,Код клиента,Тип,Дата,Длительность (мин),Результат", "Звонок,Встреча,Письмо", "Положительный,Нет ответа,Нейтральный"),
+    "Polish": ("Nr klienta,Nazwa firmy,Adres e-mail,Nr telefonu", "działania", "Nr działania,Nr klienta,Rodzaj,Data,Czas trwania (min),Wynik", "Rozmowa,Spotkanie,E-mail", "Pozytywny,Nie odebrano,Neutralny"),
+    "Czech": ("Číslo zákazníka,Zákazník,E-mailová adresa,Telefonní číslo", "aktivity", "Číslo aktivity,Číslo zákazníka,Druh,Datum kontaktu,Délka hovoru,Výsledek", "Hovor,Schůzka,E-mail", "Pozitivní,Nezastižen,Neutrální"),
+    "Swedish": ("Kundnummer,Kundnamn,E-postadress,Telefonnr", "aktiviteter", "Aktivitetsnummer,Kundnummer,Aktivitetstyp,Datum och tid,Varaktighet,Utfall", "Samtal,Besök,E-post", "Intresserad,Inget svar,Neutral"),
+    "Danish": ("Kundenummer,Kundenavn,E-post,Mobilnummer", "aktiviteter", "Aktivitets id,Kundenummer,Aktivitetstype,Dato,Varighed,Udfald", "Opkald,Møde,E-mail", "Interesseret,Intet svar,Neutral"),
+    "Dutch": ("Klantcode,Klantnaam,E-mailadres,Telefoonnr", "contactmomenten", "Activiteitnummer,Klantcode,Soort,Datum contact,Gespreksduur,Resultaat", "Gesprek,Bezoek,E-mail", "Positief,Geen gehoor,Neutraal"),
+    "Turkish": ("Müşteri no,Müşteri adı,E-posta,Telefon numarası", "faaliyetler", "Faaliyet no,Müşteri no,Tür,Tarih,Süre,Sonuç", "Arama,Toplantı,E-posta", "Olumlu,Cevapsız,Nötr"),
+    "Hungarian": ("Ügyfélszám,Cégnév,E-mail cím,Telefonszám", "tevékenységek", "Tevékenység azonosító,Ügyfélszám,Típus,Időpont,Időtartam,Eredmény", "Hívás,Megbeszélés,E-mail", "Pozitív,Nem érhető el,Semleges"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_everyday_headers_of_a_language_are_known(tmp_path, language):
+    accounts, name, activities, channels, outcomes = LANGUAGES[language]
+    rows = [f"K10{n},Firm {n},a{n}@firm{n}.example,+49 30 555 12{n}0" for n in range(6)]
+    (tmp_path / "accounts.csv").write_text("\n".join([accounts, *rows]) + "\n", encoding="utf-8")
+    cells = zip(channels.split(",") * 4, outcomes.split(",") * 4, strict=True)
+    rows = [
+        f"T{n + 1:03},K10{n % 6},{channel},2025-01-{n + 1:02},{15 + n},{outcome}"
+        for n, (channel, outcome) in enumerate(cells)
+    ]
+    (tmp_path / f"{name}.csv").write_text("\n".join([activities, *rows]) + "\n", encoding="utf-8")
+    found = proposal.propose(str(tmp_path), "x").columns
+    for entity, wanted in (
+        ("customers", ("customer_id", "customer_name", "email", "phone")),
+        ("interactions", ("interaction_id", "customer_id", "channel", "occurred_at", "duration_minutes", "outcome")),
+    ):
+        sure = {
+            column["column"] for column in found if column["entity"] == entity and column["confidence"] >= CONFIDENT
+        }
+        assert {*wanted} <= sure, (entity, {*wanted} - sure)

@@ -57,6 +57,10 @@ def tokens(text: str) -> Tokens:
     return tuple(short.get(word, word) for word in words_of(signs))
 
 
+#: Letters that are no letter with an accent.
+_LETTERS = str.maketrans({"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "Ae", "đ": "d", "ı": "i"})
+
+
 @cache
 def words_of(text: str) -> Tokens:
     """Words of a value: camel case split, no accents, lower case.
@@ -64,7 +68,7 @@ def words_of(text: str) -> Tokens:
     >>> words_of("Closed - Won"), words_of("No contestó"), words_of("LinkedIn")
     (('closed', 'won'), ('no', 'contesto'), ('linked', 'in'))
     """
-    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", text).replace("ß", "ss")
+    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", text).translate(_LETTERS)
     plain = unicodedata.normalize("NFKD", split)
     bare = "".join(letter for letter in plain if not unicodedata.combining(letter)).lower()
     return tuple(re.findall(r"[^\W_]+", bare))
