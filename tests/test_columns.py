@@ -79,7 +79,16 @@ CELLS = {
         declared("code"),
         [("Closed - Won", "closed_won"), ("Größe A", "größe_a"), ("谈判", "谈判"), ("Étape 2", "étape_2"), ("???", "")],
     ),
-    "email": (declared("email"), [(" Ana.Ruiz@Example.com ", "ana.ruiz@example.com"), (None, None)]),
+    "email": (
+        declared("email"),
+        [(" Ana.Ruiz@Example.com ", "ana.ruiz@example.com"), ("Ana Ruiz <Ana@Example.com>", "ana@example.com"),
+         ("mailto:ana@example.com", "ana@example.com"), ("<ana@example.com>", "ana@example.com"), (None, None)],
+    ),
+    "two phones": (
+        declared("phone"),
+        [("030 1234567 / 030 7654321", None), ("030 1234567; 030 7654321", None), ("0301234567 0307654321", None),
+         ("0170/1234567", "01701234567"), ("+49 30 1234567", "+49301234567")],
+    ),
     "phone": (
         declared("phone"),
         [("+1 (415) 555-0101", "+14155550101"), ("415.555.0102 ext. 7", "4155550102x7"), ("ask", None),

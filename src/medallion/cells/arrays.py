@@ -29,6 +29,8 @@ _TYPES = {
 }
 _TIDY = f"^[^ {ODD_SPACE}]+( [^ {ODD_SPACE}]+)*$"
 _VISIBLE = "^[!-~]+$"
+#: Visible signs without those that are beside an address.
+_ADDRESS, _NUMBER = "^[!-9;=?-~]+$", r"^\+?[0-9]{1,15}$"
 _DIALED = r"^(?:\+[0-9]|[0-9(])[0-9() .-]*[0-9]$"
 
 
@@ -102,8 +104,8 @@ def _usual(column: Column, filling: Filling) -> Reader | None:
         "text": lambda texts: _only(texts, _TIDY),
         "free_text": lambda texts: pc.utf8_trim(texts, " "),
         "identifier": lambda texts: pc.utf8_upper(_only(texts, _VISIBLE)),
-        "email": lambda texts: pc.utf8_lower(_only(texts, _VISIBLE)),
-        "phone": lambda texts: pc.replace_substring_regex(_only(texts, _DIALED), "[^0-9+]", ""),
+        "email": lambda texts: pc.utf8_lower(_only(texts, _ADDRESS)),
+        "phone": lambda texts: _only(pc.replace_substring_regex(_only(texts, _DIALED), "[^0-9+]", ""), _NUMBER),
     }.get(kind)
 
 

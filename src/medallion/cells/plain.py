@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from medallion.cells import amounts, times
-from medallion.cells.texts import canonical, identifier, phone, squish
+from medallion.cells.texts import canonical, email, identifier, phone, squish
 from medallion.contracts import money
 from medallion.contracts.filling import Filling
 from medallion.contracts.model import Column
@@ -76,7 +76,7 @@ def _values(column: Column, filling: Filling) -> Callable[[str], Any]:
         "code": code,
         "money": lambda text: _number(amounts.figures(text, few, currency), column.type),
         "integer": lambda text: _number(whole(text), column.type),
-        "email": lambda text: identifier(text).lower(),
+        "email": email,
         "phone": phone,
     }
     return readers[column.kind]

@@ -9,6 +9,8 @@ from medallion.contracts.odcs import code
 
 #: White space other than the plain space: tabs, line ends, no-break and typographic spaces, byte-order mark.
 ODD_SPACE = "\t\n\r\x0b\x0c\u00a0\u2000-\u200b\u202f\u3000\ufeff"
+#: So many digits are a telephone number, and not the beginning or the end of one.
+_WHOLE_NUMBER = 7
 _SPACES = re.compile(f"[ {ODD_SPACE}]+")
 
 
@@ -39,9 +41,23 @@ def phone(text: str) -> str | None:
 
     >>> [phone(text) for text in ("+1 (415) 555-0101", "415.555.0102 ext. 7", "ask", "+1 415 / +1 416")]
     ['+14155550101', '4155550102x7', None, None]
+    >>> phone("0170/1234567"), phone("030 1234567 / 030 7654321"), phone("0301234567 0307654321")
+    ('01701234567', None, None)
     """
+    if sum(len(re.sub("[^0-9]", "", part)) >= _WHOLE_NUMBER for part in re.split(r"[/;,|\n]", text)) > 1:
+        return None
     digits = re.sub("[^0-9+x]", "", re.sub("ext[a-z.]*", "x", text.lower()))
-    return digits if re.fullmatch(r"\+?[0-9]+(x[0-9]+)?", digits) else None
+    return digits if re.fullmatch(r"\+?[0-9]{1,15}(x[0-9]+)?", digits) else None  # none has more
+
+
+def email(text: str) -> str:
+    """An address in lower case; that of `Jan Kern <jan@kern.example>` and of `mailto:jan@kern.example`.
+
+    >>> email("Jan Kern <Jan@Kern.example>"), email("mailto:jan@kern.example"), email(" jan@kern.example")
+    ('jan@kern.example', 'jan@kern.example', 'jan@kern.example')
+    """
+    named = re.fullmatch(r"[^<>@]*<\s*(?:mailto:)?([^<>@\s]+@[^<>@\s]+)\s*>\s*", text)
+    return re.sub("^mailto:", "", identifier(named[1] if named else text).lower())
 
 
 def identifier(text: str) -> str:

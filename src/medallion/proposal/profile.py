@@ -60,7 +60,7 @@ _SIGN = rf"(\s?({currencies.SIGN}|{'|'.join(sorted(money.CODES))})\s?)?"
 _SHAPES = {
     "number": rf"[-−(]?{_SIGN}-?(\d{{1,2}}(,\d{{2}})+,\d{{3}}|\d{{1,3}}([.,\s'’]\d{{3}})+|\d+)([.,]\d+)?\)?-?(\s?[%kKmM]|{_SIGN})-?",
     "clock": r"\d{1,2}:\d{2}(:\d{2})?",
-    "email": r"[^@\s]+@[^@\s]+\.[^@\s]+",
+    "email": r"([^<>@]*<)?[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+>?",
     "phone": r"\+?[\d\s().-]{6,}\d( ?(x|ext\.?) ?\d+)?",
     "flag": r"(?i)true|false|yes|no|y|n|0|1|ja|nein|si|sí|t|f",
     "code": r"(?=\S*\d)\S{2,}",
