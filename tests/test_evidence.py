@@ -90,6 +90,53 @@ def test_an_unnamed_amount_is_asked_about_with_its_candidates(proposed):
     assert asked(columns) == ["deal_value"]
 
 
+VALUES = [
+    # headers of two amounts, and the one that is proposed as the value of a deal
+    ("MRR", "TCV", "TCV"),
+    ("ARR", "TCV", "TCV"),
+    ("Budget", "Offer Value", "Offer Value"),
+    ("Monatlicher Wert", "Angebotswert", "Angebotswert"),
+    ("Target Value", "Order Value", "Order Value"),
+    ("Gross Amount", "Net Amount", "Net Amount"),
+]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("one", "two", "chosen"), VALUES, ids=[item[0] for item in VALUES])
+def test_of_several_amounts_that_may_be_the_value_of_a_deal_all_are_named(proposed, one, two, chosen, turned):
+    headers = (two, one) if turned else (one, two)
+    rows = deals(9, "D{n}", "{firm}", "{state}", "1{amount}.50", "{amount}.25", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,{','.join(headers)},Created,Close Date", rows)
+    assert (columns["deal_value"]["from"], asked(columns)) == (chosen, ["deal_value"])
+    assert f"which is the value of a deal: {chosen} (" in columns["deal_value"]["reason"]
+    assert one in columns["deal_value"]["reason"]
+
+
+@pytest.mark.parametrize(
+    "header", ["MRR", "Kundenbudget Budget", "Einzelpreis Summe", "Discount Amount", "Monthly Amount"]
+)
+def test_an_amount_that_is_no_value_of_a_deal_is_asked_about_alone(proposed, header):
+    rows = deals(9, "D{n}", "{firm}", "{state}", "{amount}.50", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,{header},Created,Close Date", rows)
+    assert asked(columns) == ["deal_value"]
+
+
+def test_a_price_per_piece_is_asked_about_as_what_it_comes_to_with_the_quantity(proposed):
+    rows = deals(9, "D{n}", "{firm}", "{state}", "{amount}.50", "{n}", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed("Deal ID,Company,Stage,Unit Price,Quantity,Created,Close Date", rows)
+    assert asked(columns) == ["deal_value"]
+    assert "is the value of a deal Unit Price times Quantity?" in columns["deal_value"]["reason"]
+    assert "`unit_price`" in columns["deal_value"]["from"]
+    assert "`quantity`" in columns["deal_value"]["from"]
+
+
+@pytest.mark.parametrize("beside", ["MRR", "ARR", "Budget", "Unit Price", "Discount Amount", "Margin", "Cost"])
+def test_a_plain_amount_is_the_value_of_a_deal_whatever_is_beside_it(proposed, beside):
+    rows = deals(9, "D{n}", "{firm}", "{state}", "1{n}.25", "{amount}.50", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,{beside},Amount,Created,Close Date", rows)
+    assert (columns["deal_value"]["from"], asked(columns)) == ("Amount", [])
+
+
 TWINS = [
     # header and cell of the amount, of its twin
     ("value", "{amount}00", "value_formatted", '"${amount}.00"'),

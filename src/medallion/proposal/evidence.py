@@ -17,7 +17,7 @@ import pyarrow as pa
 from medallion.contracts import CONFIDENT, Entity, Filling
 from medallion.contracts.filling import Condition
 from medallion.contracts.model import Column as Declared
-from medallion.proposal import match, roles, stages, vocabulary
+from medallion.proposal import cells, match, roles, stages, vocabulary
 from medallion.proposal.feeds import Feed
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
@@ -118,6 +118,83 @@ def amounts(feed: Feed) -> None:
         feed.fillings["deal_value"] = item
 
 
+#: Words beside a name of an amount that leave it the value of a deal.
+_OF_DEALS = frozenset(["deal", "opportunity", "opp", "sales", "in", "usd", "eur", "gbp", "chf", "currency", "closed"])
+#: Kinds of amounts that are the value of deals in some exports.
+_CONTENDERS = ("per month", "per year", "per piece", "a target", "with tax")
+_QUANTITY = frozenset(["quantity", "menge", "anzahl", "stuck", "stuckzahl", "cantidad", "quantite", "quantita", "quantidade", "aantal", "ilosc", "seats", "users", "units"])  # fmt: skip
+
+
+def value(feed: Feed, leads: Entity) -> None:
+    """An amount per month or piece, or that was aimed at, beside one that may be the value of a deal, or alone: asked about."""
+    held = feed.fillings.get("deal_value")
+    if (
+        held is None
+        or held.column is None
+        or (is_asked(held) and "?" in held.reason)
+        or held.reason.count("calls it so")
+    ):
+        return
+    used = {item.column for name, item in feed.fillings.items() if name != "deal_value"}
+    mapped, kind = feed.table.column(held.column), vocabulary.kind_of_amount(held.column)
+    others = [c for c in feed.table.columns if c is not mapped and c.header not in used and _may_be_value(c, leads)]
+    if not kind and _is_bare(mapped):
+        return
+    bare = [c for c in others if _is_bare(c)]
+    if kind and len(bare) == 1:
+        reason = f"its name; {held.column} is {kind}"
+        feed.fillings["deal_value"] = cells.amount(
+            Filling(column=bare[0].header, confidence=0.85, reason=reason), bare[0]
+        )
+        return
+    is_net = not is_asked(held) and bool({"net", "netto", "ht"} & {*vocabulary.words_of(mapped.header)})
+    plain = [c for c in others if not vocabulary.kind_of_amount(c.header)]
+    rivals = [c for c in others if vocabulary.kind_of_amount(c.header) in _CONTENDERS[: 4 if is_net else 5]]
+    chosen = (
+        mapped
+        if not kind or not plain
+        else min(plain, key=lambda c: not {*vocabulary.words_of(c.header)} & {"tcv", "contract", "total"})
+    )
+    shown = [chosen, *(c for c in (mapped, *plain, *rivals) if c is not chosen)]
+    if len(shown) == 1 and kind in ("", "per year", "with tax"):
+        return
+    told = " or ".join(map(_with_kind, shown[:4]))
+    item = cells.amount(Filling(column=chosen.header, confidence=_ASKED), chosen)
+    reason = f"which is the value of a deal: {told}?" if len(shown) > 1 else f"is {told} the value of a deal?"
+    pieces = next((c for c in feed.table.columns if _words(c) & _QUANTITY and _is_amount(c)), None)
+    if kind == "per piece" and not plain and pieces is not None and item.column:
+        price, number = (_as_decimal(c) for c in (chosen, pieces))
+        item = Filling(sql=f"cast({price} * {number} as string)", confidence=_ASKED)
+        reason = f"{chosen.header} is per piece: is the value of a deal {chosen.header} times {pieces.header}?"
+    feed.fillings["deal_value"] = item.model_copy(update={"confidence": _ASKED, "reason": reason})
+
+
+def _with_kind(column: Column) -> str:
+    """A header with an example, and what it says the amounts to be besides the value of a deal."""
+    kind = vocabulary.kind_of_amount(column.header)
+    return f"{column.header} ({column.examples(1)}{f', {kind}' if kind else ''})"
+
+
+def _as_decimal(column: Column) -> str:
+    cell = f"`{column.name}`"
+    cell = f"replace(replace({cell}, '.', ''), ',', '.')" if column.comma else f"replace({cell}, ',', '')"
+    return f"try_cast(regexp_replace({cell}, '[^0-9.-]', '') as decimal(18,4))"
+
+
+def _is_bare(column: Column) -> bool:
+    """Whether a header is a word for an amount and nothing more."""
+    words = {*vocabulary.tokens(column.header)} - _OF_DEALS
+    return (
+        bool(words) and words <= _AMOUNTS - {"net", "netto", "price"} and not vocabulary.kind_of_amount(column.header)
+    )
+
+
+def _may_be_value(column: Column, leads: Entity) -> bool:
+    named = vocabulary.header(column.header, leads, "deal_value") is not None or bool(_words(column) & _AMOUNTS)
+    is_other = bool(_words(column) & _NO_AMOUNT) or roles.of(column.header)[0] in (roles.WEIGHTED, roles.PLANNED)
+    return named and _is_amount(column) and (not is_other or vocabulary.kind_of_amount(column.header) == "a target")
+
+
 def unit(feed: Feed) -> None:
     """An amount in hundredths, as a column beside it shows or its header says."""
     held = feed.fillings.get("deal_value")
@@ -198,12 +275,12 @@ def _states(feed: Feed, leads: Entity, *columns: Column) -> Counter[tuple[str, .
         return records
     listed, declared = dict(item.values), leads.column("status")
     meant: dict[str, str] = {}
-    for (text, *cells), count in feed.table.counted(feed.table.column(item.column), *columns).items():
+    for (text, *others), count in feed.table.counted(feed.table.column(item.column), *columns).items():
         if text not in meant:
             known = listed.get(text) or declared.spellings.get(text.lower())
             found = None if known else match.meaning("leads", declared, text) if text else None
             meant[text] = known or (found.value if found else item.otherwise or "")
-        records[meant[text], *cells] += count
+        records[meant[text], *others] += count
     return records
 
 

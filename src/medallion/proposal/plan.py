@@ -243,6 +243,7 @@ class _Planner:
             feed.fillings[canonical] = cells.unread(column, meant.reason, matched.entity.column(canonical).is_time)
         if feed.entity == "leads":
             evidence.amounts(feed)
+            evidence.value(feed, matched.entity)
             evidence.closing_roles(feed, matched.entity)
         _twins(feed)
         if feed.entity == "leads":

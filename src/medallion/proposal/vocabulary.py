@@ -281,6 +281,18 @@ def _qualified(plain: Meaning, found: Sequence[_Found], best: _Found, written: s
 _DENIED = {"won": "lost", "lost": "open", "open": "open", "positive": "negative", "negative": "neutral"}
 
 
+@cache
+def kind_of_amount(header: str) -> str:
+    """What the words of a header say an amount to be besides the value of a deal; "" where they say nothing of it.
+
+    >>> kind_of_amount("Unit Price"), kind_of_amount("MRR (USD)"), kind_of_amount("Customer Budget"), kind_of_amount("Offer Value")
+    ('per piece', 'per month', 'a target', '')
+    """
+    said = f" {' '.join(words_of(header))} "
+    kinds = _document()["amounts"].items()
+    return next((kind for kind, phrases in kinds if any(f" {phrase} " in said for phrase in phrases)), "")
+
+
 def known(cells: Sequence[str]) -> int:
     """How many cells of a header are words for some column."""
     phrases = _all_phrases()
