@@ -94,9 +94,9 @@ INIT = [
     # header of the amount, cells; header of another column, cells -> what is filled from what, and what it says
     ("Amount (EUR)", "100 200", "", "", 'deal_value: {column: "Amount (EUR)", confidence: 0.6', IN_EUROS),
     ("Umsatz in EUR", "100 200", "", "", 'deal_value: {column: "Umsatz in EUR", confidence: 0.6', IN_EUROS),
-    ("Amount", "€1.200 €300", "", "", "deal_value: {column: Amount, confidence: 0.6", IN_EUROS),
+    ("Amount", "€1.200 €300", "", "", "deal_value: {column: Amount, decimalComma: true, confidence: 0.6", IN_EUROS),
     ("Amount", "CHF1200 CHF300", "", "", "confidence: 0.6", "enum: [{value: CHF}]"),
-    ("Amount", "€1.200 £300", "", "", "deal_value: {column: Amount, confidence: 0.6", "in EUR (1), GBP (1)"),
+    ("Amount", "€1.200 £300", "", "", "deal_value: {column: Amount, decimalComma: true, confidence: 0.6", "in EUR (1), GBP (1)"),
     ("Amount", "100 200", "Devise", "EUR EUR", "currency: {column: Devise, confidence: 0.6", IN_EUROS),
     ("Amount", "100 200", "Cur", "EUR USD", "currency: {column: Cur, confidence: 0.6", "refused: EUR (1)"),
     ("Amount", "100 200", "Moneda", "EUR -", "currency: {column: Moneda, confidence: 0.6", IN_EUROS),
