@@ -59,7 +59,7 @@ AMOUNTS = [
     # cell, how the contract reads it -> the amount, None where it is not told
     ("1,070.50", {}, "1070.50"), ("1000", {}, "1000"), ("-12.5", {}, "-12.5"), ("", {}, "0"), ("1.234,56", {}, "1234.56"),
     ("1 234 567", {}, "1234567"), ("1'234.50", {}, "1234.50"), ("1,5", {}, None), ("1.234", {}, None), ("1,23", {}, None),
-    ("12,34,567", {}, None), ("soon", {}, None), ("1.234,56", {"decimal_comma": True}, "1234.56"),
+    ("12,34,567", {}, "1234567"), ("soon", {}, None), ("1.234,56", {"decimal_comma": True}, "1234.56"),
     ("1,5", {"decimal_comma": True}, "1.5"), ("1.234", {"decimal_comma": True}, "1234"), ("12.5", {"decimal_comma": True}, "12.5"),
     ("1.23.4", {"decimal_comma": True}, None), ("100000", {"unit": "cents"}, "1000"), ("12", {"unit": "thousands"}, "12000"),
     (None, {}, "0"), ("$5", {}, "5"), ("5 EUR", {}, None),
