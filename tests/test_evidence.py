@@ -162,6 +162,35 @@ def test_thousands_beside_a_twin_are_asked_about_or_left(proposed, own, twin):
     assert "/ 100" not in str(columns["deal_value"]["from"])
 
 
+SCALES = [
+    # header, cell, unit, and what the cell comes to
+    ("Angebotswert (kEUR)", '"52,75"', "thousands", "52,750.00"),
+    ("Umsatz (T€)", '"52,75"', "thousands", "52,750.00"),
+    ("Amount ($K)", "52.75", "thousands", "52,750.00"),
+    ("Amount (in thousands)", "52.75", "thousands", "52,750.00"),
+    ("Value '000", "52.75", "thousands", "52,750.00"),
+    ("Auftragswert in Mio. EUR", '"1,25"', "millions", "1,250,000.00"),
+    ("Betrag (Mio. EUR)", '"0,0925"', "millions", "92,500.00"),
+]
+
+
+@pytest.mark.parametrize(("header", "cell", "unit", "whole"), SCALES, ids=[item[0] for item in SCALES])
+def test_the_unit_that_a_header_says_is_proposed_and_asked_about(proposed, header, cell, unit, whole):
+    rows = deals(9, "D{n}", "{firm}", "{state}", cell, "2025-01-{d}", "{end}")
+    columns, _, text = proposed(f"Deal ID,Company,Stage,{header},Created,Close Date", rows)
+    assert "deal_value" in asked(columns)
+    shown = cell.strip('"')
+    assert f"says {unit}: is '{shown}' {whole} (`unit: {unit}`)?" in columns["deal_value"]["reason"]
+    (source,) = contracts.entities([Override("x", text)])["leads"].sources
+    assert source.columns["deal_value"].unit == unit
+
+
+def test_thousands_that_the_cells_say_too_are_not_counted_twice(proposed):
+    rows = deals(9, "D{n}", "{firm}", "{state}", "{n}.5k", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed("Deal ID,Company,Stage,Amount (k),Created,Close Date", rows)
+    assert "unit" not in columns["deal_value"] or columns["deal_value"]["unit"] is None
+
+
 @pytest.mark.parametrize("twin", TWINS[:2], ids=[item[0] for item in TWINS[:2]])
 def test_a_run_without_a_contract_does_not_take_hundredths_for_the_whole(tmp_path, twin):
     _, cell, other, formatted = twin

@@ -346,6 +346,8 @@ def test_a_name_is_not_believed_against_its_values():
         ("Duration (hh:mm)", ["02:11", "11:02"], [131, 662], True),
         ("Duration", ["0:15", "0:30", "1:00", "1:45"], [15, 30, 60, 105], True),
         ("Duration", ["02:11", "11:02"], [131, 662], False),
+        ("Dauer (h)", ["1,50", "0,25"], [90, 15], True),
+        ("Duration (hours)", ["2", "0.5"], [120, 30], True),
         ("hs_call_duration", ["120000", "61000", "40000"], [2, 1, 1], False),
         ("Call Length", ["1200", "900", "30"], [20, 15, 1], False),
     ],

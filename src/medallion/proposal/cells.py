@@ -18,6 +18,25 @@ _MOST = 0.7
 _FEW = 0.02
 #: A longer text is no value of a closed list.
 _LONGEST_VALUE = 100
+_HOURS = {
+    "h",
+    "hr",
+    "hrs",
+    "hour",
+    "hours",
+    "std",
+    "stunde",
+    "stunden",
+    "heures",
+    "heure",
+    "horas",
+    "hora",
+    "ore",
+    "uren",
+    "uur",
+    "godziny",
+    "godz",
+}
 _CLOCK = re.compile(r"\d{1,3}:\d{2}(:\d{2})?")
 #: So many different durations in steps of five minutes were written by people, not counted by a telephone.
 _SEVERAL = 4
@@ -210,6 +229,10 @@ def duration(item: Filling, column: Column, table: Table, standard: bool = False
         if word in words:
             sql = f"cast(round(try_cast(`{column.name}` as double) / {parts}) as bigint)"
             return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; in {word}")
+    if words & _HOURS:
+        number = f"try_cast(replace(`{column.name}`, ',', '.') as double)"
+        sql = f"cast(round({number} * 60) as bigint)"
+        return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; in hours, as its name says")
     figures = [float(text) for text in column.counts if re.fullmatch(r"\d+(\.\d+)?", text)]
     if figures and not words & {"minutes", "minuten", "minutos"}:
         usual = median(figures)

@@ -195,10 +195,26 @@ def _may_be_value(column: Column, leads: Entity) -> bool:
     return named and _is_amount(column) and (not is_other or vocabulary.kind_of_amount(column.header) == "a target")
 
 
+def scaled(item: Filling, columns: list[Column]) -> Filling:
+    """An amount in the unit that its header says, such as thousands: asked about with what a cell then is."""
+    column = next((c for c in columns if item.column == c.header or f"`{c.name}`" in str(item.sql)), None)
+    unit = units.scale(column.header) if column else None
+    if column is None or unit is None or item.unit or " rlike " in str(item.sql):  # k and M of cells are written out
+        return item
+    text = next((text for text in column.counts if units.figure(text)), "")
+    times = (units.signed(text, column.comma) or Decimal(0)) * (1_000 if unit == "thousands" else 1_000_000)
+    reason = f"{item.reason}; {column.header} says {unit}: is {text!r} {times:,.2f} (`unit: {unit}`)?"
+    update: dict[str, Any] = {"unit": unit, "confidence": min(item.confidence or 1, _ASKED), "reason": reason}
+    return item.model_copy(update=update)
+
+
 def unit(feed: Feed) -> None:
-    """An amount in hundredths, as a column beside it shows or its header says."""
+    """An amount in hundredths or thousands, as a column beside it shows or its header says."""
     held = feed.fillings.get("deal_value")
-    if held is None or held.column is None:
+    if held is None:
+        return
+    held = feed.fillings["deal_value"] = scaled(held, feed.table.columns)
+    if held.column is None or held.unit:
         return
     column = feed.table.column(held.column)
     whole = all(re.fullmatch(r"-?\d+", text) for text in column.counts)

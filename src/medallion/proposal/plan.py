@@ -224,6 +224,8 @@ class _Planner:
                 item = cells.amount(item, column)
                 if canonical == "deal_value" and item.column:
                     item = cells.actual(item, column, feed.table)
+                elif canonical != "deal_value":
+                    item = evidence.scaled(item, [column])
             elif canonical == "duration_minutes":
                 item = cells.duration(item, column, feed.table, meant.standard)
             elif canonical == "currency" and currencies.in_company_currency(column.header):

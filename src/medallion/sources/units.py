@@ -1,8 +1,11 @@
-"""Whether an amount is in hundredths or thousands: told by a column beside it that holds the same amounts otherwise."""
+"""Whether an amount is in hundredths or thousands: told by its header, or by a column beside it that holds the same amounts
+otherwise.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -77,6 +80,28 @@ def says_cents(header: str) -> bool:
     """
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", header)
     return bool(_CENTS & set(re.findall(r"[a-z]+", split.lower())))
+
+
+_SIGNS = r"€|\$|£|eur|euros?|usd|gbp|chf|dollars?|pln|zł|sek|nok|dkk|czk|huf"
+_SCALES = (
+    ("thousands", rf"(k|t)\s*({_SIGNS})|({_SIGNS})\s*(k|t)|k|tsd|tausend|thousands?|milliers|miles|migliaia|milhares|duizend(en)?|tys|tis|"
+                  r"tusen|['’]?000s?|[x×*] ?1[.,]?000|千|тыс"),
+    ("millions", rf"(m|mio|mn|mln)\s*({_SIGNS})|({_SIGNS})\s*(m|mm|mio|mn|mln)|mio|mln|mn|millions?|millionen|millones|milioni|milhoes|"
+                 r"miljoen(en)?|mil[jl]oner|百万|млн"),
+)  # fmt: skip
+
+
+def scale(header: str) -> str | None:
+    """The unit that a header says its amounts to be in, as a contract calls it; None for whole ones and where it says nothing.
+
+    >>> [scale(text) for text in ("Angebotswert (kEUR)", "Umsatz (T€)", "Amount ($K)", "Amount (in thousands)", "Value '000", "Betrag in Tsd. EUR")]
+    ['thousands', 'thousands', 'thousands', 'thousands', 'thousands', 'thousands']
+    >>> [scale(text) for text in ("Auftragswert in Mio. EUR", "Amount ($M)", "Amount", "Market Value", "Betrag EUR", "Deal 2000")]
+    ['millions', 'millions', None, None, None, None]
+    """
+    text = unicodedata.normalize("NFKC", header).lower()
+    edge = r"(?<![^\W_]){}(?![^\W_])"
+    return next((unit for unit, words in _SCALES if re.search(edge.format(f"({words})"), text)), None)
 
 
 def twin(pairs: Iterable[tuple[str, str]]) -> Twin | None:
