@@ -8,11 +8,12 @@ from datetime import date
 import duckdb
 import pytest
 
-from medallion.agent.planner import Declined, Planner
+from medallion.agent.planner import Declined, Planner, asking
 from medallion.agent.planner.lexer import lex, tokens
 from medallion.agent.planner.lexicon import LANGUAGES, lexicon
 from medallion.agent.serving import Serving
 from medallion.lakehouse import query
+from medallion.learning import forecasts
 from medallion.metrics.question import Question, Records
 
 #: Accounts whose names mean something else too, and values that are words of questions.
@@ -450,6 +451,7 @@ def test_a_figure_alone_after_a_question_about_some_rows_says_that_it_is_of_all(
         (["revenue in May", "and the month before"], "revenue in 2025-05 vs previous"),
         (["who won the most deals in 2024", "and by value?"], "revenue by owner in 2024 order -revenue limit 1"),
         (["deals by owner", "how much in total"], "total_deal_value"),
+        (["revenue by owner", "and in total?"], "revenue"),
         (["deals lost in May", "how much money was that"], "lost_value in 2025-05"),
         (["taux de réussite en Allemagne", "donc le chiffre d'affaires ?"], "revenue where country = Germany"),
     ],
@@ -677,6 +679,9 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("neither won nor open deals", "? I do not understand 'neither'"),
         ("revenue win rate", "? 'revenue' or 'win rate'"),
         ("what moved from Discovery to Negotiation last week", "? "),
+        ("which customers received an email last week", "? I do not understand 'received'"),
+        ("wie viele E-Mails haben wir im Mai erhalten", "? received by us, or by them"),
+        ("emails received in May", "? received by us, or by them"),
         ("forecast in Germany", "? a forecast is of all deals"),
         ("forecast for the last 20 days", "? a forecast is of one month"),
         ("forecast by week this quarter", "? a forecast is split by one of"),
@@ -701,6 +706,10 @@ def test_what_is_near_to_a_question_is_not_taken_for_it(planner, question, expec
 def test_whether_all_are_so_is_not_answered_by_yes_for_some(planner, question):
     found = planner.understand(question)
     assert isinstance(found, Declined) or not found.slots.exists
+
+
+def test_a_forecast_is_split_by_what_can_be_forecast():
+    assert tuple(forecasts.DIMENSIONS) == asking._FORECAST_BY
 
 
 def test_each_language_has_the_same_meanings():

@@ -130,7 +130,7 @@ class Planner:
                 )
             if lost := slots.lost(before.slots):
                 raise Unclear(lost, remedy="Ask it whole.")
-            if slots.is_of_nothing():
+            if slots.is_of_nothing() and not (slots.whole and before.slots.by):
                 raise Unclear(
                     "the question does not say what to total or average", "average deal size", "win rate by owner"
                 )

@@ -608,6 +608,15 @@ class Reading(Measuring):
             after = self.near(place, 1)
             if span.text in _DASHES and after < len(self.spans) and self.spans[after].of(*_AFTER_PAUSES):
                 self.use(place)
+        of_touches = self.entity == "interactions" or any(
+            name in ("touches", "touch_positive_rate") for name in self.metrics
+        )
+        if (
+            of_touches
+            and any(span.of("receives") for span in self.spans)
+            and not any(name == "direction" for part in self.where for name in names_of(part))
+        ):
+            raise Unclear("received by us, or by them?", "inbound emails last month", "outbound emails last month")
         self._helpers()
         left = [span for place, span in enumerate(self.spans) if not span.used and not self._says_nothing(place)]
         if left:
