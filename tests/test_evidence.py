@@ -386,6 +386,35 @@ def test_two_columns_are_the_key_where_neither_is(proposed, tmp_path, headers, p
     assert str(file.mapping["lead_id"].sql).startswith("concat(nullif(trim(`")
 
 
+FLAGS = [
+    ("Is Test", "TRUE", "FALSE"),
+    ("Dummy", "x", ""),
+    ("Intern", "Ja", "Nein"),
+    ("Es prueba", "sí", "no"),
+    ("Duplicate", "1", "0"),
+]
+
+
+@pytest.mark.parametrize(("header", "yes", "no"), FLAGS, ids=[item[0] for item in FLAGS])
+def test_a_flag_of_tests_and_copies_is_asked_about(proposed, tmp_path, header, yes, no):
+    rows = deals(9, "D{n}", "A{n}", "won", "{amount}", "2025-01-{d}", "2025-02-{d}")
+    rows = [f"{row},{yes if n < 2 else no}" for n, row in enumerate(rows)]
+    _, _, text = proposed(f"Deal ID,Account ID,Status,Amount,Created Date,Close Date,{header}", rows)
+    (line,) = [line for line in text.splitlines() if line.strip().startswith("where:") and "confidence: 0.6" in line]
+    assert f"{header} marks 2 of 9 rows: are these tests, copies or others that do not count?" in line
+    entities = contracts.entities()
+    (refusal,) = conventions.settle(sources.scan(str(tmp_path), entities).files, entities, []).refused
+    assert f"'{header}' marks 2 of 9 rows as tests, copies or the like" in refusal.problem
+    counted = contracts.entities([Override("x", text.replace("confidence: 0.6, ", ""))])
+    assert conventions.settle(sources.scan(str(tmp_path), counted).files, counted, []).refused == []
+
+
+def test_a_flag_of_tests_that_no_row_has_is_not_asked_about(proposed):
+    rows = deals(9, "D{n}", "A{n}", "won", "{amount}", "2025-01-{d}", "2025-02-{d}", "FALSE")
+    _, _, text = proposed("Deal ID,Account ID,Status,Amount,Created Date,Close Date,Is Test", rows)
+    assert "where:" not in text
+
+
 def lines(count: int, *cells: str) -> list[str]:
     """Rows of deals in two or three lines each; `{line}` numbers them, `{part}` is an amount of the line alone."""
     rows = []

@@ -701,6 +701,18 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     doubts = []
     for bronze in _markers(file):
         header = _header(file, bronze)
+        if marks.is_no_business(header):
+            if told := marks.flagged(seen[bronze].words):
+                doubts.append(
+                    _Doubt(
+                        f"{header!r} marks {sum(told.values())} of {seen[bronze].rows} rows as tests, copies or the like "
+                        f"({', '.join(map(repr, told))})",
+                        "Let `medallion init` write a contract, or say it in yours beside the columns of the file: `where: "
+                        f"{yaml.quoted(marks.unflagged(bronze, told))}`. If they count like the others, write `where: "
+                        f"{yaml.quoted(marks.counts_all(bronze))}` (docs/SOURCES.md).",
+                    )
+                )
+            continue
         told = marks.marked(header, seen[bronze].words)
         is_state = not marks.is_put_away(header, ())  # activities that are archived took place
         if told and not (file.entity == "interactions" and is_state and marks.is_put_away(header, told)):
@@ -834,7 +846,9 @@ def _markers(file: SourceFile) -> list[str]:
     ):  # a stage that is retired is still looked up
         return []
     unread = [
-        (header, name) for header, name in file.columns if name not in file.columns_read and marks.may_mark(header)
+        (header, name)
+        for header, name in file.columns
+        if name not in file.columns_read and (marks.may_mark(header) or marks.is_no_business(header))
     ]
     old = {header for header, _ in unread if file.entity == "interactions" and marks.is_put_away(header, ())}
     if old and (system := systems.recognized([[header for header, _ in file.columns]])):

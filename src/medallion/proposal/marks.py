@@ -22,6 +22,19 @@ _INTO = tuple(
     map(frozenset, (("merged", "into"), ("merged", "to"), ( "record"), ("master", "id"), ("duplicate", "of"),
                     ("surviving", "record"), ("winning", "record"), ("survivor", "id")))
 )  # fmt: skip
+#: Words of flags for records that are no business: tests, samples, junk, own ones, copies, patterns for others.
+_NO_BUSINESS = frozenset({
+    "test", "tests", "testing", "testdata", "testrecord", "dummy", "demo", "sample", "fake", "spam", "junk", "internal", "duplicate",
+    "duplicated", "dup", "dupe", "template", "testdaten", "testdatensatz", "intern", "interne", "interner", "dublette", "duplikat", "doppelt",
+    "vorlage", "muster", "beispiel", "prueba", "pruebas", "interno", "interna", "duplicado", "duplicada", "plantilla", "essai", "doublon",
+    "modele", "prova", "duplicato", "modello", "teste", "modelo", "dubbel", "sjabloon", "testowy", "testowe", "testowa",
+    "wewnetrzny", "szablon", "dublett", "mall",
+})  # fmt: skip
+#: What may stand beside them in the header of a flag.
+_BESIDE = frozenset({
+    "is", "ist", "es", "est", "e", "jest", "a", "flag", "record", "deal", "opportunity", "account", "lead", "customer", "activity", "data",
+    "yn", "y", "n", "datensatz", "registro", "kunde", "cliente",
+})  # fmt: skip
 _STATES = frozenset({
     "status", "state", "statecode", "estado", "statut", "stan", "zustand", "stato", "record", "lifecycle",
 })  # fmt: skip
@@ -90,6 +103,42 @@ def marked(header: str, counts: Mapping[str, int]) -> dict[str, int]:
         said = {text: count for text, count in counts.items() if re.search(_SAID, _folded(text))}
         return {text: count for text, count in said.items() if not re.search(_DENIED, _folded(text))}
     return {text: count for text, count in counts.items() if re.search(_STATE, _folded(text))}
+
+
+def is_no_business(header: str) -> bool:
+    """Whether a flag of that header says that a record is a test, a copy, a template or the like, and does not count.
+
+    >>> [is_no_business(h) for h in ("Is Test", "Dummy", "IsInternal", "Es prueba", "Duplicate Of", "Test Drive Date", "Demo Date")]
+    [True, True, True, True, False, False, False]
+    """
+    words = {*words_of(header)}
+    return bool(words & _NO_BUSINESS) and words <= _NO_BUSINESS | _BESIDE
+
+
+def flagged(counts: Mapping[str, int]) -> dict[str, int]:
+    """The texts of a flag that affirm it, each with its rows; none where a column is no flag.
+
+    >>> flagged({"TRUE": 2, "FALSE": 9}), flagged({"x": 1}), flagged({"Yes": 2, "Maybe": 1}), flagged({"1": 4, "0": 3})
+    ({'TRUE': 2}, {'x': 1}, {}, {'1': 4})
+    """
+    if not all(is_yes(text) or is_no(text) for text in counts):
+        return {}
+    return {text: count for text, count in counts.items() if is_yes(text)}
+
+
+def unflagged(name: str, texts: Iterable[str]) -> str:
+    """The Spark SQL condition under which a flag does not say any of these texts.
+
+    >>> unflagged("is_test", ["TRUE"])
+    "lower(trim(coalesce(`is_test`, ''))) NOT IN ('true')"
+    """
+    listed = ", ".join(f"'{text}'" for text in sorted({text.strip().lower() for text in texts}))
+    return f"lower(trim(coalesce(`{name}`, ''))) NOT IN ({listed})"
+
+
+def counts_all(name: str) -> str:
+    """A condition that names a flag and holds for every row, by which a contract says that all count."""
+    return f"coalesce(`{name}`, '') IS NOT NULL"
 
 
 def is_put_away(header: str, texts: Iterable[str]) -> bool:

@@ -43,6 +43,7 @@ from medallion.sources import currencies
 _FEW = 0.02
 #: Share of a column's values that lead to another table, from which it is filled by them.
 _REFERS = 0.5
+_ASKED_OF_FLAGS = 0.6
 #: Optional entities whose records may be marked as deleted.
 _WITH_LIFE = ("contacts", "deal_contacts", "deal_products")
 #: What of an owner is told by the column that deals name them by, and by the one with the names.
@@ -1431,8 +1432,35 @@ class _Planner:
                 feed.life["where"] = condition.model_copy(update={"when": f"NOT ({sql})"})
             else:
                 feed.life["absent"] = condition
+        self._no_business(feed)
         if "mergedInto" not in feed.life and not self._is_derived(feed) and (merged := self._merges(feed)):
             feed.life["mergedInto"] = merged
+
+    def _no_business(self, feed: Feed) -> None:
+        """Rows that a flag says to be tests, copies, templates or the like: they count unless someone says no."""
+        flags = [
+            (c, told) for c in feed.unmapped if marks.is_no_business(c.header) and (told := marks.flagged(c.counts))
+        ]
+        if not flags:
+            return
+        shown = " and ".join(f"{c.header} marks {sum(told.values()):,} of {c.rows:,} rows" for c, told in flags)
+        said = feed.life.get("where")
+        conditions = [said.when] if isinstance(said, Condition) else []
+        every = " AND ".join([*conditions, *(marks.counts_all(column.name) for column, _ in flags)])
+        reason = (
+            f"{shown}: are these tests, copies or others that do not count? Then delete this confidence, and they are left out; "
+            f"else write where: {yaml.quoted(every)}, and they count"
+        )
+        if self._is_derived(feed):
+            reason = f"{shown}: as for the deals, change both"
+        if isinstance(said, Condition) and said.reason:
+            reason = f"{said.reason}; {reason}"
+        when = " AND ".join(
+            [*(f"({each})" for each in conditions), *(marks.unflagged(c.name, told) for c, told in flags)]
+        )
+        feed.life["where"] = Condition(
+            when=when, confidence=CONFIDENT if self._is_derived(feed) else _ASKED_OF_FLAGS, reason=reason
+        )
 
     def _mark(self, feed: Feed, column: Column, alone: bool) -> Condition | None:
         """By which condition a column marks rows as ended; where it names survivors, that is said of the feed."""
