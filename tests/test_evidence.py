@@ -6,12 +6,15 @@ from calendar import timegm
 from dataclasses import replace
 from datetime import date
 
+import duckdb
 import pyarrow as pa
 import pytest
+import sqlglot
 
 from medallion import contracts, proposal, sources
 from medallion.cells import arrays
 from medallion.contracts import CONFIDENT, Filling, Override
+from medallion.contracts.odcs import code
 from medallion.pipeline import amounts, conventions, hold
 
 
@@ -618,6 +621,48 @@ def test_a_state_is_found_by_its_values_whatever_its_header(proposed):
         rows = deals(9, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
         columns, _, _ = proposed(f"Deal ID,Company,{header},Amount,Created,Close Date", rows)
         assert columns["status"]["from"] == header
+
+
+BY_FLAGS = [
+    # headers, cells of a deal won, lost, open
+    ("Won,Lost", "1,0", "0,1", "0,0"),
+    ("Won,Lost", "x,", ",x", ","),
+    ("Gewonnen,Geschlossen", "Ja,Ja", "Nein,Ja", "Nein,Nein"),
+    ("Wygrana,Przegrana", "tak,nie", "nie,tak", "nie,nie"),
+    ("Won?,Note", "Y,a", "N,b", ",c"),
+    ("Probability,Note", "1,a", "0,b", "0.5,c"),
+    ("Probability (%),Note", "100,a", "0,b", "40,c"),
+]
+
+
+@pytest.mark.parametrize(
+    ("headers", "won", "lost", "still"), BY_FLAGS, ids=[f"{item[0]} {item[1]}" for item in BY_FLAGS]
+)
+def test_flags_and_a_probability_tell_the_state_where_nothing_else_does(proposed, headers, won, lost, still):
+    cells = {"Closed Won": won, "Closed Lost": lost, "Prospecting": still}
+    rows = [row.replace(state, cells[state]) for row, state in zip(
+        deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}"), [*cells] * 4, strict=True)]  # fmt: skip
+    columns, _, _ = proposed(f"Deal ID,Company,{headers},Amount,Created,Close Date", rows)
+    item = columns["status"]
+    assert "status" in asked(columns)
+    assert item["reason"].startswith(f"no column of states; {headers.split(',')[0]} ")
+    read = {state: _one(str(item["from"]), headers.split(","), row.split(",")) for state, row in cells.items()}
+    assert read == {"Closed Won": "won", "Closed Lost": "lost", "Prospecting": "open"}
+
+
+def _one(sql: str, headers: list[str], cells: list[str]) -> str:
+    """What an expression gives for one row."""
+    named = zip(headers, cells, strict=True)
+    row = ", ".join(f'{repr(cell) if cell else "NULL"}::varchar AS "{code(header).lower()}"' for header, cell in named)
+    written = sqlglot.transpile(sql, read="spark", write="duckdb")[0]
+    return str(duckdb.sql(f"SELECT {written} FROM (SELECT {row})").fetchall()[0][0])
+
+
+def test_a_column_of_states_of_which_no_value_is_known_is_named(proposed):
+    rows = [row.replace("Closed Won", "Order").replace("Closed Lost", "No order").replace("Prospecting", "Blue")
+            for row in deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")]  # fmt: skip
+    columns, _, _ = proposed("Deal ID,Company,Status,Amount,Created,Close Date", rows)
+    assert "'Order' (4), 'No order' (4), 'Blue' (4)?" in columns["status"]["reason"]
 
 
 @pytest.mark.parametrize(("header", "scale"), [("Probability", 100), ("Wahrscheinlichkeit", 100), ("Probabilité", 1)])

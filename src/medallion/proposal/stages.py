@@ -178,6 +178,41 @@ def _yes(record: dict[str, str], column: Column) -> bool:
     return record[column.name].strip().lower() in _YES
 
 
+def of_records(table: Table) -> tuple[str, str] | None:
+    """The state of deals by their own flags of winning, losing and closing: the SQL of it, and what is asked; None without
+    such flags.
+    """
+    won, lost, closed = (flag(table, word) for word in ("won", "lost", "closed"))
+    other = lost or closed
+    if won and other:
+        sql = f"CASE WHEN {_truth(won)} THEN 'won' WHEN {_truth(other)} THEN 'lost' ELSE 'open' END"
+        return (
+            sql,
+            f"{won.header} says won, {other.header} {'lost' if lost else 'lost where it is not won'}, and neither open: is that so?",
+        )
+    if won:
+        denied = sorted({text.strip().lower() for text in won.counts} - {*_YES})
+        both = bool(denied) and won.filled < won.rows
+        says = f"WHEN lower(trim(`{won.name}`)) IN ({', '.join(map(_quoted, denied))}) THEN 'lost' " if both else ""
+        sql = f"CASE WHEN {_truth(won)} THEN 'won' {says}ELSE 'open' END"
+        rest = "no says lost, and an empty cell open" if both else "all others are open, none lost"
+        return sql, f"{won.header} says won, {rest}: is that so?"
+    return None
+
+
+def of_chances(table: Table) -> tuple[str, str] | None:
+    """The state of deals by a probability of all or nothing: the SQL of it, and what is asked; None where none has both."""
+    chance = _headed(table, _PROBABILITY, _is_number)
+    ends = {_end(number(text), _top(chance)) for text in chance.counts} if chance else set()
+    if chance and {"won", "lost"} <= ends:
+        top = _top(chance)
+        sql = (
+            f"CASE WHEN {_figure(chance)} >= {top:g} THEN 'won' WHEN {_figure(chance)} = 0 THEN 'lost' ELSE 'open' END"
+        )
+        return sql, f"{chance.header} {top:g} says won, 0 lost, and all between open: is that so?"
+    return None
+
+
 def of(table: Table) -> Stages | None:
     """What a table says of stages; None when it says nothing of them."""
     if not 2 <= table.rows <= _MOST or len(table.columns) < 2:

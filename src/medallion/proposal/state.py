@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from medallion.contracts import Entity, Filling
+from medallion.contracts import CONFIDENT, Entity, Filling
 from medallion.figures import percent
-from medallion.proposal import match, vocabulary
+from medallion.proposal import match, stages, vocabulary
 from medallion.proposal.cells import spellings
 from medallion.proposal.feeds import Feed
 from medallion.proposal.profile import Column, Table
@@ -69,13 +69,22 @@ def status(feed: Feed, leads: Entity) -> None:
         sql = f"CASE WHEN `{won_at.name}` <> '' THEN 'won' WHEN `{lost_at.name}` <> '' THEN 'lost' ELSE 'open' END"
         feed.fillings["status"] = Filling(sql=sql, confidence=0.9, reason=f"{won_at.header} and {lost_at.header}")
         return
-    for told_by in (feed.fillings.get(name) for name in ("status", "stage")):
-        if not told_by or not told_by.column or told_by.lookup:
+    by_words = [item for name in ("status", "stage") if (item := feed.fillings.get(name))]
+    if by_flags := stages.of_records(table) or (None if by_words else stages.of_chances(table)):
+        sql, asks = by_flags
+        feed.fillings["status"] = Filling(sql=sql, confidence=0.6, reason=f"no column of states; {asks}")
+        return
+    others = [
+        c for c in feed.unmapped if (m := vocabulary.header(c.header, leads, "status")) and m.confidence >= CONFIDENT
+    ]
+    unread = [Filling(column=c.header) for c in others if c.share("date") < 0.5 and c.share("number") < 0.5]
+    for told_by in by_words or unread:
+        if not told_by.column or told_by.lookup:
             continue
         column = table.column(told_by.column)
         if 1 < column.distinct <= 30:
             listed = ", ".join(f"{text!r} ({count})" for text, count in column.counts.most_common(12))
-            values = tuple((text, "open") for text, _ in column.counts.most_common())
+            values = tuple((text, _guess(text)) for text, _ in column.counts.most_common())
             reason = f"no value is understood; open, won or lost: {listed}?"
             feed.fillings["status"] = Filling(column=told_by.column, values=values, confidence=0.3, reason=reason)
             return
