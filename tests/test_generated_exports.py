@@ -84,7 +84,7 @@ def moment(text: str, needed: tuple[str, ...]) -> date:
     if formats.is_iso(text):
         return date.fromisoformat(text[:10])
     form = next(form for form in needed if formats.reads(form, text))
-    if counted := formats.moment(text, form):
+    if counted := formats.instant(text, form):
         return counted.date()
     bare, since = formats.without_century(form.removesuffix(" z"))
     figures = re.findall("[0-9]+", text)

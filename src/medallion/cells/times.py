@@ -150,7 +150,7 @@ class _Form:
         if self.format in formats.SERIALS:
             return _of_serial(text, self.format)
         part = match.groupdict()
-        found = moment(self._year(part.get("y")), self._month(part, text), int(part.get("d") or 1), clock_time(part))
+        found = instant(self._year(part.get("y")), self._month(part, text), int(part.get("d") or 1), clock_time(part))
         if found is None or weekday not in (None, (found // _DAY + 3) % 7):  # 1970 began on a Thursday
             return None
         if offset := part.get("offset"):
@@ -171,7 +171,7 @@ class _Form:
         return int(part.get("M") or 1)
 
 
-def moment(year: int, month: int, day: int, time: int | None) -> int | None:
+def instant(year: int, month: int, day: int, time: int | None) -> int | None:
     """Microseconds since 1970 of a day and a time of it; None where there is no such day or time."""
     if time is None or not 1 <= month <= 12 or not 1 <= day <= (29 if month == 2 else 30 if month in _SHORT else 31):
         return None
@@ -219,7 +219,7 @@ def iso(text: str) -> int | None:
     match = _ISO_PARTS.fullmatch(text.rstrip(_CONTROL)) if text.isascii() else None
     if match is None:
         return None
-    found = moment(int(match["y"]), int(match["M"]), int(match["d"]), clock_time(match.groupdict()))
+    found = instant(int(match["y"]), int(match["M"]), int(match["d"]), clock_time(match.groupdict()))
     zone = (match["zone"] or "").strip(_CONTROL)
     return in_utc(found, zone) if found is not None and zone else found
 

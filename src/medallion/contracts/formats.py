@@ -561,7 +561,7 @@ def either_calendar(texts: Iterable[str]) -> str:
     return f"{numbers[0]!r} may be {day} (Excel's days, `serial: 1900`) or {other} (`serial: 1904`)"
 
 
-def moment(text: str, format_: str) -> datetime | None:
+def instant(text: str, format_: str) -> datetime | None:
     """The time in UTC that a figure stands for by a format such as `epoch ms` or `serial 1900`."""
     if format_ in EPOCHS:
         return datetime(1970, 1, 1) + timedelta(seconds=counted(text) / EPOCHS[format_])  # noqa: DTZ001 - UTC as columns hold it
