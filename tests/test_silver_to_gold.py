@@ -319,6 +319,44 @@ def test_scores_of_a_killed_run_are_deleted_and_others_stay(deliver, monkeypatch
     assert as_of_times(lake) == [(first, 1), (second, 2)]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("few", [300, 0])
+def test_the_last_score_of_a_deal_is_found_also_where_the_day_before_has_none(deliver, monkeypatch, few):
+    from medallion.pipeline import silver_to_gold
+
+    monkeypatch.setattr(silver_to_gold, "_FEW_DEALS", few)
+    header = "lead_id,customer_id,status,deal_value,created_at,updated_at,closed_at\n"
+    closed = "".join(
+        f"W{n},C1,{'won' if n % 2 else 'lost'},10,2025-01-0{1 + n % 9},2025-03-01,2025-03-0{1 + n % 9}\n"
+        for n in range(40)
+    )
+    first = datetime(2025, 6, 3, 20)
+
+    def day(n, *lines):
+        touch = f"T{n},C1,call,outbound,2025-06-0{3 + n}T10:00:00\n"
+        files = {
+            f"leads_{n}.csv": header + "".join(f"{line}\n" for line in lines) + (closed if not n else ""),
+            f"interactions_{n}.csv": "interaction_id,customer_id,channel,direction,occurred_at\n" + touch,
+            **({} if n else {"customers.csv": "customer_id,customer_name\nC1,Acme\n"}),
+        }
+        return deliver(files, now=first + timedelta(days=n))[1]
+
+    day(0, "L1,C1,open,10,2025-06-01,2025-06-03,")
+    day(1, "L1,C1,lost,10,2025-06-01,2025-06-04,2025-06-04", "L2,C1,open,10,2025-06-02,2025-06-04,")
+    lake = day(2, "L1,C1,open,10,2025-06-01,2025-06-05,", "L3,C1,open,10,2025-06-05,2025-06-05,")
+    with query.connect(lake) as connection:
+        found = query.rows(
+            connection,
+            "select lead_id, previous_as_of, previous_probability is not null as known from gold.lead_scores "
+            "where as_of = DATE '2025-06-05' order by all",
+        )
+    assert [tuple(row.values()) for row in found] == [
+        ("L1", date(2025, 6, 3), True),
+        ("L2", date(2025, 6, 4), True),
+        ("L3", None, False),
+    ]
+
+
 def test_a_broken_table_ends_the_run(deliver, monkeypatch):
     module = import_module("medallion.gold.top_customers")
     whole = module.top_customers

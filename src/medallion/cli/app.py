@@ -237,6 +237,7 @@ def main() -> None:
         )
     finally:
         signal.signal(signal.SIGINT, before)
+        gc.freeze()  # Python looks for garbage once more when it ends
 
 
 def _stop() -> NoReturn:

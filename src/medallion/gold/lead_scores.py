@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import date, datetime
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -47,7 +48,7 @@ def lead_scores(
         deals: `gold.deals` of the as-of time, whose probabilities and intervals these are.
         customer_features: `gold.customer_features` of the same time.
         scored: A model's scores of the open deals; None without a model.
-        previous: The table so far; None where there is none.
+        previous: The table so far, or what `newest` leaves of it; None where there is none.
         as_of: The as-of time.
         known_as_of: Only what was known before this time counts.
     """
@@ -107,6 +108,14 @@ def lead_scores(
         "previous_as_of",
         "trend",
     )
+
+
+def newest(scores: DataFrame, day: date, others: Collection[str]) -> DataFrame:
+    """The scores of a day, and every score of some other deals: the last one of each deal is among them where `others` are
+    the deals that have none of that day.
+    """
+    wanted = F.col("as_of") == F.lit(day)
+    return scores.filter(wanted | F.col("lead_id").isin(*others) if others else wanted)
 
 
 def _with_trend(row: DataFrame, previous: DataFrame | None, as_of: AsOf) -> DataFrame:

@@ -54,6 +54,17 @@ class Context:
             (row,) = query.rows(connection, f"select [{', '.join(each)}] as holds")
         return list(row["holds"])
 
+    def ask(self, sql: str, *tables: str) -> list[dict[str, Any]]:
+        """The few rows that a query of tables gives, in SQL that DuckDB and Spark read alike; asked as `has_rows` does."""
+        if self.lake.place.reads_files:
+            with query.connect(self.lake, only=set(tables), newest=True) as connection:
+                return query.rows(connection, sql)
+        views = {name: name.replace(".", "__") for name in tables}
+        for name, view in views.items():
+            self.read(name).createOrReplaceTempView(view)
+            sql = sql.replace(name, view)
+        return [row.asDict() for row in self.spark.sql(sql).collect()]
+
     def create(self, contract: Table) -> None:
         """An empty table, unless it exists."""
         store.create(self.spark, self.lake, contract)

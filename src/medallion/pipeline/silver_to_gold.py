@@ -22,7 +22,7 @@ from medallion.features import AsOf, interactions_as_of
 from medallion.features.deals import is_reversed
 from medallion.features.engagement import CHANNELS
 from medallion.gold import CONVERSIONS, OWN_STEPS, SCORED, SCORED_FROM, Step, gold_contract, graph, possible
-from medallion.gold.lead_scores import lead_scores
+from medallion.gold.lead_scores import lead_scores, newest
 from medallion.lakehouse import contracts_in_use, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, identities
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 _WORKERS = 2
 #: So many keys at most are computed again by themselves.
 _FEW = 20_000
+#: So many deals at most whose scores are looked for by name.
+_FEW_DEALS = 300
+_SCORES = "gold.lead_scores"
 #: Touches, and rows of a table that is not made from them, from which that is quicker than computing a table whole:
 #: finding the keys is a query more.
 _MANY_TOUCHES, _MANY_ROWS = 200_000, 5_000
@@ -412,35 +415,52 @@ def _scored(context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, cham
     return context.read(SCORED)
 
 
-def _delete_scores(context: Context, same: str, unfinished: bool) -> None:
+def _delete_scores(context: Context, same: str, unfinished: bool) -> set[date]:
     """Remove scores of the `same` day and time, and those that killed runs had written where `unfinished` ones are looked
-    for: those known when no finished run began.
+    for: those known when no finished run began. Gives the days of the others.
     """
-    name = contracts.table("gold.lead_scores").name
-    scores = context.read(name).select(F.col("known_as_of").alias("_at"), F.expr(same).alias("_same")).distinct()
+    tables, ended = [_SCORES], str(not unfinished)
     if unfinished and context.lake.exists("ops.runs"):
-        runs = context.read("ops.runs").select(F.col("started_at").alias("_at"), F.lit(True).alias("_ended")).distinct()
-        scores = scores.join(runs, on="_at", how="left")
-    else:
-        scores = scores.withColumn("_ended", F.lit(None).cast("boolean") if unfinished else F.lit(True))
-    odd = scores.filter(F.col("_same") | F.col("_ended").isNull())
-    rows = odd.select(F.col("_at").cast("string").alias("at"), "_same", "_ended").collect()
-    listed = ", ".join(f"TIMESTAMP '{row['at']}'" for row in sorted(rows) if not row["_ended"])
+        tables, ended = [_SCORES, "ops.runs"], "known_as_of in (select started_at from ops.runs)"
+    rows = context.ask(
+        f"select distinct as_of, cast(known_as_of as string) as at, {same} as same, {ended} as ended from {_SCORES}",
+        *tables,
+    )
+    times = sorted({row["at"].removesuffix("+00") for row in rows if not row["ended"]})
+    listed = ", ".join(f"TIMESTAMP '{at}'" for at in times)
     conditions = [f"known_as_of IN ({listed})"] if listed else []
-    conditions += [same] if any(row["_same"] and row["_ended"] for row in rows) else []
+    conditions += [same] if any(row["same"] and row["ended"] for row in rows) else []
     if conditions:
-        context.delete_rows(name, " OR ".join(f"({condition})" for condition in conditions))
+        context.delete_rows(_SCORES, " OR ".join(f"({condition})" for condition in conditions))
+    return {row["as_of"] for row in rows if row["ended"] and not row["same"]}
+
+
+def _scores_before(context: Context, days: Iterable[date], as_of: AsOf) -> DataFrame | None:
+    """The scores among which is the last one of each open deal; None where there is none.
+
+    Those of the newest day before, and of the deals that have none of that day: reading every day took longer with each.
+    """
+    past = [day for day in days if day < as_of.day]
+    if not past:
+        return None
+    scores, day = context.read(_SCORES), max(past)
+    mine = f"select lead_id from {_SCORES} where as_of = DATE '{day}' and probability is not null"
+    others = context.ask(
+        f"select lead_id from gold.deals where status = 'open' and coalesce(created_at < DATE '{day}', true) "
+        f"and lead_id not in ({mine}) limit {_FEW_DEALS + 1}",
+        *(_SCORES, "gold.deals"),
+    )
+    return scores if len(others) > _FEW_DEALS else newest(scores, day, [row["lead_id"] for row in others])
 
 
 def _append_scores(
     context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, known_at: datetime, unfinished: bool
 ) -> None:
-    contract = contracts.table("gold.lead_scores")
+    contract = contracts.table(_SCORES)
     before = None
     same = f"as_of = DATE '{as_of.day}' AND known_as_of = TIMESTAMP '{known_at.isoformat(sep=' ')}'"
     if context.lake.exists(contract.name):
-        _delete_scores(context, same, unfinished)
-        before = context.read(contract)
+        before = _scores_before(context, _delete_scores(context, same, unfinished), as_of)
     rows = lead_scores(
         frames["gold.deals"], frames["gold.customer_features"], frames.get(SCORED), before, as_of, known_at
     )
