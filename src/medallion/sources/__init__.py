@@ -6,6 +6,7 @@ Looks at files only; nothing is loaded. Works on any folder that pyarrow reaches
 from __future__ import annotations
 
 import fnmatch
+import json
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -86,10 +87,7 @@ class SourceFile:
     def from_dict(cls, values: Mapping[str, Any]) -> SourceFile:
         """The record that `as_dict` gave, of this or an earlier version, whose fillings were names of columns alone."""
         columns = tuple((str(header), str(name)) for header, name in values["columns"])
-        mapping = {
-            name: Filling(column=item) if isinstance(item, str) else Filling.model_validate(item)
-            for name, item in values["mapping"].items()
-        }
+        mapping = {name: _filling(json.dumps(item)) for name, item in values["mapping"].items()}
         dates = {str(name): tuple(formats) for name, formats in values.get("dates", {}).items()}
         return cls(**{**values, "columns": columns, "mapping": mapping, "dates": dates})
 
@@ -102,6 +100,13 @@ class SourceFile:
             for name, item in self.mapping.items()
         }
         return replace(self, mapping=mapping, dates=dict(dates))
+
+
+@lru_cache(1024)
+def _filling(written: str) -> Filling:
+    """What fills a column, as a journal has it in JSON; the files of a year have a few, thousands of times."""
+    item = json.loads(written)
+    return Filling(column=item) if isinstance(item, str) else Filling.model_validate(item)
 
 
 @dataclass(frozen=True)
