@@ -46,39 +46,39 @@ class Adls:
         self._blocks = ThreadPoolExecutor(workers)
         self._stopped = threading.Event()
 
-    def put(self, item: Item, found: Fingerprint, advance: Advance, *, replace: bool) -> Sent:
+    def put(self, item: Item, checksums: Fingerprint, advance: Advance, *, replace: bool) -> Sent:
         """Send a file unless it is there with the same content; see `medallion.deploy.upload.Target`."""
         name = f"{self.address.path}/{item.name}".lstrip("/")
         blob = self.container.get_blob_client(name)
         with told(self.address):
             there = _properties(blob)
-            if there and there.size == item.size and (there.metadata or {}).get("sha256") == found.sha256:
+            if there and there.size == item.size and (there.metadata or {}).get("sha256") == checksums.sha256:
                 advance(item.size)
-                return Sent(item.name, item.size, "there", found.sha256)
+                return Sent(item.name, item.size, "there", checksums.sha256)
             if there and not replace:
                 problem = "is there with other content. Send it again with --replace, or under another name"
-                return Sent(item.name, item.size, "refused", found.sha256, problem=problem)
-            resumed = self._stage(blob, item, found, advance)
+                return Sent(item.name, item.size, "refused", checksums.sha256, problem=problem)
+            resumed = self._stage(blob, item, checksums, advance)
             condition = (
                 {"etag": there.etag, "match_condition": MatchConditions.IfNotModified}
                 if there
                 else {"match_condition": MatchConditions.IfMissing}
             )
             blob.commit_block_list(
-                [BlobBlock(block.id) for block in found.blocks],
-                content_settings=ContentSettings(content_md5=bytearray(found.md5)),
-                metadata={"sha256": found.sha256},
+                [BlobBlock(block.id) for block in checksums.blocks],
+                content_settings=ContentSettings(content_md5=bytearray(checksums.md5)),
+                metadata={"sha256": checksums.sha256},
                 **condition,
             )
             written = _properties(blob)
             if not written or written.size != item.size:
                 raise MedallionError(f"{name}: was written, but is not there whole", "Run this again.")
-        return Sent(item.name, item.size, "sent", found.sha256, resumed)
+        return Sent(item.name, item.size, "sent", checksums.sha256, resumed)
 
-    def _stage(self, blob: BlobClient, item: Item, found: Fingerprint, advance: Advance) -> int:
+    def _stage(self, blob: BlobClient, item: Item, checksums: Fingerprint, advance: Advance) -> int:
         """Send the blocks that are not there; gives how many bytes were."""
         there = _uncommitted(blob)
-        resumed = sum(block.size for block in found.blocks if block.id in there)
+        resumed = sum(block.size for block in checksums.blocks if block.id in there)
         advance(resumed)
 
         def send(block: Any) -> None:
@@ -87,7 +87,7 @@ class Adls:
             blob.stage_block(block.id, read_block(item, block), length=block.size, validate_content=True)
             advance(block.size)
 
-        waiting = [self._blocks.submit(send, block) for block in found.blocks if block.id not in there]
+        waiting = [self._blocks.submit(send, block) for block in checksums.blocks if block.id not in there]
         try:
             for future in waiting:
                 future.result()

@@ -105,7 +105,7 @@ def load(path: Path, target: str, given: TargetSettings, user: str | None, displ
         raise ContractError(f"{path}: job {job.get('name')}: {'; '.join(wrong)}", "Mend the files in resources/.")
     catalog = str(variables["catalog"])
     notebooks = {task["notebook_task"]["notebook_path"] for task in job["tasks"] if "notebook_task" in task}
-    found = Bundle(
+    bundle = Bundle(
         target=target,
         user=user or "",
         production=production,
@@ -115,7 +115,7 @@ def load(path: Path, target: str, given: TargetSettings, user: str | None, displ
         schemas={_full(item): item["comment"] for item in filled["schemas"].values()},
         volumes={_full(item): item["comment"] for item in filled["volumes"].values()},
         grants={
-            (kind, _full(item)): {one["principal"]: frozenset(one["privileges"]) for one in item["grants"]}
+            (kind, _full(item)): {grant["principal"]: frozenset(grant["privileges"]) for grant in item["grants"]}
             for kind in ("schema", "volume")
             for item in filled[f"{kind}s"].values()
             if item.get("grants")
@@ -127,20 +127,20 @@ def load(path: Path, target: str, given: TargetSettings, user: str | None, displ
         notebooks=tuple(sorted(Path(name) for name in notebooks)),
         requirements=checks.requirements(job)[0],
     )
-    if wrong := checks.shared(found, chosen.get("mode"), user):
+    if wrong := checks.shared(bundle, chosen.get("mode"), user):
         raise ContractError(f"{path}: {target}: {'; '.join(wrong)}", "See docs/DEPLOYMENT.md.")
-    return found
+    return bundle
 
 
 def _values(path: Path, document: Mapping[str, Any], target: str, given: TargetSettings) -> dict[str, Any]:
     """Values of the bundle's variables, with references in them."""
     declared: dict[str, Any] = document["variables"]
     values = {name: item["default"] for name, item in declared.items() if "default" in item}
-    for source, told in (
+    for source, overrides in (
         (path, document["targets"][target].get("variables", {})),
         ("databricks_config.json", given.variables),
     ):
-        for name, value in told.items():
+        for name, value in overrides.items():
             if name not in declared:
                 raise ContractError(
                     f"{source}: {target}: {name} is no variable of the bundle", f"It has: {', '.join(declared)}."
@@ -156,29 +156,29 @@ def _values(path: Path, document: Mapping[str, Any], target: str, given: TargetS
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise ContractError(f"{path}: cannot be read: {error}", "Deploy from a checkout of the project.") from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise ContractError(f"{path}: is not a list of `key: value` lines", "Deploy from a checkout of the project.")
-    return found
+    return document
 
 
 def _resources(path: Path, patterns: Iterable[str], compute: str) -> dict[str, dict[str, Any]]:
     """Resources of all files by kind; on a cluster, the job is the one of resources/variants."""
-    found: dict[str, dict[str, Any]] = {"jobs": {}, "schemas": {}, "volumes": {}, "pipelines": {}}
+    resources: dict[str, dict[str, Any]] = {"jobs": {}, "schemas": {}, "volumes": {}, "pipelines": {}}
     files = [file for pattern in patterns for file in sorted(path.parent.glob(pattern))]
     if compute == "cluster":
         files = [file for file in files if file.name != "medallion.job.yml"]
         files.append(path.parent / "resources" / "variants" / "medallion_on_cluster.job.yml")
     for file in files:
         for kind, items in _read(file).get("resources", {}).items():
-            if kind not in found:
+            if kind not in resources:
                 raise ContractError(f"{file}: {kind} are not deployed from here", "Deploy with the Databricks CLI.")
-            found[kind] |= items
+            resources[kind] |= items
             for item in items.values():
                 _absolute(item, file.parent)
-    return found
+    return resources
 
 
 def _absolute(item: Mapping[str, Any], folder: Path) -> None:
@@ -192,7 +192,8 @@ def _absolute(item: Mapping[str, Any], folder: Path) -> None:
     for environment in item.get("environments", ()):
         wanted = environment["spec"].get("dependencies", [])
         environment["spec"]["dependencies"] = [
-            f"-r {(folder / one.removeprefix('-r ')).resolve()}" if one.startswith("-r ") else one for one in wanted
+            f"-r {(folder / dependency.removeprefix('-r ')).resolve()}" if dependency.startswith("-r ") else dependency
+            for dependency in wanted
         ]
 
 

@@ -159,8 +159,8 @@ def _of_task(task: Mapping[str, Any], keys: list[str], places: set[str], paramet
             yield f"{key}: the job has no parameter {name}"
     if notebook := task.get("notebook_task"):
         yield from _of_notebook(key, notebook)
-    told = task.get("python_wheel_task", {}).get("parameters", [])
-    for option, value in pairwise(told):
+    arguments = task.get("python_wheel_task", {}).get("parameters", [])
+    for option, value in pairwise(arguments):
         if option.removeprefix("--") in _PLACES and option.startswith("--") and not _is_absolute(value):
             yield f"{key}: {option} {value} is relative, and nobody knows to which folder"
 
@@ -198,15 +198,15 @@ def _secrets(node: Any, where: str = "") -> Iterator[str]:
 
 def requirements(job: Mapping[str, Any]) -> list[Path]:
     """The files with the packages of a job, each once."""
-    listed = [one for item in job.get("environments", ()) for one in item["spec"].get("dependencies", ())]
-    found = [one.removeprefix("-r ") for one in listed if one.startswith("-r ")]
-    found += [
+    listed = [dependency for item in job.get("environments", ()) for dependency in item["spec"].get("dependencies", ())]
+    files = [dependency.removeprefix("-r ") for dependency in listed if dependency.startswith("-r ")]
+    files += [
         library["requirements"]
         for task in job["tasks"]
         for library in task.get("libraries", ())
         if "requirements" in library
     ]
-    return [Path(one) for one in dict.fromkeys(found)]
+    return [Path(file) for file in dict.fromkeys(files)]
 
 
 def _of_dependencies(job: Mapping[str, Any]) -> list[str]:
@@ -216,9 +216,9 @@ def _of_dependencies(job: Mapping[str, Any]) -> list[str]:
     if len(files) != 1:
         wrong.append(f"its packages are in {len(files)} files of requirements, and not in one")
     for environment in job.get("environments", ()):
-        for one in environment["spec"].get("dependencies", ()):
-            if not (one.startswith("-r ") or one.endswith(".whl") or _PINNED.fullmatch(one)):
-                wrong.append(f"{one} in {environment['environment_key']} is not pinned to one version")
+        for dependency in environment["spec"].get("dependencies", ()):
+            if not (dependency.startswith("-r ") or dependency.endswith(".whl") or _PINNED.fullmatch(dependency)):
+                wrong.append(f"{dependency} in {environment['environment_key']} is not pinned to one version")
     for task in job["tasks"]:
         if "job_cluster_key" in task and not any("requirements" in item for item in task.get("libraries", ())):
             wrong.append(f"{task['task_key']} has no file of requirements among its libraries")

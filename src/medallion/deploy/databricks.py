@@ -54,8 +54,8 @@ def build_wheel(root: Path, out: Path) -> Path:
             "uv, which builds the wheel, is not installed", "Install it, or give a wheel with --wheel."
         )
     # with the build backend at hand there is nothing to download
-    here = ["--no-build-isolation", "--python", sys.executable] if importlib.util.find_spec("hatchling") else []
-    line = [uv, "build", "--quiet", "--wheel", *here, "--out-dir", str(out), str(root)]
+    options = ["--no-build-isolation", "--python", sys.executable] if importlib.util.find_spec("hatchling") else []
+    line = [uv, "build", "--quiet", "--wheel", *options, "--out-dir", str(out), str(root)]
     try:
         subprocess.run(line, check=True, capture_output=True, text=True, timeout=_BUILD_SECONDS)  # noqa: S603
     except (subprocess.SubprocessError, OSError) as error:
@@ -159,8 +159,8 @@ class Deployment:
     def _wheel(self) -> Iterator[Change]:
         """The wheel beside the list of the packages that it was tested with."""
         wanted = {self.requirements: self.packages, self.wheel: self.content}
-        found = {path: there(self.client.files.get_metadata, path, "wheel") for path in wanted}
-        if all(one and one.content_length == len(wanted[path]) for path, one in found.items()):
+        files = {path: there(self.client.files.get_metadata, path, "wheel") for path in wanted}
+        if all(file and file.content_length == len(wanted[path]) for path, file in files.items()):
             return
 
         def send() -> None:
@@ -176,13 +176,13 @@ class Deployment:
             remote = f"{self.folder}/{path.stem}"
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
-            found = there(self.client.workspace.get_status, remote, f"notebook {remote}")
+            status = there(self.client.workspace.get_status, remote, f"notebook {remote}")
             known = state.get(path.stem, {})
-            if not found:
+            if not status:
                 reason = "is not there"
             elif known.get("sha256") != digest:
                 reason = "has changed here"
-            elif known.get("modified_at") != found.modified_at:
+            elif known.get("modified_at") != status.modified_at:
                 reason = "was edited in the workspace"
             else:
                 continue
@@ -190,7 +190,7 @@ class Deployment:
             def send(remote: str = remote, content: bytes = content, digest: str = digest) -> None:
                 self._import(remote, content, digest)
 
-            yield Change("notebook", remote, "update" if found else "create", reason, send)
+            yield Change("notebook", remote, "update" if status else "create", reason, send)
 
     def _import(self, remote: str, content: bytes, digest: str) -> None:
 
@@ -202,17 +202,17 @@ class Deployment:
             language=Language.PYTHON,
             overwrite=True,
         )
-        found = self.client.workspace.get_status(remote)
+        status = self.client.workspace.get_status(remote)
         state = self._read_state()
-        state[remote.rpartition("/")[2]] = {"sha256": digest, "modified_at": found.modified_at}
+        state[remote.rpartition("/")[2]] = {"sha256": digest, "modified_at": status.modified_at}
         text = json.dumps(state, indent=1, sort_keys=True).encode()
         self.client.files.upload(self.state, io.BytesIO(text), overwrite=True)
 
     def _read_state(self) -> dict[str, Any]:
         """Checksum of every notebook as sent, and when it was changed there; empty where nothing was sent."""
-        found = there(self.client.files.download, self.state, "state of the deployment")
+        response = there(self.client.files.download, self.state, "state of the deployment")
         try:
-            state = json.loads(found.contents.read()) if found else {}
+            state = json.loads(response.contents.read()) if response else {}
         except ValueError:
             state = {}
         return state if isinstance(state, dict) else {}
@@ -231,15 +231,21 @@ class Deployment:
                 )
             if "libraries" in task:
                 sent = {"whl": self.wheel, "requirements": self.requirements}
-                task["libraries"] = [{key: sent.get(key, one[key]) for key in one} for one in task["libraries"]]
+                task["libraries"] = [
+                    {key: sent.get(key, library[key]) for key in library} for library in task["libraries"]
+                ]
         for environment in job.get("environments", ()):
             wanted = environment["spec"]["dependencies"]
             environment["spec"]["dependencies"] = [
-                self.wheel if one.endswith(".whl") else f"-r {self.requirements}" if one.startswith("-r ") else one
-                for one in wanted
+                self.wheel
+                if dependency.endswith(".whl")
+                else f"-r {self.requirements}"
+                if dependency.startswith("-r ")
+                else dependency
+                for dependency in wanted
             ]
-        told = json.dumps({"job": job, "permissions": list(self.bundle.permissions)}, sort_keys=True)
-        job["tags"] = {**job.get("tags", {}), MADE_BY: _ME, SPEC: hashlib.sha256(told.encode()).hexdigest()[:16]}
+        definition = json.dumps({"job": job, "permissions": list(self.bundle.permissions)}, sort_keys=True)
+        job["tags"] = {**job.get("tags", {}), MADE_BY: _ME, SPEC: hashlib.sha256(definition.encode()).hexdigest()[:16]}
         if lost := _lost(job, JobSettings.from_dict(job).as_dict()):
             raise ContractError(
                 f"resources/: job: the SDK does not know {lost}", "Check its spelling; update databricks-sdk."
@@ -255,19 +261,19 @@ class Deployment:
         name = str(self.bundle.job["name"])
         with told(f"jobs called {name}"):
             # the service compares names without regard to case
-            found = [job for job in self.client.jobs.list(name=name) if job.settings and job.settings.name == name]
-        if len(found) > 1:
-            ids = ", ".join(str(job.job_id) for job in found)
+            jobs = [job for job in self.client.jobs.list(name=name) if job.settings and job.settings.name == name]
+        if len(jobs) > 1:
+            ids = ", ".join(str(job.job_id) for job in jobs)
             raise MedallionError(
-                f"{len(found)} jobs are called {name}: {ids}",
+                f"{len(jobs)} jobs are called {name}: {ids}",
                 "Keep one and rename or delete the others, then run this again; nothing was changed.",
             )
-        if found and ((found[0].settings.tags if found[0].settings else None) or {}).get(MADE_BY) != _ME:
+        if jobs and ((jobs[0].settings.tags if jobs[0].settings else None) or {}).get(MADE_BY) != _ME:
             raise MedallionError(
-                f"Job {found[0].job_id} is called {name} too, but was not made by this command",
+                f"Job {jobs[0].job_id} is called {name} too, but was not made by this command",
                 "Rename it, or deploy it by what made it (`databricks bundle deploy`); nothing was changed.",
             )
-        return found[0] if found else None
+        return jobs[0] if jobs else None
 
     def _job(self) -> Iterator[Change]:
 

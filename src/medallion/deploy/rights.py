@@ -27,10 +27,13 @@ _FOLDER = {"CAN_VIEW": "CAN_READ"}
 def grants(client: WorkspaceClient, bundle: Bundle) -> Iterator[Change]:
     """Privileges that are missing; those that are more than the bundle says stay."""
     for (kind, full), wanted in bundle.grants.items():
-        found = there(partial(client.grants.get, kind), full, f"grants on {full}")
-        held = {one.principal: set(one.privileges or ()) for one in (found and found.privilege_assignments) or ()}
+        existing = there(partial(client.grants.get, kind), full, f"grants on {full}")
+        granted = {
+            assignment.principal: set(assignment.privileges or ())
+            for assignment in (existing and existing.privilege_assignments) or ()
+        }
         lacking = {
-            principal: [Privilege(name) for name in sorted(names) if Privilege(name) not in held.get(principal, ())]
+            principal: [Privilege(name) for name in sorted(names) if Privilege(name) not in granted.get(principal, ())]
             for principal, names in wanted.items()
         }
         changes = [PermissionsChange(principal=name, add=more) for name, more in lacking.items() if more]
@@ -51,13 +54,13 @@ def folder(client: WorkspaceClient, bundle: Bundle) -> Iterator[Change]:
         MedallionError: Others may write to it by what a folder above says.
     """
     # of a folder, seeing is reading
-    listed = [{**one, "level": _FOLDER.get(one["level"], one["level"])} for one in bundle.folder_permissions]
-    wanted = {next(str(one[key]) for key in one if key != "level"): one["level"] for one in listed}
+    listed = [{**entry, "level": _FOLDER.get(entry["level"], entry["level"])} for entry in bundle.folder_permissions]
+    wanted = {next(str(entry[key]) for key in entry if key != "level"): entry["level"] for entry in listed}
     if not wanted:
         return
     path = bundle.root_path
-    found = there(client.workspace.get_status, path, f"folder {path}")
-    direct, inherited = _may(client, str(found.object_id)) if found else ({}, {})
+    status = there(client.workspace.get_status, path, f"folder {path}")
+    direct, inherited = _may(client, str(status.object_id)) if status else ({}, {})
     known = {*wanted, "admins"}
     if others := sorted(name for name, level in inherited.items() if level in _WRITES and name not in known):
         raise MedallionError(
@@ -69,11 +72,11 @@ def folder(client: WorkspaceClient, bundle: Bundle) -> Iterator[Change]:
         def give() -> None:
             client.workspace.mkdirs(path)
             number = str(client.workspace.get_status(path).object_id)
-            allowed = [AccessControlRequest.from_dict(permission(one)) for one in listed]
+            allowed = [AccessControlRequest.from_dict(permission(entry)) for entry in listed]
             client.permissions.set("directories", number, access_control_list=allowed)
 
-        reason = "who may read and change it is not as it should be" if found else "is not there"
-        yield Change("folder", path, "update" if found else "create", reason, give)
+        reason = "who may read and change it is not as it should be" if status else "is not there"
+        yield Change("folder", path, "update" if status else "create", reason, give)
 
 
 def _may(client: WorkspaceClient, number: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -82,11 +85,11 @@ def _may(client: WorkspaceClient, number: str) -> tuple[dict[str, str], dict[str
     inherited: dict[str, str] = {}
     with told("permissions of the code's folder", "CAN MANAGE on it"):
         listed = client.permissions.get("directories", number).access_control_list or ()
-    for one in listed:
-        name = one.service_principal_name or one.user_name or one.group_name or ""
-        for held in one.all_permissions or ():
-            (inherited if held.inherited else direct)[name] = (
-                held.permission_level.value if held.permission_level else ""
+    for entry in listed:
+        name = entry.service_principal_name or entry.user_name or entry.group_name or ""
+        for permission in entry.all_permissions or ():
+            (inherited if permission.inherited else direct)[name] = (
+                permission.permission_level.value if permission.permission_level else ""
             )
     return direct, inherited
 

@@ -121,9 +121,9 @@ def status(client: WorkspaceClient, deployment: Deployment) -> dict[str, Any]:
 
 
 def _latest(client: WorkspaceClient, job_id: int) -> list[Any]:
-    found = []
+    runs = []
     for run in client.jobs.list_runs(job_id=job_id, limit=_SHOWN):
-        found.append(run)
-        if len(found) == _SHOWN:
+        runs.append(run)
+        if len(runs) == _SHOWN:
             break
-    return found
+    return runs

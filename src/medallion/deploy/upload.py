@@ -65,7 +65,7 @@ class Sent:
 class Target(Protocol):
     """A place that files are sent to."""
 
-    def put(self, item: Item, found: Fingerprint, advance: Advance, *, replace: bool) -> Sent:
+    def put(self, item: Item, checksums: Fingerprint, advance: Advance, *, replace: bool) -> Sent:
         """Send a file unless it is there; `advance` is told of bytes that are done.
 
         Raises:

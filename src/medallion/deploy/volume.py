@@ -33,7 +33,7 @@ class Volume:
             raise MedallionError(f"{place}: is no folder of a volume", "Write /Volumes/CATALOG/SCHEMA/VOLUME.")
         self.client, self.place = client, place.rstrip("/")
 
-    def put(self, item: Item, found: Fingerprint, advance: Advance, *, replace: bool) -> Sent:
+    def put(self, item: Item, checksums: Fingerprint, advance: Advance, *, replace: bool) -> Sent:
         """Send a file unless it is there with the same content; see `medallion.deploy.upload.Target`."""
         path, note = f"{self.place}/{item.name}", f"{self.place}/_uploads/{item.name}.json"
         with told(self.place):
@@ -41,26 +41,26 @@ class Volume:
                 size = self.client.files.get_metadata(path).content_length
             except NotFound:
                 size = None
-            if size == item.size and self._noted(note) == found.sha256:
+            if size == item.size and self._noted(note) == checksums.sha256:
                 advance(item.size)
-                return Sent(item.name, item.size, "there", found.sha256)
+                return Sent(item.name, item.size, "there", checksums.sha256)
             # a file of that size without a note may be ours, interrupted between the two, or another's
-            if size is not None and not replace and self._content(path) != found.sha256:
+            if size is not None and not replace and self._content(path) != checksums.sha256:
                 problem = "is there with other content. Send it again with --replace, or under another name"
-                return Sent(item.name, item.size, "refused", found.sha256, problem=problem)
+                return Sent(item.name, item.size, "refused", checksums.sha256, problem=problem)
             for folder in (path, note):
                 self.client.files.create_directory(folder.rpartition("/")[0])
             if size is None or replace:
                 with item.path.open("rb") as stream:
                     self.client.files.upload(path, stream, overwrite=True)
-                if fingerprint(item).sha256 != found.sha256:
+                if fingerprint(item).sha256 != checksums.sha256:
                     if size is None:
                         self.client.files.delete(path)
                     raise SourceError(f"{item.name}: changes while it is sent", "Wait until it is written.")
-            text = json.dumps({"sha256": found.sha256, "size": item.size}).encode()
+            text = json.dumps({"sha256": checksums.sha256, "size": item.size}).encode()
             self.client.files.upload(note, io.BytesIO(text), overwrite=True)
         advance(item.size)
-        return Sent(item.name, item.size, "sent", found.sha256)
+        return Sent(item.name, item.size, "sent", checksums.sha256)
 
     def _noted(self, note: str) -> str | None:
 
