@@ -110,7 +110,7 @@ def ask(
     """
     metric, split = named(name), tuple(dict.fromkeys([by] if isinstance(by, str) else by or ()))
     given = tuple(where)
-    first, last = days(connection) if any(_is_time(metric, one) for one in given) else (None, None)
+    first, last = days(connection) if any(_is_time(metric, filter_) for filter_ in given) else (None, None)
     filters = understand(metric, split, given, partial(values_of, connection), last, first)
     not_by_proxy(connection, metric, of_filters(filters))
     return computed(connection, metric, split, filters, parameters, largest, over, smallest, valued=valued)
@@ -150,8 +150,8 @@ def groups(connection: duckdb.DuckDBPyConnection, answer: Answer, *, unknown: bo
     """How many rows an answer would have without its limit; those alone that have no value where they are asked for."""
     sql = query_of(answer.metric, answer.by, answer.filters)
     only = " WHERE value IS NULL" if unknown else ""
-    found = connection.execute(f"SELECT COUNT(*) FROM ({sql}){only}", list(answer.bindings)).fetchone()
-    return int(found[0]) if found else 0
+    row = connection.execute(f"SELECT COUNT(*) FROM ({sql}){only}", list(answer.bindings)).fetchone()
+    return int(row[0]) if row else 0
 
 
 def query_of(metric: Metric, by: tuple[str, ...] = (), where: Iterable[Filter] = ()) -> str:
@@ -186,15 +186,17 @@ def together(
     filters = tuple(where)
     conditions, bindings = _conditions(chosen[0], filters)
     expressions = [*(metric.expression({}) for metric in chosen), "COUNT(1)"]
-    values = {f"v{place}": over.expression(one) if over else one for place, one in enumerate(expressions)}
+    values = {
+        f"v{place}": over.expression(expression) if over else expression for place, expression in enumerate(expressions)
+    }
     joined = chosen[0].spark_sql(over.sql if over else None, where=conditions, values=values)
-    *found, count = connection.execute(_for_duckdb(joined), bindings).fetchall()[0]
+    *totals, count = connection.execute(_for_duckdb(joined), bindings).fetchall()[0]
     return [
         Answer(
             metric, (), [{"value": plain(value), "n": count}], _for_duckdb(metric.spark_sql(where=conditions)),
             bindings, filters, metric.settled({}),
         )
-        for metric, value in zip(chosen, found, strict=True)
+        for metric, value in zip(chosen, totals, strict=True)
     ]  # fmt: skip
 
 
@@ -205,8 +207,8 @@ def _for_duckdb(spark_sql: str) -> str:
 
 
 def _conditions(metric: Metric, filters: Iterable[Filter]) -> tuple[list[str], tuple[str, ...]]:
-    told = [condition(one, metric.dimension(one.dimension)) for one in filters]
-    return [text for text, _ in told], tuple(value for _, values in told for value in values)
+    conditions = [condition(filter_, metric.dimension(filter_.dimension)) for filter_ in filters]
+    return [text for text, _ in conditions], tuple(value for _, values in conditions for value in values)
 
 
 def understand(
@@ -235,7 +237,7 @@ def understand(
     if metric.measure.needs_period:
         remedy = f"`medallion metrics value {metric.name} --period 'this quarter'` answers it."
         raise ContractError(f"{label} means nothing without a period", remedy)
-    for name in (*by, *(one.dimension for one in filters)):
+    for name in (*by, *(filter_.dimension for filter_ in filters)):
         dimension = metric.view.dimension(name)
         if dimension and dimension not in metric.dimensions and metric.measure.parts:
             raise ContractError(
@@ -247,21 +249,21 @@ def understand(
                 f"{label} is a stock: it is known as of the last day of the data, not by {name}",
                 f"Ask for {metric.name} without {name}; `medallion replay DAY` gives the state of a past day.",
             )
-    found = understood(filters, metric.view.dimensions, known, of=metric.name)
-    within(found, metric.view.dimensions, last, first)
-    if wrong := contradicted(metric, found):
+    resolved = understood(filters, metric.view.dimensions, known, of=metric.name)
+    within(resolved, metric.view.dimensions, last, first)
+    if wrong := contradicted(metric, resolved):
         refuse(metric, metric.dimension(wrong.dimension), wrong)
-    return found
+    return resolved
 
 
 def contradicted(metric: Metric, where: Iterable[Filter]) -> Filter | None:
     """The filter that undoes the metric: it leaves none of the values that the metric itself selects (revenue of open
     deals), or not all of those that it compares with each other (the win rate of won deals).
     """
-    for one in where:
-        dimension = metric.view.dimension(one.dimension)
-        if dimension and not _leaves(metric, dimension, one.values, besides=one.operator != "="):
-            return one
+    for filter_ in where:
+        dimension = metric.view.dimension(filter_.dimension)
+        if dimension and not _leaves(metric, dimension, filter_.values, besides=filter_.operator != "="):
+            return filter_
     return None
 
 
@@ -299,11 +301,11 @@ def refuse(metric: Metric, dimension: Dimension, wrong: Filter, as_written: str 
             f"{label} compares {dimension.name}={every} with {against}, so {as_written or wrong} changes what it means"
         )
     near = [
-        one.name
-        for one in metrics().values()
-        if one.view is metric.view
-        and one.measure.additivity == "flow"
-        and dimension.expr not in columns_of(one.measure.expr)
+        other.name
+        for other in metrics().values()
+        if other.view is metric.view
+        and other.measure.additivity == "flow"
+        and dimension.expr not in columns_of(other.measure.expr)
     ]
     raise ContractError(
         problem,
@@ -318,18 +320,18 @@ def not_by_proxy(connection: duckdb.DuckDBPyConnection, metric: Metric, where: C
         ContractError: It leaves none of what the metric looks at, or not all of what it compares.
     """
     view = metric.view
-    fields = {one.name: one for one in (*view.dimensions, *view.fields)}
+    fields = {dimension.name: dimension for dimension in (*view.dimensions, *view.fields)}
     for name in dict.fromkeys(test.name for test in tests(where) if test.name in TELLS):
-        told = view.dimension(TELLS[name])
-        if told is None or where is None or told.expr not in _selected(metric.measure.expr):
+        target = view.dimension(TELLS[name])
+        if target is None or where is None or target.expr not in _selected(metric.measure.expr):
             continue
-        sql = metric.spark_sql(by=(name, told.name), values={"n": "COUNT(1)"})
+        sql = metric.spark_sql(by=(name, target.name), values={"n": "COUNT(1)"})
         pairs = [row[:2] for row in connection.execute(_for_duckdb(sql)).fetchall()]
-        left = {value for proxy, value in pairs if may_hold(where, {name: proxy, told.name: value}, fields)}
+        left = {value for proxy, value in pairs if may_hold(where, {name: proxy, target.name: value}, fields)}
         gone = {value for _, value in pairs} - left
-        wrong = Filter(told.name, tuple(value for value in told.values if value not in gone))
+        wrong = Filter(target.name, tuple(value for value in target.values if value not in gone))
         if gone and contradicted(metric, [wrong]):
-            refuse(metric, told, wrong, about(where, name, fields))
+            refuse(metric, target, wrong, about(where, name, fields))
 
 
 @lru_cache(maxsize=1024)
@@ -344,32 +346,32 @@ def _selected(text: str) -> dict[str, frozenset[frozenset[str] | None]]:
     sets: list[dict[str, set[str]]] = []
     other = set()
     for aggregate in tree.find_all(exp.AggFunc):
-        found: dict[str, set[str]] = {}
+        texts: dict[str, set[str]] = {}
         for column in aggregate.find_all(exp.Column):
             above = column.parent
             values = above.expressions if isinstance(above, exp.In) else [getattr(above, "expression", None)]
-            told = [one.this for one in values if isinstance(one, exp.Literal) and one.is_string]
-            if isinstance(above, exp.EQ | exp.In) and above.this is column and len(told) == len(values) > 0:
-                found.setdefault(column.name, set()).update(told)
+            literals = [value.this for value in values if isinstance(value, exp.Literal) and value.is_string]
+            if isinstance(above, exp.EQ | exp.In) and above.this is column and len(literals) == len(values) > 0:
+                texts.setdefault(column.name, set()).update(literals)
             else:
                 other.add(column.name)
-        sets.append(found)
-    names = {name for found in sets for name in found} - other
-    return {name: frozenset(frozenset(one[name]) if name in one else None for one in sets) for name in names}
+        sets.append(texts)
+    names = {name for texts in sets for name in texts} - other
+    return {name: frozenset(frozenset(texts[name]) if name in texts else None for texts in sets) for name in names}
 
 
-def _is_time(metric: Metric, one: Filter) -> bool:
-    dimension = metric.view.dimension(one.dimension)
+def _is_time(metric: Metric, filter_: Filter) -> bool:
+    dimension = metric.view.dimension(filter_.dimension)
     return dimension is not None and dimension.is_time
 
 
 def days(connection: duckdb.DuckDBPyConnection) -> tuple[date | None, date | None]:
     """The first and the last day that gold describes; None where it is empty or not there."""
     try:
-        found = connection.execute("SELECT MIN(day), MAX(day) FROM gold.sales_summary").fetchone()
+        row = connection.execute("SELECT MIN(day), MAX(day) FROM gold.sales_summary").fetchone()
     except duckdb.CatalogException:
         return None, None
-    return found or (None, None)
+    return row or (None, None)
 
 
 def values_of(
@@ -383,7 +385,7 @@ def values_of(
         dimension: The dimension.
         at_hand: What to read in place of a view's source.
     """
-    found: dict[str, None] = {}
+    values: dict[str, None] = {}
     views = {id(metric.view): metric for metric in metrics().values() if dimension in metric.view.dimensions}
     simple = [metric for metric in views.values() if not metric.view.is_query]  # the others are made from these tables
     for metric in simple or views.values():
@@ -392,8 +394,8 @@ def values_of(
             rows = connection.execute(at_hand(_for_duckdb(sql))).fetchall()
         except duckdb.CatalogException:  # a table that is not there yet
             continue
-        found.update((str(row[0]), None) for row in rows if row[0] is not None)
-    return tuple(found)
+        values.update((str(row[0]), None) for row in rows if row[0] is not None)
+    return tuple(values)
 
 
 def value(connection: duckdb.DuckDBPyConnection, name: str) -> float | int | None:
@@ -406,9 +408,9 @@ def insights(connection: duckdb.DuckDBPyConnection) -> dict[str, float | int | N
     of_view: dict[str, list[Metric]] = {}
     for metric in map(named, INSIGHTS):
         of_view.setdefault(metric.view.source, []).append(metric)
-    found: dict[str, float | int | None] = {}
+    figures: dict[str, float | int | None] = {}
     for group in of_view.values():
         sql = group[0].spark_sql(values={metric.name: metric.expression({}) for metric in group})
         (row,) = connection.execute(_for_duckdb(sql)).fetchall()
-        found |= {metric.name: plain(one) for metric, one in zip(group, row, strict=True)}
-    return {name: found[name] for name in INSIGHTS}
+        figures |= {metric.name: plain(value) for metric, value in zip(group, row, strict=True)}
+    return {name: figures[name] for name in INSIGHTS}

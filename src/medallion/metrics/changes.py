@@ -91,8 +91,8 @@ def explain(connection: duckdb.DuckDBPyConnection, asked: Question) -> Change:
         asked, metrics=asked.metrics[:1], by=(), order=(), limit=None, having=(), compare=asked.compare or "previous"
     )
     metric = named(asked.metrics[0])
-    told = answer(connection, asked)
-    before, now = (_decimal(told.rows[0][name]) for name in ("value_before", "value"))
+    comparison = answer(connection, asked)
+    before, now = (_decimal(comparison.rows[0][name]) for name in ("value_before", "value"))
     label = metric.measure.display_name
     if before is None or now is None:
         raise ContractError(f"{label} has no value in one of the two periods", "Choose another period.")
@@ -103,11 +103,11 @@ def explain(connection: duckdb.DuckDBPyConnection, asked: Question) -> Change:
         queries.append(of_number)
         effects += _by_factors(metric.name, of_number.rows[0], now - before)
     elif metric.measure.history and not asked.where:
-        effects += _by_movement(connection, metric.name, told, now - before)
-    found: list[tuple[Decimal, list[Effect], Answer]] = []
+        effects += _by_movement(connection, metric.name, comparison, now - before)
+    candidates: list[tuple[Decimal, list[Effect], Answer]] = []
     if metric.measure.additivity != "ratio" or metric.name in _RATES:
         for name in DIMENSIONS:
-            if metric.view.field(name) is None or any(name in str(one) for one in asked.where):
+            if metric.view.field(name) is None or any(name in str(condition) for condition in asked.where):
                 continue
             if name == "stage" and metric.measure.additivity != "stock":
                 continue  # what is won or lost is in its last stage
@@ -116,13 +116,13 @@ def explain(connection: duckdb.DuckDBPyConnection, asked: Question) -> Change:
             except ContractError:
                 continue  # not of this metric, or of a table that is not there
             parts = _by_groups(name, by.rows, before, now, rate=metric.measure.additivity == "ratio")
-            if parts and (name != "product_id" or not any(one[1][0].of == "product" for one in found)):
-                found.append((max(abs(one.effect) for one in parts), parts, by))
-    found.sort(key=lambda one: -one[0])
-    for _, parts, by in found[:MOST_DIMENSIONS]:
+            if parts and (name != "product_id" or not any(others[0].of == "product" for _, others, _ in candidates)):
+                candidates.append((max(abs(effect.effect) for effect in parts), parts, by))
+    candidates.sort(key=lambda candidate: -candidate[0])
+    for _, parts, by in candidates[:MOST_DIMENSIONS]:
         effects += parts
         queries.append(by)
-    return Change(told, before, now, tuple(effects), tuple(queries))
+    return Change(comparison, before, now, tuple(effects), tuple(queries))
 
 
 def _decimal(value: Any) -> Decimal | None:
@@ -132,7 +132,7 @@ def _decimal(value: Any) -> Decimal | None:
 def _by_factors(name: str, row: Mapping[str, Any], change: Decimal) -> list[Effect]:
     """Deals closed, the share of them, and the value of each; the last takes what rounding leaves."""
     own, other = _PRODUCTS[name]
-    count = {when: [Decimal(row[f"{one}{when}"] or 0) for one in (own, other)] for when in ("_before", "")}
+    count = {when: [Decimal(row[f"{metric}{when}"] or 0) for metric in (own, other)] for when in ("_before", "")}
     closed = {when: sum(count[when], Decimal(0)) for when in count}
     if not all(count[when][0] for when in count):
         return []
@@ -149,22 +149,22 @@ def _by_factors(name: str, row: Mapping[str, Any], change: Decimal) -> list[Effe
     ]
 
 
-def _by_movement(connection: duckdb.DuckDBPyConnection, name: str, told: Answer, change: Decimal) -> list[Effect]:
+def _by_movement(connection: duckdb.DuckDBPyConnection, name: str, comparison: Answer, change: Decimal) -> list[Effect]:
     """The movement of the pipeline between the ends of both periods."""
-    found = told.understood
+    understood = comparison.understood
     if (
-        not isinstance(found, Understood)
-        or not found.before
-        or not found.span
-        or not found.before[0].last
-        or not found.span.last
+        not isinstance(understood, Understood)
+        or not understood.before
+        or not understood.span
+        or not understood.before[0].last
+        or not understood.span.last
     ):
         return []
-    row = movement(connection, found.before[0].last, found.span.last)[0]
+    row = movement(connection, understood.before[0].last, understood.span.last)[0]
     ending = "_deals" if name == "open_leads" else ""
     parts = [(part, Decimal(str(row.get(f"{part}{ending}") or 0))) for part in PARTS]
     effects = [Effect("how", part.replace("_", " "), None, None, value) for part, value in parts if value]
-    return effects if sum((one.effect for one in effects), Decimal(0)) == change else []
+    return effects if sum((effect.effect for effect in effects), Decimal(0)) == change else []
 
 
 def _by_groups(
@@ -176,9 +176,11 @@ def _by_groups(
         return _rates_of_groups(name, rows, before, now)
     effects = []
     for row in rows:
-        was, here = _decimal(row["value_before"]) or Decimal(0), _decimal(row["value"]) or Decimal(0)
-        effects.append(Effect(name, str(row[name]) if row[name] is not None else "unknown", was, here, here - was))
-    if sum((one.effect for one in effects), Decimal(0)) != change:
+        was, current = _decimal(row["value_before"]) or Decimal(0), _decimal(row["value"]) or Decimal(0)
+        effects.append(
+            Effect(name, str(row[name]) if row[name] is not None else "unknown", was, current, current - was)
+        )
+    if sum((effect.effect for effect in effects), Decimal(0)) != change:
         return []  # groups overlap: a number of distinct things does not add up
     return _largest(name, effects)
 
@@ -193,22 +195,23 @@ def _rates_of_groups(name: str, rows: Sequence[Mapping[str, Any]], before: Decim
         return []
     effects, own = [], Decimal(0)
     for row in rows:
-        was, here = _decimal(row["value_before"]), _decimal(row["value"])
-        if was is None or here is None:
+        was, current = _decimal(row["value_before"]), _decimal(row["value"])
+        if was is None or current is None:
             continue
-        effect = Decimal(row["n"] or 0) / total * (here - was)
+        effect = Decimal(row["n"] or 0) / total * (current - was)
         own += effect
-        effects.append(Effect(name, str(row[name]) if row[name] is not None else "unknown", was, here, effect))
+        effects.append(Effect(name, str(row[name]) if row[name] is not None else "unknown", was, current, effect))
     if not effects:
         return []
-    told = _largest(name, effects)
-    return [*told, Effect(name, "mix of groups", None, None, now - before - own)]
+    return [*_largest(name, effects), Effect(name, "mix of groups", None, None, now - before - own)]
 
 
 def _largest(name: str, effects: Sequence[Effect]) -> list[Effect]:
     """The largest effects, and all others as one."""
-    ordered = sorted(effects, key=lambda one: (-abs(one.effect), one.part))
-    told, rest = ordered[:MOST_GROUPS], ordered[MOST_GROUPS:]
+    ordered = sorted(effects, key=lambda effect: (-abs(effect.effect), effect.part))
+    largest, rest = ordered[:MOST_GROUPS], ordered[MOST_GROUPS:]
     if rest:
-        told.append(Effect(name, f"{len(rest)} others", None, None, sum((one.effect for one in rest), Decimal(0))))
-    return told
+        largest.append(
+            Effect(name, f"{len(rest)} others", None, None, sum((effect.effect for effect in rest), Decimal(0)))
+        )
+    return largest

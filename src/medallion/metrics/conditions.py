@@ -60,14 +60,14 @@ class Test:
     values: tuple[Value, ...] = ()
 
     def __str__(self) -> str:
-        told = [written(one) for one in self.values]
-        if self.op in ("=", "!=") and len(told) != 1:
-            return f"{self.name} {'' if self.op == '=' else 'not '}in ({', '.join(told)})"
+        values = [written(value) for value in self.values]
+        if self.op in ("=", "!=") and len(values) != 1:
+            return f"{self.name} {'' if self.op == '=' else 'not '}in ({', '.join(values)})"
         if self.op == "between":
-            return f"{self.name} between {' and '.join(told)}"
+            return f"{self.name} between {' and '.join(values)}"
         if self.op in ("unknown", "known"):
             return f"{self.name} is {'not ' if self.op == 'known' else ''}unknown"
-        return self.name if self.op == "is" else f"{self.name} {self.op} {told[0]}"
+        return self.name if self.op == "is" else f"{self.name} {self.op} {values[0]}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class And:
     parts: tuple[Condition, ...]
 
     def __str__(self) -> str:
-        return " and ".join(f"({one})" if isinstance(one, Or) else str(one) for one in self.parts)
+        return " and ".join(f"({part})" if isinstance(part, Or) else str(part) for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Or:
     parts: tuple[Condition, ...]
 
     def __str__(self) -> str:
-        return " or ".join(str(one) for one in self.parts)
+        return " or ".join(str(part) for part in self.parts)
 
 
 Condition = Test | Not | And | Or
@@ -140,7 +140,7 @@ def conjuncts(condition: Condition | None) -> tuple[Condition, ...]:
 
 def both(*given: Condition | None) -> Condition | None:
     """All of several conditions; None where there are none."""
-    parts = tuple(part for one in given for part in conjuncts(one))
+    parts = tuple(part for condition in given for part in conjuncts(condition))
     return And(parts) if len(parts) > 1 else parts[0] if parts else None
 
 
@@ -158,9 +158,9 @@ def parse(text: str) -> Condition | None:
     reader = _Reader(text)
     if not reader.tokens:
         return None
-    found = reader.alternatives(0)
+    condition = reader.alternatives(0)
     reader.end()
-    return found
+    return condition
 
 
 def one_value(text: str) -> Test | None:
@@ -197,16 +197,16 @@ class _Reader:
 
     def take(self, *words: str) -> bool:
         """Whether the next token is one of these words or marks, which is then read."""
-        found = self.next.word in words and self.next.kind != "end"
-        self.at += found
-        return found
+        matches = self.next.word in words and self.next.kind != "end"
+        self.at += matches
+        return matches
 
     def refuse(self, expected: str) -> ContractError:
         """What to tell of the next token."""
-        one = self.next
-        what = "it ends" if one.kind == "end" else f"{one.text[:40]!r} stands"
+        token = self.next
+        what = "it ends" if token.kind == "end" else f"{token.text[:40]!r} stands"
         return ContractError(
-            f"cannot read {self.text[:80]!r}: {what} at character {one.place + 1}, where {expected} is expected", _HOW
+            f"cannot read {self.text[:80]!r}: {what} at character {token.place + 1}, where {expected} is expected", _HOW
         )
 
     def end(self) -> None:
@@ -237,19 +237,19 @@ class _Reader:
                 raise self.refuse("fewer `not`")
             return Not(self.negated(depth + 1))
         if self.take("("):
-            found = self.alternatives(depth + 1)
+            condition = self.alternatives(depth + 1)
             if not self.take(")"):
                 raise self.refuse("`)`")
-            return found
+            return condition
         return self.test()
 
     def test(self) -> Condition:
         """A condition on one name."""
-        one = self.next
-        if one.kind != "word" or not re.fullmatch(r"[A-Za-z_]\w*", one.text) or one.word in KEYWORDS:
+        token = self.next
+        if token.kind != "word" or not re.fullmatch(r"[A-Za-z_]\w*", token.text) or token.word in KEYWORDS:
             raise self.refuse("the name of a dimension")
         self.at += 1
-        name, op = one.text, self.next
+        name, op = token.text, self.next
         if op.kind == "op":
             self.at += 1
             return self.compared(name, "!=" if op.text == "<>" else op.text)
@@ -304,26 +304,26 @@ class _Reader:
         """Values in parentheses, or without them."""
         if not self.take("("):
             return self.listed()
-        found = self.listed()
+        values = self.listed()
         if not self.take(")"):
             raise self.refuse("`,` or `)`")
-        return found
+        return values
 
     def listed(self) -> tuple[str, ...]:
         """Values that commas part."""
-        found = [self.value()]
+        values = [self.value()]
         while self.take(","):
-            found.append(self.value())
-        return tuple(dict.fromkeys(found))
+            values.append(self.value())
+        return tuple(dict.fromkeys(values))
 
     def value(self) -> str:
         """A text in quotes, or words up to the next `and`, `or`, mark or operator."""
-        one = self.next
-        if one.kind == "string":
+        token = self.next
+        if token.kind == "string":
             self.at += 1
-            mark = one.text[0]
-            return one.text[1:-1].replace(mark * 2, mark)
-        if match := _THOUSANDS.match(self.text, one.place):
+            mark = token.text[0]
+            return token.text[1:-1].replace(mark * 2, mark)
+        if match := _THOUSANDS.match(self.text, token.place):
             number, count = match[0], match[0].count(",") + 1
             raise ContractError(
                 f"{number!r} may be one number or {count}",
@@ -350,4 +350,4 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 def _flat(kind: type[And] | type[Or], parts: Sequence[Condition]) -> tuple[Condition, ...]:
-    return tuple(inner for one in parts for inner in (one.parts if isinstance(one, kind) else (one,)))
+    return tuple(inner for part in parts for inner in (part.parts if isinstance(part, kind) else (part,)))

@@ -193,8 +193,8 @@ class MetricView(_Strict):
         """Names of the tables that it reads."""
         if not self.is_query:
             return (self.source,)
-        found = sqlglot.parse_one(self.source, read="spark").find_all(exp.Table)
-        return tuple(sorted({f"{table.db}.{table.name}" for table in found}))
+        tables = sqlglot.parse_one(self.source, read="spark").find_all(exp.Table)
+        return tuple(sorted({f"{table.db}.{table.name}" for table in tables}))
 
     @property
     def is_query(self) -> bool:
@@ -230,7 +230,7 @@ class Metric:
     def dimensions(self) -> tuple[Dimension, ...]:
         """The dimensions that it may be split and filtered by: by none of time a stock, and what is made of others."""
         timeless = self.measure.additivity == "stock" or bool(self.measure.parts)
-        return tuple(one for one in self.view.dimensions if not (timeless and one.is_time))
+        return tuple(dimension for dimension in self.view.dimensions if not (timeless and dimension.is_time))
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -240,7 +240,7 @@ class Metric:
     @property
     def stands_alone(self) -> bool:
         """Whether it is worth something without a period and without a parameter that has no default."""
-        return not self.measure.needs_period and all(one.default is not None for one in self.parameters)
+        return not self.measure.needs_period and all(parameter.default is not None for parameter in self.parameters)
 
     @property
     def expanded(self) -> str:
@@ -257,11 +257,11 @@ class Metric:
         Raises:
             ContractError: There is none of that name.
         """
-        found = self.view.dimension(name)
-        if found is None:
+        dimension = self.view.dimension(name)
+        if dimension is None:
             known = ", ".join(item.name for item in self.view.dimensions)
             raise ContractError(f"{self.name} cannot be split by {name!r}", f"Dimensions: {known}.")
-        return found
+        return dimension
 
     def spark_sql(
         self,
@@ -283,16 +283,18 @@ class Metric:
         Raises:
             ContractError: The view has no such dimension, or the metric no such parameter.
         """
-        told = values or {"value": self.expression(parameters or {}), "n": "COUNT(1)"}
+        expressions = values or {"value": self.expression(parameters or {}), "n": "COUNT(1)"}
         split = [self.dimension(name) for name in ([by] if isinstance(by, str) else by or ())]
         source = relation or (f"({self.view.source})" if self.view.is_query else self.view.source)
-        conditions = [f"({one})" for one in (self.view.filter, *where) if one]
-        columns = [f"{one.expr} AS {one.name}" for one in split] + [f"{text} AS {name}" for name, text in told.items()]
+        conditions = [f"({condition})" for condition in (self.view.filter, *where) if condition]
+        columns = [f"{dimension.expr} AS {dimension.name}" for dimension in split] + [
+            f"{text} AS {name}" for name, text in expressions.items()
+        ]
         parts = [f"SELECT {', '.join(columns)} FROM {source}"]
         if conditions:
             parts.append("WHERE " + " AND ".join(conditions))
         if split:
-            parts.append("GROUP BY " + ", ".join(one.expr for one in split))
+            parts.append("GROUP BY " + ", ".join(dimension.expr for dimension in split))
             parts.append("ORDER BY " + ", ".join(str(place) for place in range(1, len(split) + 1)))
         return " ".join(parts)
 
@@ -322,15 +324,15 @@ class Metric:
             )
         for name, number in given.items():
             finite(name, number)
-        found: dict[str, float] = {}
+        values: dict[str, float] = {}
         for name, value in {**known, **given}.items():
             if value is None:
                 label = self.measure.display_name
                 raise ContractError(
                     f"{label} needs {name}, which has no default", f"Give it: --set {name}=500000, or as a threshold."
                 )
-            found[name] = float(value)
-        return found
+            values[name] = float(value)
+        return values
 
 
 def finite(name: str, number: float) -> None:

@@ -75,13 +75,13 @@ def _parts(text: str) -> list[str]:
     >>> _parts("Retail, 'Health, Care'"), _parts("O'Neil, 's Hertogenbosch"), _parts("")
     (['Retail', "'Health, Care'"], ["O'Neil", "'s Hertogenbosch"], [''])
     """
-    found, place = [], 0
+    parts, place = [], 0
     while match := _PART.match(text, place):
-        found.append(match[1] or match[2].strip())
+        parts.append(match[1] or match[2].strip())
         place = match.end()
         if not match[0].endswith(","):
             break
-    return found
+    return parts
 
 
 def _bare(text: str) -> str | None:
@@ -113,34 +113,36 @@ def understood(
     Raises:
         ContractError: A dimension, operator or value is not there or cannot be read, or two conditions leave nothing.
     """
-    found = tuple(_understood(one, dimensions, known, of) for one in filters)
-    leave_something(found, {one.name: one for one in dimensions})
-    return found
+    resolved = tuple(_understood(filter_, dimensions, known, of) for filter_ in filters)
+    leave_something(resolved, {dimension.name: dimension for dimension in dimensions})
+    return resolved
 
 
-def _understood(one: Filter, dimensions: Sequence[Dimension], known: Known, of: str) -> Filter:
+def _understood(filter_: Filter, dimensions: Sequence[Dimension], known: Known, of: str) -> Filter:
     names = [dimension.name for dimension in dimensions]
-    dimension = next((item for item in dimensions if item.name == one.dimension), None)
+    dimension = next((item for item in dimensions if item.name == filter_.dimension), None)
     if dimension is None:
-        near = difflib.get_close_matches(one.dimension[:_LONGEST].lower(), names, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(filter_.dimension[:_LONGEST].lower(), names, n=3, cutoff=0.5)
         raise ContractError(
-            f"{of} has no dimension {one.dimension[:_LONGEST]!r} to filter by",
+            f"{of} has no dimension {filter_.dimension[:_LONGEST]!r} to filter by",
             (f"Nearest: {', '.join(near)}. " if near else "") + f"Dimensions: {', '.join(names)}.",
         )
-    if one.operator not in OPERATORS:
-        raise ContractError(f"{one.operator!r} is not a filter operator", f"Operators: {' '.join(OPERATORS)}.")
-    if one.operator not in ("=", "!="):
-        if len(one.values) != 1:
-            raise ContractError(f"{one}: {one.operator} takes one value", "Give several values with = or !=.")
+    if filter_.operator not in OPERATORS:
+        raise ContractError(f"{filter_.operator!r} is not a filter operator", f"Operators: {' '.join(OPERATORS)}.")
+    if filter_.operator not in ("=", "!="):
+        if len(filter_.values) != 1:
+            raise ContractError(f"{filter_}: {filter_.operator} takes one value", "Give several values with = or !=.")
         if dimension.type in ("text", "boolean"):
             raise ContractError(
-                f"{one.dimension} is {_A[dimension.type]} and cannot be compared with {one.operator}",
+                f"{filter_.dimension} is {_A[dimension.type]} and cannot be compared with {filter_.operator}",
                 f"Name its values with = or !=: {some(_values(dimension, known))}.",
             )
-        if one.values[0] in _EMPTY:
-            raise ContractError(f"{one.dimension} needs {_HOW[dimension.type]}", f"Write it after {one.operator}.")
-    values = _whole(one, dimension, known) or tuple(_value(value, dimension, known) for value in one.values)
-    return Filter(one.dimension, values, one.operator)
+        if filter_.values[0] in _EMPTY:
+            raise ContractError(
+                f"{filter_.dimension} needs {_HOW[dimension.type]}", f"Write it after {filter_.operator}."
+            )
+    values = _whole(filter_, dimension, known) or tuple(_value(value, dimension, known) for value in filter_.values)
+    return Filter(filter_.dimension, values, filter_.operator)
 
 
 _EMPTY = ("", "''", '""')
@@ -148,11 +150,11 @@ _A = {"text": "text", "boolean": "yes or no", "number": "a number", "day": "a da
 _HOW = {"number": "a number such as 7", "day": "a day such as 2025-06-30", "month": "a month such as 2025-06", "boolean": "true or false"}  # fmt: skip
 
 
-def _whole(one: Filter, dimension: Dimension, known: Known) -> tuple[str, ...] | None:
+def _whole(filter_: Filter, dimension: Dimension, known: Known) -> tuple[str, ...] | None:
     """The one known value that holds the commas by which a text was parted."""
-    if dimension.type != "text" or len(one.values) < 2:
+    if dimension.type != "text" or len(filter_.values) < 2:
         return None
-    joined = same(",".join(one.values))
+    joined = same(",".join(filter_.values))
     return next(((value,) for value in known(dimension) if "," in value and same(value) == joined), None)
 
 
@@ -208,7 +210,7 @@ def nearest(text: str, values: Sequence[str]) -> str:
         folded.setdefault(same(value)[:_LONGEST], value)
     near = difflib.get_close_matches(same(text)[:_LONGEST], folded, n=_NEAREST, cutoff=0.5)
     if near:
-        return f"Nearest: {', '.join(folded[one] for one in near)}."
+        return f"Nearest: {', '.join(folded[key] for key in near)}."
     return f"It has {some(values)}."
 
 
@@ -241,8 +243,8 @@ def number(text: str) -> str | None:
     """A number as it is told; None where the text is none."""
     if not re.fullmatch(r"[+-]?[0-9]+([.][0-9]+)?", text):
         return None
-    found = float(text)
-    return None if not math.isfinite(found) else str(int(found)) if found.is_integer() else repr(found)
+    value = float(text)
+    return None if not math.isfinite(value) else str(int(value)) if value.is_integer() else repr(value)
 
 
 def boolean(text: str) -> str | None:
@@ -255,14 +257,14 @@ _READ: dict[str, Callable[[str], str | None]] = {"day": _day, "month": _month, "
 
 def meant(text: str, kind: str) -> list[str]:
     """Days or months that a text in another form may mean."""
-    found = []
+    readings = []
     for form in {"day": _DAYS, "month": _MONTHS}.get(kind, ()):
         try:
             parsed = datetime.strptime(text[:_LONGEST], form)  # noqa: DTZ007 - a day has no zone
         except ValueError:
             continue
-        found.append(f"{parsed:%Y-%m-%d}" if kind == "day" else f"{parsed:%Y-%m}")
-    return list(dict.fromkeys(found))
+        readings.append(f"{parsed:%Y-%m-%d}" if kind == "day" else f"{parsed:%Y-%m}")
+    return list(dict.fromkeys(readings))
 
 
 def leave_something(filters: Sequence[Filter], dimensions: dict[str, Dimension]) -> None:
@@ -275,9 +277,10 @@ def leave_something(filters: Sequence[Filter], dimensions: dict[str, Dimension])
             elif "!=" not in (first.operator, second.operator) and subject(pair[0]) == subject(pair[1]):
                 _a_place_left(first, second, pair)
     for name in dimensions:  # of three, each two may leave something
-        own = [one for one in filters if one.dimension == name and one.operator in ("=", "!=")]
-        sets = [set(one.values) for one in own if one.operator == "="]
-        if sets and not set.intersection(*sets).difference(*(one.values for one in own if one.operator == "!=")):
+        own = [filter_ for filter_ in filters if filter_.dimension == name and filter_.operator in ("=", "!=")]
+        sets = [set(filter_.values) for filter_ in own if filter_.operator == "="]
+        excluded = [filter_.values for filter_ in own if filter_.operator == "!="]
+        if sets and not set.intersection(*sets).difference(*excluded):
             raise ContractError(f"{' and '.join(map(str, own))} leave nothing", "Leave one of them out.")
 
 
@@ -296,7 +299,7 @@ def _a_value_left(first: Filter, second: Filter) -> None:
 
 def _a_place_left(first: Filter, second: Filter, pair: tuple[Dimension, Dimension]) -> None:
     spans = _spans(first, pair[0]), _spans(second, pair[1])
-    unknown = all(one.operator == "=" and "" in one.values for one in (first, second))
+    unknown = all(filter_.operator == "=" and "" in filter_.values for filter_ in (first, second))
     if unknown or any(max(a[0], b[0]) <= min(a[1], b[1]) for a in spans[0] for b in spans[1]):
         return
     if first.operator in ("<", "<="):
@@ -313,24 +316,24 @@ def subject(dimension: Dimension) -> str:
     return dimension.name.removesuffix({"month": "month", "day": "date"}.get(dimension.type, "")) or "date"
 
 
-def _spans(one: Filter, dimension: Dimension) -> list[tuple[tuple[float, int], tuple[float, int]]]:
+def _spans(filter_: Filter, dimension: Dimension) -> list[tuple[tuple[float, int], tuple[float, int]]]:
     """From where to where the values are that a filter allows; days and months as days, numbers as they are."""
-    found = []
-    for value in one.values:
+    spans = []
+    for value in filter_.values:
         if value == "":
             continue
         first, last = _ends(value, dimension.type)
         low, high = (-math.inf, 0), (math.inf, 0)
-        if one.operator in ("=", ">="):
+        if filter_.operator in ("=", ">="):
             low = (first, 0)
-        if one.operator in ("=", "<="):
+        if filter_.operator in ("=", "<="):
             high = (last, 0)
-        if one.operator == ">":
+        if filter_.operator == ">":
             low = (last, 1)
-        if one.operator == "<":
+        if filter_.operator == "<":
             high = (first, -1)
-        found.append((low, high))
-    return found
+        spans.append((low, high))
+    return spans
 
 
 def _ends(value: str, kind: str) -> tuple[float, float]:
@@ -356,16 +359,16 @@ def within(
     Raises:
         ContractError: A filter begins after the last day, or ends before the first.
     """
-    times = {one.name: one for one in dimensions if one.is_time and not one.future}
-    for one in filters:
-        if one.dimension not in times or one.operator == "!=" or "" in one.values:
+    times = {dimension.name: dimension for dimension in dimensions if dimension.is_time and not dimension.future}
+    for filter_ in filters:
+        if filter_.dimension not in times or filter_.operator == "!=" or "" in filter_.values:
             continue
-        spans = _spans(one, times[one.dimension])
+        spans = _spans(filter_, times[filter_.dimension])
         if last is not None and all(low > (float(last.toordinal()), 0) for low, _ in spans):
-            raise ContractError(f"{one}: the data ends on {last.isoformat()}", "Ask for a time up to that day.")
+            raise ContractError(f"{filter_}: the data ends on {last.isoformat()}", "Ask for a time up to that day.")
         if first is not None and all(high < (float(first.toordinal()), 0) for _, high in spans):
             raise ContractError(
-                f"{one}: the data begins on {first.isoformat()}", "Ask for a time that reaches to that day."
+                f"{filter_}: the data begins on {first.isoformat()}", "Ask for a time that reaches to that day."
             )
 
 
@@ -374,30 +377,30 @@ def of_filters(filters: Iterable[Filter]) -> Condition | None:
     return both(*map(_of_filter, filters))
 
 
-def _of_filter(one: Filter) -> Condition:
-    known, unknown = tuple(value for value in one.values if value), "" in one.values
+def _of_filter(filter_: Filter) -> Condition:
+    known, unknown = tuple(value for value in filter_.values if value), "" in filter_.values
     if not unknown:
-        return Test(one.dimension, one.operator, known)
-    alone = Test(one.dimension, "unknown" if one.operator == "=" else "known")
+        return Test(filter_.dimension, filter_.operator, known)
+    alone = Test(filter_.dimension, "unknown" if filter_.operator == "=" else "known")
     if not known:
         return alone
-    test = Test(one.dimension, one.operator, known)
-    return Or((test, alone)) if one.operator == "=" else And((test, alone))
+    test = Test(filter_.dimension, filter_.operator, known)
+    return Or((test, alone)) if filter_.operator == "=" else And((test, alone))
 
 
-def condition(one: Filter, dimension: Dimension) -> tuple[str, list[str]]:
+def condition(filter_: Filter, dimension: Dimension) -> tuple[str, list[str]]:
     """A filter that is understood in Spark SQL, with `?` for its values, and the values."""
     cast = {"day": "DATE", "number": "DOUBLE"}.get(dimension.type)
-    if one.operator not in ("=", "!="):
+    if filter_.operator not in ("=", "!="):
         if cast:
-            return f"{dimension.expr} {one.operator} CAST(? AS {cast})", list(one.values)
-        return f"CAST({dimension.expr} AS STRING) {one.operator} ?", list(one.values)
-    known = [value for value in one.values if value != ""]
+            return f"{dimension.expr} {filter_.operator} CAST(? AS {cast})", list(filter_.values)
+        return f"CAST({dimension.expr} AS STRING) {filter_.operator} ?", list(filter_.values)
+    known = [value for value in filter_.values if value != ""]
     text = f"CAST({dimension.expr} AS STRING)"
     parts = [f"{text} IN ({', '.join('?' * len(known))})"] if known else []
     if dimension.type == "number" and known:
         parts = [f"{dimension.expr} IN ({', '.join(['CAST(? AS DOUBLE)'] * len(known))})"]
-    if len(known) < len(one.values):
+    if len(known) < len(filter_.values):
         parts.append(f"{text} IS NULL")
     chosen = " OR ".join(parts) or "FALSE"
-    return (chosen if one.operator == "=" else f"COALESCE(NOT ({chosen}), TRUE)"), known
+    return (chosen if filter_.operator == "=" else f"COALESCE(NOT ({chosen}), TRUE)"), known

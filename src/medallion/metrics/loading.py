@@ -146,21 +146,21 @@ def flag(entity: str, name: str) -> str:
     field = view.field(name)
     if field is None:
         raise KeyError(name)
-    defaults = {one.name: one.default for one in view.parameters if one.default is not None}
+    defaults = {parameter.name: parameter.default for parameter in view.parameters if parameter.default is not None}
     return f"({sqlglot.transpile(with_parameters(field.expr, defaults), read='spark', write='duckdb')[0]})"
 
 
 def threshold(name: str) -> float:
     """The default of a parameter; 0 where it has none."""
-    known = (one for view in declarations().views.values() for one in view.parameters)
-    return next((one.default or 0.0 for one in known if one.name == name), 0.0)
+    known = (parameter for view in declarations().views.values() for parameter in view.parameters)
+    return next((parameter.default or 0.0 for parameter in known if parameter.name == name), 0.0)
 
 
 def own_files() -> tuple[tuple[Path, int, int], ...]:
     """The files of the user's folder, with what tells whether they have changed."""
     folder = folder_of_metrics()
     paths = sorted(path for path in folder.glob("*.y*ml") if path.suffix in (".yaml", ".yml")) if folder else []
-    return tuple((path, found.st_mtime_ns, found.st_size) for path in paths if (found := path.stat()))
+    return tuple((path, status.st_mtime_ns, status.st_size) for path in paths if (status := path.stat()))
 
 
 @cache
@@ -171,7 +171,7 @@ def _declarations(
     optional: frozenset[str] | None,
 ) -> Declarations:
     columns = {"gold.deals": of_deals, "gold.customer_features": of_customers}
-    found: dict[str, MetricView] = {}
+    views: dict[str, MetricView] = {}
     places: _Places = {}
     for path in sorted(Path(str(files("medallion.metrics"))).glob("*.yaml")):
         document, file = _read(path)
@@ -179,23 +179,23 @@ def _declarations(
         if optional is not None and not optional.issuperset(view.needs):
             continue
         view = _with_columns(view, columns, optional)
-        _add(found, places, view, file, own=False)
+        _add(views, places, view, file, own=False)
     added, calendar = [], Calendar()
     for path, _, _ in own:
         document, file = _read(path)
         if "source" in document:
             view = _valid(MetricView, document, file)
-            _add(found, places, view, file, own=True)
+            _add(views, places, view, file, own=True)
             continue
-        told = _valid(Own, document, file)
-        calendar = told.calendar or calendar
-        added.append((told, file))
-    for told, file in added:
-        _join(found, places, told, file)
-    for told, file in added:
-        _set(found, told, file)
-    of_name = {measure.name: Metric(view, measure) for view in found.values() for measure in view.measures}
-    return Declarations(found, of_name, calendar)
+        addition = _valid(Own, document, file)
+        calendar = addition.calendar or calendar
+        added.append((addition, file))
+    for addition, file in added:
+        _join(views, places, addition, file)
+    for addition, file in added:
+        _set(views, addition, file)
+    of_name = {measure.name: Metric(view, measure) for view in views.values() for measure in view.measures}
+    return Declarations(views, of_name, calendar)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], _File]:
@@ -234,7 +234,8 @@ def _valid(kind: type[_Kind], document: dict[str, Any], file: _File) -> _Kind:
     try:
         return kind(**document)
     except ValidationError as error:
-        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")  # a typing error explains a gap
+        # a misspelled word explains a missing one
+        first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
         keys = tuple(first["loc"])
         name = ".".join(str(part) for part in keys)
         reason, remedy = first["msg"].removeprefix("Value error, "), _REMEDY
@@ -266,9 +267,9 @@ def _with_columns(
     own = columns.get(view.source, ())
     there = {column.name for column in own}
     measures = tuple(measure for measure in view.measures if there.issuperset(measure.needs))
-    known = (one for one in view.dimensions if optional is None or optional.issuperset(one.needs))
-    dimensions = (*(one for one in known if one.name not in there), *map(_dimension, own))
-    fields = tuple(one for one in view.fields if one.name not in there)
+    known = (dimension for dimension in view.dimensions if optional is None or optional.issuperset(dimension.needs))
+    dimensions = (*(dimension for dimension in known if dimension.name not in there), *map(_dimension, own))
+    fields = tuple(dimension for dimension in view.fields if dimension.name not in there)
     return view.model_copy(update={"measures": measures, "dimensions": dimensions, "fields": fields})
 
 
@@ -285,54 +286,57 @@ def _dimension(column: Column) -> Dimension:
     )
 
 
-def _add(found: dict[str, MetricView], places: _Places, view: MetricView, file: _File, *, own: bool) -> None:
+def _add(views: dict[str, MetricView], places: _Places, view: MetricView, file: _File, *, own: bool) -> None:
     """Put a view to the others, checked."""
     entity = view.entity or file.path.stem
-    if entity in found:
+    if entity in views:
         raise ContractError(f"{file.at('entity')}: entity {entity} is declared twice", "Keep one view of it.")
     view = view.model_copy(update={"entity": entity})
     _checked(view, view, file, places, own=own)
-    found[entity] = view
+    views[entity] = view
 
 
-def _join(found: dict[str, MetricView], places: _Places, told: Own, file: _File) -> None:
+def _join(views: dict[str, MetricView], places: _Places, addition: Own, file: _File) -> None:
     """Add what a file of the user's folder declares to the view of its entity."""
     parts = ("joins", "parameters", "dimensions", "fields", "measures")
-    if not any(getattr(told, name) for name in parts):
+    if not any(getattr(addition, name) for name in parts):
         return
-    if told.entity is None or told.entity not in found:
+    if addition.entity is None or addition.entity not in views:
         problem = (
-            f"there is no entity {told.entity!r}" if told.entity else "entity is missing: whose metrics are these?"
+            f"there is no entity {addition.entity!r}"
+            if addition.entity
+            else "entity is missing: whose metrics are these?"
         )
-        raise ContractError(f"{file.at('entity')}: {problem}", f"Entities: {', '.join(found)}.")
-    view = found[told.entity]
-    whole = view.model_copy(update={name: (*getattr(view, name), *getattr(told, name)) for name in parts})
-    _checked(whole, told, file, places, own=True)
-    found[told.entity] = whole
+        raise ContractError(f"{file.at('entity')}: {problem}", f"Entities: {', '.join(views)}.")
+    view = views[addition.entity]
+    whole = view.model_copy(update={name: (*getattr(view, name), *getattr(addition, name)) for name in parts})
+    _checked(whole, addition, file, places, own=True)
+    views[addition.entity] = whole
 
 
-def _set(found: dict[str, MetricView], told: Own, file: _File) -> None:
+def _set(views: dict[str, MetricView], addition: Own, file: _File) -> None:
     """Set the defaults of parameters."""
-    known = {one.name for view in found.values() for one in view.parameters}
-    for name, value in told.thresholds.items():
+    known = {parameter.name for view in views.values() for parameter in view.parameters}
+    for name, value in addition.thresholds.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)
             raise ContractError(
                 f"{file.at('thresholds', name)}: there is no threshold {name!r}", f"There are: {', '.join(near)}."
             )
-        for entity, view in found.items():
+        for entity, view in views.items():
             changed = tuple(
-                one.model_copy(update={"default": value}) if one.name == name else one for one in view.parameters
+                parameter.model_copy(update={"default": value}) if parameter.name == name else parameter
+                for parameter in view.parameters
             )
-            found[entity] = view.model_copy(update={"parameters": changed})
+            views[entity] = view.model_copy(update={"parameters": changed})
 
 
-def _checked(view: MetricView, told: MetricView | Own, file: _File, places: _Places, *, own: bool) -> None:
+def _checked(view: MetricView, declared: MetricView | Own, file: _File, places: _Places, *, own: bool) -> None:
     """Refuse names that are given twice; of a user's own, also expressions that cannot be computed.
 
     Args:
         view: The whole view.
-        told: The part of it that this file declares.
+        declared: The part of it that this file declares.
         file: The file.
         places: Where metrics were declared, by name; those of this file are added.
         own: Whether the file is of the user's folder. Those of the package are checked by its tests.
@@ -340,7 +344,7 @@ def _checked(view: MetricView, told: MetricView | Own, file: _File, places: _Pla
     Raises:
         ContractError: See `metrics`.
     """
-    for number, measure in enumerate(told.measures):
+    for number, measure in enumerate(declared.measures):
         if measure.name in places:
             first, there = places[measure.name]
             raise ContractError(
@@ -353,14 +357,18 @@ def _checked(view: MetricView, told: MetricView | Own, file: _File, places: _Pla
             with _at(file, "measures", number):
                 check_measure(view, measure)
     seen: set[str] = set()
-    of_file = {id(one): (part, n) for part in ("dimensions", "fields") for n, one in enumerate(getattr(told, part))}
-    for one in (*view.dimensions, *view.fields):
-        with _at(file, *of_file.get(id(one), ())):
-            if twice := seen.intersection((one.name, *one.aliases)):
+    of_file = {
+        id(dimension): (part, n)
+        for part in ("dimensions", "fields")
+        for n, dimension in enumerate(getattr(declared, part))
+    }
+    for dimension in (*view.dimensions, *view.fields):
+        with _at(file, *of_file.get(id(dimension), ())):
+            if twice := seen.intersection((dimension.name, *dimension.aliases)):
                 raise ContractError(f"{sorted(twice)[0]} is declared twice", "Name one of them otherwise.")
-            if own and id(one) in of_file:
-                check_expression(view, one.expr, one.name, aggregates=False)
-        seen.update((one.name, *one.aliases))
+            if own and id(dimension) in of_file:
+                check_expression(view, dimension.expr, dimension.name, aggregates=False)
+        seen.update((dimension.name, *dimension.aliases))
 
 
 @contextmanager
@@ -382,12 +390,12 @@ def check_measure(view: MetricView, measure: Measure) -> None:
     if measure.period is not None:
         time = view.dimension(measure.period)
         if time is None or time.type != "day":
-            days = ", ".join(one.name for one in view.dimensions if one.type == "day")
+            days = ", ".join(dimension.name for dimension in view.dimensions if dimension.type == "day")
             raise ContractError(f"{name}: period {measure.period!r} is no day of the view", f"Days: {days or 'none'}.")
     for part in measure.parts:
         inner = view.measure(part)
         if inner is None:
-            near = difflib.get_close_matches(part, [one.name for one in view.measures], n=3, cutoff=0.4)
+            near = difflib.get_close_matches(part, [other.name for other in view.measures], n=3, cutoff=0.4)
             raise ContractError(
                 f"{name}: MEASURE({part}): the view has no such metric", f"Nearest: {', '.join(near) or 'none'}."
             )
@@ -421,7 +429,7 @@ def check_expression(view: MetricView, text: str, name: str, *, aggregates: bool
         raise ContractError(f"{name}: {text!r} is no expression: {reason}", "Write it in Spark SQL.") from error
     if isinstance(tree, exp.Query | exp.Command) or tree.find(exp.Select, exp.Subquery):
         raise ContractError(f"{name}: {text!r} is a query", "Write an expression over the view's columns.")
-    known = {one.name for one in view.parameters}
+    known = {parameter.name for parameter in view.parameters}
     for place in tree.find_all(exp.Placeholder):
         if place.name not in known:
             raise ContractError(
@@ -432,8 +440,8 @@ def check_expression(view: MetricView, text: str, name: str, *, aggregates: bool
         raise ContractError(f"{name}: {text!r} adds nothing up", "Write an aggregate such as SUM, COUNT or AVG.")
     if not aggregates and sums:
         raise ContractError(f"{name}: {text!r} adds rows up", "A dimension is of one row; make it a measure.")
-    inside = {id(column) for one in sums for column in one.find_all(exp.Column)}
-    joins = {one.name for one in view.joins}
+    inside = {id(column) for aggregate in sums for column in aggregate.find_all(exp.Column)}
+    joins = {join.name for join in view.joins}
     there = _columns(view)
     for column in tree.find_all(exp.Column):
         if aggregates and id(column) not in inside:
@@ -457,4 +465,4 @@ def _columns(view: MetricView) -> set[str]:
         declared = contracts.table(view.source).column_names
     except KeyError:
         return set()
-    return {*declared, *(one.name for one in own_columns(view.source))}
+    return {*declared, *(column.name for column in own_columns(view.source))}

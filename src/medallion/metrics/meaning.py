@@ -63,12 +63,12 @@ def condition(given: Given, view: MetricView, facts: Facts, today: Today) -> Con
     Raises:
         ContractError: A name or value is not there or cannot be read; or they leave nothing together.
     """
-    found = both(*(_read(one, view, facts, today) for one in given))
-    for part in conjuncts(found):
+    combined = both(*(_read(part, view, facts, today) for part in given))
+    for part in conjuncts(combined):
         if isinstance(part, Test) and part.op == "=" and len(part.values) == 0:
             raise ContractError(f"{part}: no value", "Name one.")
-    leave_something(filters_of(found), {one.name: one for one in (*view.dimensions, *view.fields)})
-    return found
+    leave_something(filters_of(combined), {dimension.name: dimension for dimension in (*view.dimensions, *view.fields)})
+    return combined
 
 
 def _read(given: Condition | str, view: MetricView, facts: Facts, today: Today) -> Condition | None:
@@ -90,9 +90,9 @@ def _read(given: Condition | str, view: MetricView, facts: Facts, today: Today) 
 def _meant(given: Condition, view: MetricView, facts: Facts, today: Today) -> Condition:
     """A condition with the names and values that its words mean."""
     if isinstance(given, And):
-        return both(*(_meant(one, view, facts, today) for one in given.parts)) or given
+        return both(*(_meant(part, view, facts, today) for part in given.parts)) or given
     if isinstance(given, Or):
-        return Or(tuple(_meant(one, view, facts, today) for one in given.parts))
+        return Or(tuple(_meant(part, view, facts, today) for part in given.parts))
     if isinstance(given, Not):
         return Not(_meant(given.part, view, facts, today))
     return _test(given, view, facts, today)
@@ -110,7 +110,7 @@ def _test(given: Test, view: MetricView, facts: Facts, today: Today) -> Conditio
                 f"{name} is no yes or no, so it cannot stand alone", f"Compare it: {name} {_example(dimension)}."
             )
         return Test(name, "is")
-    if any(one == "" for one in given.values):
+    if any(value == "" for value in given.values):
         raise ContractError(f"{label} has an empty value beside others", f"Write `or {name} is unknown`.")
     if kind == "boolean":
         return _yes_or_no(given, dimension)
@@ -127,25 +127,24 @@ def _test(given: Test, view: MetricView, facts: Facts, today: Today) -> Conditio
         return Test(name, given.op, (other,))
     if kind == "number":
         percent = dimension.format is not None and dimension.format.type == "percentage"
-        values = tuple(number_of(one, dimension, percent=percent) for one in given.values)
+        values = tuple(number_of(value, dimension, percent=percent) for value in given.values)
         if given.op == "between" and values[0] > values[1]:
             raise ContractError(f"{given} ends before it begins", "Change one of the two.")
         return Test(name, given.op, values)
-    found = _time(given, dimension, today)
-    return _in_the_data(found, given, dimension, facts, today)
+    return _in_the_data(_time(given, dimension, today), given, dimension, facts, today)
 
 
 def _beside(given: Test, dimension: Dimension, view: MetricView, facts: Facts) -> Beside | None:
     """The column of the same row that a day or number is compared with; None where it is compared with a value."""
     value = given.values[0] if len(given.values) == 1 else None
-    named_one = value.name if isinstance(value, Beside) else value if isinstance(value, str) else ""
-    other = fields_of(view).get(named_one)
+    other_name = value.name if isinstance(value, Beside) else value if isinstance(value, str) else ""
+    other = fields_of(view).get(other_name)
     if other is None:
         return None
-    kinds = [(one.type, one.format.type if one.format else None) for one in (dimension, other)]
+    kinds = [(column.type, column.format.type if column.format else None) for column in (dimension, other)]
     if kinds[0] != kinds[1]:
         raise ContractError(
-            f"{given.name} and {named_one} are not of one kind, so they cannot be compared",
+            f"{given.name} and {other_name} are not of one kind, so they cannot be compared",
             f"Compare {given.name} with a value, such as {given.name} {_example(dimension)}.",
         )
     reach(view, other, facts)
@@ -153,18 +152,20 @@ def _beside(given: Test, dimension: Dimension, view: MetricView, facts: Facts) -
 
 
 def _yes_or_no(given: Test, dimension: Dimension) -> Condition:
-    told = [boolean(one) if isinstance(one, str) else "true" if one is True else "false" for one in given.values]
-    if given.op not in ("=", "!=") or None in told or len(told) != 1:
+    values = [
+        boolean(value) if isinstance(value, str) else "true" if value is True else "false" for value in given.values
+    ]
+    if given.op not in ("=", "!=") or None in values or len(values) != 1:
         raise ContractError(
             f"{dimension.name}: {' '.join(map(str, given.values))[:80]!r} is not yes or no",
             f"Write {dimension.name}, or not {dimension.name}.",
         )
     test = Test(dimension.name, "is")
-    return test if (told[0] == "true") == (given.op == "=") else Not(test)
+    return test if (values[0] == "true") == (given.op == "=") else Not(test)
 
 
 def _texts(values: Sequence[Value], view: MetricView, dimension: Dimension, facts: Facts) -> tuple[str, ...]:
-    texts = tuple(str(one) for one in values)
+    texts = tuple(str(value) for value in values)
     there = {*dimension.values, *facts.known(view, dimension, texts)}
     if there.issuperset(texts):
         return tuple(dict.fromkeys(texts))
@@ -194,7 +195,7 @@ def number_of(given: Value, dimension: Dimension, *, percent: bool = False) -> D
 def _time(given: Test, dimension: Dimension, today: Today) -> Condition:
     """A condition on a day or month, by the days that its periods are."""
     name = dimension.name
-    spans = [_span(one, dimension, today) for one in given.values]
+    spans = [_span(value, dimension, today) for value in given.values]
     if given.op == "between":
         return within_days(dimension, Span(spans[0].first, spans[1].last, text=str(given)))
     if given.op in COMPARISONS:
@@ -205,24 +206,24 @@ def _time(given: Test, dimension: Dimension, today: Today) -> Condition:
     parts = tuple(within_days(dimension, span) for span in spans)
     if all(span.first == span.last and span.first for span in spans):
         return Test(name, given.op, tuple(_as_kept(span.first, dimension) for span in spans if span.first))
-    found = parts[0] if len(parts) == 1 else Or(parts)
-    return found if given.op == "=" else Not(found)
+    inside = parts[0] if len(parts) == 1 else Or(parts)
+    return inside if given.op == "=" else Not(inside)
 
 
 def _span(given: Value, dimension: Dimension, today: Today) -> Span:
     if isinstance(given, date):
         return Span(given, given, "day")
     try:
-        found = periods.read(str(given), today)
+        span = periods.read(str(given), today)
     except ContractError as error:
         kind = {"day": "a day", "month": "a month"}[dimension.type]
         remedy = error.remedy
         if near := periods.perhaps(str(given)):
             remedy = f"Perhaps {' or '.join(near)}? {remedy}"
         raise ContractError(f"{dimension.name}: {str(given)[:80]!r} is not {kind}, and no period", remedy) from error
-    if dimension.type == "month" and not _of_months(found):
+    if dimension.type == "month" and not _of_months(span):
         raise ContractError(f"{dimension.name}: {given} is no whole month", "Write a month such as 2025-06.")
-    return found
+    return span
 
 
 def _of_months(span: Span) -> bool:
@@ -254,22 +255,22 @@ def within_days(dimension: Dimension, span: Span) -> Condition:
     return Test(name, "=", (first,)) if first == last else Test(name, "between", (first, last))
 
 
-def _in_the_data(found: Condition, given: Test, dimension: Dimension, facts: Facts, today: Today) -> Condition:
+def _in_the_data(condition: Condition, given: Test, dimension: Dimension, facts: Facts, today: Today) -> Condition:
     """Refuse a time that lies wholly before or after the data: nothing would read as a figure."""
     if given.op == "!=" or dimension.future:
-        return found
-    for part in found.parts if isinstance(found, Or) else (found,):
+        return condition
+    for part in condition.parts if isinstance(condition, Or) else (condition,):
         if not isinstance(part, Test):
             continue
         for first, last in _edges(part, dimension):
             outside(Span(first, last, text=str(part)), facts, today.day)
-    return found
+    return condition
 
 
 def _edges(test: Test, dimension: Dimension) -> list[tuple[date | None, date | None]]:
-    told = [date.fromisoformat(f"{one}-01") if isinstance(one, str) else one for one in test.values]
-    days = [one for one in told if isinstance(one, date)]
-    ends = [_month_end(one) if dimension.type == "month" else one for one in days]
+    values = [date.fromisoformat(f"{value}-01") if isinstance(value, str) else value for value in test.values]
+    days = [value for value in values if isinstance(value, date)]
+    ends = [_month_end(day) if dimension.type == "month" else day for day in days]
     if test.op == "between":
         return [(days[0], ends[1])]
     if test.op in (">", ">="):
@@ -305,12 +306,14 @@ def outside(span: Span, facts: Facts, as_of: date | None = None) -> None:
 def fields_of(view: MetricView) -> dict[str, Dimension]:
     """All that a view can be filtered by: by name, alias, or a synonym that only one has."""
     every = (*view.dimensions, *view.fields)
-    found = {name: one for one in every for name in one.aliases} | {one.name: one for one in every}
+    by_name = {name: dimension for dimension in every for name in dimension.aliases} | {
+        dimension.name: dimension for dimension in every
+    }
     synonyms: dict[str, list[Dimension]] = {}
-    for one in every:
-        for text in one.synonyms:
-            synonyms.setdefault(text.casefold().replace(" ", "_"), []).append(one)
-    return {name: ones[0] for name, ones in synonyms.items() if len(ones) == 1} | found
+    for dimension in every:
+        for text in dimension.synonyms:
+            synonyms.setdefault(text.casefold().replace(" ", "_"), []).append(dimension)
+    return {name: dimensions[0] for name, dimensions in synonyms.items() if len(dimensions) == 1} | by_name
 
 
 def field_of(
@@ -321,26 +324,26 @@ def field_of(
     Raises:
         ContractError: There is none.
     """
-    found = fields.get(name) or fields.get(name.casefold())
-    if found is None:
-        own = [one.name for one in (*view.dimensions, *view.fields)]
+    dimension = fields.get(name) or fields.get(name.casefold())
+    if dimension is None:
+        own = [dimension.name for dimension in (*view.dimensions, *view.fields)]
         near = difflib.get_close_matches(name[:40].casefold(), list(fields), n=NEAREST, cutoff=0.6)
         raise ContractError(
             f"{label or view.entity} has no dimension {name[:80]!r} to {what}",
             f"{nearest_told(near)}Dimensions: {', '.join(own)}.",
         )
-    return found
+    return dimension
 
 
 def joins_of(view: MetricView, dimension: Dimension) -> list[str]:
     """Names of the joins that a dimension takes its value from."""
-    return [one.name for one in view.joins if re.search(rf"\b{one.name}\.", dimension.expr)]
+    return [join.name for join in view.joins if re.search(rf"\b{join.name}\.", dimension.expr)]
 
 
 def reachable(view: MetricView, dimension: Dimension, facts: Facts) -> bool:
     """Whether the tables that a dimension takes its value from are there."""
     used = joins_of(view, dimension)
-    return all(facts.there(one.source) for one in view.joins if one.name in used)
+    return all(facts.there(join.source) for join in view.joins if join.name in used)
 
 
 def reach(view: MetricView, dimension: Dimension, facts: Facts) -> None:
@@ -351,28 +354,28 @@ def reach(view: MetricView, dimension: Dimension, facts: Facts) -> None:
     """
     if not reachable(view, dimension, facts):
         used = joins_of(view, dimension)
-        missing = next(one.source for one in view.joins if one.name in used)
+        missing = next(join.source for join in view.joins if join.name in used)
         raise ContractError(
             f"{dimension.name} needs the table {missing}, which is not there", "Leave it out, or bring such exports in."
         )
 
 
-def filters_of(found: Condition | None) -> tuple[Filter, ...]:
+def filters_of(where: Condition | None) -> tuple[Filter, ...]:
     """The conditions all of which must hold, as far as they are simple ones on dimensions."""
-    told: list[Filter] = []
-    for one in conjuncts(found):
-        if not isinstance(one, Test) or one.op in ("is", "contains"):
+    filters: list[Filter] = []
+    for part in conjuncts(where):
+        if not isinstance(part, Test) or part.op in ("is", "contains"):
             continue
-        if any(isinstance(value, Beside) for value in one.values):
+        if any(isinstance(value, Beside) for value in part.values):
             continue
-        values = tuple(_text(value) for value in one.values)
-        if one.op == "between":
-            told += [Filter(one.name, values[:1], ">="), Filter(one.name, values[1:], "<=")]
-        elif one.op in ("unknown", "known"):
-            told.append(Filter(one.name, ("",), "=" if one.op == "unknown" else "!="))
+        values = tuple(_text(value) for value in part.values)
+        if part.op == "between":
+            filters += [Filter(part.name, values[:1], ">="), Filter(part.name, values[1:], "<=")]
+        elif part.op in ("unknown", "known"):
+            filters.append(Filter(part.name, ("",), "=" if part.op == "unknown" else "!="))
         else:
-            told.append(Filter(one.name, values, one.op))
-    return tuple(told)
+            filters.append(Filter(part.name, values, part.op))
+    return tuple(filters)
 
 
 def _text(value: Value) -> str:

@@ -112,7 +112,7 @@ def steps(
 def _moves(by: Sequence[str], known_as_of: datetime | None) -> str:
     """The beginning of a query over `parts`: every step of a movement with its part, its value and how many deals it adds."""
     same, was = _struct(by), "g is not distinct from was_g"
-    told = "lead_id, from_day as day, owner as owner_then, stage as stage_then, v as deal_value"
+    columns = "lead_id, from_day as day, owner as owner_then, stage as stage_then, v as deal_value"
     at = f"select {same} as g, deal_value as v, lead_id, from_day, owner, stage from changes"
     return f"""{_changes(by, known_as_of)}, steps as (
             select lead_id, from_day, status, owner, stage, deal_value as v, {same} as g, lag(deal_value) over w as was_v,
@@ -120,17 +120,17 @@ def _moves(by: Sequence[str], known_as_of: datetime | None) -> str:
             from changes window w as (partition by lead_id order by valid_from)
             qualify from_day > $start and from_day <= $end
         ), moves as (
-            select g, 'start' as part, 1 as n, v as moved, {told} from ({at} where {_open_at("$start")})
-            union all select g, 'end', 1, v, {told} from ({at} where {_open_at("$end")})
-            union all select g, 'opened', 1, v, {told} from steps where was is null and status <> 'withdrawn'
-            union all select g, 'reopened', 1, v, {told} from steps where was <> 'open' and status = 'open'
-            union all select was_g, 'moved_out', -1, -was_v, {told} from steps
+            select g, 'start' as part, 1 as n, v as moved, {columns} from ({at} where {_open_at("$start")})
+            union all select g, 'end', 1, v, {columns} from ({at} where {_open_at("$end")})
+            union all select g, 'opened', 1, v, {columns} from steps where was is null and status <> 'withdrawn'
+            union all select g, 'reopened', 1, v, {columns} from steps where was <> 'open' and status = 'open'
+            union all select was_g, 'moved_out', -1, -was_v, {columns} from steps
                 where was = 'open' and status <> 'withdrawn' and not {was}
-            union all select g, 'moved_in', 1, was_v, {told} from steps
+            union all select g, 'moved_in', 1, was_v, {columns} from steps
                 where was = 'open' and status <> 'withdrawn' and not {was}
-            union all select g, 'revalued', 0, v - was_v, {told} from steps where was = 'open' and status <> 'withdrawn'
-            union all select g, status, -1, -v, {told} from steps where status in ('won', 'lost') and (was is null or was = 'open')
-            union all select was_g, 'withdrawn', -1, -was_v, {told} from steps where was = 'open' and status = 'withdrawn'
+            union all select g, 'revalued', 0, v - was_v, {columns} from steps where was = 'open' and status <> 'withdrawn'
+            union all select g, status, -1, -v, {columns} from steps where status in ('won', 'lost') and (was is null or was = 'open')
+            union all select was_g, 'withdrawn', -1, -was_v, {columns} from steps where was = 'open' and status = 'withdrawn'
         ), parts as (
             select {", ".join(f"g.{name} as {name}" for name in by) or "true as total"}, part, n, moved as value, lead_id, day,
                 owner_then, stage_then, deal_value from moves)"""

@@ -47,7 +47,7 @@ class Part:
 def leaves_of(metric: Metric) -> list[Metric]:
     """The metrics that one is made of; itself where it is made of none."""
     measures = [metric.view.measure(name) for name in metric.measure.parts]
-    return [Metric(metric.view, one) for one in measures if one] or [metric]
+    return [Metric(metric.view, measure) for measure in measures if measure] or [metric]
 
 
 def check_metric(metric: Metric, asked: Question, span: Span | None, facts: Facts) -> None:
@@ -69,16 +69,20 @@ def check_whole(
 ) -> None:
     """Refuse a time that the parts of a metric do not have, or do not share."""
     times = [part.time for part in parts if part.time is not None]
-    if span is not None and (metric.measure.additivity == "stock" or (times and not any(one.future for one in times))):
+    if span is not None and (
+        metric.measure.additivity == "stock" or (times and not any(time.future for time in times))
+    ):
         outside(span, facts, today.day)  # of days to come, a part may have what another has not
     if not metric.measure.parts:
         return
     fields, first = fields_of(metric.view), parts[0]
-    used = [one for (one, _), split in zip(first.splits, asked.by, strict=True) if not own_time(split, fields)]
-    for one in (*used, *(fields[test.name] for test in tests(first.where))):
-        if one.is_time:
+    used = [
+        dimension for (dimension, _), split in zip(first.splits, asked.by, strict=True) if not own_time(split, fields)
+    ]
+    for dimension in (*used, *(fields[test.name] for test in tests(first.where))):
+        if dimension.is_time:
             raise ContractError(
-                f"{metric.measure.display_name} counts its parts by times of their own, not by {one.name}",
+                f"{metric.measure.display_name} counts its parts by times of their own, not by {dimension.name}",
                 "Give a period, or split by month.",
             )
 
@@ -88,19 +92,19 @@ def part_of(metric: Metric, asked: Question, today: Today, facts: Facts, *, time
     where = condition(asked.where, metric.view, facts, today)
     fields, label = fields_of(metric.view), metric.name
     splits: list[tuple[Dimension, str | None]] = []
-    for one in asked.by:
-        grain: str | None = one.grain
-        if own_time(one, fields):
-            time, grain = _time_of(metric, asked), one.grain or one.name
+    for split in asked.by:
+        grain: str | None = split.grain
+        if own_time(split, fields):
+            time, grain = _time_of(metric, asked), split.grain or split.name
         else:
-            time = field_of(one.name, metric.view, fields, "split by", label)
-        if one.name in {"value", "n", "total", *asked.metrics}:
-            raise ContractError(f"split by {one.name}: the answer has a figure of that name", f"Write {time.name}.")
+            time = field_of(split.name, metric.view, fields, "split by", label)
+        if split.name in {"value", "n", "total", *asked.metrics}:
+            raise ContractError(f"split by {split.name}: the answer has a figure of that name", f"Write {time.name}.")
         if grain is not None and time.type != "day":
             raise ContractError(f"{time.name} is no day, so it has no {grain}", f"Split by {time.name} alone.")
         reach(metric.view, time, facts)
         splits.append((time, grain))
-    own = any(own_time(one, fields) for one in asked.by)
+    own = any(own_time(split, fields) for split in asked.by)
     period = metric.measure.period
     part = Part(metric, metric.dimension(period) if period and (timed or own) else None, where, tuple(splits))
     _undone(part, facts)
@@ -127,7 +131,7 @@ def past_part(
     view = views.get(metric.measure.history or "")
     if view is None or today.day is None or not all(map(facts.there, view.tables)):
         return None
-    units = [one.grain or one.name for one in asked.by if own_time(one, fields_of(metric.view))]
+    units = [split.grain or split.name for split in asked.by if own_time(split, fields_of(metric.view))]
     last = min(filter(None, (span.last if span else None, today.day)))
     if not units and last == facts.last and not asked.compare:
         return None
@@ -147,13 +151,13 @@ def past_part(
     past = Metric(view, metric.measure)
     fields = fields_of(view)
     splits: list[tuple[Dimension, str | None]] = []
-    for one in asked.by:
-        if own_time(one, fields_of(metric.view)):
-            splits.append((_DAY, one.grain or one.name))
+    for split in asked.by:
+        if own_time(split, fields_of(metric.view)):
+            splits.append((_DAY, split.grain or split.name))
             continue
-        dimension = field_of(one.name, view, fields, "split by", f"{metric.name} of an earlier day")
+        dimension = field_of(split.name, view, fields, "split by", f"{metric.name} of an earlier day")
         reach(view, dimension, facts)
-        splits.append((dimension, one.grain))
+        splits.append((dimension, split.grain))
     where = condition(asked.where, view, facts, today)
     part = Part(past, None, where, tuple(splits), tuple(days), earlier)
     _undone(part, facts)
@@ -162,11 +166,11 @@ def past_part(
 
 def _ends(first: date, last: date, units: Sequence[str], today: Today) -> list[date]:
     """The last days of the units of time from one day to another; the other alone where there are no units."""
-    found, day = [last], last
+    days, day = [last], last
     for unit in units[:1]:
         while (day := periods.start(day, unit, today.fiscal) - timedelta(days=1)) >= first:
-            found.append(day)
-    return found[::-1]
+            days.append(day)
+    return days[::-1]
 
 
 def own_time(split: Split, fields: Mapping[str, Dimension]) -> bool:
@@ -177,32 +181,34 @@ def own_time(split: Split, fields: Mapping[str, Dimension]) -> bool:
 def _time_of(metric: Metric, asked: Question) -> Dimension:
     if metric.measure.period is None:
         label = metric.measure.display_name
-        days = [one.name for one in (*metric.view.dimensions, *metric.view.fields) if one.type == "day"]
+        days = [
+            dimension.name for dimension in (*metric.view.dimensions, *metric.view.fields) if dimension.type == "day"
+        ]
         why = "is a state, known as of the last day" if metric.measure.additivity == "stock" else "has no time column"
         raise ContractError(f"{label} {why}, so it has no {asked.by[0].grain or asked.by[0].name}", _by_days(days))
     return metric.dimension(metric.measure.period)
 
 
 def _by_days(days: Sequence[str]) -> str:
-    return f"Split by a day of its rows: {', '.join(f'{one}:month' for one in days)}." if days else "Leave it out."
+    return f"Split by a day of its rows: {', '.join(f'{day}:month' for day in days)}." if days else "Leave it out."
 
 
 def said_of(view: MetricView, where: Condition | None) -> list[Filter]:
     """What a condition says of every row that it leaves, with what the values of its dimensions imply."""
-    said = list(filters_of(where))
+    filters = list(filters_of(where))
     for test in tests(where if not isinstance(where, Or | Not) else None):
         if test.op in ("is", "between", "=", *COMPARISONS, "known") and test in conjuncts(where):
-            said += [Filter(name, values) for name, values in fields_of(view)[test.name].implies]
-    return said
+            filters += [Filter(name, values) for name, values in fields_of(view)[test.name].implies]
+    return filters
 
 
 def _undone(part: Part, facts: Facts) -> None:
     """Refuse a condition or split that leaves none of what the metric looks at, or not all of what it compares."""
     metric, view = part.metric, part.metric.view
-    for one in said_of(view, part.where):
-        if contradicted(metric, [one]):
-            written = next((str(test) for test in tests(part.where) if _implies(view, test, one)), str(one))
-            refuse(metric, metric.dimension(one.dimension), one, written)
+    for filter_ in said_of(view, part.where):
+        if contradicted(metric, [filter_]):
+            written = next((str(test) for test in tests(part.where) if _implies(view, test, filter_)), str(filter_))
+            refuse(metric, metric.dimension(filter_.dimension), filter_, written)
     _nothing_left(part)
     for dimension, _ in part.splits:
         for name, values in dimension.implies:
@@ -220,16 +226,16 @@ def _nothing_left(part: Part) -> None:
             continue
         left = values_left(part.where, dimension, fields)
         if not left:
-            said = about(part.where, dimension.name, fields)
-            raise ContractError(f"{said} leaves nothing, whatever {dimension.name} is", "Change the condition.")
+            text = about(part.where, dimension.name, fields)
+            raise ContractError(f"{text} leaves nothing, whatever {dimension.name} is", "Change the condition.")
         known = tuple(value for value in left if value is not None and value != OTHER)
         wrong = Filter(dimension.name, known)
         if not {*dimension.values} <= {*known} and contradicted(part.metric, [wrong]):
             refuse(part.metric, dimension, wrong, about(part.where, dimension.name, fields))
 
 
-def _implies(view: MetricView, test: Test, one: Filter) -> bool:
-    return (one.dimension, one.values) in fields_of(view)[test.name].implies
+def _implies(view: MetricView, test: Test, filter_: Filter) -> bool:
+    return (filter_.dimension, filter_.values) in fields_of(view)[test.name].implies
 
 
 def check_time(part: Part, asked: Question, span: Span | None, today: Today, facts: Facts) -> None:
@@ -251,7 +257,7 @@ def check_time(part: Part, asked: Question, span: Span | None, today: Today, fac
     if span is None:
         return
     if part.time is None:
-        near = [one.name for one in metric.view.measures if one.period]
+        near = [other.name for other in metric.view.measures if other.period]
         raise ContractError(
             f"{label} has no time column, so it cannot be counted within {span.text or span}",
             f"Leave the period out{', or ask for ' + ' or '.join(near[:NEAREST]) if near else ''}.",
@@ -273,12 +279,17 @@ def _became(part: Part, *, of_rows: bool) -> bool:
     that were opened are won; with `of_rows` also its conditions and splits.
     """
     view, settled = part.metric.view, part.time.implies if part.time else ()
-    days = (one for one in (*view.dimensions, *view.fields) if one.is_time)
+    days = (dimension for dimension in (*view.dimensions, *view.fields) if dimension.is_time)
     outcome = {name for day in days for name, _ in day.implies} - {name for name, _ in settled}
     if outcome & columns_of(part.metric.measure.expr):
         return True
     fields = fields_of(view)
-    used = [*(one for one, _ in part.splits), *(fields[one.name] for one in tests(part.where))] if of_rows else []
+    used = (
+        [*(dimension for dimension, _ in part.splits), *(fields[test.name] for test in tests(part.where))]
+        if of_rows
+        else []
+    )
     return any(
-        outcome & {TELLS.get(one.name), *columns_of(one.expr), *(name for name, _ in one.implies)} for one in used
+        outcome & {TELLS.get(dimension.name), *columns_of(dimension.expr), *(name for name, _ in dimension.implies)}
+        for dimension in used
     )

@@ -86,45 +86,45 @@ def read(text: str, today: Today) -> Span:
     """
     words = " ".join(text.split()).casefold()
     try:
-        found = _range(words, today) or _one(words, today)
+        span = _range(words, today) or _single(words, today)
     except (ValueError, OverflowError):
-        found = None
-    if found is None:
+        span = None
+    if span is None:
         known = sorted(EXAMPLES)
-        near = difflib.get_close_matches(words[:40], [one.casefold() for one in known], n=3, cutoff=0.6)
+        near = difflib.get_close_matches(words[:40], [example.casefold() for example in known], n=3, cutoff=0.6)
         some = near or ("2025-Q1", "2025-06", "last quarter", "last 30 days", "ytd", "2025-01-01 to 2025-03-15")
         raise ContractError(f"{text[:80]!r} is no period of time", f"Such as {', '.join(some)}.")
-    if found.first and found.last and found.first > found.last:
+    if span.first and span.last and span.first > span.last:
         raise ContractError(f"{text[:80]!r} ends before it begins", "Change one of the two.")
-    return Span(found.first, found.last, found.unit, " ".join(text.split()))
+    return Span(span.first, span.last, span.unit, " ".join(text.split()))
 
 
 def perhaps(text: str) -> list[str]:
     """Days that a text in another form may mean, such as 06/01/2025."""
-    found = []
+    days = []
     for form in _FORMS:
         with suppress(ValueError):
-            found.append(datetime.strptime(text.strip()[:40], form).date().isoformat())  # noqa: DTZ007 - a day has no zone
-    return list(dict.fromkeys(found))
+            days.append(datetime.strptime(text.strip()[:40], form).date().isoformat())  # noqa: DTZ007 - a day has no zone
+    return list(dict.fromkeys(days))
 
 
 def _range(words: str, today: Today) -> Span | None:
     if words in ("all", "all time", "ever"):
         return Span(None, None)
     if match := re.fullmatch(r"since (.+)|(.+) ?\.\.", words):
-        one = _one((match[1] or match[2]).strip(), today)
-        return one and Span(one.first, None)
+        span = _single((match[1] or match[2]).strip(), today)
+        return span and Span(span.first, None)
     if match := re.fullmatch(r"(?:until|through) (.+)|\.\. ?(.+)", words):
-        one = _one((match[1] or match[2]).strip(), today)
-        return one and Span(None, one.last)
+        span = _single((match[1] or match[2]).strip(), today)
+        return span and Span(None, span.last)
     parts = re.split(r" ?\.\. ?| to | through ", words)
     if len(parts) == 2:
-        first, last = (_one(part.strip(), today) for part in parts)
+        first, last = (_single(part.strip(), today) for part in parts)
         return Span(first.first, last.last) if first and last else None
     return None
 
 
-def _one(words: str, today: Today) -> Span | None:
+def _single(words: str, today: Today) -> Span | None:
     return _written(words, today.fiscal) or _relative(words, today)
 
 
@@ -166,9 +166,9 @@ def _relative(words: str, today: Today) -> Span | None:
         return Span(start(day, unit, today.fiscal), day, unit)
     if match := re.fullmatch(rf"(this|current|last|previous|next) ({_UNIT})", words):
         unit = match[2].replace(" ", "_")
-        here = _of(day, unit, today.fiscal)
+        current = _of(day, unit, today.fiscal)
         steps = {"last": -1, "previous": -1, "next": 1}.get(match[1], 0)
-        return _of(moved(_first(here), unit, steps), unit, today.fiscal)
+        return _of(moved(_first(current), unit, steps), unit, today.fiscal)
     if match := re.fullmatch(rf"(last|past|previous|next) (\d+) ({_UNIT})s?", words):
         return _several(match[1], int(match[2]), match[3].replace(" ", "_"), day, today.fiscal)
     if match := re.fullmatch(rf"(\d+) ({_UNIT})s? ago|in (\d+) ({_UNIT})s?", words):
@@ -276,11 +276,11 @@ def before(span: Span, compare: str, today: Today) -> tuple[Span, Span, Shift]:
     last = min(filter(None, (span.last, today.day)), default=None)
     if last is None or last < span.first:
         raise ContractError(f"{span}: none of it has passed", "Compare a period that the data reaches.")
-    here = Span(span.first, last, span.unit, span.text)
+    current = Span(span.first, last, span.unit, span.text)
     whole = span.last or last
     try:
         shift = Shift(months=12) if compare == "year-ago" else _own_length(span.first, whole, span.unit, today)
-        return here, _shifted(here, whole, shift), shift
+        return current, _shifted(current, whole, shift), shift
     except (ValueError, OverflowError):  # before year 1
         raise ContractError(f"there is no time before {span} to compare it with", "Give a later period.") from None
 

@@ -48,7 +48,7 @@ def _holds(given: Condition, row: Row, fields: Mapping[str, Dimension]) -> bool 
     if isinstance(given, Not):
         part = _holds(given.part, row, fields)
         return None if part is None else not part
-    parts = {_holds(one, row, fields) for one in given.parts}
+    parts = {_holds(part, row, fields) for part in given.parts}
     settles = isinstance(given, Or)
     return settles if settles in parts else None if None in parts else not settles
 

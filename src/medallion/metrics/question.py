@@ -233,10 +233,10 @@ def listed(given: str | Iterable[str]) -> tuple[str, ...]:
         ContractError: There is a comma too many.
     """
     texts = [given] if isinstance(given, str) else list(given)
-    found = [part.strip() for text in texts for part in str(text).split(",")]
-    if any(not one for one in found) and len(found) > 1:
+    names = [part.strip() for text in texts for part in str(text).split(",")]
+    if any(not name for name in names) and len(names) > 1:
         raise ContractError(f"{', '.join(map(str, texts))[:80]!r} has a comma too many", "Leave it out.")
-    return tuple(dict.fromkeys(one for one in found if one))
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _all(given: str | Sequence[str] | Condition | None) -> Given:
@@ -260,15 +260,15 @@ def _day(given: date | str | None) -> date | None:
 def _parameters(given: Mapping[str, float] | Iterable[str]) -> tuple[tuple[str, float], ...]:
     if isinstance(given, Mapping):
         return tuple((str(name), value) for name, value in given.items())
-    found: dict[str, float] = {}
+    parameters: dict[str, float] = {}
     for text in given:
         name, sign, number = text.partition("=")
-        if name.strip() in found:
+        if name.strip() in parameters:
             raise ContractError(f"the parameter {name.strip()} is given twice", "Keep one of the two.")
         try:
-            found[name.strip()] = float(number)
+            parameters[name.strip()] = float(number)
         except ValueError:
             sign = ""
         if not sign or not name.strip():
             raise ContractError(f"cannot read the parameter {text[:80]!r}", "Write NAME=NUMBER.")
-    return tuple(found.items())
+    return tuple(parameters.items())

@@ -31,7 +31,7 @@ class Relation:
         expressions = {
             metric.measure.expr,
             metric.view.filter or "TRUE",
-            *(metric.dimension(one).expr for one in dimensions),
+            *(metric.dimension(name).expr for name in dimensions),
         }
         needed = frozenset[str]().union(*map(columns_of, expressions))
         return needed <= self.columns and (self.folded is None or _counts(metric.measure.expr))
@@ -55,8 +55,8 @@ def columns_of(text: str) -> frozenset[str]:
 def _counts(text: str) -> bool:
     """Whether nothing but numbers of rows goes into it, so that rows may be folded."""
     return all(
-        isinstance(one, exp.Count) and not isinstance(one.this, exp.Distinct)
-        for one in sqlglot.parse_one(text, read="spark").find_all(exp.AggFunc)
+        isinstance(aggregate, exp.Count) and not isinstance(aggregate.this, exp.Distinct)
+        for aggregate in sqlglot.parse_one(text, read="spark").find_all(exp.AggFunc)
     )
 
 

@@ -70,20 +70,20 @@ class Understood:
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        labels = [one.measure.display_name for one in self.metrics]
-        told = [" and ".join([labels[0], *(label[0].lower() + label[1:] for label in labels[1:])])]
+        labels = [metric.measure.display_name for metric in self.metrics]
+        phrases = [" and ".join([labels[0], *(label[0].lower() + label[1:] for label in labels[1:])])]
         if self.splits:
-            told[0] += " by " + " and ".join(_split_told(split, dimension) for split, dimension in self.splits)
+            phrases[0] += " by " + " and ".join(_split_label(split, dimension) for split, dimension in self.splits)
         if self.where is not None:
-            told[0] += f" where {self.where}"
+            phrases[0] += f" where {self.where}"
         if self.span is not None:
             whole = self.span.first and self.span.last and self.span.first != self.span.last
-            told.append(f"from {self.span}" if whole else str(self.span))
+            phrases.append(f"from {self.span}" if whole else str(self.span))
         if self.before:
-            told.append(f"compared with {self.before[0]}")
+            phrases.append(f"compared with {self.before[0]}")
         if self.having is not None:
-            told.append(f"having {self.having}")
-        return ", ".join(told)
+            phrases.append(f"having {self.having}")
+        return ", ".join(phrases)
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,11 @@ class UnderstoodRecords:
     each: Dimension | None = None
 
     def __str__(self) -> str:
-        told = self.view.entity.replace("_", " ").capitalize() + (f" where {self.where}" if self.where else "")
+        text = self.view.entity.replace("_", " ").capitalize() + (f" where {self.where}" if self.where else "")
         if self.each is None:
-            return told
-        order = ", ".join(str(one) for one in self.asked.order)
-        return f"{told}, the first {self.asked.limit} of each {self.each.display_name.lower()} by {order or 'key'}"
+            return text
+        order = ", ".join(str(ordering) for ordering in self.asked.order)
+        return f"{text}, the first {self.asked.limit} of each {self.each.display_name.lower()} by {order or 'key'}"
 
 
 def understand(asked: Question, facts: Facts) -> Understood:
@@ -122,29 +122,29 @@ def understand(asked: Question, facts: Facts) -> Understood:
     Raises:
         ContractError: Something of it is not there, cannot be read, or would change what a metric means.
     """
-    found = tuple(named(name) for name in asked.metrics)
+    metrics = tuple(named(name) for name in asked.metrics)
     today = _today(asked.as_of, facts)
     span, before = _period(asked, today, facts)
     parts: dict[str, Part] = {}
-    for metric in found:
+    for metric in metrics:
         check_metric(metric, asked, span, facts)
-        for one in leaves_of(metric):
-            parts[one.name] = past_part(one, asked, span, before, today, facts) or part_of(
-                one, asked, today, facts, timed=span is not None
+        for leaf in leaves_of(metric):
+            parts[leaf.name] = past_part(leaf, asked, span, before, today, facts) or part_of(
+                leaf, asked, today, facts, timed=span is not None
             )
     if span is not None and ((today.day and facts.last and today.day < facts.last) or before):
         span = replace(span, last=min(filter(None, (span.last, today.day))))
     for part in parts.values():
         check_time(part, asked, span, today, facts)
-    for metric in found:
-        check_whole(metric, [parts[one.name] for one in leaves_of(metric)], asked, span, today, facts)
+    for metric in metrics:
+        check_whole(metric, [parts[leaf.name] for leaf in leaves_of(metric)], asked, span, today, facts)
     first = next(iter(parts.values()))
-    parameters = _parameters(asked, found)
+    parameters = _parameters(asked, metrics)
     splits = tuple((split, dimension) for split, (dimension, _) in zip(asked.by, first.splits, strict=True))
-    having = _having(asked, found)
-    order = tuple(_ordered(one, found, asked) for one in asked.order)
-    notes = _notes(found, span, before, today, facts)
-    return Understood(asked, found, parts, splits, first.where, span, before, having, order, parameters, today, notes)
+    having = _having(asked, metrics)
+    order = tuple(_ordered(ordering, metrics, asked) for ordering in asked.order)
+    notes = _notes(metrics, span, before, today, facts)
+    return Understood(asked, metrics, parts, splits, first.where, span, before, having, order, parameters, today, notes)
 
 
 def understand_records(asked: Records, facts: Facts) -> UnderstoodRecords:
@@ -172,32 +172,32 @@ def understand_records(asked: Records, facts: Facts) -> UnderstoodRecords:
         where = both(where, _until(view, today, facts))
     fields = fields_of(view)
     leave_something(filters_of(where), fields)
-    every = [one.name for one in (*view.dimensions, *view.fields) if one.type != "month"]
+    every = [dimension.name for dimension in (*view.dimensions, *view.fields) if dimension.type != "month"]
     names = dict.fromkeys((*view.key, *(view.listed or every)))
     shown = [fields[name] for name in names if name in fields and reachable(view, fields[name], facts)]
     columns = tuple(field_of(name, view, fields, "show") for name in asked.columns) or tuple(shown)
     if not columns:
         raise ContractError(f"{view.entity} have no dimension or field to show", "Declare one.")
-    order = tuple((field_of(one.name, view, fields, "order by"), one.descending) for one in asked.order)
+    order = tuple((field_of(ordering.name, view, fields, "order by"), ordering.descending) for ordering in asked.order)
     each = field_of(asked.each, view, fields, "show the first of each") if asked.each else None
     if each is not None and not asked.limit:
         raise ContractError(f"how many of each {each.name}?", "Give a limit, such as 1.")
-    for one in (*columns, *(one for one, _ in order), *([each] if each else [])):
-        reach(view, one, facts)
-    known = {one.name for one in view.parameters}
+    for dimension in (*columns, *(dimension for dimension, _ in order), *([each] if each else [])):
+        reach(view, dimension, facts)
+    known = {parameter.name for parameter in view.parameters}
     _only_known(dict(asked.parameters), known, view.entity)
     for name, value in asked.parameters:
         finite(name, value)
-    parameters = {one.name: one.default for one in view.parameters} | dict(asked.parameters)
+    parameters = {parameter.name: parameter.default for parameter in view.parameters} | dict(asked.parameters)
     given = {name: value for name, value in parameters.items() if value is not None}
     return UnderstoodRecords(asked, view, columns, where, order, given, each)
 
 
 def _until(view: MetricView, today: Today, facts: Facts) -> Condition:
     """Of events, those up to the day that is asked as of; other records are only known as they are now."""
-    times = {one.period for one in view.measures}
+    times = {measure.period for measure in view.measures}
     day = view.dimension(times.pop() or "") if len(times) == 1 else None
-    if day is None or today.day is None or any(one.maturing for one in view.measures):
+    if day is None or today.day is None or any(measure.maturing for measure in view.measures):
         raise ContractError(
             f"{view.entity} are known as of the last day of the data, {facts.last}, not of {today.day}",
             "Leave as of out; `medallion replay DAY` gives the state of a past day.",
@@ -209,18 +209,21 @@ def _day_of(view: MetricView, where: Condition | None) -> Dimension:
     """The day that a list's period restricts: the first of its rows, or one that all rows of the condition have by its nature,
     such as the day closed of deals that were won.
     """
-    days = [one for one in (*view.dimensions, *view.fields) if one.type == "day"]
-    own = [one for one in view.dimensions if one.type == "day"]
+    days = [dimension for dimension in (*view.dimensions, *view.fields) if dimension.type == "day"]
+    own = [dimension for dimension in view.dimensions if dimension.type == "day"]
     if not own:  # days that are only fields say something of a row, and not when it came to be
-        named = " or ".join(f"--where '{one.name} in PERIOD'" for one in days)
+        named = " or ".join(f"--where '{day.name} in PERIOD'" for day in days)
         raise ContractError(
             f"{view.entity} have no day to count by", f"Write {named}." if named else "Leave the period out."
         )
-    said = said_of(view, where)
+    filters = said_of(view, where)
 
     def is_theirs(day: Dimension) -> bool:
         return bool(day.implies) and all(
-            any(one.dimension == name and one.operator == "=" and {*one.values} <= {*values} for one in said)
+            any(
+                filter_.dimension == name and filter_.operator == "=" and {*filter_.values} <= {*values}
+                for filter_ in filters
+            )
             for name, values in day.implies
         )
 
@@ -245,22 +248,22 @@ def _period(asked: Question, today: Today, facts: Facts) -> tuple[Span | None, t
         return _period(replace(asked, period=None), today, facts)
     if not asked.compare:
         return span, None
-    here, there, shift = periods.before(span, asked.compare, today)
-    if facts.first is not None and there.last is not None and there.last < facts.first:
+    current, previous, shift = periods.before(span, asked.compare, today)
+    if facts.first is not None and previous.last is not None and previous.last < facts.first:
         raise ContractError(
-            f"{there}, which {here} is compared with, is before the data begins on {facts.first}",
+            f"{previous}, which {current} is compared with, is before the data begins on {facts.first}",
             "Choose a later period, or leave the comparison out.",
         )
-    return here, (there, shift)
+    return current, (previous, shift)
 
 
-def _parameters(asked: Question, found: Iterable[Metric]) -> dict[str, float]:
+def _parameters(asked: Question, metrics: Iterable[Metric]) -> dict[str, float]:
     given = dict(asked.parameters)
-    every = [one for metric in found for one in metric.view.parameters]
+    every = [parameter for metric in metrics for parameter in metric.view.parameters]
     if given:
-        _only_known(given, {p.name for metric in found for p in metric.parameters}, ", ".join(asked.metrics))
-    settled = {one.name: one.default for one in every if one.default is not None}
-    for metric in found:
+        _only_known(given, {p.name for metric in metrics for p in metric.parameters}, ", ".join(asked.metrics))
+    settled = {parameter.name: parameter.default for parameter in every if parameter.default is not None}
+    for metric in metrics:
         settled |= metric.settled({p.name: given[p.name] for p in metric.parameters if p.name in given})
     return settled
 
@@ -276,52 +279,52 @@ def _only_known(given: Mapping[str, Any], known: Collection[str], label: str) ->
 _CHANGES = ("change", "change_share")
 
 
-def _having(asked: Question, found: Sequence[Metric]) -> Condition | None:
-    parsed = both(*(parse(one) if isinstance(one, str) else one for one in asked.having))
-    return None if parsed is None else _of_answer(parsed, found, compared=asked.compare is not None)
+def _having(asked: Question, metrics: Sequence[Metric]) -> Condition | None:
+    parsed = both(*(parse(part) if isinstance(part, str) else part for part in asked.having))
+    return None if parsed is None else _of_answer(parsed, metrics, compared=asked.compare is not None)
 
 
-def _of_answer(given: Condition, found: Sequence[Metric], *, compared: bool) -> Condition:
+def _of_answer(given: Condition, metrics: Sequence[Metric], *, compared: bool) -> Condition:
     if isinstance(given, And | Or):
-        return type(given)(tuple(_of_answer(one, found, compared=compared) for one in given.parts))
+        return type(given)(tuple(_of_answer(part, metrics, compared=compared) for part in given.parts))
     if isinstance(given, Not):
-        return Not(_of_answer(given.part, found, compared=compared))
-    name = given.name if compared and given.name in _CHANGES else _column(given.name, found, "having")
+        return Not(_of_answer(given.part, metrics, compared=compared))
+    name = given.name if compared and given.name in _CHANGES else _column(given.name, metrics, "having")
     if given.op in ("unknown", "known"):
         return Test(name, given.op)
     if given.op not in (*COMPARISONS, "=", "!=", "between"):
         raise ContractError(f"having {given}: {name} is a number", f"Compare it, as in {name} > 0.")
-    metric = next((one for one in found if one.name == name), found[0])
+    metric = next((metric for metric in metrics if metric.name == name), metrics[0])
     percent = name == "change_share" or (metric.measure.format.type == "percentage" and name != "n")
     stands = Dimension(name=name, expr=name, display_name=name, comment="")
-    values = tuple(number_of(one, stands, percent=percent) for one in given.values)
+    values = tuple(number_of(value, stands, percent=percent) for value in given.values)
     if given.op == "between" and values[0] > values[1]:
         raise ContractError(f"having {given} ends before it begins", "Change one of the two.")
     return Test(name, given.op, values)
 
 
-def _column(name: str, found: Sequence[Metric], what: str) -> str:
+def _column(name: str, metrics: Sequence[Metric], what: str) -> str:
     """A figure of the answer: `value` is the one metric."""
-    known = [one.name for one in found] + ["n"]
-    if name == "value" and len(found) == 1:
-        return found[0].name
+    known = [metric.name for metric in metrics] + ["n"]
+    if name == "value" and len(metrics) == 1:
+        return metrics[0].name
     if name not in known:
         near = difflib.get_close_matches(name[:40], known, n=NEAREST, cutoff=0.5)
         raise ContractError(
             f"{what} {name[:40]!r}: the answer has no such figure",
-            f"{nearest_told(near)}There are: {', '.join(['value'] * (len(found) == 1) + known)}.",
+            f"{nearest_told(near)}There are: {', '.join(['value'] * (len(metrics) == 1) + known)}.",
         )
     return name
 
 
-def _ordered(one: Order, found: Sequence[Metric], asked: Question) -> Order:
+def _ordered(ordering: Order, metrics: Sequence[Metric], asked: Question) -> Order:
     splits = {str(split): str(split) for split in asked.by} | {split.name: str(split) for split in asked.by}
-    if one.name in splits:
-        return Order(splits[one.name], one.descending)
-    if one.name in _CHANGES and asked.compare:
-        return one
+    if ordering.name in splits:
+        return Order(splits[ordering.name], ordering.descending)
+    if ordering.name in _CHANGES and asked.compare:
+        return ordering
     try:
-        return Order(_column(one.name, found, "order by"), one.descending)
+        return Order(_column(ordering.name, metrics, "order by"), ordering.descending)
     except ContractError as error:
         if not splits:
             raise
@@ -329,21 +332,23 @@ def _ordered(one: Order, found: Sequence[Metric], asked: Question) -> Order:
 
 
 def _notes(
-    found: Sequence[Metric], span: Span | None, before: tuple[Span, Shift] | None, today: Today, facts: Facts
+    metrics: Sequence[Metric], span: Span | None, before: tuple[Span, Shift] | None, today: Today, facts: Facts
 ) -> tuple[str, ...]:
-    told = []
-    if span and span.last and today.day and span.last > today.day and any(one.measure.period for one in found):
-        told.append(f"The period is not over: the data ends on {today.day}.")
+    notes = []
+    if span and span.last and today.day and span.last > today.day and any(metric.measure.period for metric in metrics):
+        notes.append(f"The period is not over: the data ends on {today.day}.")
     if before and facts.first and before[0].first and before[0].first < facts.first:
-        told.append(f"The data begins on {facts.first}, within the period that is compared with.")
-    if span is not None and (maturing := [one.measure.display_name for one in found if one.measure.maturing]):
-        told.append(f"{maturing[0]} of a period still changes with what becomes of its deals.")
-    if span is not None and any(one.measure.additivity == "stock" for one in found):
-        told.append(f"A stock is as of the period's end, {min(filter(None, (span.last, today.day)))}.")
-    return tuple(told)
+        notes.append(f"The data begins on {facts.first}, within the period that is compared with.")
+    if span is not None and (
+        maturing := [metric.measure.display_name for metric in metrics if metric.measure.maturing]
+    ):
+        notes.append(f"{maturing[0]} of a period still changes with what becomes of its deals.")
+    if span is not None and any(metric.measure.additivity == "stock" for metric in metrics):
+        notes.append(f"A stock is as of the period's end, {min(filter(None, (span.last, today.day)))}.")
+    return tuple(notes)
 
 
-def _split_told(split: Split, dimension: Dimension) -> str:
+def _split_label(split: Split, dimension: Dimension) -> str:
     label = dimension.display_name.lower()
     grain = split.grain or (split.name if split.name != dimension.name and split.name in periods.GRAINS else None)
     if grain is None:

@@ -111,31 +111,33 @@ class Answer:
     @property
     def value(self) -> float | int | None:
         """The one figure of a question that is not split."""
-        return next((self.rows[0][one.name] for one in self.columns if one.role == "value" and self.rows), None)
+        return next(
+            (self.rows[0][column.name] for column in self.columns if column.role == "value" and self.rows), None
+        )
 
     def document(self) -> dict[str, Any]:
         """As JSON has it: typed values, days as ISO text."""
-        told = self.understood
+        understood = self.understood
         period: dict[str, Any] = {}
-        if isinstance(told, Understood):
-            if told.span is not None:
-                period = {"period": _ends(told.span)}
-            if told.before is not None:
-                period["compared_with"] = _ends(told.before[0])
-        where = told.where
+        if isinstance(understood, Understood):
+            if understood.span is not None:
+                period = {"period": _ends(understood.span)}
+            if understood.before is not None:
+                period["compared_with"] = _ends(understood.before[0])
+        where = understood.where
         return {
-            "understood": str(told),
+            "understood": str(understood),
             "where": str(where) if where is not None else "",
             **period,
             "notes": list(self.notes),
-            "columns": [one.document() for one in self.columns],
+            "columns": [column.document() for column in self.columns],
             "rows": [{name: _json(value) for name, value in row.items()} for row in self.rows],
             "totals": {name: _json(value) for name, value in self.totals.items()},
             "shown": self.shown,
             "total": self.total,
             "complete": self.complete,
             "sql": self.sql,
-            "bindings": [_json(one) for one in self.bindings],
+            "bindings": [_json(binding) for binding in self.bindings],
             "table_versions": dict(self.tables),
         }
 
@@ -160,19 +162,19 @@ def answer(
     if isinstance(asked, Records):
         listed = understand_records(asked, facts)
         return _records(connection, listed, versions, started)
-    found = understand(asked, facts)
-    for part in found.parts.values():
+    understood = understand(asked, facts)
+    for part in understood.parts.values():
         not_by_proxy(connection, part.metric, part.where)
-    query = compile_question(found, DUCKDB, places=_places(connection, found))
+    query = compile_question(understood, DUCKDB, places=_places(connection, understood))
     rows, total = _rows(connection, query)
     totals = {}
-    if found.splits:
-        whole = compile_question(found, DUCKDB, whole=True)
-        totals = _told(found, _fetched(connection, whole)[0])
-    rows = [_told(found, row) for row in rows]
-    tables = sorted({name for part in found.parts.values() for name in _tables(part.metric.view, query.sql)})
+    if understood.splits:
+        whole = compile_question(understood, DUCKDB, whole=True)
+        totals = _with_changes(understood, _fetched(connection, whole)[0])
+    rows = [_with_changes(understood, row) for row in rows]
+    tables = sorted({name for part in understood.parts.values() for name in _tables(part.metric.view, query.sql)})
     return Answer(
-        found, _columns(found), rows, total, totals, query.sql, query.bindings,
+        understood, _columns(understood), rows, total, totals, query.sql, query.bindings,
         {name: versions(name) for name in tables}, time.perf_counter() - started,
     )  # fmt: skip
 
@@ -186,9 +188,9 @@ WHERE stage IS NOT NULL GROUP BY stage
 ORDER BY COALESCE(AVG(CASE WHEN left_at IS NULL THEN CAST(status <> 'open' AS INT) END), 0) > 0.5, AVG(place), stage"""
 
 
-def _places(connection: duckdb.DuckDBPyConnection, found: Understood) -> dict[str, tuple[str, ...]]:
+def _places(connection: duckdb.DuckDBPyConnection, understood: Understood) -> dict[str, tuple[str, ...]]:
     """The values of splits that have an order of their own, in it."""
-    ordered = {str(split): dimension.values for split, dimension in found.splits if dimension.ordered}
+    ordered = {str(split): dimension.values for split, dimension in understood.splits if dimension.ordered}
     if not all(ordered.values()) and _there(connection, "gold.stage_history"):
         stages = tuple(row[0] for row in connection.execute(_FUNNEL).fetchall())
         return {name: values or stages for name, values in ordered.items()}
@@ -197,16 +199,21 @@ def _places(connection: duckdb.DuckDBPyConnection, found: Understood) -> dict[st
 
 def _records(
     connection: duckdb.DuckDBPyConnection,
-    found: UnderstoodRecords,
+    understood: UnderstoodRecords,
     versions: Callable[[str], int | None],
     started: float,
 ) -> Answer:
-    query = compile_records(found, DUCKDB)
+    query = compile_records(understood, DUCKDB)
     rows, total = _rows(connection, query)
-    columns = tuple(Column(one.name, one.display_name, one.type, format=one.format) for one in found.columns)
+    columns = tuple(
+        Column(dimension.name, dimension.display_name, dimension.type, format=dimension.format)
+        for dimension in understood.columns
+    )
     rows = [{name: _typed(value) for name, value in row.items()} for row in rows]
-    tables = {name: versions(name) for name in _tables(found.view, query.sql)}
-    return Answer(found, columns, rows, total, {}, query.sql, query.bindings, tables, time.perf_counter() - started)
+    tables = {name: versions(name) for name in _tables(understood.view, query.sql)}
+    return Answer(
+        understood, columns, rows, total, {}, query.sql, query.bindings, tables, time.perf_counter() - started
+    )
 
 
 @dataclass(frozen=True)
@@ -252,20 +259,28 @@ def behind(
         ContractError: The question is not understood whole, or has no such metric or row.
     """
     facts = facts_of(connection)
-    found = understand(asked, facts)
-    if name not in found.parts:
-        raise ContractError(f"{name[:60]!r} is no part of this question", f"Parts: {', '.join(found.parts)}.")
-    if len(keys) not in (0, len(found.splits)):
-        raise ContractError("a row has a value for every split", f"Give {len(found.splits)} values, or none.")
-    view = found.parts[name].metric.view
+    understood = understand(asked, facts)
+    if name not in understood.parts:
+        raise ContractError(f"{name[:60]!r} is no part of this question", f"Parts: {', '.join(understood.parts)}.")
+    if len(keys) not in (0, len(understood.splits)):
+        raise ContractError("a row has a value for every split", f"Give {len(understood.splits)} values, or none.")
+    view = understood.parts[name].metric.view
     listed = understand_records(Records(view.entity), facts).columns
-    listing, figure = compile_behind(found, name, keys, listed, DUCKDB)
+    listing, figure = compile_behind(understood, name, keys, listed, DUCKDB)
     first = replace(listing, sql=f"{listing.sql} LIMIT {most}") if most is not None else listing
     rows = [{key: _typed(value) for key, value in row.items()} for row in _fetched(connection, first)]
-    columns = tuple(Column(one.name, one.display_name, one.type, format=one.format) for one in listed)
+    columns = tuple(
+        Column(dimension.name, dimension.display_name, dimension.type, format=dimension.format) for dimension in listed
+    )
     (again,) = _fetched(connection, figure)
     return Behind(
-        found.parts[name].metric, columns, rows, plain(again["value"]), int(again["n"]), listing.sql, listing.bindings
+        understood.parts[name].metric,
+        columns,
+        rows,
+        plain(again["value"]),
+        int(again["n"]),
+        listing.sql,
+        listing.bindings,
     )
 
 
@@ -295,15 +310,15 @@ def _known(
     if not texts and dimension in view.dimensions:
         with _of_declarations():
             return values_of(connection, dimension)
-    parameters = {one.name: one.default or 0.0 for one in view.parameters}
+    parameters = {parameter.name: parameter.default or 0.0 for parameter in view.parameters}
     value = DUCKDB.say(f"CAST({expression(dimension, view, parameters)} AS STRING)")
     only = f"{value} IN ({', '.join('?' * len(texts))})" if texts else f"{value} IS NOT NULL"
     sql = f"SELECT DISTINCT {value} AS value FROM {source(view, [dimension], DUCKDB)} WHERE {only} LIMIT {_MOST_VALUES}"
     with _of_declarations():
-        found = tuple(str(row[0]) for row in connection.execute(sql, list(texts)).fetchall())
-    if len(found) < len(texts) and dimension in view.dimensions:  # of no row here, perhaps of one elsewhere
-        return tuple(dict.fromkeys((*found, *values_of(connection, dimension))))
-    return found
+        values = tuple(str(row[0]) for row in connection.execute(sql, list(texts)).fetchall())
+    if len(values) < len(texts) and dimension in view.dimensions:  # of no row here, perhaps of one elsewhere
+        return tuple(dict.fromkeys((*values, *values_of(connection, dimension))))
+    return values
 
 
 @contextmanager
@@ -325,8 +340,8 @@ def _of_declarations() -> Iterator[None]:
 
 def _fetched(connection: duckdb.DuckDBPyConnection, query: Query) -> list[dict[str, Any]]:
     with _of_declarations():
-        found = connection.execute(query.sql, list(query.bindings)).fetchall()
-    return [dict(zip(query.columns, row, strict=True)) for row in found]
+        rows = connection.execute(query.sql, list(query.bindings)).fetchall()
+    return [dict(zip(query.columns, row, strict=True)) for row in rows]
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: Query) -> tuple[list[dict[str, Any]], int]:
@@ -335,45 +350,45 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: Query) -> tuple[list[dic
     return [{name: value for name, value in row.items() if name != "total"} for row in rows], total
 
 
-def _told(found: Understood, row: Mapping[str, Any]) -> dict[str, Any]:
+def _with_changes(understood: Understood, row: Mapping[str, Any]) -> dict[str, Any]:
     """A row with figures as JSON has them, and the changes since the period before."""
-    told = {str(split): _typed(row[str(split)]) for split, _ in found.splits if str(split) in row}
-    for metric in found.metrics:
-        name = "value" if len(found.metrics) == 1 else metric.name
+    values = {str(split): _typed(row[str(split)]) for split, _ in understood.splits if str(split) in row}
+    for metric in understood.metrics:
+        name = "value" if len(understood.metrics) == 1 else metric.name
         if isinstance(row[name], str | date):
             raise ContractError(
                 f"{metric.name} is {row[name]!s:.40} and not a number",
                 "Correct its expression in your folder of metrics.",
             )
-        told[name] = plain(row[name])
-        if found.before:
-            then = told[f"{name}_before"] = plain(row[f"{name}_before"])
-            both = told[name] is not None and then is not None
-            told[f"{name}_change"] = plain(Decimal(str(told[name])) - Decimal(str(then))) if both else None
-            told[f"{name}_change_share"] = plain((told[name] - then) / abs(then)) if both and then else None
-        count = "n" if len(found.metrics) == 1 else f"{name}_n"
-        told[count] = plain(row[count])
-    return told
+        values[name] = plain(row[name])
+        if understood.before:
+            then = values[f"{name}_before"] = plain(row[f"{name}_before"])
+            both = values[name] is not None and then is not None
+            values[f"{name}_change"] = plain(Decimal(str(values[name])) - Decimal(str(then))) if both else None
+            values[f"{name}_change_share"] = plain((values[name] - then) / abs(then)) if both and then else None
+        count = "n" if len(understood.metrics) == 1 else f"{name}_n"
+        values[count] = plain(row[count])
+    return values
 
 
-def written_rows(found: Answer, currency: str) -> list[dict[str, Any]]:
+def written_rows(answer: Answer, currency: str) -> list[dict[str, Any]]:
     """The rows of an answer with figures as text for readers; `currency` is that of the lakehouse."""
-    forms = {one.name: one.format for one in found.columns if one.format}
+    forms = {column.name: column.format for column in answer.columns if column.format}
     return [
-        {name: formed(forms[name], value, currency) if name in forms and (value is not None or not found.is_list) else value
+        {name: formed(forms[name], value, currency) if name in forms and (value is not None or not answer.is_list) else value
          for name, value in row.items()}
-        for row in found.rows
+        for row in answer.rows
     ]  # fmt: skip
 
 
-def _columns(found: Understood) -> tuple[Column, ...]:
+def _columns(understood: Understood) -> tuple[Column, ...]:
     columns = []
-    for split, dimension in found.splits:
+    for split, dimension in understood.splits:
         kind = "text" if split.grain not in (None, "day", "week") else dimension.type
         label = dimension.display_name + (f" ({split.grain.replace('_', ' ')})" if split.grain else "")
         columns.append(Column(str(split), label, kind, role="split"))
-    for metric in found.metrics:
-        columns += _of_metric(metric, alone=len(found.metrics) == 1, compared=found.before is not None)
+    for metric in understood.metrics:
+        columns += _of_metric(metric, alone=len(understood.metrics) == 1, compared=understood.before is not None)
     return tuple(columns)
 
 
@@ -391,7 +406,7 @@ def _of_metric(metric: Metric, *, alone: bool, compared: bool) -> Iterable[Colum
 
 
 def _tables(view: MetricView, sql: str) -> list[str]:
-    return [*view.tables, *(one.source for one in view.joins if f"{one.source} AS {one.name} " in sql)]
+    return [*view.tables, *(join.source for join in view.joins if f"{join.source} AS {join.name} " in sql)]
 
 
 def _ends(span: Any) -> dict[str, Any]:

@@ -45,42 +45,47 @@ def document(currency: str) -> dict[str, Any]:
         for entity, view in views.items()
         for join in view.joins
     ]
-    told = [one for view in views.values() for measure in view.measures if _is_whole(one := Metric(view, measure))]
+    metrics = [
+        metric for view in views.values() for measure in view.measures if _is_whole(metric := Metric(view, measure))
+    ]
     whole = {
         "name": "medallion",
         "description": "Figures of a CRM: deals, accounts, touches, stages.",
         "datasets": datasets,
         "relationships": links,
-        "metrics": [_metric(one, currency) for one in told],
+        "metrics": [_metric(metric, currency) for metric in metrics],
     }
     return {"version": VERSION, "semantic_model": [whole]}
 
 
-def text(told: dict[str, Any]) -> str:
+def text(model: dict[str, Any]) -> str:
     """A semantic model as YAML."""
-    return str(yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=1000))
+    return str(yaml.safe_dump(model, sort_keys=False, allow_unicode=True, width=1000))
 
 
 def _is_whole(metric: Metric) -> bool:
-    return all(one.default is not None for one in metric.parameters)
+    return all(parameter.default is not None for parameter in metric.parameters)
 
 
 def _dataset(entity: str, view: MetricView, more: Iterable[str]) -> dict[str, Any]:
-    known = [one for one in (*view.dimensions, *view.fields) if not joins_of(view, one)]
-    names = {one.name for one in known}
+    known = [dimension for dimension in (*view.dimensions, *view.fields) if not joins_of(view, dimension)]
+    names = {dimension.name for dimension in known}
     used = {*more, *(name for join in view.joins for name in join.using)}
     for measure in view.measures:
         used |= columns_of(Metric(view, measure).expanded)
     source = " ".join(view.source.split())
     if view.filter:
         source = f"SELECT * FROM {source} WHERE {view.filter}"
-    key = [one.expr for name in view.key if (one := view.field(name))]
+    key = [dimension.expr for name in view.key if (dimension := view.field(name))]
     return {
         "name": entity,
         "source": source,
         **({"primary_key": key} if key else {}),
         "description": view.comment,
-        "fields": [*(_field(view, one) for one in known), *(_column(name) for name in sorted(used - names))],
+        "fields": [
+            *(_field(view, dimension) for dimension in known),
+            *(_column(name) for name in sorted(used - names)),
+        ],
     }
 
 
@@ -94,22 +99,22 @@ def _plain(source: str) -> str:
 
 
 def _taken(view: MetricView, join: str) -> Iterator[str]:
-    for one in (*view.dimensions, *view.fields):
-        for column in sqlglot.parse_one(one.expr, read="spark").find_all(exp.Column):
+    for dimension in (*view.dimensions, *view.fields):
+        for column in sqlglot.parse_one(dimension.expr, read="spark").find_all(exp.Column):
             if column.table == join:
                 yield column.name
 
 
-def _field(view: MetricView, one: Dimension) -> dict[str, Any]:
+def _field(view: MetricView, dimension: Dimension) -> dict[str, Any]:
     defaults = {parameter.name: parameter.default or 0.0 for parameter in view.parameters}
     return {
-        "name": one.name,
-        "expression": _expression(with_parameters(one.expr, defaults)),
-        "dimension": {"is_time": one.is_time},
-        "label": one.display_name,
-        "description": one.comment,
-        "datatype": _TYPES[one.type],
-        **_synonyms(one.synonyms),
+        "name": dimension.name,
+        "expression": _expression(with_parameters(dimension.expr, defaults)),
+        "dimension": {"is_time": dimension.is_time},
+        "label": dimension.display_name,
+        "description": dimension.comment,
+        "datatype": _TYPES[dimension.type],
+        **_synonyms(dimension.synonyms),
     }
 
 

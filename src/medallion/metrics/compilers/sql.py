@@ -121,20 +121,20 @@ def compile_question(
 
 def compile_records(asked: UnderstoodRecords, dialect: Dialect) -> Query:
     """The query of a list: its columns, and `total`, the number of all its records."""
-    view, fields = asked.view, {one.name: one for one in (*asked.view.dimensions, *asked.view.fields)}
+    view, fields = asked.view, {dimension.name: dimension for dimension in (*asked.view.dimensions, *asked.view.fields)}
 
-    def of(one: Dimension) -> str:
-        return dialect.say(expression(one, view, asked.parameters))
+    def of(dimension: Dimension) -> str:
+        return dialect.say(expression(dimension, view, asked.parameters))
 
-    used = [*asked.columns, *(one for one, _ in asked.order), *_named(asked.where, view)]
+    used = [*asked.columns, *(dimension for dimension, _ in asked.order), *_named(asked.where, view)]
     used += [asked.each] if asked.each else []
     where, bindings = _condition(asked.where, view, asked.parameters, dialect)
-    shown = ", ".join(f"{of(one)} AS c{n}" for n, one in enumerate(asked.columns))
+    shown = ", ".join(f"{of(dimension)} AS c{n}" for n, dimension in enumerate(asked.columns))
     ties = (*(fields[name] for name in view.key if name in fields), *asked.columns)
     ways: dict[str, str] = {}
-    for one, down in (*asked.order, *((one, False) for one in ties)):
-        ways.setdefault(of(one), "DESC" if down else "ASC")
-    conditions = [f"({one})" for one in (view.filter and dialect.say(view.filter), where) if one]
+    for dimension, down in (*asked.order, *((dimension, False) for dimension in ties)):
+        ways.setdefault(of(dimension), "DESC" if down else "ASC")
+    conditions = [f"({condition})" for condition in (view.filter and dialect.say(view.filter), where) if condition]
     read = f"FROM {source(view, used, dialect)}" + (" WHERE " + " AND ".join(conditions) if conditions else "")
     order = "ORDER BY " + ", ".join(f"{text} {way} NULLS LAST" for text, way in ways.items())
     if asked.each is None:
@@ -143,12 +143,12 @@ def compile_records(asked: UnderstoodRecords, dialect: Dialect) -> Query:
     else:
         group = of(asked.each)
         place = f"ROW_NUMBER() OVER (PARTITION BY {group} {order}) AS place"
-        told = ", ".join(f"c{n}" for n in range(len(asked.columns)))
+        columns = ", ".join(f"c{n}" for n in range(len(asked.columns)))
         parts = [
-            f"SELECT {told}, COUNT(1) OVER () AS total FROM (SELECT {shown}, {group} AS of_each, {place} {read}) AS t"
+            f"SELECT {columns}, COUNT(1) OVER () AS total FROM (SELECT {shown}, {group} AS of_each, {place} {read}) AS t"
         ]
         parts += [f"WHERE place <= {asked.asked.limit} ORDER BY of_each ASC NULLS LAST, place LIMIT {MOST_OF_EACH}"]
-    return Query(" ".join(parts), tuple(bindings), (*(one.name for one in asked.columns), "total"))
+    return Query(" ".join(parts), tuple(bindings), (*(dimension.name for dimension in asked.columns), "total"))
 
 
 def compile_behind(
@@ -166,7 +166,7 @@ def compile_behind(
     part = asked.parts[name]
     view, time, parameters = part.metric.view, part.time, asked.parameters
     where, bindings = _condition(part.where, view, parameters, dialect)
-    conditions = [f"({one})" for one in (view.filter and dialect.say(view.filter), where) if one]
+    conditions = [f"({condition})" for condition in (view.filter and dialect.say(view.filter), where) if condition]
     if asked.span is not None and time is not None:
         day = expression(time, view, parameters)
         for sign, edge in ((">=", asked.span.first), ("<=", asked.span.last)):
@@ -174,23 +174,25 @@ def compile_behind(
                 conditions.append(dialect.say(f"{day} {sign} CAST(? AS DATE)"))
                 bindings.append(edge)
     for key, (dimension, grain) in zip(keys, part.splits, strict=False):
-        told = _grain(expression(dimension, view, parameters), grain, asked.today.fiscal)
+        text = _grain(expression(dimension, view, parameters), grain, asked.today.fiscal)
         conditions.append(
-            dialect.say(f"CAST({told} AS STRING) IS NULL" if key is None else f"CAST({told} AS STRING) = ?")
+            dialect.say(f"CAST({text} AS STRING) IS NULL" if key is None else f"CAST({text} AS STRING) = ?")
         )
         bindings += [] if key is None else [key]
-    if told := counted(part.metric):
-        conditions.append(f"({dialect.say(with_parameters(told, parameters))})")
-    fields = {one.name: one for one in (*view.dimensions, *view.fields)}
+    if condition := counted(part.metric):
+        conditions.append(f"({dialect.say(with_parameters(condition, parameters))})")
+    fields = {dimension.name: dimension for dimension in (*view.dimensions, *view.fields)}
     used = [*(dimension for dimension, _ in part.splits), *_named(part.where, view), *columns]
     days = part.days if keys else part.days[-1:]  # a stock does not add up over time
     rest = f"FROM {source(view, used, dialect, days)}{' WHERE ' + ' AND '.join(conditions) if conditions else ''}"
-    shown = ", ".join(f"{dialect.say(expression(one, view, parameters))} AS c{n}" for n, one in enumerate(columns))
+    shown = ", ".join(
+        f"{dialect.say(expression(dimension, view, parameters))} AS c{n}" for n, dimension in enumerate(columns)
+    )
     order = ", ".join(dialect.say(expression(fields[key], view, parameters)) for key in view.key if key in fields)
     of_metric = {p.name: parameters[p.name] for p in part.metric.parameters}
     figure = f"SELECT {dialect.say(part.metric.expression(of_metric))} AS value, COUNT(1) AS n {rest}"
     listed = f"SELECT {shown} {rest}{f' ORDER BY {order}' if order else ''}"
-    return Query(listed, tuple(bindings), tuple(one.name for one in columns)), Query(
+    return Query(listed, tuple(bindings), tuple(dimension.name for dimension in columns)), Query(
         figure, tuple(bindings), ("value", "n")
     )
 
@@ -200,8 +202,8 @@ def counted(metric: Metric) -> str:
 
     What it counts itself says so, or else what its `n` counts.
     """
-    told = (_counted(_parsed(text)) for text in (metric.measure.expr, metric.measure.n))
-    return next((one for one in told if one is not None), "")
+    conditions = (_counted(_parsed(text)) for text in (metric.measure.expr, metric.measure.n))
+    return next((condition for condition in conditions if condition is not None), "")
 
 
 def counted_above(metric: Metric) -> str | None:
@@ -225,23 +227,23 @@ def _counted(tree: exp.Expr) -> str | None:
         and len(counts.args["ifs"]) == 1
         and not counts.args.get("default")
     ):
-        (one,) = counts.args["ifs"]
-        conditions.append(one.this)
-        counts = one.args["true"]
+        (branch,) = counts.args["ifs"]
+        conditions.append(branch.this)
+        counts = branch.args["true"]
     if not isinstance(counts, exp.Literal):
         conditions.append(exp.Not(this=exp.Is(this=counts, expression=exp.Null())))
-    told = " AND ".join(f"({one.sql(dialect='spark')})" for one in conditions)
-    return re.sub(r"__given__(\w+)", r":\1", told)
+    text = " AND ".join(f"({condition.sql(dialect='spark')})" for condition in conditions)
+    return re.sub(r"__given__(\w+)", r":\1", text)
 
 
 def _groups(asked: Understood) -> list[list[Part]]:
     """The parts of the metrics that one pass over a source gives."""
-    found: dict[tuple[Any, ...], list[Part]] = {}
+    groups: dict[tuple[Any, ...], list[Part]] = {}
     for part in asked.parts.values():
         time = part.time.expr if part.time and asked.span is not None else None
         keys = tuple(f"{dimension.expr}:{grain}" for dimension, grain in part.splits)
-        found.setdefault((part.metric.view.entity, time, keys, part.days), []).append(part)
-    return list(found.values())
+        groups.setdefault((part.metric.view.entity, time, keys, part.days), []).append(part)
+    return list(groups.values())
 
 
 def _table(
@@ -261,14 +263,14 @@ def _table(
         if time is not None and shift is not None and _tells(dimension, time):
             day, grain = expression(time, view, asked.parameters), "month" if dimension.type == "month" else grain
             day = _moved(day, shift)
-        told = _grain(day, grain, asked.today.fiscal)
-        columns.append(f"{dialect.say(told)} AS {key}")
+        text = _grain(day, grain, asked.today.fiscal)
+        columns.append(f"{dialect.say(text)} AS {key}")
     for number, part in enumerate(group):
         of_metric = {p.name: asked.parameters[p.name] for p in part.metric.parameters}
         columns.append(f"{dialect.say(part.metric.expression(of_metric))} AS v{number}")
         columns.append(f"{dialect.say(with_parameters(part.metric.measure.n, asked.parameters))} AS n{number}")
     where, bindings = _condition(group[0].where, view, asked.parameters, dialect)
-    conditions = [f"({one})" for one in (view.filter and dialect.say(view.filter), where) if one]
+    conditions = [f"({condition})" for condition in (view.filter and dialect.say(view.filter), where) if condition]
     if span is not None and time is not None:
         day = expression(time, view, asked.parameters)
         for sign, edge in ((">=", span.first), ("<=", span.last)):
@@ -297,25 +299,25 @@ def _figures(
     dialect: Dialect,
 ) -> tuple[list[str], list[str]]:
     """The figures of each metric as expressions over the tables, and what they are called."""
-    told, columns = [], []
-    one = len(asked.metrics) == 1
+    figures, columns = [], []
+    alone = len(asked.metrics) == 1
     for number, metric in enumerate(asked.metrics):
-        name = "value" if one else metric.name
-        told.append(f"{dialect.say(_value(metric, asked, place))} AS m{number}")
+        name = "value" if alone else metric.name
+        figures.append(f"{dialect.say(_value(metric, asked, place))} AS m{number}")
         columns.append(name)
         if earlier:
-            told.append(f"{dialect.say(_value(metric, asked, earlier))} AS b{number}")
+            figures.append(f"{dialect.say(_value(metric, asked, earlier))} AS b{number}")
             columns.append(f"{name}_before")
         table, column = place[_counting(metric)]
-        told.append(f"COALESCE({table}.n{column[1:]}, 0) AS n{number}")
-        columns.append("n" if one else f"{name}_n")
-    return told, columns
+        figures.append(f"COALESCE({table}.n{column[1:]}, 0) AS n{number}")
+        columns.append("n" if alone else f"{name}_n")
+    return figures, columns
 
 
 def _counting(metric: Metric) -> str:
     """The part whose rows count as those behind a metric."""
-    found = re.search(r"MEASURE\(\s*(\w+)\s*\)", metric.measure.n, re.IGNORECASE)
-    return found[1] if found else (metric.measure.parts or (metric.name,))[0]
+    match = re.search(r"MEASURE\(\s*(\w+)\s*\)", metric.measure.n, re.IGNORECASE)
+    return match[1] if match else (metric.measure.parts or (metric.name,))[0]
 
 
 def _value(metric: Metric, asked: Understood, place: Mapping[str, tuple[str, str]]) -> str:
@@ -348,17 +350,17 @@ def counts_from_zero(text: str) -> bool:
 
 
 def _side_by_side(tables: Sequence[_Table], keys: Sequence[str], figures: Sequence[str], dialect: Dialect) -> str:
-    head = "WITH " + ", ".join(f"{one.name} AS ({one.sql})" for one in tables)
+    head = "WITH " + ", ".join(f"{table.name} AS ({table.sql})" for table in tables)
     if not keys:
-        others = "".join(f" CROSS JOIN {one.name}" for one in tables[1:])
+        others = "".join(f" CROSS JOIN {table.name}" for table in tables[1:])
         return f"{head} SELECT {', '.join(figures)} FROM {tables[0].name}{others}"
     listed = ", ".join(keys)
     if len(tables) == 1:
         return f"{head} SELECT {listed}, {', '.join(figures)} FROM t0"
-    every = " UNION ".join(f"SELECT {listed} FROM {one.name}" for one in tables)
+    every = " UNION ".join(f"SELECT {listed} FROM {table.name}" for table in tables)
     joined = "".join(
-        f" LEFT JOIN {one.name} ON " + " AND ".join(f"every.{key} {dialect.same} {one.name}.{key}" for key in keys)
-        for one in tables
+        f" LEFT JOIN {table.name} ON " + " AND ".join(f"every.{key} {dialect.same} {table.name}.{key}" for key in keys)
+        for table in tables
     )
     shown = ", ".join(f"every.{key}" for key in keys)
     return f"{head}, every AS ({every}) SELECT {shown}, {', '.join(figures)} FROM every{joined}"
@@ -380,9 +382,11 @@ def _shown(
     bindings: list[Value] = []
     having = ""
     if asked.having is not None:
-        told, bindings = _having(asked.having, names, dialect)
-        having = f" WHERE {told}"
-    order = [f"{of_order[one.name]} {'DESC' if one.descending else 'ASC'} NULLS LAST" for one in asked.order]
+        condition, bindings = _having(asked.having, names, dialect)
+        having = f" WHERE {condition}"
+    order = [
+        f"{of_order[ordering.name]} {'DESC' if ordering.descending else 'ASC'} NULLS LAST" for ordering in asked.order
+    ]
     for (split, _), key in zip(asked.splits, keys, strict=False):
         if known := () if asked.order else places.get(str(split), ()):
             cases = " ".join(f"WHEN ? THEN {place}" for place in range(len(known)))
@@ -405,7 +409,7 @@ def _alias(number: int, asked: Understood) -> str:
 
 def _having(given: Condition, names: Mapping[str, str], dialect: Dialect) -> tuple[str, list[Value]]:
     if isinstance(given, And | Or):
-        parts = [_having(one, names, dialect) for one in given.parts]
+        parts = [_having(part, names, dialect) for part in given.parts]
         sign = " AND " if isinstance(given, And) else " OR "
         return sign.join(f"({text})" for text, _ in parts), [value for _, values in parts for value in values]
     if isinstance(given, Not):
@@ -421,13 +425,13 @@ def _condition(
     if given is None:
         return "", []
     if isinstance(given, And | Or):
-        parts = [_condition(one, view, parameters, dialect) for one in given.parts]
+        parts = [_condition(part, view, parameters, dialect) for part in given.parts]
         sign = " AND " if isinstance(given, And) else " OR "
         return sign.join(f"({text})" for text, _ in parts), [value for _, values in parts for value in values]
     if isinstance(given, Not):
         text, values = _condition(given.part, view, parameters, dialect)
         return f"NOT ({text})", values
-    fields = {one.name: one for one in (*view.dimensions, *view.fields)}
+    fields = {dimension.name: dimension for dimension in (*view.dimensions, *view.fields)}
     dimension = fields[given.name]
     text = expression(dimension, view, parameters)
     if given.values and isinstance(given.values[0], Beside):
@@ -442,24 +446,24 @@ def _tested(text: str, test: Test, kind: str, dialect: Dialect) -> tuple[str, li
     text = f"CAST({text} AS STRING)" if kind in ("text", "month") else text
     if test.op in ("unknown", "known"):
         return dialect.say(f"{text} IS {'NOT ' if test.op == 'known' else ''}NULL"), []
-    told = {
+    condition = {
         "is": text,
         "contains": f"CONTAINS(LOWER({text}), LOWER(?))",
         "between": f"{text} >= {mark} AND {text} <= {mark}",
     }.get(test.op, f"{text} {test.op} {mark}")
     if test.op in ("=", "!="):
-        told = f"{text} IN ({', '.join([mark] * len(test.values))})"
-    told = f"COALESCE({told}, FALSE)"
-    return dialect.say(f"NOT {told}" if test.op == "!=" else told), list(test.values)
+        condition = f"{text} IN ({', '.join([mark] * len(test.values))})"
+    condition = f"COALESCE({condition}, FALSE)"
+    return dialect.say(f"NOT {condition}" if test.op == "!=" else condition), list(test.values)
 
 
 def _named(given: Condition | None, view: MetricView) -> list[Dimension]:
     """The dimensions that a condition names."""
-    from_text = {one.name: one for one in (*view.dimensions, *view.fields)}
+    from_text = {dimension.name: dimension for dimension in (*view.dimensions, *view.fields)}
     if given is None:
         return []
     if isinstance(given, Test):
-        beside = [from_text[one.name] for one in given.values if isinstance(one, Beside)]
+        beside = [from_text[value.name] for value in given.values if isinstance(value, Beside)]
         return [from_text[given.name], *beside]
     parts = (given.part,) if isinstance(given, Not) else given.parts
     return [dimension for part in parts for dimension in _named(part, view)]
@@ -474,7 +478,7 @@ def source(view: MetricView, used: Sequence[Dimension], dialect: Dialect, days: 
         dialect: What it is written in.
         days: Of a history: each row once per day at whose end it was so, with that `day`.
     """
-    wanted = {name for one in used for name in joins_of(view, one)}
+    wanted = {name for dimension in used for name in joins_of(view, dimension)}
     own = f"({dialect.say(view.source)})" if view.is_query else view.source
     if not wanted and not days:
         return f"{own} AS source" if view.is_query else own
@@ -482,7 +486,7 @@ def source(view: MetricView, used: Sequence[Dimension], dialect: Dialect, days: 
     for join in view.joins:
         if join.name not in wanted:
             continue
-        taken = sorted({name for one in used for name in _taken(one.expr, join.name)})
+        taken = sorted({name for dimension in used for name in _taken(dimension.expr, join.name)})
         columns += [f"{join.name}.{name} AS {join.name}__{name}" for name in taken]
         on = " AND ".join(f"source.{name} = {join.name}.{name}" for name in join.using)
         joined.append(f" LEFT JOIN {join.source} AS {join.name} ON {on}")
