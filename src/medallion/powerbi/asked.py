@@ -39,14 +39,14 @@ def differences(evaluator: Evaluator, asked: Understood, rows: Sequence[Mapping[
         asked: The question, without order and limit.
         rows: Its answer by SQL: its first groups are compared, and some that it does not have, which have to be blank.
     """
-    if asked.question.as_of or any(one.name not in modelled() for one in asked.metrics):
+    if asked.question.as_of or any(metric.name not in modelled() for metric in asked.metrics):
         return None
     context, before, columns = _context(evaluator, asked), _before(evaluator, asked), _columns(asked)
     if context is None or before is None or columns is None:
         return None
     keys = {tuple(_seen(row[str(split)], split.grain) for split, _ in asked.splits): row for row in rows}
     absent = itertools.islice(
-        (key for key in itertools.product(*(evaluator.distinct(one)[-6:] for one in columns)) if key not in keys),
+        (key for key in itertools.product(*(evaluator.distinct(column)[-6:] for column in columns)) if key not in keys),
         _ABSENT,
     )
     different = []
@@ -60,13 +60,13 @@ def differences(evaluator: Evaluator, asked: Understood, rows: Sequence[Mapping[
             figures = [(context, row.get(name), row.get("n" if name == "value" else f"{name}_n", 0))]
             figures += [(before, row.get(f"{name}_before"), 0)] if asked.before and not columns else []
             for chosen, value, count in figures:
-                told = _told(evaluator, metric, {**chosen, **(group if chosen is context else {})}, columns)
-                if not same(told, value, rows=count):
-                    different.append(f"{metric.name} {key or ''}: DAX {told}, SQL {value}")
+                dax = _evaluated(evaluator, metric, {**chosen, **(group if chosen is context else {})}, columns)
+                if not same(dax, value, rows=count):
+                    different.append(f"{metric.name} {key or ''}: DAX {dax}, SQL {value}")
     return different
 
 
-def _told(evaluator: Evaluator, metric: Metric, context: _Context, columns: Sequence[Field]) -> Any:
+def _evaluated(evaluator: Evaluator, metric: Metric, context: _Context, columns: Sequence[Field]) -> Any:
     label = metric.measure.display_name
     return evaluator.values([label], context, by=columns)[label]
 
@@ -74,20 +74,20 @@ def _told(evaluator: Evaluator, metric: Metric, context: _Context, columns: Sequ
 def _context(evaluator: Evaluator, asked: Understood) -> _Context | None:
     """The filters of a question as values of columns; None where they have no such form."""
     first = asked.metrics[0]
-    found: _Context | None = {
+    context: _Context | None = {
         (titled(name), titled(name)): [int(value)]
         for metric in asked.metrics
         for name, value in ((p.name, asked.parameters.get(p.name)) for p in metric.parameters if p.what_if)
         if value is not None
     }
-    for one in conjuncts(asked.where):
-        columns = {test.name: _column(asked.metrics, first.view.field(test.name), None) for test in tests(one)}
+    for part in conjuncts(asked.where):
+        columns = {test.name: _column(asked.metrics, first.view.field(test.name), None) for test in tests(part)}
         (field, *more) = {*columns.values()}
         if field is None or more or _as_it_is_now(asked, field):
             return None
         every = [*evaluator.distinct(field), *([None] if evaluator.has_blank(field) else [])]
-        found = _within(found, {field: [value for value in every if _holds(one, value)]})
-    return _in_period(evaluator, asked, asked.span, found)
+        context = _within(context, {field: [value for value in every if _holds(part, value)]})
+    return _in_period(evaluator, asked, asked.span, context)
 
 
 def _as_it_is_now(asked: Understood, field: Field) -> bool:
@@ -105,15 +105,15 @@ def _before(evaluator: Evaluator, asked: Understood) -> _Context | None:
     return _in_period(evaluator, asked, asked.before[0], {k: v for k, v in context.items() if k != DATE})
 
 
-def _in_period(evaluator: Evaluator, asked: Understood, span: Span | None, found: _Context | None) -> _Context | None:
+def _in_period(evaluator: Evaluator, asked: Understood, span: Span | None, context: _Context | None) -> _Context | None:
     """The filters within a period; None for a state of days that are still to come, which a report leaves blank."""
-    if span is None or found is None:
-        return found
+    if span is None or context is None:
+        return context
     is_stock = any(part.metric.measure.additivity == "stock" for part in asked.parts.values())
     if is_stock and span.first and asked.today.day and span.first > asked.today.day:
         return None
     days = [day for day in evaluator.distinct(DATE) if _between(day.date(), span)]
-    return _within(found, {DATE: days})
+    return _within(context, {DATE: days})
 
 
 def _between(day: date, span: Span) -> bool:
@@ -124,33 +124,35 @@ def _within(context: _Context | None, more: Mapping[Field, Iterable[Any]]) -> _C
     """Filters and others beside them; None where nothing is left to choose."""
     if context is None:
         return None
-    found = dict(context)
+    narrowed = dict(context)
     for field, values in more.items():
-        found[field] = [one for one in values if field not in found or one in found[field]]
-        if not found[field]:
+        narrowed[field] = [value for value in values if field not in narrowed or value in narrowed[field]]
+        if not narrowed[field]:
             return None
-    return found
+    return narrowed
 
 
 def _columns(asked: Understood) -> list[Field] | None:
     """The columns of the splits; None where the model has not one for all metrics."""
-    found = []
+    fields = []
     for split, own in asked.splits:
         grain = split.grain or (split.name if split.name in _UNITS and split.name != own.name else None)
         is_time = split.name in ("time", *_UNITS) and split.name != own.name
         field = (DATE[0], _UNITS[grain]) if is_time and grain else _column(asked.metrics, own, grain)
         if field is None or _as_it_is_now(asked, field):
             return None
-        found.append(field)
-    return found if len(set(found)) == len(found) else None
+        fields.append(field)
+    return fields if len(set(fields)) == len(fields) else None
 
 
 def _column(metrics: Sequence[Metric], own: Dimension | None, grain: str | None) -> Field | None:
     """The one column that a dimension is for all these metrics; None where there is none, or it is no dimension."""
     if own is None or own.type == "boolean":
         return None
-    found = {dimension(one, own.name) if one.view.dimension(own.name) else _field(one, own) for one in metrics}
-    (field, *more) = found
+    fields = {
+        dimension(metric, own.name) if metric.view.dimension(own.name) else _field(metric, own) for metric in metrics
+    }
+    (field, *more) = fields
     if field is None or more:
         return None
     if grain is None or grain == "day":
@@ -163,7 +165,9 @@ def _field(metric: Metric, own: Dimension) -> Field | None:
     plain = re.sub(r"CAST\((\S+) AS DOUBLE\)", r"\1", own.expr)
     table = "Customers" if plain.startswith("account.") else home(metric)
     columns = model().table(table).columns
-    name = next((one.name for one in columns if one.source == plain.removeprefix("account.") and not one.sql), None)
+    name = next(
+        (column.name for column in columns if column.source == plain.removeprefix("account.") and not column.sql), None
+    )
     return (table, name) if name else None
 
 
@@ -180,7 +184,7 @@ def _seen(value: Any, grain: str | None) -> Any:
 def _holds(given: Condition, value: Any) -> bool:
     """Whether a value fulfills a condition; one that is not known fulfills none, and so the negation of each."""
     if isinstance(given, And | Or):
-        parts = [_holds(one, value) for one in given.parts]
+        parts = [_holds(part, value) for part in given.parts]
         return all(parts) if isinstance(given, And) else any(parts)
     if isinstance(given, Not):
         return not _holds(given.part, value)
@@ -192,7 +196,7 @@ def _holds(given: Condition, value: Any) -> bool:
 
 
 def _fulfills(test: Test, value: Any) -> bool:
-    values = [float(one) if isinstance(one, Decimal) else one for one in test.values]
+    values = [float(value) if isinstance(value, Decimal) else value for value in test.values]
     if test.op == "contains":
         return str(values[0]).lower() in str(value).lower()
     if test.op in ("=", "!="):

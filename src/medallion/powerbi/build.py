@@ -65,8 +65,8 @@ def build(
     for page in pages():
         reach.check(page, whole)
     if note:
-        told = [replace(t, description=f"{t.description} {note}") if t.name == "Deals" else t for t in whole.tables]
-        whole = replace(whole, tables=tuple(told))
+        tables = [replace(t, description=f"{t.description} {note}") if t.name == "Deals" else t for t in whole.tables]
+        whole = replace(whole, tables=tuple(tables))
     whole = replace(whole, permissions=roles.permissions(connection, people, [table.name for table in whole.tables]))
     if isinstance(refreshed, Databricks) and refreshed.live and with_data:
         raise MedallionError("a live report holds no data", "Add --no-data to --live.")
@@ -74,7 +74,7 @@ def build(
         raise MedallionError("pages are drawn from the data", "Leave away --no-data or --pictures.")
     if pictures:
         drawings.needed()
-    found = rows.Rows({})
+    data = rows.Rows({})
     if with_data:
         count = rows.size(connection, whole)
         if count > MOST_ROWS:
@@ -84,25 +84,25 @@ def build(
             )
         if pictures:
             drawings.fits(count)
-        found = rows.read(connection, whole)
+        data = rows.read(connection, whole)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         files = [*_project(folder, whole, refreshed), _put(folder / f"{NAME}.pbit", pbix.pbit(whole, refreshed))]
         if with_data:
-            files.append(_put(folder / f"{NAME}.pbix", pbix.pbix(whole, found, refreshed)))
+            files.append(_put(folder / f"{NAME}.pbix", pbix.pbix(whole, data, refreshed)))
         if with_data and pictures:
-            files += drawings.draw(whole, found, folder / "pages")
+            files += drawings.draw(whole, data, folder / "pages")
     except OSError as error:
         raise MedallionError(f"{folder}: cannot be written: {error}", "Choose another folder with --out.") from error
     return Built(
-        files, {name: len(table) for name, table in found.tables.items()}, [*found.notes, *([note] if note else [])]
+        files, {name: len(table) for name, table in data.tables.items()}, [*data.notes, *([note] if note else [])]
     )
 
 
 def project(whole: Model, source: Source) -> dict[str, str]:
     """The PBIP project as text by path."""
     report, semantic = f"{NAME}.Report", f"{NAME}.SemanticModel"
-    found = {
+    files = {
         f"{NAME}.pbip": _json(
             {
                 "$schema": f"{_FABRIC}/pbip/pbipProperties/1.0.0/schema.json",
@@ -129,21 +129,21 @@ def project(whole: Model, source: Source) -> dict[str, str]:
         ),
         f"{report}/StaticResources/RegisteredResources/{layout.THEME_FILE}": _json(theme.theme()),
     }
-    found |= {f"{report}/definition/{path}": _json(content) for path, content in layout.pbir().items()}
-    return found | {f"{semantic}/definition/{path}": text for path, text in tmdl.tmdl(whole, source).items()}
+    files |= {f"{report}/definition/{path}": _json(content) for path, content in layout.pbir().items()}
+    return files | {f"{semantic}/definition/{path}": text for path, text in tmdl.tmdl(whole, source).items()}
 
 
 def _project(folder: Path, whole: Model, source: Source) -> list[Path]:
     texts = project(whole, source)
-    made = []
+    folders = []
     for top in dict.fromkeys(Path(path).parts[0] for path in texts):
-        made.append(folder / top)
+        folders.append(folder / top)
         if (folder / top).is_dir():
             # a visual or table that is no longer told must not stay behind
             shutil.rmtree(folder / top / "definition", ignore_errors=True)
     for path, text in texts.items():
         _put(folder / path, text.encode())
-    return made
+    return folders
 
 
 def _put(path: Path, content: bytes) -> Path:

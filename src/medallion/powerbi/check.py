@@ -22,7 +22,7 @@ from medallion.powerbi.model import Measure, Model, dimension, parameter_values,
 from medallion.powerbi.rows import FIRST_DAY, Rows
 
 #: Columns of the date table by which a reader chooses a period that a question can name as well.
-PERIODS = tuple(("Date", one) for one in ("Week", "Month", "Quarter", "Year", "Fiscal quarter", "Fiscal year"))
+PERIODS = tuple(("Date", column) for column in ("Week", "Month", "Quarter", "Year", "Fiscal quarter", "Fiscal year"))
 
 
 def check(connection: duckdb.DuckDBPyConnection, model: Model, rows: Rows, most: int = 12) -> list[dict[str, Any]]:
@@ -44,28 +44,28 @@ def check(connection: duckdb.DuckDBPyConnection, model: Model, rows: Rows, most:
     for measure in model.measures:
         if measure.metric:
             metric = metrics.named(measure.metric)
-            names = tuple(one.name for one in metric.dimensions)
+            names = tuple(own.name for own in metric.dimensions)
             alike.setdefault((measure.folder, metric.measure.period, names, metric.stands_alone), []).append(measure)
-    found = []
+    documents = []
     for measures in alike.values():
         first = metrics.named(str(measures[0].metric))
-        different: dict[str, list[str]] = {str(one.metric): [] for one in measures}
+        different: dict[str, list[str]] = {str(measure.metric): [] for measure in measures}
         contexts = 0
-        for told, asked, fields in itertools.chain(
+        for label, asked, fields in itertools.chain(
             _alone(connection, evaluator, first, most) if first.stands_alone else (),
             _timed(connection, evaluator, first, most),
         ):
             contexts += 1
-            values = evaluator.values([one.name for one in measures], fields, by=list(fields))
-            for one in measures:
-                answered = _asked(connection, str(one.metric), *asked)
-                if answered and not same(values[one.name], answered[0], rows=answered[1]):
-                    different[str(one.metric)].append(f"{told}: DAX {values[one.name]}, metric {answered[0]}")
-        found += [
+            values = evaluator.values([measure.name for measure in measures], fields, by=list(fields))
+            for measure in measures:
+                answered = _asked(connection, str(measure.metric), *asked)
+                if answered and not same(values[measure.name], answered[0], rows=answered[1]):
+                    different[str(measure.metric)].append(f"{label}: DAX {values[measure.name]}, metric {answered[0]}")
+        documents += [
             {"metric": name, "contexts": contexts, "same": not wrong, "different": wrong}
             for name, wrong in different.items()
         ]
-    return found
+    return documents
 
 
 def same(dax: Any, value: float | int | None, rows: int) -> bool:
@@ -86,10 +86,12 @@ def _asked(
     """
     metric = metrics.named(name)
     if period is None:
-        found = metrics.computed(connection, metric, filters=filters)
-        return found.value, found.rows[0]["n"]
-    targets = tuple((one.name, float(_target(one.name))) for one in metric.parameters if one.default is None)
-    where = tuple(Test(one.dimension, "=", one.values) for one in filters)
+        computed = metrics.computed(connection, metric, filters=filters)
+        return computed.value, computed.rows[0]["n"]
+    targets = tuple(
+        (parameter.name, float(_target(parameter.name))) for parameter in metric.parameters if parameter.default is None
+    )
+    where = tuple(Test(filter_.dimension, "=", filter_.values) for filter_ in filters)
     try:
         answered = answer(connection, Question((name,), where=where, period=period, parameters=targets))
     except ContractError:
@@ -107,17 +109,17 @@ def _alone(
 ) -> Iterator[_Context]:
     """Filter contexts: none, every value of every dimension, and each two neighbouring dimensions with two values."""
     yield "total", ((), None), {}
-    reached = [(one.name, field) for one in metric.dimensions if (field := dimension(metric, one.name))]
+    reached = [(own.name, field) for own in metric.dimensions if (field := dimension(metric, own.name))]
     values = {name: _values(connection, evaluator, metric, name, field)[:most] for name, field in reached}
     for name, field in reached:
         for value in values[name]:
             filters = (_filter(name, [value]),)
             yield str(filters[0]), (filters, None), {field: [_day(value)]}
-    for (one, first), (other, second) in itertools.pairwise(reached):
-        left, right = values[one][:2], values[other][-2:]
+    for (left_name, first), (right_name, second) in itertools.pairwise(reached):
+        left, right = values[left_name][:2], values[right_name][-2:]
         if first == second or not (left and right):
             continue
-        both = (_filter(one, left), _filter(other, right))
+        both = (_filter(left_name, left), _filter(right_name, right))
         fields = {first: [_day(v) for v in left], second: [_day(v) for v in right]}
         yield " and ".join(map(str, both)), (both, None), fields
 
@@ -128,28 +130,32 @@ def _timed(
     """Periods that have begun, the last ones of each kind, alone and with a value of one dimension after the other."""
     today = days(connection)[1]
     targets = {
-        (titled(one.name), titled(one.name)): [_target(one.name)] for one in metric.parameters if one.default is None
+        (titled(parameter.name), titled(parameter.name)): [_target(parameter.name)]
+        for parameter in metric.parameters
+        if parameter.default is None
     }
     narrowed = itertools.cycle(list(_narrowed(connection, evaluator, metric)))
     for field in PERIODS:
-        begun = [one for one in evaluator.distinct(field) if today and evaluator.first_day(field, one) <= today]
+        begun = [
+            period for period in evaluator.distinct(field) if today and evaluator.first_day(field, period) <= today
+        ]
         for period in begun[-most:]:
             yield f"period {period}", ((), str(period)), {field: [period], **targets}
             for name, column, value in itertools.islice(narrowed, 1):
                 filters = (_filter(name, [value]),)
-                told = f"{filters[0]} in period {period}"
-                yield told, (filters, str(period)), {field: [period], column: [value], **targets}
+                label = f"{filters[0]} in period {period}"
+                yield label, (filters, str(period)), {field: [period], column: [value], **targets}
 
 
 def _narrowed(
     connection: duckdb.DuckDBPyConnection, evaluator: Evaluator, metric: Metric
 ) -> Iterator[tuple[str, Field, Any]]:
     """Values of dimensions that are no time: name, column of the model, value."""
-    for one in metric.dimensions:
-        if not one.is_time and (field := dimension(metric, one.name)):
-            for value in _values(connection, evaluator, metric, one.name, field)[:2]:
+    for own in metric.dimensions:
+        if not own.is_time and (field := dimension(metric, own.name)):
+            for value in _values(connection, evaluator, metric, own.name, field)[:2]:
                 if value is not None:
-                    yield one.name, field, value
+                    yield own.name, field, value
 
 
 def _target(name: str) -> int:
@@ -162,11 +168,11 @@ def _values(
     """The values of a dimension, those with most rows first; of days those that the date table has."""
     if metric.stands_alone:
         rows = metrics.ask(connection, metric.name, by=name).rows
-        found = [row[name] for row in sorted(rows, key=lambda row: -row["n"])]
+        values = [row[name] for row in sorted(rows, key=lambda row: -row["n"])]
     else:
-        found = list(metrics.values_of(connection, metric.dimension(name)))
+        values = list(metrics.values_of(connection, metric.dimension(name)))
     known = set(evaluator.distinct(field)) if field[0] == "Date" else None
-    return [one for one in found if known is None or one is None or _day(one) in known]
+    return [value for value in values if known is None or value is None or _day(value) in known]
 
 
 def _filter(name: str, values: Iterable[Any]) -> Filter:

@@ -50,7 +50,7 @@ def write(folder: Path, catalog: str, currency: str) -> list[Path]:
 def statements(catalog: str, currency: str) -> str:
     """`CREATE OR REPLACE VIEW ... WITH METRICS` for each view of metrics, in the schema gold."""
     _named(catalog)
-    told = [
+    blocks = [
         "-- Metric views of Unity Catalog, written by `medallion metrics databricks`; "
         "they need a SQL warehouse or Databricks Runtime 17.2."
     ]
@@ -58,10 +58,10 @@ def statements(catalog: str, currency: str) -> str:
         body = yaml.safe_dump(_declared(view, catalog, currency), sort_keys=False, allow_unicode=True, width=1000)
         if "$$" in body:
             raise ContractError(f"{name}: a declaration holds $$, which ends the statement", "Write it without.")
-        told.append(
+        blocks.append(
             f"CREATE OR REPLACE VIEW {_qualified(catalog, name)}\nWITH METRICS\nLANGUAGE YAML\nAS $$\n{body}$$;"
         )
-    return "\n\n".join(told) + "\n"
+    return "\n\n".join(blocks) + "\n"
 
 
 def views() -> dict[str, MetricView]:
@@ -70,13 +70,15 @@ def views() -> dict[str, MetricView]:
     Beside those of the declarations, one by day for each that counts by several days.
     """
     declared = {_view(metric): metric.view for metric in modelled().values()}
-    found = {}
+    by_name = {}
     for name, view in declared.items():
-        told = tuple(one for one in view.measures if Metric(view, one).stands_alone)
-        found[name] = view.model_copy(update={"measures": tuple(one for one in told if not one.parts)})
-        if len({one.period for one in told if one.period}) > 1:
-            found[name.replace("_metrics", "_by_day_metrics")] = _by_day(view, told)
-    return found
+        measures = tuple(measure for measure in view.measures if Metric(view, measure).stands_alone)
+        by_name[name] = view.model_copy(
+            update={"measures": tuple(measure for measure in measures if not measure.parts)}
+        )
+        if len({measure.period for measure in measures if measure.period}) > 1:
+            by_name[name.replace("_metrics", "_by_day_metrics")] = _by_day(view, measures)
+    return by_name
 
 
 #: What the day of a view by day is also told as.
@@ -93,29 +95,31 @@ _UNITS = tuple(
 )
 
 
-def _by_day(view: MetricView, told: tuple[Measure, ...]) -> MetricView:
+def _by_day(view: MetricView, measures: tuple[Measure, ...]) -> MetricView:
     """A view in which each metric counts by its own day: one row per row of the source and day that metrics count by.
 
     Its `day` is the day opened to what counts deals opened and the day closed to what counts deals won, so that one
     filter is a period to all of them, and a ratio of metrics takes each by its own.
     """
-    days = {one.period for one in told if one.period}
+    days = {measure.period for measure in measures if measure.period}
     rows = " UNION ALL ".join(
-        f"SELECT '{one.name}' AS counted_by, {one.expr} AS day, one.* FROM {view.source} AS one"
-        for one in view.dimensions
-        if one.name in days
+        f"SELECT '{day.name}' AS counted_by, {day.expr} AS day, one.* FROM {view.source} AS one"
+        for day in view.dimensions
+        if day.name in days
     )
-    dated = {one.name: one for one in told if one.period}
+    dated = {measure.name: measure for measure in measures if measure.period}
     whole = view.model_copy(
         update={
             "source": rows,
             "comment": f"{view.comment.rstrip('.')}; each measure counts by its own day.",
-            "dimensions": (*_UNITS, *(one for one in view.dimensions if not one.is_time)),
-            "measures": tuple(one.model_copy(update={"expr": _counted_by(one)}) for one in dated.values()),
+            "dimensions": (*_UNITS, *(dimension for dimension in view.dimensions if not dimension.is_time)),
+            "measures": tuple(measure.model_copy(update={"expr": _counted_by(measure)}) for measure in dated.values()),
         }
     )
-    made = tuple(one for one in told if one.parts and all(part in dated for part in one.parts))
-    return whole.model_copy(update={"measures": (*whole.measures, *made)})
+    composites = tuple(
+        measure for measure in measures if measure.parts and all(part in dated for part in measure.parts)
+    )
+    return whole.model_copy(update={"measures": (*whole.measures, *composites)})
 
 
 def _counted_by(measure: Measure) -> str:
@@ -151,25 +155,26 @@ def _declared(view: MetricView, catalog: str, currency: str) -> dict[str, Any]:
         for table in tree.find_all(exp.Table):
             table.set("catalog", exp.to_identifier(catalog, quoted=True))
         source = tree.sql("databricks")
-    found: dict[str, Any] = {"version": view.version, "comment": view.comment, "source": source}
+    declaration: dict[str, Any] = {"version": view.version, "comment": view.comment, "source": source}
     if view.filter:
-        found["filter"] = view.filter
-    found["dimensions"] = [
-        one.model_dump(include={"name", "expr", "display_name", "comment", "synonyms"}) for one in view.dimensions
+        declaration["filter"] = view.filter
+    declaration["dimensions"] = [
+        dimension.model_dump(include={"name", "expr", "display_name", "comment", "synonyms"})
+        for dimension in view.dimensions
     ]
-    found["measures"] = [
+    declaration["measures"] = [
         {
-            "name": one.name,
-            "expr": " ".join(Metric(view, one).expression({}).split()),
-            "display_name": one.display_name,
-            "comment": one.comment,
-            "synonyms": list(one.synonyms),
-            "format": one.format.model_dump(exclude_none=True)
-            | ({"currency_code": currency} if one.format.type == "currency" else {}),
+            "name": measure.name,
+            "expr": " ".join(Metric(view, measure).expression({}).split()),
+            "display_name": measure.display_name,
+            "comment": measure.comment,
+            "synonyms": list(measure.synonyms),
+            "format": measure.format.model_dump(exclude_none=True)
+            | ({"currency_code": currency} if measure.format.type == "currency" else {}),
         }
-        for one in view.measures
+        for measure in view.measures
     ]
-    return found
+    return declaration
 
 
 def dashboard(catalog: str, currency: str) -> dict[str, Any]:
@@ -194,9 +199,9 @@ def _page(page: Page, catalog: str, datasets: list[dict[str, Any]], currency: st
         }
     ]  # fmt: skip
     shown = [(visual, query) for visual in page.visuals if (query := query_of(visual, catalog))]
-    cards = [one for one in shown if one[0].kind == "card"]
-    charts = [one for one in shown if one[0].kind in _WIDGETS]
-    tables = [one for one in shown if one[0].kind == "tableEx"]
+    cards = [pair for pair in shown if pair[0].kind == "card"]
+    charts = [pair for pair in shown if pair[0].kind in _WIDGETS]
+    tables = [pair for pair in shown if pair[0].kind == "tableEx"]
     places = [*_places(len(cards), 2, _GRID // 6, 3)]
     below = 2 + 3 * -(-len(cards) // 6)
     places += _places(len(charts), below, _GRID // 2, 6)
@@ -221,9 +226,9 @@ def query_of(visual: Visual, catalog: str) -> str | None:
     if not measures or visual.kind not in (*_WIDGETS, "card", "tableEx"):
         return None
     columns = _columns(visual)
-    if len({_view(one) for one in measures}) != 1 or columns is None:
+    if len({_view(metric) for metric in measures}) != 1 or columns is None:
         return None
-    listed = [*columns, *(f"MEASURE({one.name}) AS {one.name}" for one in measures)]
+    listed = [*columns, *(f"MEASURE({metric.name}) AS {metric.name}" for metric in measures)]
     text = f"SELECT {', '.join(listed)} FROM {_qualified(catalog, _view(measures[0]))}"
     if visual.where and visual.where[0] == TIME:
         return None  # the calculation group is Power BI's
@@ -232,8 +237,8 @@ def query_of(visual: Visual, catalog: str) -> str | None:
         name = _dimension(measures[0], field)
         if name is None:
             return None
-        told = ", ".join("'" + str(value).replace("'", "''") + "'" for value in values)
-        text += f" WHERE {name} IN ({told})"
+        literals = ", ".join("'" + str(value).replace("'", "''") + "'" for value in values)
+        text += f" WHERE {name} IN ({literals})"
     elif columns and columns[0] == "closed_month":
         # an open deal has none
         text += " WHERE closed_month IS NOT NULL"
@@ -245,10 +250,12 @@ def query_of(visual: Visual, catalog: str) -> str | None:
 
 def _measures(visual: Visual) -> list[Metric]:
     """The metrics that a visual shows; none where one of its measures is no metric."""
-    names = [one for role, fields in visual.fields.items() if role != "Y2" for one in fields if isinstance(one, str)]
-    found = [model().measure(name).metric for name in names]
-    chosen = [metrics()[name] for name in found if name]
-    there = len(chosen) == len(found) and all(one.stands_alone for one in chosen)
+    names = [
+        field for role, fields in visual.fields.items() if role != "Y2" for field in fields if isinstance(field, str)
+    ]
+    metric_names = [model().measure(name).metric for name in names]
+    chosen = [metrics()[name] for name in metric_names if name]
+    there = len(chosen) == len(metric_names) and all(metric.stands_alone for metric in chosen)
     return chosen if there else []
 
 
@@ -256,20 +263,20 @@ def _columns(visual: Visual) -> list[str] | None:
     """Dimensions of a visual in its metrics' view; None where one of its columns is no dimension there, or is another one
     for each metric, as a month is that counts deals opened and deals won.
     """
-    fields = [one for group in visual.fields.values() for one in group if not isinstance(one, str)]
-    found, *others = ([_dimension(metric, field) for field in fields] for metric in _measures(visual))
-    return None if None in found or any(one != found for one in others) else [str(one) for one in found]
+    fields = [field for group in visual.fields.values() for field in group if not isinstance(field, str)]
+    first, *others = ([_dimension(metric, field) for field in fields] for metric in _measures(visual))
+    return None if None in first or any(columns != first for columns in others) else [str(name) for name in first]
 
 
 def _dimension(metric: Metric, field: tuple[str, str]) -> str | None:
     """The dimension that a column of the model is; its day of the week is a number in the metric view."""
     if field == ("Touches", "Weekday"):
         return "weekday"
-    return next((one.name for one in metric.view.dimensions if dimension(metric, one.name) == field), None)
+    return next((own.name for own in metric.view.dimensions if dimension(metric, own.name) == field), None)
 
 
 def _sort(visual: Visual, measures: list[Metric]) -> str:
-    return next(one.name for one in measures if one.measure.display_name == visual.sort)
+    return next(metric.name for metric in measures if metric.measure.display_name == visual.sort)
 
 
 def _widget(visual: Visual, dataset: str, currency: str) -> dict[str, Any]:
@@ -277,20 +284,20 @@ def _widget(visual: Visual, dataset: str, currency: str) -> dict[str, Any]:
     title = visual.title
     if visual.kind == "lineClusteredColumnComboChart":
         title = f"{measures[0].measure.display_name} by month"
-    names = [*columns, *(one.name for one in measures)]
+    names = [*columns, *(metric.name for metric in measures)]
     query = {
         "datasetName": dataset,
-        "fields": [{"name": one, "expression": f"`{one}`"} for one in names],
+        "fields": [{"name": name, "expression": f"`{name}`"} for name in names],
         "disaggregated": True,
     }
     spec: dict[str, Any] = {"frame": {"showTitle": True, "title": title}}
     if visual.kind == "card":
         spec |= {"version": 2, "widgetType": "counter", "encodings": {"value": _value(measures[0], currency)}}
     elif visual.kind == "tableEx":
-        listed = [{"fieldName": one, "displayName": one.replace("_", " ").capitalize()} for one in columns]
+        listed = [{"fieldName": column, "displayName": column.replace("_", " ").capitalize()} for column in columns]
         spec |= {
             "version": 2, "widgetType": "table",
-            "encodings": {"columns": [*listed, *(_value(one, currency) for one in measures)]},
+            "encodings": {"columns": [*listed, *(_value(metric, currency) for metric in measures)]},
         }  # fmt: skip
     else:
         spec |= {
@@ -309,20 +316,25 @@ def _axes(visual: Visual, columns: list[str], measures: list[Metric], currency: 
     }
     up: dict[str, Any] = {"scale": {"type": "quantitative"}}
     up |= (
-        _value(measures[0], currency) if len(measures) == 1 else {"fields": [_value(one, currency) for one in measures]}
+        _value(measures[0], currency)
+        if len(measures) == 1
+        else {"fields": [_value(metric, currency) for metric in measures]}
     )
-    found = {"x": across, "y": up}
+    encodings = {"x": across, "y": up}
     if len(columns) > 1:
-        found["color"] = {"fieldName": columns[1], "displayName": columns[1], "scale": {"type": "categorical"}}
-        found["y"]["scale"]["stackMode"] = "stacked"
-    return found
+        encodings["color"] = {"fieldName": columns[1], "displayName": columns[1], "scale": {"type": "categorical"}}
+        encodings["y"]["scale"]["stackMode"] = "stacked"
+    return encodings
 
 
 def _value(metric: Metric, currency: str) -> dict[str, Any]:
     """A measure in an encoding, with its format."""
     form = metric.measure.format
     kind = {"currency": "number-currency", "percentage": "number-percent", "number": "number-plain"}[form.type]
-    told: dict[str, Any] = {"type": kind, "decimalPlaces": {"type": "exact", "places": form.decimal_places.places}}
+    number_format: dict[str, Any] = {
+        "type": kind,
+        "decimalPlaces": {"type": "exact", "places": form.decimal_places.places},
+    }
     if form.type == "currency":
-        told["currencyCode"] = currency
-    return {"fieldName": metric.name, "displayName": metric.measure.display_name, "format": told}
+        number_format["currencyCode"] = currency
+    return {"fieldName": metric.name, "displayName": metric.measure.display_name, "format": number_format}

@@ -188,7 +188,7 @@ def _part(node: exp.Anonymous, place: Place) -> str:
 def _summed(node: exp.Add | exp.Sub, place: Place) -> str:
     """A sum or difference, blank where one of the sides is: DAX would take that one for 0."""
     left, right = _scalar(node.this, place), _scalar(node.expression, place)
-    known = [f"NOT ISBLANK({told})" for told in (left, right)]
+    known = [f"NOT ISBLANK({side})" for side in (left, right)]
     return f"IF({' && '.join(known)}, {left} {'+' if isinstance(node, exp.Add) else '-'} {right})"
 
 
@@ -198,7 +198,7 @@ def _compared(node: exp.Expr, place: Place) -> str:
     if sign is None:
         raise _refused(node, "a condition on figures that is no order")
     sides = [_scalar(side, place) for side in (node.this, node.expression)]
-    return " && ".join([*(f"NOT ISBLANK({one})" for one in sides), f"{sides[0]} {sign} {sides[1]}"])
+    return " && ".join([*(f"NOT ISBLANK({side})" for side in sides), f"{sides[0]} {sign} {sides[1]}"])
 
 
 def _parameter(node: exp.Placeholder, place: Place) -> str:
@@ -242,8 +242,8 @@ def _aggregate(node: exp.Expr, name: str, place: Place) -> str:
         if not all(isinstance(part, exp.Column) for part in parts):
             raise _refused(node, f"{type(node).__name__} of a product of anything but two columns")
         factors = [_column(part, place) for part in parts]
-        value = f"{name}X({quoted(place.table)}, {' * '.join(f'CONVERT({one}, DOUBLE)' for one in factors)})"
-        filters = ", ".join([*filter(None, [filters]), *(f"KEEPFILTERS(NOT ISBLANK({one}))" for one in factors)])
+        value = f"{name}X({quoted(place.table)}, {' * '.join(f'CONVERT({factor}, DOUBLE)' for factor in factors)})"
+        filters = ", ".join([*filter(None, [filters]), *(f"KEEPFILTERS(NOT ISBLANK({factor}))" for factor in factors)])
     else:
         raise _refused(node, f"{type(node).__name__} of {type(what).__name__}")
     return f"CALCULATE({value}, {filters})" if filters else value
@@ -294,15 +294,15 @@ def _true(node: exp.Expr, place: Place) -> str:
     if sign := _ORDER.get(type(node), ""):
         if any(isinstance(side, exp.Literal) and side.is_string for side in (node.this, node.expression)):
             raise _refused(node, "an order of texts")
-        told = f"{_operand(node.this, place)} {sign} {_operand(node.expression, place)}"
-        return _guarded(told, [node.this, node.expression], place)
+        comparison = f"{_operand(node.this, place)} {sign} {_operand(node.expression, place)}"
+        return _guarded(comparison, [node.this, node.expression], place)
     raise _refused(node, type(node).__name__)
 
 
-def _guarded(told: str, operands: list[exp.Expr], place: Place) -> str:
+def _guarded(comparison: str, operands: list[exp.Expr], place: Place) -> str:
     """The comparison, true only where none of the columns is blank."""
-    guards = [f"NOT ISBLANK({_column(one, place)})" for one in operands if isinstance(one, exp.Column)]
-    return " && ".join([*guards, told])
+    guards = [f"NOT ISBLANK({_column(operand, place)})" for operand in operands if isinstance(operand, exp.Column)]
+    return " && ".join([*guards, comparison])
 
 
 def _operand(node: exp.Expr, place: Place) -> str:

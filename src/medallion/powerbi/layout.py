@@ -87,12 +87,12 @@ def _drilled(page: Page, classic: bool) -> list[dict[str, Any]]:
     """The filter of a page that the value fills."""
     if page.drill is None:
         return []
-    told = _expression(page.drill, {"Entity": page.drill[0]})
-    found = {"name": f"drill_{page.name}", "type": "Categorical"}
+    field = _expression(page.drill, {"Entity": page.drill[0]})
+    filter_ = {"name": f"drill_{page.name}", "type": "Categorical"}
     return [
-        found | {"expression": told, "howCreated": _BY_DRILL}
+        filter_ | {"expression": field, "howCreated": _BY_DRILL}
         if classic
-        else found | {"field": told, "howCreated": "Drillthrough"}
+        else filter_ | {"field": field, "howCreated": "Drillthrough"}
     ]
 
 
@@ -100,7 +100,7 @@ def _container(visual: Visual, model: Model) -> dict[str, Any]:
     from pbix_mcp.report_binding import compile_visual_binding
 
     single: dict[str, Any] = {"visualType": visual.kind}
-    found: dict[str, Any] = {**_position(visual), "filters": _dumped(_filters(visual, classic=True))}
+    container: dict[str, Any] = {**_position(visual), "filters": _dumped(_filters(visual, classic=True))}
     if visual.fields:
         single["projections"] = {
             role: [{"queryRef": _reference(field), **({"active": True} if role in _DRILLED and not n else {})}
@@ -109,17 +109,17 @@ def _container(visual: Visual, model: Model) -> dict[str, Any]:
         }  # fmt: skip
         single["prototypeQuery"] = _prototype(visual)
         query, transforms = compile_visual_binding(single, _types(model))
-        found |= {"query": _dumped(query), "dataTransforms": _dumped(transforms)}
+        container |= {"query": _dumped(query), "dataTransforms": _dumped(transforms)}
     single["drillFilterOtherVisuals"] = True
     single["objects"], single["vcObjects"] = _objects(visual), _frame(visual)
-    found["config"] = _dumped(
+    container["config"] = _dumped(
         {
             "name": visual.name,
             "layouts": [{"id": 0, "position": _position(visual)}],
             "singleVisual": single,
         }
     )
-    return found
+    return container
 
 
 def _prototype(visual: Visual) -> dict[str, Any]:
@@ -133,8 +133,8 @@ def _prototype(visual: Visual) -> dict[str, Any]:
         ],
     }
     if visual.sort:
-        told = _expression(visual.sort, {"Source": alias[_entity(visual.sort)]})
-        query["OrderBy"] = [{"Direction": 2, "Expression": told}]
+        sort = _expression(visual.sort, {"Source": alias[_entity(visual.sort)]})
+        query["OrderBy"] = [{"Direction": 2, "Expression": sort}]
     return query
 
 
@@ -149,7 +149,7 @@ def _types(model: Model) -> Any:
 
 def pbir() -> dict[str, Any]:
     """Files of a report's `definition` folder by path."""
-    found: dict[str, Any] = {
+    files: dict[str, Any] = {
         "version.json": {"$schema": f"{_SCHEMAS}/definition/versionMetadata/1.0.0/schema.json", "version": "2.0.0"},
         "report.json": {
             "$schema": f"{_SCHEMAS}/definition/report/2.0.0/schema.json",
@@ -172,14 +172,14 @@ def pbir() -> dict[str, Any]:
         },
     }  # fmt: skip
     for page in pages():
-        found[f"pages/{page.name}/page.json"] = {
+        files[f"pages/{page.name}/page.json"] = {
             "$schema": f"{_SCHEMAS}/definition/page/2.0.0/schema.json",
             "name": page.name, "displayName": page.title, "displayOption": "ActualSize" if page.is_tooltip else "FitToPage",
             "height": page.height, "width": page.width, **_bound(page),
         }  # fmt: skip
         for visual in page.visuals:
-            found[f"pages/{page.name}/visuals/{visual.name}/visual.json"] = _visual(visual)
-    return found
+            files[f"pages/{page.name}/visuals/{visual.name}/visual.json"] = _visual(visual)
+    return files
 
 
 def _bound(page: Page) -> dict[str, Any]:
@@ -188,11 +188,11 @@ def _bound(page: Page) -> dict[str, Any]:
         return {}
     kind = "Tooltip" if page.is_tooltip else "Drillthrough"
     binding: dict[str, Any] = {"name": f"pod_{page.name}", "type": kind}
-    found: dict[str, Any] = {"type": kind, "visibility": "HiddenInViewMode"}
+    settings: dict[str, Any] = {"type": kind, "visibility": "HiddenInViewMode"}
     if page.drill:
         binding["parameters"] = [_parameter(page)]
-        found["filterConfig"] = {"filters": _drilled(page, classic=False)}
-    return {**found, "pageBinding": binding}
+        settings["filterConfig"] = {"filters": _drilled(page, classic=False)}
+    return {**settings, "pageBinding": binding}
 
 
 def _visual(visual: Visual) -> dict[str, Any]:
@@ -215,20 +215,20 @@ def _visual(visual: Visual) -> dict[str, Any]:
             }
         }
         if visual.sort:
-            told = _expression(visual.sort, {"Entity": _entity(visual.sort)})
-            body["query"]["sortDefinition"] = {"sort": [{"field": told, "direction": "Descending"}]}
+            sort = _expression(visual.sort, {"Entity": _entity(visual.sort)})
+            body["query"]["sortDefinition"] = {"sort": [{"field": sort, "direction": "Descending"}]}
     if objects := _objects(visual):
         body["objects"] = objects
     body |= {"visualContainerObjects": _frame(visual), "drillFilterOtherVisuals": True}
-    found = {
+    document = {
         "$schema": f"{_SCHEMAS}/definition/visualContainer/2.0.0/schema.json",
         "name": visual.name,
         "position": _position(visual),
         "visual": body,
     }
     if filters := _filters(visual, classic=False):
-        found["filterConfig"] = {"filters": filters}
-    return found
+        document["filterConfig"] = {"filters": filters}
+    return document
 
 
 def _position(visual: Visual) -> dict[str, int]:
@@ -240,7 +240,7 @@ def _filters(visual: Visual, classic: bool) -> list[dict[str, Any]]:
     if not visual.where:
         return []
     (table, column), values = visual.where
-    told = _expression((table, column), {"Entity": table})
+    field = _expression((table, column), {"Entity": table})
     within = {
         "Expressions": [_expression((table, column), {"Source": "f"})],
         "Values": [[{"Literal": {"Value": _literal(value)}}] for value in values],
@@ -252,8 +252,8 @@ def _filters(visual: Visual, classic: bool) -> list[dict[str, Any]]:
     }
     name = f"filter_{visual.name}"[:50]
     if classic:
-        return [{"name": name, "expression": told, "filter": condition, "type": "Categorical", "howCreated": 1}]
-    return [{"name": name, "field": told, "type": "Categorical", "filter": condition}]
+        return [{"name": name, "expression": field, "filter": condition, "type": "Categorical", "howCreated": 1}]
+    return [{"name": name, "field": field, "type": "Categorical", "filter": condition}]
 
 
 def _objects(visual: Visual) -> dict[str, Any]:
@@ -266,14 +266,14 @@ def _objects(visual: Visual) -> dict[str, Any]:
         ]
         return {"general": [{"properties": {"paragraphs": lines}}]}
     if visual.kind == "slicer":
-        found: dict[str, Any] = {"data": [{"properties": {"mode": _text("Dropdown")}}]}
+        objects: dict[str, Any] = {"data": [{"properties": {"mode": _text("Dropdown")}}]}
         if visual.title == "Sales target":
-            found["selection"] = [{"properties": {"singleSelect": _value("true")}}]
-        return found
+            objects["selection"] = [{"properties": {"singleSelect": _value("true")}}]
+        return objects
     if visual.kind == "card":
-        found = {"categoryLabels": [{"properties": {"show": _value("false")}}]}
+        objects = {"categoryLabels": [{"properties": {"show": _value("false")}}]}
         size = "10D" if visual.where else "20D" if visual.box.height < 80 else ""
-        return found | ({"labels": [{"properties": {"fontSize": _value(size)}}]} if size else {})
+        return objects | ({"labels": [{"properties": {"fontSize": _value(size)}}]} if size else {})
     if visual.colours:
         return {"dataPoint": [_coloured(visual, name, colour) for name, colour in visual.colours.items()]}
     if visual.kind in ("clusteredBarChart", "clusteredColumnChart") and len(visual.fields["Y"]) == 1:
@@ -305,11 +305,11 @@ def _frame(visual: Visual) -> dict[str, Any]:
     title: dict[str, Any] = {"show": _value("true" if shown else "false")}
     if shown:
         title["text"] = _text(visual.title)
-    found = {"title": [{"properties": title}], "general": [{"properties": {"altText": _text(visual.alt)}}]}
+    frame = {"title": [{"properties": title}], "general": [{"properties": {"altText": _text(visual.alt)}}]}
     if visual.tips:
         tip = {"show": _value("true"), "type": _text("Canvas"), "section": _text(TOOLTIP)}
-        found["visualTooltip"] = [{"properties": tip}]
-    return found
+        frame["visualTooltip"] = [{"properties": tip}]
+    return frame
 
 
 def _value(literal: str) -> dict[str, Any]:

@@ -87,8 +87,8 @@ def expressions(source: Source) -> list[Expression]:
 
 
 def _parameter(name: str, value: str, description: str) -> Expression:
-    told = f'{text(value)} meta [IsParameterQuery=true, Type="Text", IsParameterQueryRequired=true]'
-    return Expression(name, told, description, parameter=True)
+    query = f'{text(value)} meta [IsParameterQuery=true, Type="Text", IsParameterQueryRequired=true]'
+    return Expression(name, query, description, parameter=True)
 
 
 def mode(table: Table, source: Source) -> str:
@@ -104,13 +104,13 @@ def partition(table: Table, model: Model, source: Source) -> str:
     if table.kind == "dates":
         return _dates(model)
     if table.kind == "metrics":
-        fields = ", ".join(f"{one.source} = text" for one in table.columns)
+        fields = ", ".join(f"{column.source} = text" for column in table.columns)
         listed = ",\n        ".join("{" + ", ".join(map(text, row)) + "}" for row in rows.dictionary())
         return f"#table(\n    type table [{fields}],\n    {{\n        {listed}\n    }}\n)"
     if table.kind == "parameter":
-        one = table.columns[0].source
-        values = json.dumps(parameter_values(one))[1:-1]
-        return f"Table.FromColumns({{{{{values}}}}}, type table [{one} = Int64.Type])"
+        name = table.columns[0].source
+        values = json.dumps(parameter_values(name))[1:-1]
+        return f"Table.FromColumns({{{{{values}}}}}, type table [{name} = Int64.Type])"
     return _values(table) if table.kind == "values" else _gold(table)
 
 
@@ -144,26 +144,26 @@ def _gold(table: Table) -> str:
         ]
     if table.unless:
         steps.append(("Kept", f"Table.SelectRows(Source, each [{table.unless}] = null)"))
-    for one in table.columns:
-        if one.m:
+    for column in table.columns:
+        if column.m:
             last = steps[-1][0]
-            steps.append((f"With_{one.source}", f'Table.AddColumn({last}, "{one.source}", each {one.m})'))
-    names = ", ".join(f'"{one.source}"' for one in table.columns)
+            steps.append((f"With_{column.source}", f'Table.AddColumn({last}, "{column.source}", each {column.m})'))
+    names = ", ".join(f'"{column.source}"' for column in table.columns)
     steps.append(("Chosen", f"Table.SelectColumns({steps[-1][0]}, {{{names}}})"))
-    days = [one.source for one in table.columns if one.type == "DateTime" and not one.m]
+    days = [column.source for column in table.columns if column.type == "DateTime" and not column.m]
     if days:
-        cut = ", ".join(f'{{"{one}", Day}}' for one in days)
+        cut = ", ".join(f'{{"{name}", Day}}' for name in days)
         steps.append(("Days", f"Table.TransformColumns(Chosen, {{{cut}}})"))
-    typed = ", ".join(f'{{"{one.source}", {_TYPES[one.type]}}}' for one in table.columns)
+    typed = ", ".join(f'{{"{column.source}", {_TYPES[column.type]}}}' for column in table.columns)
     steps.append(("Typed", f'Table.TransformColumnTypes({steps[-1][0]}, {{{typed}}}, "en-US")'))
     return _let(steps)
 
 
 def _values(table: Table) -> str:
     """One row per value of the key, whatever its case, with what the source says of it."""
-    key, *more = (one.source for one in table.columns)
+    key, *more = (column.source for column in table.columns)
     lists = ", ".join(f"Gold({text(name)})[{key}]" for name in table.keys)
-    typed = ", ".join(f"{one.source} = {_TYPES[one.type]}" for one in table.columns[:1])
+    typed = ", ".join(f"{column.source} = {_TYPES[column.type]}" for column in table.columns[:1])
     steps = [
         ("Every", f"List.Transform(List.RemoveNulls(List.Combine({{{lists}}})), Text.TrimEnd)"),
         ("Keys", "List.Distinct(List.Sort(Every), Comparer.OrdinalIgnoreCase)"),
@@ -186,9 +186,9 @@ def _values(table: Table) -> str:
 
 def _dates(model: Model) -> str:
     columns = [
-        f"{one.table}[{model.table(one.table).column(one.column).source}]"
-        for one in model.relationships
-        if one.to == "Date" and one.column not in rows.ANY_DAY
+        f"{link.table}[{model.table(link.table).column(link.column).source}]"
+        for link in model.relationships
+        if link.to == "Date" and link.column not in rows.ANY_DAY
     ]
     columns.append("Customers[as_of]")
     first = f"#date({rows.FIRST_DAY.year}, {rows.FIRST_DAY.month}, {rows.FIRST_DAY.day})"
@@ -207,10 +207,13 @@ def _dates(model: Model) -> str:
 
 def _added(first: str, table: Table) -> Iterator[tuple[str, str]]:
     """Steps that add the columns that Power Query computes, each to the step before."""
-    for one in table.columns:
-        if one.m:
-            yield f"With_{one.source}", f'Table.AddColumn({first}, "{one.source}", each {one.m}, {_TYPES[one.type]})'
-            first = f"With_{one.source}"
+    for column in table.columns:
+        if column.m:
+            yield (
+                f"With_{column.source}",
+                f'Table.AddColumn({first}, "{column.source}", each {column.m}, {_TYPES[column.type]})',
+            )
+            first = f"With_{column.source}"
 
 
 def _let(steps: list[tuple[str, str]]) -> str:

@@ -77,7 +77,7 @@ def _stock(metric: Metric, today: str, past: dax.Place | None, unreached: tuple[
         since, until = (dax.column(past.table, past.columns[name]) for name in ("valid_from", "valid_to"))
         pairs = f"FILTER(ALL({since}, {until}), {since} <= LastDay && (ISBLANK({until}) || {until} > LastDay))"
         then = f"CALCULATE({dax.whole(metric.measure.expr, past)}, KEEPFILTERS({pairs}))"
-        blind = " || ".join(f"ISFILTERED({dax.column(*one)})" for one in unreached)
+        blind = " || ".join(f"ISFILTERED({dax.column(*column)})" for column in unreached)
         earlier = f", IF(NOT ({blind}), {then})" if blind else f", {then}"
     return (
         f"VAR LastDay = MAX({_DAY}) VAR Today = [{AS_OF}] "

@@ -120,15 +120,15 @@ class Table:
 
     def column(self, name: str) -> Column:
         """The column that readers see under that name; KeyError when there is none."""
-        for one in self.columns:
-            if one.name == name:
-                return one
+        for column in self.columns:
+            if column.name == name:
+                return column
         raise KeyError(f"{self.name} has no column {name}")
 
     @property
     def key(self) -> Column | None:
         """The column whose values are unique."""
-        return next((one for one in self.columns if one.key), None)
+        return next((column for column in self.columns if column.key), None)
 
 
 @dataclass(frozen=True)
@@ -183,16 +183,16 @@ class Model:
 
     def table(self, name: str) -> Table:
         """The table of that name; KeyError when there is none."""
-        for one in self.tables:
-            if one.name == name:
-                return one
+        for table in self.tables:
+            if table.name == name:
+                return table
         raise KeyError(f"there is no table {name}")
 
     def measure(self, name: str) -> Measure:
         """The measure of that name; KeyError when there is none."""
-        for one in self.measures:
-            if one.name == name:
-                return one
+        for measure in self.measures:
+            if measure.name == name:
+                return measure
         raise KeyError(f"there is no measure {name}")
 
 
@@ -251,11 +251,11 @@ def _day(name: str, source: str, timestamp: str, description: str, hidden: bool 
 
 def _of(table: str, *wanted: Column | tuple[str, str | None]) -> Iterator[Column]:
     """Columns of a contract: source name and the name that readers see, None for hidden ones."""
-    for one in wanted:
-        if isinstance(one, Column):
-            yield one
+    for column in wanted:
+        if isinstance(column, Column):
+            yield column
             continue
-        source, seen = one
+        source, seen = column
         declared = _declared(table, source)
         kind = TYPES.get(declared.type, "Decimal")
         form = {"Decimal": MONEY, "DateTime": DAY, "Int64": WHOLE}.get(kind)
@@ -276,7 +276,7 @@ def _declared(table: str, column: str) -> contracts.Column:
 def _with_own(table: Table) -> Table:
     """A table with the columns that the contracts in use bring to it; deals have those of their account by way of it."""
     of_deals = {column.name for column in brought("leads")}
-    columns, names = list(table.columns), {one.name.lower() for one in table.columns}
+    columns, names = list(table.columns), {column.name.lower() for column in table.columns}
     for column in own_columns(table.source):
         if table.source == "gold.deals" and column.name not in of_deals:
             continue
@@ -360,9 +360,9 @@ def _tables(fiscal: int) -> Iterator[Table]:
     )))  # fmt: skip
     yield Table("Date", "", "One row per day of the years that the data touch, and of the year after.", (
         Column("Date", "date", "DateTime", "The day (UTC).", key=True, form=DAY),
-        *(Column(one.name, one.source, "Int64" if one.is_number else "String", one.description, sql=one.sql, m=one.m,
-                 hidden=one.hidden, form="0" if one.is_number else None, sort_by=one.sort_by)
-          for one in dates.parts(fiscal)),
+        *(Column(part.name, part.source, "Int64" if part.is_number else "String", part.description,
+                 sql=part.sql, m=part.m, hidden=part.hidden, form="0" if part.is_number else None, sort_by=part.sort_by)
+          for part in dates.parts(fiscal)),
     ), kind="dates", hierarchies=(
         Hierarchy("Calendar", ("Year", "Quarter", "Month", "Date")),
         Hierarchy("Fiscal calendar", ("Fiscal year", "Fiscal quarter", "Month", "Date")),
@@ -387,7 +387,7 @@ def _tables(fiscal: int) -> Iterator[Table]:
 def _values() -> Iterator[Table]:
     """What deals and their states over time are looked at by, one row per value."""
     keys = ("gold.deals", "gold.deal_changes")
-    for name, key, told, more in (
+    for name, key, description, more in (
         (
             "Reps",
             ("owner", "Owner"),
@@ -401,7 +401,7 @@ def _values() -> Iterator[Table]:
     ):
         columns = tuple(_of("gold.deals", key, *more))
         down = (Hierarchy("Teams", ("Team", "Owner")),) if name == "Reps" else ()
-        yield Table(name, "gold.deals", told, columns, kind="values", keys=keys, hierarchies=down)
+        yield Table(name, "gold.deals", description, columns, kind="values", keys=keys, hierarchies=down)
 
 
 def _shared(table: str) -> Iterator[Relationship]:
@@ -428,7 +428,7 @@ RELATIONSHIPS = (
     Relationship("Stages", "Day left", *DATE, active=False),
     Relationship("Daily", "day", *DATE),
 )
-_KEYS = {(one.to, one.to_column) for one in RELATIONSHIPS}
+_KEYS = {(link.to, link.to_column) for link in RELATIONSHIPS}
 _SORTED = {
     ("Customers", "Company size"): "size_band_order",
     ("Customers", "Lead quality"): "lead_quality_order",
@@ -470,36 +470,36 @@ def _model(currency: str, files: tuple[Any, ...], *own: tuple[contracts.Column, 
             table,
             columns=tuple(
                 replace(
-                    one,
-                    form=form(_MONEY, currency) if one.form == MONEY else one.form,
-                    key=one.key or (table.name, one.name) in _KEYS,
-                    sort_by=one.sort_by or _SORTED.get((table.name, one.name)),
-                    category=_PLACES.get((table.name, one.name)),
+                    column,
+                    form=form(_MONEY, currency) if column.form == MONEY else column.form,
+                    key=column.key or (table.name, column.name) in _KEYS,
+                    sort_by=column.sort_by or _SORTED.get((table.name, column.name)),
+                    category=_PLACES.get((table.name, column.name)),
                 )
-                for one in table.columns
+                for column in table.columns
             ),
         )
         for table in map(_with_own, _tables(declarations().calendar.fiscal_year_starts))
     )
     links = _relationships(tables)
-    found = [
+    all_measures = [
         *(_measure(metric, tables, links, currency) for metric in modelled().values()),
-        *(replace(one, form=form(_MONEY, currency)) if one.form == MONEY else one for one in _dated()),
+        *(replace(measure, form=form(_MONEY, currency)) if measure.form == MONEY else measure for measure in _dated()),
     ]
     seen: dict[str, Measure] = {}
-    for measure in found:
+    for measure in all_measures:
         if twin := seen.get(measure.name.lower()):
             raise ContractError(
                 f"metrics {twin.metric} and {measure.metric} have the same label {measure.name!r}",
                 "Measures of a Power BI model need names of their own.",
             )
         seen[measure.name.lower()] = measure
-    return Model(tables, links, tuple(found))
+    return Model(tables, links, tuple(all_measures))
 
 
 def modelled() -> dict[str, Metric]:
     """The metrics that the model has: those over its tables, which every lakehouse has."""
-    return {name: one for name, one in metrics().items() if not one.view.needs and _home(one)}
+    return {name: metric for name, metric in metrics().items() if not metric.view.needs and _home(metric)}
 
 
 def home(metric: Metric) -> str:
@@ -508,8 +508,8 @@ def home(metric: Metric) -> str:
     Raises:
         ContractError: The model has none.
     """
-    if found := _home(metric):
-        return found
+    if table := _home(metric):
+        return table
     raise ContractError(
         f"{metric.name}: the Power BI model has no table for {', '.join(metric.view.tables)}",
         "Add one to medallion.powerbi.model.",
@@ -528,8 +528,8 @@ def dimension(metric: Metric, name: str) -> tuple[str, str] | None:
     dimension of the user's own that is no column of the model.
     """
     table, own = home(metric), metric.dimension(name)
-    if found := _ELSEWHERE.get(table, {}).get(name):
-        return found
+    if elsewhere := _ELSEWHERE.get(table, {}).get(name):
+        return elsewhere
     period = metric.view.dimension(metric.measure.period or "")
     if period is not None and own.type == "month":
         day = re.search(r"\((\w+),", own.expr)
@@ -537,18 +537,18 @@ def dimension(metric: Metric, name: str) -> tuple[str, str] | None:
     if period is not None and own.expr == period.expr:
         return DATE
     for there in (table, *["Customers"] * (table == "Deals")):  # an account's own column, by way of the account
-        for one in model().table(there).columns:
-            if own.expr in (one.source, one.sql):
-                return there, one.name
+        for column in model().table(there).columns:
+            if own.expr in (column.source, column.sql):
+                return there, column.name
     return None
 
 
 def _measure(metric: Metric, tables: tuple[Table, ...], links: tuple[Relationship, ...], currency: str) -> Measure:
     def place(name: str) -> dax.Place:
-        columns = next(one for one in tables if one.name == name).columns
+        columns = next(table for table in tables if table.name == name).columns
         return dax.Place(
             name,
-            {(one.source if one.sql is None else _timestamp(one)): one.name for one in columns},
+            {(column.source if column.sql is None else _timestamp(column)): column.name for column in columns},
             {p.name: _chosen(p) for p in metric.parameters},
             {name: (part.display_name, counts_from_zero(part.expr)) for name, part in _parts(metric)},
         )
@@ -569,7 +569,7 @@ def _measure(metric: Metric, tables: tuple[Table, ...], links: tuple[Relationshi
         table,
         metric.name,
         (table, history) if history else (table,),
-        is_dated=all(one.measure.period or one.measure.history for one in leaves_of(metric)),
+        is_dated=all(leaf.measure.period or leaf.measure.history for leaf in leaves_of(metric)),
     )
 
 
@@ -586,7 +586,7 @@ def _path(
     if metric.measure.period is None:
         return None
     column = _timed_by(metric, table, tables)
-    active = next(one.active for one in links if (one.table, one.column, one.to) == (table, column, DATE[0]))
+    active = next(link.active for link in links if (link.table, link.column, link.to) == (table, column, DATE[0]))
     return measures.Path((table, column), active)
 
 
@@ -596,10 +596,10 @@ def _timed_by(metric: Metric, table: str, tables: tuple[Table, ...]) -> str:
     Raises:
         ContractError: The model does not have it.
     """
-    told = metric.dimension(metric.measure.period or "").expr
-    for one in next(t for t in tables if t.name == table).columns:
-        if told in (one.source, one.sql):
-            return one.name
+    expression = metric.dimension(metric.measure.period or "").expr
+    for column in next(t for t in tables if t.name == table).columns:
+        if expression in (column.source, column.sql):
+            return column.name
     raise ContractError(
         f"{metric.name}: the Power BI model has no column for its time column {metric.measure.period}",
         "Name a day that is a column of the source.",
@@ -608,27 +608,27 @@ def _timed_by(metric: Metric, table: str, tables: tuple[Table, ...]) -> str:
 
 def _relationships(tables: tuple[Table, ...]) -> tuple[Relationship, ...]:
     """The relationships, with paths from the time columns of the user's own metrics to the date table."""
-    found = {(one.table, one.column): one for one in RELATIONSHIPS}
+    relationships = {(link.table, link.column): link for link in RELATIONSHIPS}
     for metric in modelled().values():
         if metric.measure.period is not None:
             table = home(metric)
             column = _timed_by(metric, table, tables)
-            found.setdefault((table, column), Relationship(table, column, *DATE, active=False))
-    return tuple(found.values())
+            relationships.setdefault((table, column), Relationship(table, column, *DATE, active=False))
+    return tuple(relationships.values())
 
 
 def _unreached(table: str, tables: tuple[Table, ...]) -> Iterator[tuple[str, str]]:
     """The columns of a table that readers may filter by and that its history does not have."""
-    linked = {one.column for one in RELATIONSHIPS if one.table == table and one.to != DATE[0]}
-    for one in next(t for t in tables if t.name == table).columns:
-        if one.name not in linked and not one.hidden:
-            yield table, one.name
+    linked = {link.column for link in RELATIONSHIPS if link.table == table and link.to != DATE[0]}
+    for column in next(t for t in tables if t.name == table).columns:
+        if column.name not in linked and not column.hidden:
+            yield table, column.name
 
 
 def _timestamp(column: Column) -> str:
     """The timestamp that a day was cut from: whether it is known is the same of both."""
-    found = re.fullmatch(r"CAST\((\w+) AS DATE\)", column.sql or "")
-    return found[1] if found else column.source
+    match = re.fullmatch(r"CAST\((\w+) AS DATE\)", column.sql or "")
+    return match[1] if match else column.source
 
 
 #: A target around which its values lie where it has no default.

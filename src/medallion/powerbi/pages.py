@@ -138,11 +138,11 @@ def _page(
     is_dated = any(table == "Date" for table, _ in slicers)
     cards = (("As of", "Data up to"), *cards)
     for card, box in zip(cards, _across(len(cards), 88, 62 if is_dated else 84), strict=True):
-        measure, told = (card, card) if isinstance(card, str) else card
-        put(Visual("card", told, {"Values": (measure,)}, f"{told}: one figure"), box)
+        measure, label = (card, card) if isinstance(card, str) else card
+        put(Visual("card", label, {"Values": (measure,)}, f"{label}: one figure"), box)
         if is_dated and measure != "As of":
             below = Box(box.x, box.y + box.height + 2, box.width, 30)
-            put(Visual("card", f"{told}, compared", {"Values": (measure,)}, f"{told}: change on the period before",
+            put(Visual("card", f"{label}, compared", {"Values": (measure,)}, f"{label}: change on the period before",
                        where=_COMPARED), below)  # fmt: skip
     for chart, box in zip(
         charts, _across(len(charts), 192 if is_dated else 184, 256 if is_dated else 264), strict=True

@@ -76,10 +76,10 @@ def _wide(value: Any) -> bytes:
 
 def _diagram(model: Model) -> dict[str, Any]:
     """Where each table is in the model view: dimensions above, facts below."""
-    dimensions = [one.to for one in model.relationships]
-    above = [one.name for one in model.tables if one.name in dimensions and one.name != "Deals"]
+    dimensions = [link.to for link in model.relationships]
+    above = [table.name for table in model.tables if table.name in dimensions and table.name != "Deals"]
     nodes = []
-    for line, names in enumerate((above, [one.name for one in model.tables if one.name not in above])):
+    for line, names in enumerate((above, [table.name for table in model.tables if table.name not in above])):
         nodes += [
             {
                 "location": {"x": 40 + place * 280, "y": 40 + line * 380}, "nodeIndex": table,
@@ -104,14 +104,16 @@ def _data_model(model: Model, rows: Rows, source: Source) -> bytes:
 
     builder = PBIXBuilder("sales_pipeline_dashboard")
     for table in model.tables:
-        columns = [{"name": one.name, "data_type": one.type} for one in table.columns]
+        columns = [{"name": column.name, "data_type": column.type} for column in table.columns]
         builder.add_table(table.name, columns, [cells(table, row) for row in rows.tables[table.name]])
     for measure in model.measures:
         builder.add_measure(
             HOME, measure.name, measure.expression, measure.description, format_string=measure.form, data_type="Double"
         )
-    for one in model.relationships:
-        builder.add_relationship(one.table, one.column, one.to, one.to_column, is_active=one.active, auto_orient=False)
+    for link in model.relationships:
+        builder.add_relationship(
+            link.table, link.column, link.to, link.to_column, is_active=link.active, auto_orient=False
+        )
     for table in model.tables:
         for hierarchy in table.hierarchies:
             levels = [{"name": level, "column": level} for level in hierarchy.levels]
@@ -132,10 +134,10 @@ def _completed(metadata: bytes, model: Model, source: Source) -> bytes:
         _queries(connection, model, source)
         _groups(connection, model)
         _ways_down(connection, model)
-        for one in model.measures:
+        for measure in model.measures:
             connection.execute(
                 "UPDATE Measure SET DisplayFolder = ?, LineageTag = ? WHERE Name = ?",
-                (one.folder, tmdl.tag("measure", one.name), one.name),
+                (measure.folder, tmdl.tag("measure", measure.name), measure.name),
             )
         connection.execute("UPDATE Model SET DiscourageImplicitMeasures = 1")
         connection.execute("UPDATE Annotation SET Value = '0' WHERE Name = '__PBI_TimeIntelligenceEnabled'")
@@ -163,40 +165,40 @@ def _tables(connection: sqlite3.Connection, model: Model, source: Source) -> Non
                 "UPDATE [Partition] SET QueryDefinition = ? WHERE TableID = ?", (partition(table, model, source), place)
             )
         ids = dict(connection.execute("SELECT ExplicitName, ID FROM [Column] WHERE TableID = ?", (place,)))
-        for one in table.columns:
-            is_key = table.kind == "dates" and one.key
+        for column in table.columns:
+            is_key = table.kind == "dates" and column.key
             connection.execute(
                 "UPDATE [Column] SET Description = ?, LineageTag = ?, IsHidden = ?, FormatString = ?, SourceColumn = ?, "
                 "SummarizeBy = ?, SortByColumnID = ?, IsKey = ?, IsUnique = ?, IsNullable = ?, DataCategory = ? WHERE ID = ?",
                 (
-                    one.description, tmdl.tag("column", table.name, one.name), int(one.hidden), one.form, one.source,
-                    _NO_SUMMARY, ids[one.sort_by] if one.sort_by else 0, int(is_key), int(is_key), int(not is_key),
-                    one.category, ids[one.name],
+                    column.description, tmdl.tag("column", table.name, column.name), int(column.hidden), column.form,
+                    column.source, _NO_SUMMARY, ids[column.sort_by] if column.sort_by else 0,
+                    int(is_key), int(is_key), int(not is_key), column.category, ids[column.name],
                 ),
             )  # fmt: skip
             connection.execute(
                 "UPDATE Annotation SET Value = 'User' WHERE ObjectID = ? AND ObjectType = ? "
                 "AND Name = 'SummarizationSetBy'",
-                (ids[one.name], _COLUMN),
+                (ids[column.name], _COLUMN),
             )
 
 
 def _queries(connection: sqlite3.Connection, model: Model, source: Source) -> None:
     """The shared queries, and the order in which the editor lists all of them."""
-    found = expressions(source)
+    queries = expressions(source)
     ((modified,),) = connection.execute("SELECT ModifiedTime FROM Model").fetchall()
-    for one in found:
+    for query in queries:
         place = _largest(connection) + 1
         connection.execute(
             "INSERT INTO Expression (ID, ModelID, Name, Description, Kind, Expression, ModifiedTime, QueryGroupID, "
             "ParameterValuesColumnID, LineageTag, ExpressionSourceID) VALUES (?, 1, ?, ?, 0, ?, ?, 0, 0, ?, 0)",
-            (place, one.name, one.description, one.text, modified, tmdl.tag("expression", one.name)),
+            (place, query.name, query.description, query.text, modified, tmdl.tag("expression", query.name)),
         )
         connection.execute(
             "INSERT INTO Annotation (ID, ObjectID, ObjectType, Name, Value, ModifiedTime) VALUES (?, ?, ?, ?, ?, ?)",
-            (place + 1, place, _EXPRESSION, "PBI_ResultType", "Text" if one.parameter else "Function", modified),
+            (place + 1, place, _EXPRESSION, "PBI_ResultType", "Text" if query.parameter else "Function", modified),
         )
-    order = [one.name for one in found] + [one.name for one in model.tables if not one.items]
+    order = [query.name for query in queries] + [table.name for table in model.tables if not table.items]
     connection.execute(
         "UPDATE Annotation SET Value = ? WHERE Name = 'PBI_QueryOrder' AND ObjectType = ?", (json.dumps(order), _MODEL)
     )
@@ -205,7 +207,7 @@ def _queries(connection: sqlite3.Connection, model: Model, source: Source) -> No
 def _groups(connection: sqlite3.Connection, model: Model) -> None:
     """Calculation groups: a partition of their own kind, without a query, and their items."""
     ((modified,),) = connection.execute("SELECT ModifiedTime FROM Model").fetchall()
-    for table in (one for one in model.tables if one.items):
+    for table in (table for table in model.tables if table.items):
         (place,) = connection.execute("SELECT ID FROM [Table] WHERE Name = ? AND ModelID = 1", (table.name,)).fetchone()
         group = _largest(connection) + 1
         connection.execute(
@@ -216,26 +218,26 @@ def _groups(connection: sqlite3.Connection, model: Model) -> None:
         connection.execute(
             "UPDATE [Partition] SET Type = ?, QueryDefinition = NULL, DataView = 3 WHERE TableID = ?", (_GROUP, place)
         )
-        for number, one in enumerate(table.items):
+        for number, item in enumerate(table.items):
             connection.execute(
                 "INSERT INTO CalculationItem (ID, CalculationGroupID, FormatStringDefinitionID, Name, Description, "
                 "ModifiedTime, State, Expression, Ordinal) VALUES (?, ?, 0, ?, ?, ?, 1, ?, ?)",
-                (group + 1 + number, group, one.name, one.description, modified, one.expression, number),
+                (group + 1 + number, group, item.name, item.description, modified, item.expression, number),
             )
 
 
 def _ways_down(connection: sqlite3.Connection, model: Model) -> None:
     """Lineage tags of hierarchies and their levels, the same in every build."""
     for table in model.tables:
-        for one in table.hierarchies:
+        for hierarchy in table.hierarchies:
             ((place,),) = connection.execute(
                 "SELECT h.ID FROM Hierarchy h JOIN [Table] t ON t.ID = h.TableID WHERE t.Name = ? AND h.Name = ?",
-                (table.name, one.name),
+                (table.name, hierarchy.name),
             ).fetchall()
-            tag = tmdl.tag("hierarchy", table.name, one.name)
+            tag = tmdl.tag("hierarchy", table.name, hierarchy.name)
             connection.execute("UPDATE Hierarchy SET LineageTag = ? WHERE ID = ?", (tag, place))
-            for level in one.levels:
-                tag = tmdl.tag("level", table.name, one.name, level)
+            for level in hierarchy.levels:
+                tag = tmdl.tag("level", table.name, hierarchy.name, level)
                 connection.execute(
                     "UPDATE Level SET LineageTag = ? WHERE HierarchyID = ? AND Name = ?", (tag, place, level)
                 )
@@ -249,10 +251,10 @@ def _named_relationships(connection: sqlite3.Connection, model: Model) -> None:
             "SELECT t.Name, c.ExplicitName, c.ID FROM [Column] c JOIN [Table] t ON t.ID = c.TableID"
         )
     }
-    for one in model.relationships:
+    for link in model.relationships:
         connection.execute(
             "UPDATE Relationship SET Name = ? WHERE FromColumnID = ? AND ToColumnID = ?",
-            (tmdl.tag("relationship", one.name), ids[one.table, one.column], ids[one.to, one.to_column]),
+            (tmdl.tag("relationship", link.name), ids[link.table, link.column], ids[link.to, link.to_column]),
         )
 
 

@@ -62,7 +62,7 @@ def draw(model: Model, rows: Rows, folder: Path) -> list[Path]:
     fits(rows.count)
     folder.mkdir(parents=True, exist_ok=True)
     evaluator, paths = Evaluator(model, rows), []
-    for page in (one for one in pages() if not one.hidden):
+    for page in (page for page in pages() if not page.hidden):
         paths.append(folder / f"{page.name}.svg")
         paths[-1].write_text(svg(page, evaluator) + "\n", encoding="utf-8")
     return paths
@@ -140,7 +140,7 @@ def _chart(visual: Visual, evaluator: Evaluator) -> marks.Chart:
     if visual.kind == "lineChart":
         days = [{**row, "day": f"{row['label']}-01"} for row in rows]
         return marks.course(days, visual.title, "", side, form=form, before=before, width=width)
-    colours = {one: visual.colours.get(one, CATEGORY[n % len(CATEGORY)]) for n, one in enumerate(names)}
+    colours = {name: visual.colours.get(name, CATEGORY[n % len(CATEGORY)]) for n, name in enumerate(names)}
     line = [row for row in rows if row["part"] in visual.fields.get("Y2", ())]
     columns = marks.columns(
         [row for row in rows if row not in line], visual.title, "", "", side,
@@ -168,7 +168,7 @@ def _with_line(columns: marks.Chart, rows: list[dict[str, Any]]) -> marks.Chart:
 def _scatter(visual: Visual, evaluator: Evaluator) -> marks.Chart:
     category, across, up = (visual.fields[role][0] for role in ("Category", "X", "Y"))
     by, measures = cast(Place, category), [str(across), str(up)]
-    points = [evaluator.values(measures, {by: [one]}, by=[by]) for one in evaluator.distinct(by)]
+    points = [evaluator.values(measures, {by: [value]}, by=[by]) for value in evaluator.distinct(by)]
     labels = marks.plain_labels(_form(evaluator.model, up)[0])
     side = {"field": up, "type": "quantitative", "axis": {"format": "~s", "labelExpr": labels, "tickCount": 4}}
     return {
@@ -213,12 +213,12 @@ def _where(visual: Visual) -> dict[Place, tuple[Any, ...]]:
 
 def _series(visual: Visual, evaluator: Evaluator) -> tuple[list[dict[str, Any]], list[str]]:
     """Values by category and series as rows of a chart, without blanks, and the names of the series."""
-    measures = [str(one) for one in (*visual.fields["Y"], *visual.fields.get("Y2", ()))]
+    measures = [str(field) for field in (*visual.fields["Y"], *visual.fields.get("Y2", ()))]
     columns = [cast(Place, visual.fields[role][0]) for role in ("Category", "Series") if role in visual.fields]
     rows = []
     for key in itertools.product(*map(evaluator.distinct, columns)):
-        here = {column: [value] for column, value in zip(columns, key, strict=True)}
-        for measure, value in evaluator.values(measures, {**_where(visual), **here}, by=columns).items():
+        group = {column: [value] for column, value in zip(columns, key, strict=True)}
+        for measure, value in evaluator.values(measures, {**_where(visual), **group}, by=columns).items():
             if value is not None:
                 part = key[1] if len(key) > 1 else measure
                 text = written(evaluator.model, measure, value)
@@ -232,14 +232,14 @@ def _series(visual: Visual, evaluator: Evaluator) -> tuple[list[dict[str, Any]],
 def _rows(visual: Visual, evaluator: Evaluator) -> list[dict[Field, Any]]:
     """Rows of a table: every combination of its columns in the data with a measure that is not blank."""
     fields, where = visual.fields["Values"], _where(visual)
-    columns = [one for one in fields if not isinstance(one, str)]
-    measures = [one for one in fields if isinstance(one, str)]
+    columns = [field for field in fields if not isinstance(field, str)]
+    measures = [field for field in fields if isinstance(field, str)]
     rows: list[dict[Field, Any]] = []
     for key in evaluator.combinations(columns, where):
-        here = dict(zip(columns, key, strict=True))
-        values = evaluator.values(measures, where | {column: (value,) for column, value in here.items()}, by=columns)
+        group = dict(zip(columns, key, strict=True))
+        values = evaluator.values(measures, where | {column: (value,) for column, value in group.items()}, by=columns)
         if any(value is not None for value in values.values()):
-            rows.append(dict([*here.items(), *values.items()]))
+            rows.append(dict([*group.items(), *values.items()]))
     if sort := visual.sort:
         rows.sort(key=lambda row: -(row[sort] or 0))
     return rows

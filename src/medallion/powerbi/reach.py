@@ -15,12 +15,12 @@ def check(page: Page, model: Model) -> None:
     Raises:
         ContractError: Says the page, the visual, the measure and the slicer.
     """
-    slicers = [one.fields["Values"][0] for one in page.visuals if one.kind == "slicer"]
+    slicers = [visual.fields["Values"][0] for visual in page.visuals if visual.kind == "slicer"]
     for slicer in (*slicers, *([page.drill] if page.drill else [])):
         for visual in page.visuals:
             if visual.kind == "slicer":
                 continue
-            for name in dict.fromkeys(one for one in visual.used if isinstance(one, str)):
+            for name in dict.fromkeys(field for field in visual.used if isinstance(field, str)):
                 if not _reaches(model, slicer, name):
                     raise ContractError(
                         f"{page.title}: the slicer {slicer[1]} does not reach {name} of {visual.title!r}",
@@ -41,6 +41,6 @@ def _reaches(model: Model, slicer: Field, name: str) -> bool:
 def _above(model: Model, table: str) -> Iterator[str]:
     """A table and those whose filters come down to it."""
     yield table
-    for one in model.relationships:
-        if one.table == table and one.active:
-            yield from _above(model, one.to)
+    for link in model.relationships:
+        if link.table == table and link.active:
+            yield from _above(model, link.to)

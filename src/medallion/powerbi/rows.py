@@ -48,7 +48,7 @@ class Rows:
 def size(connection: duckdb.DuckDBPyConnection, model: Model) -> int:
     """How many rows the model's tables have, without reading them."""
     return sum(
-        _one(connection, f"SELECT COUNT(*) FROM ({_query(table, count=True)})")
+        _count(connection, f"SELECT COUNT(*) FROM ({_query(table, count=True)})")
         for table in model.tables
         if table.is_read
     )
@@ -64,18 +64,18 @@ def read(connection: duckdb.DuckDBPyConnection, model: Model) -> Rows:
     Raises:
         MedallionError: Two keys that Power BI takes for one, or a value that it cannot hold.
     """
-    found = Rows({})
+    data = Rows({})
     for table in model.tables:
         if table.is_read:
             rows = connection.execute(_query(table)).fetchall()
-            found.tables[table.name] = _held(table, rows, found.notes)
-            _unique(table, found.tables[table.name])
+            data.tables[table.name] = _converted(table, rows, data.notes)
+            _unique(table, data.tables[table.name])
     for table in model.tables:
         if table.kind == "dates":
-            found.tables[table.name] = list(calendar(_days(model, found)))
+            data.tables[table.name] = list(calendar(_days(model, data)))
         elif not table.is_read:
-            found.tables[table.name] = fixed(table)
-    return found
+            data.tables[table.name] = fixed(table)
+    return data
 
 
 def fixed(table: Table) -> list[Row]:
@@ -98,7 +98,7 @@ def spark_sql(table: Table, catalog: str | None = None) -> str:
             f"SELECT GREATEST(MAKE_DATE(YEAR(MIN(day)), 1, 1), DATE '{FIRST_DAY}') AS first, "
             f"MAKE_DATE(YEAR(MAX(day)) + 1, 12, 31) AS last FROM {within}gold.sales_summary"
         )
-        columns = [f"{one.sql} AS {one.source}" if one.sql else one.source for one in table.columns]
+        columns = [f"{column.sql} AS {column.source}" if column.sql else column.source for column in table.columns]
         return (
             f"SELECT {', '.join(columns)} "
             f"FROM (SELECT EXPLODE(SEQUENCE(first, last, INTERVAL 1 DAY)) AS date FROM ({ends}))"
@@ -106,11 +106,11 @@ def spark_sql(table: Table, catalog: str | None = None) -> str:
     if table.kind == "values":
         return _values(table, within)
     columns = []
-    for one in table.columns:
-        value = one.sql or one.source
-        if one.type == "DateTime":
+    for column in table.columns:
+        value = column.sql or column.source
+        if column.type == "DateTime":
             value = f"CASE WHEN {value} < DATE '{FIRST_DAY}' THEN DATE '{FIRST_DAY}' ELSE {value} END"
-        columns.append(value if value == one.source else f"{value} AS {one.source}")
+        columns.append(value if value == column.source else f"{value} AS {column.source}")
     return f"SELECT {', '.join(columns)} FROM {within}{table.source}{_until(table, within)}"
 
 
@@ -124,7 +124,7 @@ def _until(table: Table, within: str = "") -> str:
 
 def _values(table: Table, within: str = "") -> str:
     """One row per value of the key: texts that Power BI takes for one are one, with what the source says of it."""
-    key, *more = (one.source for one in table.columns)
+    key, *more = (column.source for column in table.columns)
     alike = f"LOWER(RTRIM({key}))"
     every = " UNION ALL ".join(f"SELECT {key} FROM {within}{name}" for name in table.keys)
     values = (
@@ -133,9 +133,9 @@ def _values(table: Table, within: str = "") -> str:
     if not more:
         return f"SELECT {key} FROM ({values})"
     listed = ", ".join(f"MAX({name}) AS {name}" for name in more)
-    told = f"SELECT {alike} AS alike, {listed} FROM {within}{table.source} GROUP BY {alike}"
+    details = f"SELECT {alike} AS alike, {listed} FROM {within}{table.source} GROUP BY {alike}"
     chosen = ", ".join([f"v.{key}", *(f"t.{name}" for name in more)])
-    return f"SELECT {chosen} FROM ({values}) AS v LEFT JOIN ({told}) AS t ON v.alike = t.alike"
+    return f"SELECT {chosen} FROM ({values}) AS v LEFT JOIN ({details}) AS t ON v.alike = t.alike"
 
 
 def _query(table: Table, count: bool = False) -> str:
@@ -143,17 +143,17 @@ def _query(table: Table, count: bool = False) -> str:
     if table.kind == "values":
         text = sqlglot.transpile(_values(table), read="spark", write="duckdb")[0]
         return text if count else f"{text} ORDER BY ALL NULLS FIRST"
-    columns = [f"{one.sql} AS {one.source}" if one.sql else one.source for one in table.columns]
+    columns = [f"{column.sql} AS {column.source}" if column.sql else column.source for column in table.columns]
     text = f"SELECT {', '.join(columns)} FROM {table.source}{_until(table)}"
     return sqlglot.transpile(text, read="spark", write="duckdb")[0] + ("" if count else " ORDER BY ALL NULLS FIRST")
 
 
-def _held(table: Table, rows: list[Row], notes: list[str]) -> list[Row]:
+def _converted(table: Table, rows: list[Row], notes: list[str]) -> list[Row]:
     """The rows as Power BI holds them: days as timestamps, none before its calendar begins, so that later is still later."""
-    dated = [n for n, one in enumerate(table.columns) if one.type == "DateTime"]
-    money = [n for n, one in enumerate(table.columns) if one.type == "Decimal"]
+    dated = [n for n, column in enumerate(table.columns) if column.type == "DateTime"]
+    money = [n for n, column in enumerate(table.columns) if column.type == "Decimal"]
     early = dict.fromkeys(dated, 0)
-    held = []
+    converted = []
     for row in rows:
         cells = list(row)
         for n in dated:
@@ -169,12 +169,14 @@ def _held(table: Table, rows: list[Row], notes: list[str]) -> list[Row]:
                     "Power BI holds as money",
                     "Correct it in the CRM, or look at the data through Databricks.",
                 )
-        held.append(tuple(cells))
+        converted.append(tuple(cells))
     for n, times in early.items():
         if times:
-            one = table.columns[n]
-            notes.append(f"{table.source}.{one.source}: {times} before {FIRST_DAY} told as that day, the first of DAX")
-    return held
+            column = table.columns[n]
+            notes.append(
+                f"{table.source}.{column.source}: {times} before {FIRST_DAY} told as that day, the first of DAX"
+            )
+    return converted
 
 
 def _unique(table: Table, rows: list[Row]) -> None:
@@ -198,9 +200,9 @@ def _unique(table: Table, rows: list[Row]) -> None:
 def _days(model: Model, rows: Rows) -> tuple[date, date]:
     """First and last day that facts have; an expected close may be any day, and does not count."""
     ends: list[datetime] = []
-    for one in model.relationships:
-        if one.to == "Date" and one.column not in ANY_DAY:
-            ends += _ends(model, rows, one.table, one.column)
+    for link in model.relationships:
+        if link.to == "Date" and link.column not in ANY_DAY:
+            ends += _ends(model, rows, link.table, link.column)
     ends += _ends(model, rows, "Customers", "as_of")
     if not ends:
         return date(2000, 1, 1), date(2000, 12, 31)
@@ -232,9 +234,9 @@ def dictionary() -> list[Row]:
 
 def cells(table: Table, row: Row) -> dict[str, Any]:
     """A row by the names that readers see."""
-    return {one.name: value for one, value in zip(table.columns, row, strict=True)}
+    return {column.name: value for column, value in zip(table.columns, row, strict=True)}
 
 
-def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
-    found = connection.execute(sql).fetchone()
-    return int(found[0]) if found else 0
+def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = connection.execute(sql).fetchone()
+    return int(row[0]) if row else 0

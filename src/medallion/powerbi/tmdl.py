@@ -37,9 +37,9 @@ def name(value: str) -> str:
 def tmdl(model: Model, source: Source, culture: str = "en-US") -> dict[str, str]:
     """Files of a semantic model's `definition` folder by path."""
     queries = expressions(source)
-    order = [one.name for one in queries] + [one.name for one in model.tables if not one.items]
-    listed = ",".join(f'"{one}"' for one in order)
-    found = {
+    order = [query.name for query in queries] + [table.name for table in model.tables if not table.items]
+    listed = ",".join(f'"{entry}"' for entry in order)
+    files = {
         "database.tmdl": f"database\n\tcompatibilityLevel: {COMPATIBILITY}\n",
         "model.tmdl": "\n".join(
             [
@@ -56,38 +56,38 @@ def tmdl(model: Model, source: Source, culture: str = "en-US") -> dict[str, str]
                 "",
                 "annotation __PBI_TimeIntelligenceEnabled = 0",
                 "",
-                *(f"ref table {name(one.name)}" for one in model.tables),
+                *(f"ref table {name(table.name)}" for table in model.tables),
                 "",
             ]
         ),
         "relationships.tmdl": "\n".join(_relationships(model)),
         "expressions.tmdl": "\n".join(
             line
-            for one in queries
+            for query in queries
             for line in (
-                f"/// {one.description}",
-                f"expression {one.name} =" + _block(one.text, 2),
-                f"\tlineageTag: {tag('expression', one.name)}",
+                f"/// {query.description}",
+                f"expression {query.name} =" + _block(query.text, 2),
+                f"\tlineageTag: {tag('expression', query.name)}",
                 "",
-                f"\tannotation PBI_ResultType = {'Text' if one.parameter else 'Function'}",
+                f"\tannotation PBI_ResultType = {'Text' if query.parameter else 'Function'}",
                 "",
             )
         ),
     }
     if model.permissions:
-        found["model.tmdl"] += f"ref role {name(roles.NAME)}\n"
+        files["model.tmdl"] += f"ref role {name(roles.NAME)}\n"
         filters = [f"\ttablePermission {name(table)} = {text}" for table, text in model.permissions]
-        found[f"roles/{roles.NAME}.tmdl"] = "\n".join(
+        files[f"roles/{roles.NAME}.tmdl"] = "\n".join(
             [
                 f"role {name(roles.NAME)}",
                 "\tmodelPermission: read",
                 "",
-                *(line for one in filters for line in (one, "")),
+                *(line for permission in filters for line in (permission, "")),
             ]
         )
     for table in model.tables:
-        found[f"tables/{table.name}.tmdl"] = "\n".join(_table(table, model, source))
-    return found
+        files[f"tables/{table.name}.tmdl"] = "\n".join(_table(table, model, source))
+    return files
 
 
 def _block(value: str, indent: int) -> str:
@@ -99,12 +99,12 @@ def _block(value: str, indent: int) -> str:
 
 def _relationships(model: Model) -> list[str]:
     lines = []
-    for one in model.relationships:
-        lines.append(f"relationship {tag('relationship', one.name)}")
-        if not one.active:
+    for link in model.relationships:
+        lines.append(f"relationship {tag('relationship', link.name)}")
+        if not link.active:
             lines.append("\tisActive: false")
-        lines.append(f"\tfromColumn: {name(one.table)}.{name(one.column)}")
-        lines += [f"\ttoColumn: {name(one.to)}.{name(one.to_column)}", ""]
+        lines.append(f"\tfromColumn: {name(link.table)}.{name(link.column)}")
+        lines += [f"\ttoColumn: {name(link.to)}.{name(link.to_column)}", ""]
     return lines
 
 
@@ -181,7 +181,7 @@ def _column(table: Table, column: Column) -> list[str]:
 def tmsl(model: Model, source: Source, culture: str = "en-US") -> dict[str, Any]:
     """The model as a template carries it: definitions without data."""
     queries = expressions(source)
-    order = [one.name for one in queries] + [one.name for one in model.tables if not one.items]
+    order = [query.name for query in queries] + [table.name for table in model.tables if not table.items]
     return {
         "name": "sales_pipeline_dashboard",
         "compatibilityLevel": COMPATIBILITY,
@@ -194,23 +194,24 @@ def tmsl(model: Model, source: Source, culture: str = "en-US") -> dict[str, Any]
             "tables": [_tmsl_table(table, model, source) for table in model.tables],
             "relationships": [
                 {
-                    "name": tag("relationship", one.name),
-                    "fromTable": one.table, "fromColumn": one.column, "toTable": one.to, "toColumn": one.to_column,
-                    **({} if one.active else {"isActive": False}),
+                    "name": tag("relationship", link.name),
+                    "fromTable": link.table, "fromColumn": link.column, "toTable": link.to, "toColumn": link.to_column,
+                    **({} if link.active else {"isActive": False}),
                 }
-                for one in model.relationships
+                for link in model.relationships
             ],
             **({"roles": [_role(model)]} if model.permissions else {}),
             "expressions": [
                 {
-                    "name": one.name, "kind": "m", "expression": one.text.split("\n"), "description": one.description,
-                    "lineageTag": tag("expression", one.name),
-                    "annotations": [_annotation("PBI_ResultType", "Text" if one.parameter else "Function")],
+                    "name": query.name, "kind": "m", "expression": query.text.split("\n"),
+                    "description": query.description,
+                    "lineageTag": tag("expression", query.name),
+                    "annotations": [_annotation("PBI_ResultType", "Text" if query.parameter else "Function")],
                 }
-                for one in queries
+                for query in queries
             ],
             "annotations": [
-                _annotation("PBI_QueryOrder", "[" + ",".join(f'"{one}"' for one in order) + "]"),
+                _annotation("PBI_QueryOrder", "[" + ",".join(f'"{entry}"' for entry in order) + "]"),
                 _annotation("__PBI_TimeIntelligenceEnabled", "0"),
             ],
         },
@@ -227,64 +228,68 @@ def _annotation(key: str, value: str) -> dict[str, str]:
 
 
 def _tmsl_table(table: Table, model: Model, source: Source) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    definition: dict[str, Any] = {
         "name": table.name,
         "description": table.description,
         "lineageTag": tag("table", table.name),
     }
     if table.hidden:
-        found["isHidden"] = True
+        definition["isHidden"] = True
     if table.kind == "dates":
-        found["dataCategory"] = "Time"
-    found["columns"] = [
+        definition["dataCategory"] = "Time"
+    definition["columns"] = [
         {
-            "name": one.name, "dataType": TYPES[one.type], "sourceColumn": one.source, "summarizeBy": "none",
-            "lineageTag": tag("column", table.name, one.name),
-            **({"description": one.description} if one.description else {}),
-            **({"isHidden": True} if one.hidden else {}),
-            **({"isKey": True} if one.key and table.kind == "dates" else {}),
-            **({"formatString": one.form} if one.form else {}),
-            **({"sortByColumn": one.sort_by} if one.sort_by else {}),
-            **({"dataCategory": one.category} if one.category else {}),
+            "name": column.name, "dataType": TYPES[column.type], "sourceColumn": column.source, "summarizeBy": "none",
+            "lineageTag": tag("column", table.name, column.name),
+            **({"description": column.description} if column.description else {}),
+            **({"isHidden": True} if column.hidden else {}),
+            **({"isKey": True} if column.key and table.kind == "dates" else {}),
+            **({"formatString": column.form} if column.form else {}),
+            **({"sortByColumn": column.sort_by} if column.sort_by else {}),
+            **({"dataCategory": column.category} if column.category else {}),
             "annotations": [_annotation("SummarizationSetBy", "User")],
         }
-        for one in table.columns
+        for column in table.columns
     ]  # fmt: skip
     if table.name == HOME:
-        found["measures"] = [
+        definition["measures"] = [
             {
-                "name": one.name, "expression": one.expression, "description": one.description,
-                "formatString": one.form, "displayFolder": one.folder, "lineageTag": tag("measure", one.name),
+                "name": measure.name, "expression": measure.expression, "description": measure.description,
+                "formatString": measure.form, "displayFolder": measure.folder,
+                "lineageTag": tag("measure", measure.name),
             }
-            for one in model.measures
+            for measure in model.measures
         ]  # fmt: skip
     if table.hierarchies:
-        found["hierarchies"] = [
+        definition["hierarchies"] = [
             {
-                "name": one.name, "lineageTag": tag("hierarchy", table.name, one.name),
+                "name": hierarchy.name, "lineageTag": tag("hierarchy", table.name, hierarchy.name),
                 "levels": [
-                    {"ordinal": place, "name": level, "column": level, "lineageTag": tag("level", table.name, one.name, level)}
-                    for place, level in enumerate(one.levels)
+                    {
+                        "ordinal": place, "name": level, "column": level,
+                        "lineageTag": tag("level", table.name, hierarchy.name, level),
+                    }
+                    for place, level in enumerate(hierarchy.levels)
                 ],
             }
-            for one in table.hierarchies
+            for hierarchy in table.hierarchies
         ]  # fmt: skip
     if table.items:
-        found["calculationGroup"] = {
+        definition["calculationGroup"] = {
             "precedence": PRECEDENCE,
             "calculationItems": [
-                {"name": one.name, "ordinal": place, "expression": one.expression, "description": one.description}
-                for place, one in enumerate(table.items)
+                {"name": item.name, "ordinal": place, "expression": item.expression, "description": item.description}
+                for place, item in enumerate(table.items)
             ],
         }
-        found["partitions"] = [{"name": table.name, "mode": "import", "source": {"type": "calculationGroup"}}]
-        return found
-    found["partitions"] = [
+        definition["partitions"] = [{"name": table.name, "mode": "import", "source": {"type": "calculationGroup"}}]
+        return definition
+    definition["partitions"] = [
         {
             "name": table.name,
             "mode": mode(table, source),
             "source": {"type": "m", "expression": partition(table, model, source).split("\n")},
         }
     ]
-    found["annotations"] = [_annotation("PBI_ResultType", "Table")]
-    return found
+    definition["annotations"] = [_annotation("PBI_ResultType", "Table")]
+    return definition
