@@ -73,7 +73,7 @@ def load(path: Path, target: str, given: TargetSettings, user: str | None, displ
         display_name: The user's display name, which counts for a service principal.
 
     Raises:
-        ContractError: A file or reference is wrong, the job does not hang together, or a deployment would do harm.
+        ContractError: A file or reference is wrong, the job is inconsistent, or a deployment would do harm.
     """
     document = _read(path)
     if target not in document["targets"]:

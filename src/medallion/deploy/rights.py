@@ -25,7 +25,7 @@ _FOLDER = {"CAN_VIEW": "CAN_READ"}
 
 
 def grants(client: WorkspaceClient, bundle: Bundle) -> Iterator[Change]:
-    """Privileges that are missing; those that are more than the bundle says stay."""
+    """The privileges that are missing; those beyond the bundle stay."""
     for (kind, full), wanted in bundle.grants.items():
         existing = there(partial(client.grants.get, kind), full, f"grants on {full}")
         granted = {
@@ -48,10 +48,10 @@ def grants(client: WorkspaceClient, bundle: Bundle) -> Iterator[Change]:
 
 
 def folder(client: WorkspaceClient, bundle: Bundle) -> Iterator[Change]:
-    """Who may read the folder of the code, where it is not the deploying user's own business.
+    """The change that gives the folder of the code the bundle's permissions; none where it has them, or the bundle sets none.
 
     Raises:
-        MedallionError: Others may write to it by what a folder above says.
+        MedallionError: A folder above lets others write to it.
     """
     # of a folder, seeing is reading
     listed = [{**entry, "level": _FOLDER.get(entry["level"], entry["level"])} for entry in bundle.folder_permissions]

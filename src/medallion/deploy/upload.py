@@ -66,7 +66,7 @@ class Target(Protocol):
     """A place that files are sent to."""
 
     def put(self, item: Item, checksums: Fingerprint, advance: Advance, *, replace: bool) -> Sent:
-        """Send a file unless it is there; `advance` is told of bytes that are done.
+        """Send a file unless it is there; `advance` is called with the number of bytes sent.
 
         Raises:
             MedallionError: The place cannot be reached or written.

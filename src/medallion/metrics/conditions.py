@@ -202,7 +202,7 @@ class _Reader:
         return matches
 
     def refuse(self, expected: str) -> ContractError:
-        """What to tell of the next token."""
+        """The error about the next token."""
         token = self.next
         what = "it ends" if token.kind == "end" else f"{token.text[:40]!r} stands"
         return ContractError(
@@ -310,7 +310,7 @@ class _Reader:
         return values
 
     def listed(self) -> tuple[str, ...]:
-        """Values that commas part."""
+        """Values separated by commas."""
         values = [self.value()]
         while self.take(","):
             values.append(self.value())

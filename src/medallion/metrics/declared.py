@@ -228,7 +228,7 @@ class Metric:
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
-        """The dimensions that it may be split and filtered by: by none of time a stock, and what is made of others."""
+        """The dimensions that it may be split and filtered by; a stock, or a metric made of others, has none of time."""
         timeless = self.measure.additivity == "stock" or bool(self.measure.parts)
         return tuple(dimension for dimension in self.view.dimensions if not (timeless and dimension.is_time))
 

@@ -70,7 +70,7 @@ class Filter:
 
 
 def _parts(text: str) -> list[str]:
-    """Values that commas part, those in quotes with their quotes.
+    """Values separated by commas; quoted ones keep their quotes.
 
     >>> _parts("Retail, 'Health, Care'"), _parts("O'Neil, 's Hertogenbosch"), _parts("")
     (['Retail', "'Health, Care'"], ["O'Neil", "'s Hertogenbosch"], [''])
@@ -151,7 +151,7 @@ _HOW = {"number": "a number such as 7", "day": "a day such as 2025-06-30", "mont
 
 
 def _whole(filter_: Filter, dimension: Dimension, known: Known) -> tuple[str, ...] | None:
-    """The one known value that holds the commas by which a text was parted."""
+    """The known value that contains the commas at which the text was split."""
     if dimension.type != "text" or len(filter_.values) < 2:
         return None
     joined = same(",".join(filter_.values))
@@ -240,7 +240,7 @@ def _month(text: str) -> str | None:
 
 
 def number(text: str) -> str | None:
-    """A number as it is told; None where the text is none."""
+    """A number in its canonical form; None where the text is not one."""
     if not re.fullmatch(r"[+-]?[0-9]+([.][0-9]+)?", text):
         return None
     value = float(text)
@@ -317,7 +317,7 @@ def subject(dimension: Dimension) -> str:
 
 
 def _spans(filter_: Filter, dimension: Dimension) -> list[tuple[tuple[float, int], tuple[float, int]]]:
-    """From where to where the values are that a filter allows; days and months as days, numbers as they are."""
+    """The ranges of values that a filter allows: days and months as ordinals of days, numbers as they are."""
     spans = []
     for value in filter_.values:
         if value == "":
@@ -389,7 +389,7 @@ def _of_filter(filter_: Filter) -> Condition:
 
 
 def condition(filter_: Filter, dimension: Dimension) -> tuple[str, list[str]]:
-    """A filter that is understood in Spark SQL, with `?` for its values, and the values."""
+    """An understood filter as Spark SQL with `?` for its values, and the values."""
     cast = {"day": "DATE", "number": "DOUBLE"}.get(dimension.type)
     if filter_.operator not in ("=", "!="):
         if cast:

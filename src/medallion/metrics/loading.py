@@ -287,7 +287,7 @@ def _dimension(column: Column) -> Dimension:
 
 
 def _add(views: dict[str, MetricView], places: _Places, view: MetricView, file: _File, *, own: bool) -> None:
-    """Put a view to the others, checked."""
+    """Check a view and add it to the others."""
     entity = view.entity or file.path.stem
     if entity in views:
         raise ContractError(f"{file.at('entity')}: entity {entity} is declared twice", "Keep one view of it.")

@@ -227,7 +227,7 @@ def limited(limit: int | str | None) -> int | None:
 
 
 def listed(given: str | Iterable[str]) -> tuple[str, ...]:
-    """Names that stand in one text with commas, or in several; each once.
+    """Names from one text with commas, or from several texts; each once.
 
     Raises:
         ContractError: There is a comma too many.

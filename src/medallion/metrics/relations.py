@@ -53,7 +53,7 @@ def columns_of(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1024)
 def _counts(text: str) -> bool:
-    """Whether nothing but numbers of rows goes into it, so that rows may be folded."""
+    """Whether it does nothing but count rows, so that rows may be folded."""
     return all(
         isinstance(aggregate, exp.Count) and not isinstance(aggregate.this, exp.Distinct)
         for aggregate in sqlglot.parse_one(text, read="spark").find_all(exp.AggFunc)

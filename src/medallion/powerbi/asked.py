@@ -32,7 +32,7 @@ _Context = dict[Field, list[Any]]
 
 
 def differences(evaluator: Evaluator, asked: Understood, rows: Sequence[Mapping[str, Any]]) -> list[str] | None:
-    """What DAX says otherwise of a question; None where a report cannot ask it.
+    """Where DAX and SQL differ about a question; None where a report cannot ask it.
 
     Args:
         evaluator: The model with its rows.
@@ -121,7 +121,7 @@ def _between(day: date, span: Span) -> bool:
 
 
 def _within(context: _Context | None, more: Mapping[Field, Iterable[Any]]) -> _Context | None:
-    """Filters and others beside them; None where nothing is left to choose."""
+    """Filters narrowed by others; None where no value is left to choose."""
     if context is None:
         return None
     narrowed = dict(context)
@@ -133,7 +133,7 @@ def _within(context: _Context | None, more: Mapping[Field, Iterable[Any]]) -> _C
 
 
 def _columns(asked: Understood) -> list[Field] | None:
-    """The columns of the splits; None where the model has not one for all metrics."""
+    """The columns of the splits; None where the model does not have one column for all metrics."""
     fields = []
     for split, own in asked.splits:
         grain = split.grain or (split.name if split.name in _UNITS and split.name != own.name else None)

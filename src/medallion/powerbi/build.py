@@ -53,7 +53,7 @@ def build(
         with_data: Whether to write the .pbix with the data in it.
         pictures: Whether to draw the pages too; needs the data.
         currency: ISO code of the amounts.
-        note: What became of amounts in other currencies; told with the table of deals.
+        note: What became of amounts in other currencies; added to the description of the table of deals.
         people: Who may see what; the model has a role for them.
 
     Raises:
@@ -139,7 +139,7 @@ def _project(folder: Path, whole: Model, source: Source) -> list[Path]:
     for top in dict.fromkeys(Path(path).parts[0] for path in texts):
         folders.append(folder / top)
         if (folder / top).is_dir():
-            # a visual or table that is no longer told must not stay behind
+            # files of visuals and tables that are gone must not stay behind
             shutil.rmtree(folder / top / "definition", ignore_errors=True)
     for path, text in texts.items():
         _put(folder / path, text.encode())

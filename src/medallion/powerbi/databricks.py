@@ -65,7 +65,7 @@ def statements(catalog: str, currency: str) -> str:
 
 
 def views() -> dict[str, MetricView]:
-    """The views by the name that they get in Databricks, each with the metrics that are told there.
+    """The views by the name that they get in Databricks, each with the metrics that it has there.
 
     Beside those of the declarations, one by day for each that counts by several days.
     """

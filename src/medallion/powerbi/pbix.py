@@ -126,7 +126,7 @@ def _data_model(model: Model, rows: Rows, source: Source) -> bytes:
 
 
 def _completed(metadata: bytes, model: Model, source: Source) -> bytes:
-    """The metadata with all that the builder has no words for: queries, formats, order, what is hidden."""
+    """The metadata with all that the builder cannot write: queries, formats, order, what is hidden."""
     connection = sqlite3.connect(":memory:")
     connection.deserialize(metadata)
     with connection:

@@ -189,7 +189,7 @@ ORDER BY COALESCE(AVG(CASE WHEN left_at IS NULL THEN CAST(status <> 'open' AS IN
 
 
 def _places(connection: duckdb.DuckDBPyConnection, understood: Understood) -> dict[str, tuple[str, ...]]:
-    """The values of splits that have an order of their own, in it."""
+    """The values, in order, of the splits that have an order of their own."""
     ordered = {str(split): dimension.values for split, dimension in understood.splits if dimension.ordered}
     if not all(ordered.values()) and _there(connection, "gold.stage_history"):
         stages = tuple(row[0] for row in connection.execute(_FUNNEL).fetchall())
@@ -302,7 +302,7 @@ def _there(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
 def _known(
     connection: duckdb.DuckDBPyConnection, view: MetricView, dimension: Dimension, texts: Sequence[str]
 ) -> tuple[str, ...]:
-    """Of some texts those that are values of a dimension; all of its values, or as many as are looked through.
+    """Those of the texts that are values of a dimension; without texts all of its values, of a field up to `_MOST_VALUES`.
 
     Raises:
         ContractError: Its expression cannot be computed.
