@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from medallion import metrics
-from medallion.agent.planner.asking import Asked, Asking, Intent
+from medallion.agent.planner.asking import Asking
+from medallion.agent.planner.forming import Asked, Intent
 from medallion.agent.planner.lexer import Lexed, lex
 from medallion.agent.planner.lexicon import plain_words
 from medallion.agent.planner.marking import Unclear
