@@ -16,7 +16,7 @@ from datetime import date
 from medallion import metrics
 from medallion.agent.planner.asking import Asking
 from medallion.agent.planner.forming import Asked, Intent
-from medallion.agent.planner.lexer import Lexed, lex
+from medallion.agent.planner.lexer import Lexed, lex, parted
 from medallion.agent.planner.lexicon import plain_words
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.names import Names
@@ -104,6 +104,8 @@ class Planner:
         try:
             return self._understood(question, before)
         except Unclear as error:
+            if both := self._both(question, before):
+                return both
             nearest = dict.fromkeys((*self._without(error, before), *self._parts(question, before)))
             closest = error.closest or (*nearest, *self.closest(question))
             return Declined(error.reason, closest, error.remedy)
@@ -177,9 +179,42 @@ class Planner:
             return ()
         return (error.without,)
 
+    def _both(self, question: str, before: Understood | None) -> Understood | None:
+        """Two questions in one, where each can be answered by itself and neither restricts the other."""
+        found: list[tuple[Understood, Understood]] = []
+        for first, then, apart in parted(question, self.names):
+            with suppress(Unclear, ContractError):
+                one = self._understood(first, before)
+                if one.slots.about and not before:
+                    other = self._understood(then, one)
+                    if other.slots.about != one.slots.about:
+                        continue
+                elif not (other := self._second(then, one)).slots.refers:
+                    of_one, of_other = one.slots.restrictions, other.slots.restrictions
+                    if not (of_one <= of_other if apart else of_one == of_other):
+                        continue
+                found.append((one, other))
+        if len(found) != 1:
+            return None
+        one, other = found[0]
+        notes = tuple(dict.fromkeys((*one.notes, *other.notes)))
+        return Understood((*one.asked, *other.asked), other.slots, one.language, notes)
+
+    def _second(self, question: str, first: Understood) -> Understood:
+        """The second of two questions: by itself, or about what the first one found where it says so."""
+        try:
+            return self._understood(question, None)
+        except (Unclear, ContractError):
+            found = self._understood(question, first)
+            if not found.slots.refers:
+                raise
+            return found
+
     def _parts(self, question: str, before: Understood | None) -> tuple[str, ...]:
         """The sentences and clauses of a question that can be answered by themselves; what stands beside may restrict them."""
         parts = [part.strip() for part in _CLAUSES.split(question)]
+        halves = [half for first, then, apart in parted(question, self.names) if not apart for half in (first, then)]
+        parts = [*halves, *parts] if halves else parts
         found: list[str] = []
         for part in parts if len(parts) > 1 else ():
             if len(part.split()) > 1 and len(found) < MOST_PARTS:

@@ -233,7 +233,9 @@ class Listing(Counting):
                 return (Intent("explain_score", {"key": one.key}),)
             return (Intent("account_brief", {"customer": one.key}),)
         view = metrics.views()[entity]
-        columns = tuple(self._name(view, name, entity) for name in slots.fields)
+        worth = {"deal_value": ("won_value", "open_value")} if one.kind == "account" else {}
+        fields = [name for concept in slots.fields for name in worth.get(concept, (concept,))]
+        columns = tuple(self._name(view, name, entity) for name in fields)
         if slots.goal == "when" and not any((found := view.field(name)) and found.type == "day" for name in columns):
             raise Unclear(
                 f"{', '.join(slots.fields).replace('_', ' ')} is no day", f"when was {one.name} last contacted?"

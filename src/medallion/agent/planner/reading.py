@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from medallion import metrics
+from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense, lexicon, meanings
 from medallion.agent.planner.marking import QUIET, RANKS, Unclear
 from medallion.agent.planner.measuring import Measuring
@@ -18,6 +19,18 @@ _DASHES = ("-", "\u2013")
 _AFTER_PAUSES = ("count", "amount", "list", "by", "entity", "state", "when", "who", "why", "how")
 
 
+#: Kinds of spans that tell when something is.
+_WHEN = (
+    "number", "num", "ordinal", "unit", "month", "weekday", "today", "tomorrow", "yesterday", "day", "period", "within", "this",
+    "last", "next", "ago", "me", "carry", "i_am", "first_thing", "to", "clock",
+)  # fmt: skip
+
+
+def _is_of_aside(span: Span) -> bool:
+    """Whether a span tells what a question is for, when that is, or nothing."""
+    return bool(span.of("aside", *_WHEN, *QUIET))
+
+
 class Reading(Measuring):
     """One question being read."""
 
@@ -28,7 +41,7 @@ class Reading(Measuring):
             Unclear: A span says something that no slot takes.
         """
         steps: tuple[Callable[[], None], ...] = (
-            self._corrected, self._us, self._speaker, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._beside, self._thresholds,
+            self._asides, self._corrected, self._us, self._speaker, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._beside, self._thresholds,
             self._values, self._unknown, self._ranked, self._compared, self._states, self._measure, self._splits, self._deeds,
             self._duration_of_deals, self._subject, self._rest,
         )  # fmt: skip
@@ -143,6 +156,19 @@ class Reading(Measuring):
                 if 0 <= beside < len(self.spans) and self.spans[beside].of("entity") in kinds:
                     return True
         return False
+
+    def _asides(self) -> None:
+        """Clauses that tell what the question is for, with when that is: `we have a board meeting at 3, ...`."""
+        clauses: list[list[int]] = [[]]
+        for place, span in enumerate(self.spans):
+            clauses[-1].append(place)
+            if span.ends or span.of("comma") or span.text in _DASHES:
+                clauses.append([])
+        for clause in clauses:
+            said = [self.spans[place] for place in clause if self.spans[place].text not in _DASHES]
+            aside = [span for span in said if span.of("aside")]
+            if aside and len(said) < len(self.spans) and all(_is_of_aside(span) for span in said):
+                self.use(*clause)
 
     def _speaker(self) -> None:
         """`I am Tess Nair`: who asks is an owner, and what is theirs is what is asked for."""

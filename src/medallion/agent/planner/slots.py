@@ -232,6 +232,14 @@ class Slots:
             or (self.goal == "why" and not self.metrics)
         )
 
+    @property
+    def restrictions(self) -> frozenset[str]:
+        """What the records are restricted by that it asks for, whichever the values are."""
+        told = ("times", "me", "about", "thresholds", "compare")
+        return frozenset(
+            (*(name for name in told if getattr(self, name)), *(n for one in self.where for n in names_of(one)))
+        )
+
     def is_of_nothing(self) -> bool:
         """Whether it asks for an average or for all, and says of nothing that it does: `and on average?`."""
         own = self.metrics or self.entity or self.fields or self.deed or self.by or self.about
