@@ -67,3 +67,26 @@ def test_why_goes_on_from_a_figure(tools):
     why = planned(tools, planner, "why?", first.understood)
     assert "Change of revenue by its parts" in why.text
     assert any("Carried over" in note for note in why.notes)
+
+
+def test_what_follows_a_ranking_is_about_its_rows(tools):
+    planner = Planner(tools.serving)
+    first = planned(tools, planner, "top 3 open deals")
+    keys = tuple(row["lead_id"] for row in first.found[0].rows)
+    assert first.understood.slots.rows.keys == keys
+    worth = planned(tools, planner, "what are they worth", first.understood)
+    assert worth.found[0].rows[0]["value"] == sum(row["deal_value"] for row in first.found[0].rows)
+    assert "Of the 3 rows of the answer before." in worth.notes
+    after = planned(tools, planner, "next two", first.understood)
+    every = planned(tools, planner, "top 5 open deals")
+    assert [row["lead_id"] for row in after.found[0].rows] == [row["lead_id"] for row in every.found[0].rows[3:]]
+    second = planned(tools, planner, "second biggest open deal")
+    assert [row["lead_id"] for row in second.found[0].rows] == [keys[1]]
+    owner = planned(tools, planner, "who owns it", second.understood)
+    assert [row["lead_id"] for row in owner.found[0].rows] == [keys[1]]
+
+
+def test_a_long_list_has_no_rows_that_what_follows_could_be_about(tools):
+    answer = planned(tools, Planner(tools.serving), "which deals are there")
+    assert answer.found[-1].count > len(answer.found[-1].rows)
+    assert answer.understood.slots.rows is None

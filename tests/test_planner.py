@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import date
 
 import duckdb
 import pytest
 
 from medallion.agent.planner import Declined, Planner, asking
+from medallion.agent.planner.forming import Intent
 from medallion.agent.planner.lexer import lex, tokens
 from medallion.agent.planner.lexicon import LANGUAGES, lexicon
+from medallion.agent.planner.slots import Rows
 from medallion.agent.serving import Serving
 from medallion.lakehouse import query
 from medallion.learning import forecasts
@@ -57,6 +60,8 @@ def planner():
 
 def one(asked):
     """A question, list or intent in one line."""
+    if isinstance(asked, Intent) and asked.tool == "rows_after":
+        return f"{one(asked.arguments['asked'])} after {asked.arguments['skip']}"
     if isinstance(asked, Question):
         parts = [",".join(asked.metrics)]
         parts += [f"by {', '.join(map(str, asked.by))}"] if asked.by else []
@@ -254,6 +259,13 @@ UNDERSTOOD = {
     "wer sind unsere besten Kunden?": "revenue by customer_id, customer_name order -revenue",
     "who are our customers in Germany": "list accounts where country = Germany",
     "who has the most customers": "total_customers by account_manager order -total_customers limit 1",
+    # a place in an order
+    "second biggest open deal": "list deals where open order -deal_value limit 2 after 1",
+    "3rd largest customer": "revenue by customer_id, customer_name order -revenue limit 3 after 2",
+    "who has the second biggest open pipeline": "open_pipeline by owner order -open_pipeline limit 2 after 1",
+    "zweitgrößter offener Deal": "list deals where open order -deal_value limit 2 after 1",
+    "la deuxième plus grosse affaire ouverte": "list deals where open order -deal_value limit 2 after 1",
+    "el segundo negocio abierto más grande": "list deals where open order -deal_value limit 2 after 1",
     # misspelt
     "reveneu by industy": "revenue by industry",
 }  # fmt: skip
@@ -626,6 +638,43 @@ def test_what_follows_a_ranking_names_its_row(planner):
         assert "ranking" in found.reason
 
 
+ONE_DEAL, ONE_OWNER = Rows("lead_id", ("L-3",), ("C003",)), Rows("owner", ("Ben Haddad",))
+TWO_DEALS, TWO_OWNERS = Rows("lead_id", ("L-3", "L-4"), ("C003", "C004")), Rows("owner", ("Ben Haddad", "Tess Nair"))
+OF_ROWS = [
+    ("biggest open deal", ONE_DEAL, "who owns it", "list deals where lead_id = L-3"),
+    ("biggest open deal", ONE_DEAL, "when does it close", "list deals where lead_id = L-3"),
+    ("biggest open deal", ONE_DEAL, "what stage is it in?", "list deals where lead_id = L-3"),
+    ("biggest open deal", ONE_DEAL, "tell me about that account", "account brief: customer C003"),
+    ("biggest open deal", ONE_DEAL, "when was it last contacted", "list accounts where customer_id = C003"),
+    ("biggest open deal", ONE_DEAL, "how likely is it to close", "explain score: key L-3"),
+    ("biggest open deal", ONE_DEAL, "is it overdue", "list deals where lead_id = L-3 and overdue"),
+    ("biggest open deal", ONE_DEAL, "is it in Germany", "list deals where country = Germany and lead_id = L-3"),
+    ("der größte offene Deal", ONE_DEAL, "welche Phase?", "list deals where lead_id = L-3"),
+    ("who won the most deals in May", ONE_OWNER, "what is his win rate", "win_rate where owner = 'Ben Haddad'"),
+    ("who won the most deals in May", ONE_OWNER, "how many open deals does she have", "open_leads where owner = 'Ben Haddad'"),
+    ("top 2 open deals", TWO_DEALS, "which of these are overdue?", "list deals where lead_id in (L-3, L-4) and overdue"),
+    ("top 2 open deals", TWO_DEALS, "what are they worth", "total_deal_value where lead_id in (L-3, L-4)"),
+    ("top 2 open deals", TWO_DEALS, "next five", "list deals where open order -deal_value limit 7 after 2"),
+    ("top 2 open deals", TWO_DEALS, "die nächsten 5", "list deals where open order -deal_value limit 7 after 2"),
+    ("top 2 reps by revenue in Germany this year", TWO_OWNERS, "how much in total",
+     "revenue where country = Germany and owner in ('Ben Haddad', 'Tess Nair') in this year"),
+    # what is about others, or about all
+    ("biggest open deal", ONE_DEAL, "deals by owner", "total_leads by owner"),
+    ("biggest open deal", ONE_DEAL, "accounts by industry", "total_customers by industry"),
+    ("biggest open deal", ONE_DEAL, "who should I call", "call plan"),
+    ("biggest open deal", ONE_DEAL, "who should I talk to there?", "? a call list is of a rep or of everybody"),
+    ("biggest open deal", ONE_DEAL, "what was last said", "? 'said' stands in notes"),
+    ("top 2 open deals", TWO_DEALS, "who owns it", "? "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "rows", "then", "expected"), OF_ROWS)
+def test_what_follows_is_about_the_rows_of_the_answer(planner, first, rows, then, expected):
+    before = planner.understand(first)
+    found = told(planner.understand(then, replace(before, slots=replace(before.slots, rows=rows))))
+    assert found == expected or (expected.startswith("? ") and found.startswith(expected))
+
+
 def test_why_explains_a_change_whole(planner):
     found = planner.understand("why?", planner.understand("revenue by owner in May"))
     assert told(found).startswith("explain change")
@@ -730,8 +779,9 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("the best customer in industry", "? accounts in an order"),
         ("how many deals created in May were won by end of June", "? opened in one time and ended in another"),
         ("customers who bought Forecast but not Routing", "? "),
-        ("3rd largest customer", "? I do not understand '3rd'"),
-        ("who has the second biggest open pipeline", "? I do not understand 'second biggest'"),
+        ("the second last deal", "? I do not understand"),
+        ("second deals", "? I do not understand 'second'"),
+        ("the second 5 biggest deals", "? I do not understand 'second'"),
         ("neither won nor open deals", "? I do not understand 'neither'"),
         ("revenue win rate", "? 'revenue' or 'win rate'"),
         ("what moved from Discovery to Negotiation last week", "? "),
@@ -812,6 +862,7 @@ IMPLIED = {
     "by owner where owner in": "or oder ou o",
     "where owner = ": "by-owner",
     "vs year-ago": "than",
+    " after ": "top highest best höchste plus-haut",
     "in until": "until bis jusqu'à hasta",
     "2025-Q1 + ": "than versus als",
     "explain change": "won or versus",

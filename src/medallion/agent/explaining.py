@@ -206,10 +206,28 @@ def beside_average(tools: Tools, records: Records, column: str, op: str, group: 
     return dataclasses.replace(found, title=title, fields=fields, rows=rows, total=len(rows))
 
 
+def rows_after(tools: Tools, asked: Question | Records, skip: int) -> Found:
+    """The rows of a ranking after the first ones: the second biggest, the next five."""
+    found = tools.asked(asked, "rows_after")
+    rows = found.rows[skip:]
+    places = f"place {skip + 1}" if len(rows) == 1 else f"places {skip + 1} to {skip + len(rows)}"
+    title = f"{found.title}, {places}" if rows else found.title
+    return dataclasses.replace(found, title=title, rows=rows, total=found.count if rows else 0)
+
+
 #: By name, what the planner calls beside the tools.
 EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
     one.__name__: one
-    for one in (definition, share_of, explain_change, what_changed, stage_conversion, slipped_deals, beside_average)
+    for one in (
+        definition,
+        share_of,
+        explain_change,
+        what_changed,
+        stage_conversion,
+        slipped_deals,
+        beside_average,
+        rows_after,
+    )
 }
 
 

@@ -126,6 +126,15 @@ class Planner:
         if before is not None:
             slots = slots.of_those(before.slots)
         if before is not None and slots.goes_on(before.slots):
+            rows = before.slots.rows
+            if slots.cuts(before.slots) and rows is not None and not slots.rank:
+                slots = slots.of_rows(rows, before.slots)
+                notes.append(
+                    f"Of the {len(rows.keys)} rows of the answer before."
+                    if len(rows.keys) > 1
+                    else "Of the row of the answer before."
+                )
+        if before is not None and slots.goes_on(before.slots):
             if slots.cuts(before.slots):
                 raise Unclear(
                     "the last answer was a ranking, and the question does not say which of its rows it means",

@@ -5,6 +5,7 @@ forming (conditions, names) -> counting (figures) -> listing (records) -> asking
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from medallion import metrics
@@ -31,13 +32,26 @@ class Asking(Listing):
         Raises:
             Unclear: The slots do not make a question.
         """
-        return self._intent() or self._fact() or self._asked()
+        asked = self._intent() or self._fact() or self._asked()
+        skip = self.slots.rank.skip if self.slots.rank else 0
+        return tuple(self._after(one, skip) for one in asked) if skip else asked
+
+    @staticmethod
+    def _after(asked: Asked, skip: int) -> Intent:
+        """The rows after the first ones: the second biggest, the next five."""
+        if isinstance(asked, Intent) and asked.tool == "rows_after":
+            return asked
+        if isinstance(asked, Intent) or not asked.limit:
+            raise Unclear("after the first ones there are others in an order only", "top 10 open deals")
+        return Intent("rows_after", {"asked": replace(asked, limit=asked.limit + skip), "skip": skip})
 
     def _intent(self) -> tuple[Asked, ...] | None:
         slots, goal = self.slots, self.slots.goal
         about = slots.about[0] if slots.about else None
         kinds = {"plan": "call plan", "define": "definition", "changed": "what changed"}
         if goal in ("plan", "channels", "score", "define", "changed", "why"):
+            if goal == "plan" and about:
+                raise Unclear("a call list is of a rep, not of an account", f"tell me about {about.key}")
             self._only(kinds.get(goal, goal))
         if goal == "plan":
             return (self._plan(),)

@@ -14,7 +14,6 @@ from medallion.metrics.conditions import And, Condition, Not, Or, Test, both, pa
 from medallion.metrics.periods import Today
 from medallion.metrics.question import Question, Records
 
-LISTED = 25
 #: Slots that a question may fill, and by what is asked those that it uses; a slot that is not used declines the question.
 _SLOTS = ("metrics", "fields", "entity", "states", "where", "times", "deed", "by", "rank", "thresholds", "compare", "versus",
           "turn", "share", "me", "about", "contrast", "average")  # fmt: skip

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from medallion import metrics
 from medallion.agent.planner.counting import Counting
-from medallion.agent.planner.forming import LISTED, Asked, Intent, _with
+from medallion.agent.planner.forming import Asked, Intent, _with
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import names_of
+from medallion.agent.planner.slots import LISTED, names_of
 from medallion.metrics.conditions import Test
 from medallion.metrics.question import Order, Question, Records
 

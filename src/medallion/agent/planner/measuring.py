@@ -112,7 +112,9 @@ class Measuring(Restricting):
             if self.has(lead, "with"):
                 self.use(lead)  # the country with the least revenue
         if self.rank is None:
+            self._further()
             return
+        self._nth()
         if self.rank.count is None:
             for place in range(len(self.spans) - 1):  # les trois commerciaux avec le plus gros pipeline
                 count = self._count(place) if self.has(place + 1, "dim", "entity") else None
@@ -124,6 +126,39 @@ class Measuring(Restricting):
                 if (count := self._count(place + 1)) is not None:
                     self.rank = Rank(self.rank.way, count, self.rank.word)
                     self.use(place + 1)
+
+    def _nth(self) -> None:
+        """The second biggest, the third largest: one row, after those before it."""
+        found = [
+            place for place, span in enumerate(self.spans) if span.of("nth") and (not span.used or span.of(*RANKS))
+        ]
+        found += [place for place in self.places("ordinal") if self.has(place + 1, *RANKS) or self._led_by_rank(place)]
+        if len(found) != 1 or self.rank is None or self.rank.count is not None:
+            return
+        sense = self.spans[found[0]].of("nth", "ordinal")
+        if sense and sense.name.isdigit() and int(sense.name) > 0:
+            self.rank = replace(self.rank, count=1, skip=int(sense.name) - 1)
+            self.use(found[0])
+
+    def _led_by_rank(self, place: int) -> bool:
+        """Whether an order was read right after a place."""
+        return place + 1 < len(self.spans) and self.spans[place + 1].used and bool(self.spans[place + 1].of(*RANKS))
+
+    def _further(self) -> None:
+        """`the next five`: more rows of the answer before."""
+        was = self.before.shown if self.before is not None else None
+        said = [
+            place
+            for place, span in enumerate(self.spans)
+            if not (self.quiet(place) or span.of("list", "carry", "ours", "me", "entity", "ones_of"))
+        ]
+        more = [place for place in said if self.has(place, "next", "further")]
+        counts = [place for place in said if self._count(place) is not None]
+        if was is None or len(more) != 1 or sorted([*more, *counts]) != said or len(counts) > 1:
+            return
+        self.further = self._count(counts[0]) if counts else was
+        self.follows = True
+        self.use(*range(len(self.spans)))
 
     def _count(self, place: int) -> int | None:
         found = self.has(place, "number", "num") if not self.has(place, "ordinal") else None

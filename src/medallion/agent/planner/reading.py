@@ -31,6 +31,15 @@ def _is_of_aside(span: Span) -> bool:
     return bool(span.of("aside", *_WHEN, *QUIET))
 
 
+#: Kinds of spans of which a question about one row of the answer before is made.
+_OF_ROW = (
+    "field", "dim", "when", "who", "list", "how", "verb", "it", "its", "they", "person", "carry", "intent", "present", "past", "why", "joined",
+    "last", "yes_no", "comma", "more_of_it",
+)  # fmt: skip
+#: Those that it may have beside a pronoun alone.
+_WITH_PRONOUN = ("entity", "by", "modal", "me", "ours", "to", "size", "state")
+
+
 class Reading(Measuring):
     """One question being read."""
 
@@ -59,6 +68,7 @@ class Reading(Measuring):
             self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
             self.average, self.contrast, narrow, tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
+            further=self.further,
         )  # fmt: skip
 
     def _restricted(self) -> bool:
@@ -77,6 +87,7 @@ class Reading(Measuring):
         """Whether it is asked if there is such a thing, not whether all are so: `are there any`, `did we win`."""
         asked = any(span.of("exists", "thing") for span in self.spans)
         asked |= bool(self.yes_no and self.deed and not self.total)
+        asked |= bool(self.yes_no and self.about and self.entity and self.before is not None)
         other = ("not", "no", "never", "only", "every", "list", "count", "amount", "who", "when", "why", "how")
         return asked and not any(span.of(*other) for span in self.spans)
 
@@ -235,6 +246,7 @@ class Reading(Measuring):
                 )
             if only and only <= {"notes"}:
                 named = [other.text for other in self.spans if other.of("account", "deal")]
+                named += [one.key for one in self._before()]
                 raise Unclear(
                     f"{span.text!r} stands in notes and messages, of which I read only what a brief says of them",
                     *(f"tell me about {name}" for name in named[:1]),
@@ -245,6 +257,13 @@ class Reading(Measuring):
                     "nothing can be changed from a conversation",
                     remedy="Propose it with `medallion actions propose`; its `--help` says how.",
                 )
+
+    def _before(self) -> list[About]:
+        """The account or deal that the question before named or found."""
+        if self.before is None:
+            return []
+        one = self.before.rows.one("accounts") if self.before.rows else None
+        return list(self.before.about) or ([one] if one else [])
 
     def _addresses(self, place: int) -> bool:
         """Whether the e-mails of accounts are asked for, which are addresses."""
@@ -333,8 +352,45 @@ class Reading(Measuring):
                 self.use(before)
         self._pronouns()
 
+    def _row_before(self) -> None:
+        """`who owns it`, `close date?`: the one deal or account that the answer before found; `he` is the one of its split."""
+        rows = self.before.rows if self.before is not None else None
+        if rows is None or len(rows.keys) != 1 or self.about or (self.before is not None and self.before.about):
+            return
+        pronouns = self.places("they", "its", "it", "person")
+        of_account = (
+            Sense("entity", "accounts"), Sense("its", "account"), Sense("dim", "account"), Sense("field", "last_touch_date"),
+        )  # fmt: skip
+        account = any(sense in of_account for span in self.spans for sense in span.senses)
+        if not rows.entity:
+            if people := self.places("person"):
+                self.where.append(Test(rows.name, "=", rows.keys))
+                self.use(*people)
+            return
+        asked = any(span.of("field", "dim", "when", "who", "intent", "why") for span in self.spans)
+        kinds = (*_OF_ROW, *_WITH_PRONOUN) if pronouns else _OF_ROW
+        bare = all(
+            self.quiet(place) or (span.of(*kinds) and self._of_record(span)) for place, span in enumerate(self.spans)
+        )
+        if self.yes_no and pronouns and not self.places("metric", "dim", "when", "count", "amount", *RANKS):
+            self.about = [one for one in (rows.one(),) if one]  # is it overdue
+            self.entity = rows.entity
+            self.use(*pronouns)
+            return
+        one = rows.one("accounts" if account else "")
+        if one is not None and bare and (asked or (account and pronouns)):
+            self.about = [one]
+            self.use(*pronouns, *(self.places("entity") if account or pronouns else ()))
+
+    @staticmethod
+    def _of_record(span: Span) -> bool:
+        """Whether what is said may be asked of one record: a summary of it, not a list of calls."""
+        wide = {one.name for one in span.all("intent")} - {"brief", "score", "draft"}
+        return not wide and Sense("verb", "contact") not in span.senses
+
     def _pronouns(self) -> None:
         """`it`, `they` and `hers` are of what was asked before: the account, deal or owner that it named, or its rows."""
+        self._row_before()
         they, one = self.places("they"), self.places("its", "person")
         if self.before is None or not (they or one or self.places("it", "field", "when")) or self.about:
             return
@@ -388,6 +444,8 @@ class Reading(Measuring):
             self.use(*why)
         if self.goal == "score":
             self.take("intent", "size", "field", "verb", "entity")
+        if self.goal == "draft" and not self.about:
+            self.about = self._before()
         if self.goal == "draft":
             self.take("intent", "to", "modal", "kind", "dim")  # a follow-up email to
         if self.goal == "brief":

@@ -13,6 +13,10 @@ from medallion.metrics.conditions import Beside, Condition, Test, tests
 OF_DEED = {"win": {"won"}, "sell": {"won"}, "lose": {"lost"}, "close": {"won", "lost"}}
 
 
+#: Rows of a list where the question says no number.
+LISTED = 25
+
+
 @dataclass(frozen=True)
 class Rank:
     """Which end of an order is asked for, and how many of it.
@@ -25,6 +29,7 @@ class Rank:
         sized: Whether the word is about size, which a number of records has not.
         records: Whether records are ranked, not the values of a split: `the biggest deal of each rep`.
         sorts: Whether it is only an order for what was asked before: `sort by value`.
+        skip: How many of the first are passed over: one for the second biggest.
     """
 
     way: str
@@ -34,6 +39,7 @@ class Rank:
     sized: bool = False
     records: bool = False
     sorts: bool = False
+    skip: int = 0
 
     @property
     def limit(self) -> int | None:
@@ -77,6 +83,34 @@ class About:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """The rows of an answer, which the next question may be about.
+
+    Attributes:
+        name: What they are of: `lead_id`, `customer_id`, or the dimension of a split.
+        keys: Their keys or values, in order.
+        accounts: The accounts of deals, where all are known.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    accounts: tuple[str, ...] = ()
+
+    @property
+    def entity(self) -> str:
+        """Of which records they are; empty for the values of a split."""
+        return {"lead_id": "deals", "customer_id": "accounts"}.get(self.name, "")
+
+    def one(self, kind: str = "") -> About | None:
+        """The one deal or account that they are, or the account of that deal; None where they are several or neither."""
+        if len(self.keys) != 1 or not self.entity:
+            return None
+        if kind == "accounts" and self.entity == "deals":
+            return About("account", self.accounts[0], self.accounts[0]) if self.accounts else None
+        return About("deal" if self.entity == "deals" else "account", self.keys[0], self.keys[0])
+
+
+@dataclass(frozen=True)
 class Slots:
     """What a question says.
 
@@ -113,6 +147,8 @@ class Slots:
         anded: Whether an `and` joins products.
         ones: Whether it begins with `the ones`, which are of what was asked before.
         restricted: Whether it begins with a word that leads to what it is of: `for deals above 50k`.
+        further: How many more rows of the answer before are asked for.
+        rows: The rows of the answer, where it has few.
     """
 
     goal: str = ""
@@ -147,6 +183,8 @@ class Slots:
     restricted: bool = field(default=False, compare=False)
     anded: bool = field(default=False, compare=False)
     ones: bool = field(default=False, compare=False)
+    further: int | None = field(default=None, compare=False)
+    rows: Rows | None = field(default=None, compare=False)
 
     @property
     def has_subject(self) -> bool:
@@ -262,6 +300,26 @@ class Slots:
             return cut and self.rank.sorts
         return cut and (self.refers or self.goal in ("count", "amount", "list"))
 
+    @property
+    def shown(self) -> int | None:
+        """How many rows of an order its answer shows, after which there may be more; None where it has none."""
+        listed = self.entity == "deals" and not (self.metrics or self.by) and self.goal in ("", "list")
+        if self.rank is None or self.rank.limit is None:
+            return LISTED if listed and (self.rank is None or self.rank.way == "desc") else None
+        return self.rank.limit
+
+    def of_rows(self, rows: Rows, before: Slots) -> Slots:
+        """The same of the rows of the answer before, which a ranking had cut."""
+        test = Test(rows.name, "=", rows.keys)
+        where = self.where if test in self.where else (*self.where, test)
+        worth = self.goal == "amount" and before.metrics and rows.entity != "deals"
+        entity = self.entity or ("" if self.metrics or worth else rows.entity)
+        if not (worth or not (self.metrics or self.by or self.fields or entity)):
+            return replace(self, entity=entity, where=where, refers=False, follows=False)
+        kept = {name: getattr(before, name) for name in ("metrics", "times", "states", "thresholds", "deed", "me")}
+        own = {name: getattr(self, name) or value for name, value in kept.items()}
+        return replace(self, where=(*before.where, *where), refers=False, follows=False, **own)
+
     def lost(self, before: Slots) -> str:
         """What of the question before could not be kept, in words, so that this one would answer another; empty for nothing."""
         if self.against:
@@ -329,6 +387,10 @@ class Slots:
             return replace(self, states=tuple(one for one in self.states if one != ("closed", True))).carried(before)
         if self.deed == "close" and (finer or before.deed in ("win", "lose")):
             return replace(self, deed="").carried(before)
+        if self.further:
+            rank = before.rank or Rank("desc")
+            passed = rank.skip + (before.shown or 0)
+            return replace(before, rank=replace(rank, count=self.further, skip=passed), rows=None), ["all but the rows"]
         told: dict[str, object] = {}
         subject = ("metrics", "fields", "entity")
         own_subject = any(getattr(self, name) for name in subject)
