@@ -13,6 +13,7 @@ from medallion.agent.planner import Declined, Planner, asking
 from medallion.agent.planner.forming import Intent
 from medallion.agent.planner.lexer import lex, tokens
 from medallion.agent.planner.lexicon import LANGUAGES, lexicon
+from medallion.agent.planner.names import Names, Team
 from medallion.agent.planner.slots import Rows
 from medallion.agent.serving import Serving
 from medallion.lakehouse import query
@@ -259,6 +260,20 @@ UNDERSTOOD = {
     "wer sind unsere besten Kunden?": "revenue by customer_id, customer_name order -revenue",
     "who are our customers in Germany": "list accounts where country = Germany",
     "who has the most customers": "total_customers by account_manager order -total_customers limit 1",
+    # one beside another
+    "compare Ben Haddad and Tess Nair": "revenue,won_leads,win_rate,average_won_value,open_pipeline by owner where owner in ('Ben Haddad', 'Tess Nair')",
+    "Germany vs the Netherlands this year": "revenue,won_leads,win_rate,average_won_value by country where country in (Germany, Netherlands) in this year",
+    "compare May and April": "revenue,won_leads,win_rate,average_won_value in 2025-05 + revenue,won_leads,win_rate,average_won_value in 2025-04",
+    "how is Tess Nair doing this quarter": "revenue,won_leads,win_rate,average_won_value where owner = 'Tess Nair' in this quarter",
+    "calls vs emails last month": "touches by channel where channel in (call, email) in last month",
+    "how many calls and emails last month": "touches where channel in (call, email) in last month",
+    "won vs lost this quarter": "won_leads,lost_leads in this quarter",
+    "how many deals did we win vs lose in May": "won_leads,lost_leads in 2025-05",
+    "median deal size of won deals vs lost": "median_deal_value by status where status in (won, lost)",
+    "who has more pipeline, Tess Nair or Ben Haddad": "open_pipeline by owner where owner in ('Tess Nair', 'Ben Haddad')",
+    "Tess Nair oder Ben Haddad: wer hat mehr Umsatz?": "revenue by owner where owner in ('Tess Nair', 'Ben Haddad')",
+    "compara Alemania y Holanda": "revenue,won_leads,win_rate,average_won_value,open_pipeline by country where country in (Germany, Netherlands)",
+    "Wie schlägt sich Tess Nair": "revenue,won_leads,win_rate,average_won_value,open_pipeline where owner = 'Tess Nair'",
     # a place in an order
     "second biggest open deal": "list deals where open order -deal_value limit 2 after 1",
     "3rd largest customer": "revenue by customer_id, customer_name order -revenue limit 3 after 2",
@@ -712,6 +727,31 @@ def test_a_verb_in_the_first_person_is_about_who_asks(planner):
     assert "owner" not in told(mine.understand("cuánto vendimos en mayo"))
 
 
+def test_my_team_is_that_of_who_asks(planner, monkeypatch):
+    team = Team("South", ("Ben Haddad", "Tess Nair"))
+    monkeypatch.setattr(Names, "team", lambda self, me: team if me else None)
+    mine = Planner(planner.serving, "Tess Nair")
+    assert told(mine.understand("win rate of my team")) == "win_rate where owner in ('Ben Haddad', 'Tess Nair')"
+    assert told(mine.understand("who on my team lost more than 3 deals in May")).startswith(
+        "lost_leads by owner where owner in ('Ben Haddad', 'Tess Nair') in 2025-05"
+    )
+    assert told(mine.understand("wer im Team hat die wenigsten Anrufe diese Woche")).startswith(
+        "touches by owner where"
+    )
+    before = mine.understand("my overdue deals")
+    assert (
+        told(mine.understand("and for the whole team?", before))
+        == "list deals where overdue and owner in ('Ben Haddad', 'Tess Nair')"
+    )
+    assert told(mine.understand("and mine in May", mine.understand("revenue of my team"))) == (
+        "revenue where owner = 'Tess Nair' in 2025-05"
+    )
+    assert told(mine.understand("call list of my team")).startswith("? a call list is of a rep")
+    assert isinstance(planner.understand("revenue of my team"), Declined)
+    monkeypatch.setattr(Names, "team", lambda self, me: None)
+    assert told(mine.understand("revenue of my team")) == "? I do not know which team Tess Nair is in"
+
+
 def test_i_and_my_are_an_owner_by_a_setting(planner):
     mine = Planner(planner.serving, "Tess Nair")
     assert told(mine.understand("my revenue")) == "revenue where owner = 'Tess Nair'"
@@ -779,6 +819,9 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("the best customer in industry", "? accounts in an order"),
         ("how many deals created in May were won by end of June", "? opened in one time and ended in another"),
         ("customers who bought Forecast but not Routing", "? "),
+        ("win rate of won vs lost deals", "? Win rate is not of won and lost deals each"),
+        ("compare deals", "? compared with what"),
+        ("how is the pipeline doing vs the weather", "? "),
         ("the second last deal", "? I do not understand"),
         ("second deals", "? I do not understand 'second'"),
         ("the second 5 biggest deals", "? I do not understand 'second'"),
@@ -862,6 +905,7 @@ IMPLIED = {
     "by owner where owner in": "or oder ou o",
     "where owner = ": "by-owner",
     "vs year-ago": "than",
+    "by status": "won lost versus or",
     " after ": "top highest best höchste plus-haut",
     "in until": "until bis jusqu'à hasta",
     "2025-Q1 + ": "than versus als",

@@ -153,10 +153,14 @@ class Planner:
             notes.append("The conditions of the question before are not carried over; add `of those` to keep them.")
         if not slots.has_subject:
             raise Unclear("the question does not say what is asked for", *self.closest(question))
-        asked = Asking(slots, today, self.me).asked()
+        team = self.names.team(self.me) if slots.team else None
+        asked = Asking(slots, today, self.me, team).asked()
         self._premise(slots)
-        lists = not any(isinstance(one, Question) for one in asked)
-        if slots.me and self.me is None and lists and not any(isinstance(one, Intent) for one in asked):
+        whole = [
+            one.arguments["asked"] if isinstance(one, Intent) and one.tool == "rows_after" else one for one in asked
+        ]
+        lists = not any(isinstance(one, Question) for one in whole)
+        if slots.me and self.me is None and lists and not any(isinstance(one, Intent) for one in whole):
             notes.append("I do not know who you are, so these are everybody's: `--me NAME`, or `me` in the settings.")
         return Understood(asked, slots, lexed.language, tuple(notes))
 

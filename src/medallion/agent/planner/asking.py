@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 from medallion import metrics
 from medallion.agent.planner.forming import Asked, Intent, _with
+from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.listing import Listing
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.slots import beside, names_of
@@ -50,6 +51,8 @@ class Asking(Listing):
         about = slots.about[0] if slots.about else None
         kinds = {"plan": "call plan", "define": "definition", "changed": "what changed"}
         if goal in ("plan", "channels", "score", "define", "changed", "why"):
+            if goal == "plan" and slots.team:
+                raise Unclear("a call list is of a rep or of everybody", "who should I call?")
             if goal == "plan" and about:
                 raise Unclear("a call list is of a rep, not of an account", f"tell me about {about.key}")
             self._only(kinds.get(goal, goal))
@@ -72,7 +75,18 @@ class Asking(Listing):
             return self._changed()
         if goal == "why":
             return self._why()
+        if goal == "overview":
+            return self._overview()
         return None
+
+    def _overview(self) -> tuple[Asked, ...]:
+        """The main figures side by side: of everything, of who or what is named, of each of those that are compared."""
+        slots = self.slots
+        self._only("overview")
+        touches = any(name in ("channel", "direction", "outcome") for one in slots.where for name in names_of(one))
+        names = meanings()["overview"]["interactions" if touches else "deals"]
+        flows = [name for name in names if metrics.metrics()[name].measure.additivity != "stock"]
+        return self.of(_with(slots, goal="amount", metrics=tuple(flows if slots.times else names)))._asked()
 
     def _plan(self) -> Intent:
         owner = next((str(test.values[0]) for test in self._tests() if test.name == "owner" and test.op == "="), None)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from medallion import metrics
-from medallion.agent.planner.forming import Asked, Forming, Intent, _selected, _with
+from medallion.agent.planner.forming import Asked, Forming, Intent, _with
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import OF_DEED, beside, names_of
+from medallion.agent.planner.slots import OF_DEED, beside, names_of, selected
 from medallion.metrics import Metric, MetricView
 from medallion.metrics.conditions import Test
 from medallion.metrics.question import Order, Question, Split
@@ -50,7 +50,7 @@ class Counting(Forming):
     def _number_beside(self, name: str) -> str:
         """The number of deals that a figure of deals is of: `how many deals and how much revenue`."""
         metric, count = metrics.metrics()[name], meanings()["measures"]["deals"]["count"]
-        states = _selected(metric)
+        states = selected(metric)
         if metric.view.entity != "deals" or len(states) > 1:
             raise Unclear(f"how many deals beside {metric.measure.display_name.lower()}?", "how many deals did we win")
         return str(count[next(iter(states), "")])
@@ -174,7 +174,7 @@ class Counting(Forming):
         view = metric.view
         by = self._by(view)
         chosen = [metrics.metrics()[name] for name in names]
-        where = self._where(view, metric, frozenset[str]().union(*map(_selected, chosen)))
+        where = self._where(view, metric, frozenset[str]().union(*map(selected, chosen)))
         self._deed_fits(chosen)
         time = period or (slots.times[0].text if slots.times else None)
         own = metric.measure.period
@@ -239,7 +239,7 @@ class Counting(Forming):
     def _deed_fits(self, chosen: Sequence[Metric]) -> None:
         """Refuse what happens to deals beside a figure that is not of those: the win rate of what we won."""
         deed, views = self.slots.deed, {one.view.entity for one in chosen}
-        own = frozenset[str]().union(*map(_selected, chosen))
+        own = frozenset[str]().union(*map(selected, chosen))
         label = chosen[0].measure.display_name
         fits = own == frozenset(OF_DEED.get(deed, ())) or (deed == "close" and own and own <= OF_DEED["close"])
         made = deed == "sell" and views == {"interactions"}  # calls that were made

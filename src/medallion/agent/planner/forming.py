@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.names import Team
 from medallion.agent.planner.slots import Slots, Threshold
 from medallion.metrics import Filter, Metric, MetricView, contradicted
 from medallion.metrics.conditions import And, Condition, Not, Or, Test, both, parse
@@ -26,6 +27,7 @@ _USES: dict[str, frozenset[str]] = {
         "score": "about fields where",
         "definition": "metrics states entity",
         "what changed": "times where",
+        "overview": "where times by versus me compare contrast",
         "why": "metrics times compare versus where turn states entity about",
         "one record": "about fields deed entity me",
         "figure": "metrics entity states where times deed by rank thresholds compare versus turn me about contrast",
@@ -61,11 +63,13 @@ class Forming:
         slots: What the question says.
         today: The last day of the data.
         me: Who asks, where it is known.
+        team: The team of who asks, where it is known.
     """
 
     slots: Slots
     today: Today
     me: str | None = None
+    team: Team | None = None
 
     def asked(self) -> tuple[Asked, ...]:
         """What is asked.
@@ -190,6 +194,12 @@ class Forming:
     def _mine(self, view: MetricView) -> Condition:
         if any(test.name in ("owner", "account_manager") for test in self._tests()):
             raise Unclear("mine, and of somebody else: ask for one of them", "my open deals")
+        if self.slots.team and self.me is not None:
+            if self.team is None:
+                raise Unclear(f"I do not know which team {self.me} is in", "win rate by team")
+            if view.field("owner_team"):
+                return Test("owner_team", "=", (self.team.name,))
+            return Test(self._name(view, "owner", view.entity), "=", self.team.owners)
         if self.me is None:
             raise Unclear("I do not know who you are: say it with `--me NAME` or as `me` in the settings")
         return Test(self._name(view, "owner", view.entity), "=", (self.me,))
@@ -226,8 +236,3 @@ def _with(slots: Slots, **changes: Any) -> Slots:
 def _state(entity: str, state: str) -> str:
     """The condition of a state on the records of an entity; empty where it has none."""
     return str(meanings()["states"].get(entity, {}).get(state, ""))
-
-
-def _selected(metric: Metric) -> frozenset[str]:
-    """The states of deals that a metric looks at by itself."""
-    return frozenset(one for one in ("open", "won", "lost") if f"'{one}'" in metric.expanded)

@@ -133,7 +133,7 @@ class Measuring(Restricting):
             place for place, span in enumerate(self.spans) if span.of("nth") and (not span.used or span.of(*RANKS))
         ]
         found += [place for place in self.places("ordinal") if self.has(place + 1, *RANKS) or self._led_by_rank(place)]
-        if len(found) != 1 or self.rank is None or self.rank.count is not None:
+        if len(found) != 1 or self.rank is None or self.rank.count is not None or self.rank.several:
             return
         sense = self.spans[found[0]].of("nth", "ordinal")
         if sense and sense.name.isdigit() and int(sense.name) > 0:
@@ -287,7 +287,9 @@ class Measuring(Restricting):
             lead = self.near(place, -1)
             if self.has(lead, "only", "with"):
                 self.use(lead)
-            if len(self.states) > 1 and self.has(lead, "and", "or"):
+            if len(self.states) > 1 and self.has(lead, "and", "or", "vs"):
+                compared = self.has(lead, "vs") or (self.versus and self.has(lead, "and"))
+                self.versus |= bool(compared and self.spans[self.near(lead, -1, over=("entity",))].of("state"))
                 self.use(lead)
 
     def _measure(self) -> None:
@@ -358,12 +360,19 @@ class Measuring(Restricting):
                 and (self.spans[before].of("dim") or self.spans[before].of("entity") == Sense("entity", "accounts"))
             ):
                 self.use(place)  # customers who bought
+            elif before >= 0 and self.rank and self._names_owners():
+                self.by.append("owner")  # A ou B, qui a le plus de pipeline
+                self.use(place)
             elif before < 0 and self._are_accounts(place):
                 self.use(place)  # who are our best customers
                 self.goal = self.goal or ("" if self.rank else "list")
             elif before < 0 and not self.about and not any(Sense("verb", "own") in one.senses for one in self.spans):
                 self.by.append("owner")
                 self.use(place)
+
+    def _names_owners(self) -> bool:
+        """Whether several owners are named, one or the other."""
+        return any(isinstance(one, Test) and one.name == "owner" and len(one.values) > 1 for one in self.where)
 
     def _says_worth(self, by: int, at: int) -> bool:
         """Whether a question says nothing but `by value`."""
@@ -454,6 +463,8 @@ class Measuring(Restricting):
                 self.use(place)  # how much revenue came in
                 continue
             if name.name in ("create", "close", "win", "lose", "due", "move", "sell"):
+                if {self.deed, name.name} == {"win", "lose"} and self._beside_deed(place):
+                    continue
                 if self.deed and self.deed != name.name and {self.deed, name.name} != {"sell", "win"}:
                     if name.name == "sell":
                         self.use(place)
@@ -471,6 +482,18 @@ class Measuring(Restricting):
                         ]
                     )
         self._ahead()
+
+    def _beside_deed(self, place: int) -> bool:
+        """Whether what we lost stands beside what we won: both are states of deals then."""
+        last = max((at for at in range(place) if self.spans[at].used and self.spans[at].of("verb")), default=-1)
+        joints = [at for at in range(last + 1, place) if self.has(at, "vs", "or", "and")]
+        if last < 0 or not joints or not all(self.quiet(at) or at in joints for at in range(last + 1, place)):
+            return False
+        self.versus |= any(self.spans[at].of("vs") for at in joints)
+        self.states += [("won", True), ("lost", True)]
+        self.deed = ""
+        self.use(place, *joints)
+        return True
 
     def _ahead(self) -> None:
         """Refuse what is to have happened in a time that has not begun."""

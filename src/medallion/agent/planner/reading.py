@@ -10,7 +10,7 @@ from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense, lexicon, meanings
 from medallion.agent.planner.marking import QUIET, RANKS, Unclear
 from medallion.agent.planner.measuring import Measuring
-from medallion.agent.planner.slots import About, Slots, beside, names_of
+from medallion.agent.planner.slots import About, Slots, beside, names_of, selected
 from medallion.agent.planner.times import Times
 from medallion.metrics.conditions import Test, tests
 
@@ -52,7 +52,7 @@ class Reading(Measuring):
         steps: tuple[Callable[[], None], ...] = (
             self._asides, self._corrected, self._us, self._speaker, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._beside, self._thresholds,
             self._values, self._unknown, self._ranked, self._compared, self._states, self._measure, self._splits, self._deeds,
-            self._duration_of_deals, self._subject, self._rest,
+            self._duration_of_deals, self._subject, self._beside_states, self._overview, self._rest,
         )  # fmt: skip
         for step in steps:
             step()
@@ -68,7 +68,7 @@ class Reading(Measuring):
             self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
             self.average, self.contrast, narrow, tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
-            further=self.further,
+            further=self.further, team=self.team,
         )  # fmt: skip
 
     def _restricted(self) -> bool:
@@ -594,6 +594,8 @@ class Reading(Measuring):
                 test = Test("positive", "is")
             if sense.kind == "kind" and sense.name == "meeting" and self._booked():
                 test = Test("outcome", "=", ("meeting_booked",))
+            if sense.kind == "kind" and self._another_kind(place, test):
+                return
             if not self.entity or self.entity == "interactions":
                 self.refers |= sense.kind == "booked" and not self.entity and not self._near_touch(place)
                 self.entity = "interactions"
@@ -608,6 +610,49 @@ class Reading(Measuring):
             return
         self.entity = sense.name
         self.use(place)
+
+    def _another_kind(self, place: int, test: Test) -> bool:
+        """Whether a kind of touches stands beside another one: calls and emails, calls vs emails."""
+        last = next((at for at in range(place - 1, -1, -1) if self.spans[at].used and self.spans[at].of("kind")), None)
+        was = self.where[-1] if self.where else None
+        if last is None or not isinstance(was, Test) or (was.name, was.op) != ("channel", "="):
+            return False
+        if not self._joined(last, place, "and", "or", "vs"):
+            return False
+        if self._joined(last, place, "vs") or self.versus:
+            self.versus = True
+            self.by.append("channel")
+        self.where[-1] = replace(was, values=(*was.values, *test.values))
+        self.use(place, *[at for at in range(last, place) if self.has(at, "and", "or", "vs")])
+        return True
+
+    def _beside_states(self) -> None:
+        """Won beside lost: in number, each its own metric; a figure of both by their state."""
+        beside = [state for state, is_in in self.states if is_in and state in ("open", "won", "lost")]
+        if not self.versus or len(beside) < 2 or self.by or self.rank:
+            return
+        if told := [name for name in self.metrics if selected(metrics.metrics()[name])]:
+            label = metrics.metrics()[told[0]].measure.display_name
+            raise Unclear(f"{label} is not of {' and '.join(beside)} deals each", f"What is the {label.lower()}?")
+        if self.metrics or self.goal in ("average", "median"):
+            self.states = [one for one in self.states if one[0] not in beside]
+            self.where.append(Test("status", "=", tuple(beside)))
+            self.by.append("status")
+        elif not (self.entity or self.goal):
+            self.entity, self.goal = "deals", "count"
+
+    def _overview(self) -> None:
+        """`how is Rosa doing`, `compare Rosa and Noor`: the main figures, where none is named."""
+        said = self.metrics or self.entity or self.fields or self.goal or self.rank or self.about or self.turn
+        doing = [place for place in self.places("verb") if self._says(place, "verb", "work")]
+        if said or self.deed or self.states or self.average or self.share or self.follows or self.refers:
+            return
+        if doing and self.places("how", "compare"):
+            self.take("how", "compare")
+            self.use(*doing)
+            self.goal = "overview"
+        elif self.versus and (self.by or len(self.times) > 1) and not self.states:
+            self.goal = "overview"
 
     def _booked(self) -> bool:
         found = self.places("booked")
@@ -645,6 +690,8 @@ class Reading(Measuring):
         if me := self.places("me"):
             self.use(*me)
             self.me = True
+        if self.take("my_team"):
+            self.me = self.team = True
         if any(span.of("first_person") for span in self.spans):
             self.me = True  # cuánto vendí
         if past := self.places("past"):
@@ -675,6 +722,8 @@ class Reading(Measuring):
             self.refers = True
         if self.spans and self.spans[0].of("carry"):
             self.follows = True
+        if "owner" in self.by and (self.versus or self.contrast):
+            self.take("who")  # A or B: who has more
         for place in self.places("aside"):
             led = all(self.quiet(one) or self.spans[one].of("aside", "carry", "i_am") for one in range(place))
             if led or self.about or self.goal in ("brief", "plan", "draft", "score"):

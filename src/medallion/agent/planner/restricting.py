@@ -456,9 +456,8 @@ class Restricting(Marking):
         self.contrast = "fewer" if self.spans[signs[0]].of("fewer", "lt") else "more"
         if self.spans[signs[0]].of("sized") and self.has(self.near(signs[0], 1), "entity") == Sense("entity", "deals"):
             self.goal = "average"  # bigger deals
-        self.yes_no |= not self.places("list", "who", "amount", "count", "how") and not any(
-            self.has(p, "or") for p in joints
-        )
+        either = any(self.has(p, "or") for p in joints)
+        self.yes_no = not either and (self.yes_no or not self.places("list", "who", "amount", "count", "how"))
         self.use(*joints, *signs)
         return True
 
@@ -466,7 +465,8 @@ class Restricting(Marking):
         """Whether nothing stands between two places but words that join, one of these kinds among them, or a comma."""
         between = range(first + 1, last)
         joins = [p for p in between if self.spans[p].of(*kinds)]
-        quiet = [p for p in between if self.quiet(p) or self.spans[p].of("from", "via")]
+        named = [p for p in between if self.spans[p].used and self.spans[p].of("dim")]  # team West vs team South
+        quiet = [p for p in between if self.quiet(p) or self.spans[p].of("from", "via")] + named
         comma = any(self.spans[p].of("comma") for p in between)
         return len({*joins, *quiet}) == len(between) and bool(
             joins or (comma and kinds != ("vs",) and kinds != ("or",))

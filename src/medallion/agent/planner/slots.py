@@ -131,6 +131,7 @@ class Slots:
         turn: `up`, `down` or `change`: whether and how a figure moved.
         share: Whether a part of the whole is asked for.
         me: Whether it is about who asks.
+        team: Whether it is about the team of who asks; `me` is set as well.
         about: Accounts and deals that are named.
         yes_no: Whether it is answered by yes or no.
         average: A comparison with an average.
@@ -170,6 +171,7 @@ class Slots:
     about: tuple[About, ...] = ()
     yes_no: bool = False
     average: Average | None = None
+    team: bool = field(default=False, kw_only=True)
     contrast: str = ""
     narrow: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
@@ -396,13 +398,15 @@ class Slots:
         own_subject = any(getattr(self, name) for name in subject)
         kept: list[str] = []
         for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "average", "compare", "turn", "about",
-                     "me", "versus"):  # fmt: skip
+                     "me", "team", "versus"):  # fmt: skip
             own, was = getattr(self, name), getattr(before, name)
             sorts = self.rank is not None and bool(self.fields) and name in ("entity", "deed")
             if own or not was or (own_subject and name in (*subject, "deed") and not sorts):
                 continue
             if name == "by" and self.whole:
                 continue  # how much in total
+            if (name == "team" and self.me) or (name == "goal" and was == "overview" and own_subject):
+                continue
             ranks = name == "rank" and not (self.goal == "amount" and before.by and self.follows)
             if self.goal in ("count", "amount", "list") and (ranks or (name == "by" and self.goal == "list")):
                 continue
@@ -502,7 +506,7 @@ def _beside_values(
 
 
 #: Goals that need nothing else to be asked for.
-INTENTS = ("plan", "forecast", "changed", "channels", "define", "brief", "score", "draft", "why")
+INTENTS = ("overview", "plan", "forecast", "changed", "channels", "define", "brief", "score", "draft", "why")
 
 
 def beside(condition: Condition) -> bool:
@@ -513,3 +517,8 @@ def beside(condition: Condition) -> bool:
 def names_of(condition: Condition) -> list[str]:
     """What a condition is about."""
     return [one.name for one in tests(condition)]
+
+
+def selected(metric: metrics.Metric) -> frozenset[str]:
+    """The states of deals that a metric looks at by itself."""
+    return frozenset(one for one in ("open", "won", "lost") if f"'{one}'" in metric.expanded)
