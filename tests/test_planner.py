@@ -274,6 +274,30 @@ UNDERSTOOD = {
     "Tess Nair oder Ben Haddad: wer hat mehr Umsatz?": "revenue by owner where owner in ('Tess Nair', 'Ben Haddad')",
     "compara Alemania y Holanda": "revenue,won_leads,win_rate,average_won_value,open_pipeline by country where country in (Germany, Netherlands)",
     "Wie schlägt sich Tess Nair": "revenue,won_leads,win_rate,average_won_value,open_pipeline where owner = 'Tess Nair'",
+    # how long it takes
+    "median sales cycle": "median_cycle_days",
+    "Median Dauer bis zum Abschluss": "median_cycle_days",
+    "how long are deals open on average": "average_deal_age",
+    "average age of open deals by owner": "average_deal_age by owner",
+    "how long until a deal is lost": "average_days_to_loss",
+    "how long do deals sit in negotiation": "average_days_in_stage where stage = negotiation",
+    "wie lange liegen Deals in der Verhandlung": "average_days_in_stage where stage = negotiation",
+    # from one stage to another, on which day, and the total
+    "conversion rate from new to negotiation": "passed on: first new, then negotiation",
+    "how many deals go from new to negotiation": "passed on: first new, then negotiation",
+    "conversion from negotiation to won this year": "passed on: first negotiation, then won, period this year",
+    "deals won by weekday": "won_leads by closed_weekday",
+    "on which weekday do we win most deals": "won_leads by closed_weekday order -won_leads limit 1",
+    "new deals by weekday this month": "total_leads by created_weekday in this month",
+    "revenue by rep this year and in total": "revenue by owner in this year + revenue in this year",
+    "Umsatz nach Land und insgesamt": "revenue by country + revenue",
+    # per record, in two halves
+    "average number of touches per won deal": "interactions_per_won_deal",
+    "touches per customer": "interactions_per_customer",
+    "how many calls and how many meetings last week": "touches by channel where channel in (call, meeting) in last week",
+    "top 3 customers by revenue in each country": "list accounts all the first of each country order -won_value limit 3",
+    "how do referral deals convert compared to cold calls": "conversion_rate by source where source in (referral, cold_call)",
+    "deals over 100k and no contact for two weeks": "open_leads where days_silent > 14 and deal_value > 100000 + list deals where days_silent > 14 and deal_value > 100000 and open",
     # a place in an order
     "second biggest open deal": "list deals where open order -deal_value limit 2 after 1",
     "3rd largest customer": "revenue by customer_id, customer_name order -revenue limit 3 after 2",
@@ -680,6 +704,9 @@ OF_ROWS = [
     ("biggest open deal", ONE_DEAL, "who should I talk to there?", "? a call list is of a rep or of everybody"),
     ("biggest open deal", ONE_DEAL, "what was last said", "? 'said' stands in notes"),
     ("top 2 open deals", TWO_DEALS, "who owns it", "? "),
+    ("top 2 open deals", TWO_DEALS, "who owns the second one", "list deals where lead_id = L-4"),
+    ("top 2 open deals", TWO_DEALS, "who owns the third one", "? "),
+    ("average cycle days of won deals", None, "and lost", "average_days_to_loss"),
 ]  # fmt: skip
 
 
@@ -822,6 +849,8 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("win rate of won vs lost deals", "? Win rate is not of won and lost deals each"),
         ("compare deals", "? compared with what"),
         ("how is the pipeline doing vs the weather", "? "),
+        ("conversion from new to Germany", "? "),
+        ("touches per lost deal", "? "),
         ("the second last deal", "? I do not understand"),
         ("second deals", "? I do not understand 'second'"),
         ("the second 5 biggest deals", "? I do not understand 'second'"),
@@ -906,6 +935,7 @@ IMPLIED = {
     "where owner = ": "by-owner",
     "vs year-ago": "than",
     "by status": "won lost versus or",
+    "interactions_per": "average durchschnittlich moyen promedio",
     " after ": "top highest best höchste plus-haut",
     "in until": "until bis jusqu'à hasta",
     "2025-Q1 + ": "than versus als",

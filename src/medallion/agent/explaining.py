@@ -158,6 +158,21 @@ def stage_conversion(tools: Tools, period: str | None = None) -> Found:
                   "Of the deals that entered a stage; went on are those that moved to another stage or were won from it.")  # fmt: skip
 
 
+def passed_on(tools: Tools, first: str, then: str, period: str | None = None) -> Found:
+    """Of the deals that entered a stage, how many came to another one after it, or were won."""
+    span = periods.read(period or "all", Today(tools.day))
+    start = (span.first or date(1970, 1, 2)) - timedelta(days=1)
+    end = min(span.last or tools.day, tools.day)
+    row = tools.reading(over_time.passed_on, start, end, first, then)[0]
+    row["share"] = row["reached"] / row["entered"] if row["entered"] else None
+    fields = (Field("share", "Share", "percent", 1), Field("reached", f"Came to {then}", "number"),
+              Field("entered", f"Entered {first}", "number"))  # fmt: skip
+    title = f"Conversion from {first} to {then}{f', {span}' if period else ''}"
+    note = f"Of the deals that entered {first}, those that {'were won' if then == 'won' else f'entered {then}'} later, by the end of the data."
+    return tools.found("passed_on", title, fields, (), [row], (_CHANGES,), "medallion.metrics.over_time.passed_on",
+                  (start, end, first, then), note)  # fmt: skip
+
+
 def slipped_deals(tools: Tools, period: str, where: Iterable[Condition] = ()) -> Found:
     """Open deals whose expected close was moved later in a period."""
     span = periods.read(period, Today(tools.day))
@@ -227,6 +242,7 @@ EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
         slipped_deals,
         beside_average,
         rows_after,
+        passed_on,
     )
 }
 

@@ -77,7 +77,32 @@ class Asking(Listing):
             return self._why()
         if goal == "overview":
             return self._overview()
+        if goal == "attain":
+            return self._attained()
+        if slots.passage:
+            self._only("passage")
+            times = {"period": slots.times[0].text if slots.times else None}
+            return (Intent("passed_on", {"first": slots.passage[0], "then": slots.passage[1], **times}),)
         return None
+
+    def _attained(self) -> tuple[Asked, ...]:
+        """What is expected of a time, the current quarter where none is named, beside its quota."""
+        slots = self.slots
+        self._only("attain")
+        if slots.team:
+            raise Unclear("a forecast is of all deals or of one rep", "quota attainment by team this quarter")
+        named = [test for test in self._tests() if test.name == "owner" and test.op == "=" and len(test.values) == 1]
+        if len(named) != len(slots.where) or (named and slots.me):
+            raise Unclear("a forecast is of all deals or of one rep", "forecast for this quarter")
+        if slots.me and self.me is None:
+            raise Unclear("I do not know who you are: say it with `--me NAME` or as `me` in the settings")
+        owner = str(named[0].values[0]) if named else self.me if slots.me else None
+        period = self._calendar() if slots.times else self._quarter()
+        return (Intent("pipeline_forecast", {"period": period, "owner": owner}),)
+
+    def _quarter(self) -> str:
+        day = self.today.day or date.min
+        return f"{day.year}-Q{(day.month + 2) // 3}"
 
     def _overview(self) -> tuple[Asked, ...]:
         """The main figures side by side: of everything, of who or what is named, of each of those that are compared."""
@@ -113,13 +138,14 @@ class Asking(Listing):
         """The pipeline by month, or the revenue that is expected in a month, quarter or year."""
         slots = self.slots
         try:
-            self._only("forecast")
+            quota = slots.metrics in (("quota",), ("quota_attainment",))  # forecast vs quota: it has both
+            self.of(_with(slots, metrics=() if quota else slots.metrics))._only("forecast")
         except Unclear as error:
             raise Unclear(
                 "a forecast is of all deals of a month, quarter or year", "forecast for this quarter by owner"
             ) from error
         if not slots.times and not slots.by:
-            return Intent("pipeline_forecast")
+            return Intent("pipeline_forecast", {"period": self._quarter()} if quota else {})
         period, by = self._calendar(), self._forecast_by()
         return Intent("pipeline_forecast", {"period": period, "by": by})
 
@@ -232,6 +258,17 @@ class Asking(Listing):
             return self._buyers()
         if slots.entity == "accounts" and slots.metrics and slots.rank and not slots.by:
             return self._accounts_by()
+        column = meanings()["columns"]["accounts"].get(slots.metrics[0]) if len(slots.metrics) == 1 else None
+        if (
+            slots.each
+            and slots.entity == "accounts"
+            and column
+            and slots.rank
+            and slots.rank.records
+            and slots.by
+            and not slots.times
+        ):
+            return (self.of(_with(slots, metrics=(), fields=(column,), goal="list"))._first_of_each(),)
         best = bool(slots.rank and slots.rank.way in ("best", "worst") and slots.by and not slots.rank.records)
         if slots.entity == "accounts" and (slots.metrics or best) and slots.rank and "customer_name" not in slots.by:
             raise Unclear("accounts in an order, and a split of another kind: ask for one of them", "top 5 customers by revenue")  # fmt: skip

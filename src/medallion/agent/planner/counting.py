@@ -22,6 +22,8 @@ class Counting(Forming):
     def _metrics(self) -> tuple[str, ...]:
         """The metrics that are asked for, by name or by what is counted of which records."""
         slots = self.slots
+        if slots.metrics == ("quota_gap",):
+            return tuple(meanings()["overview"]["quota"])
         if slots.metrics:
             team = [f"team_{name}" for name in slots.metrics]
             if slots.entity == "deals" and slots.goal in ("count", "both") and not slots.rank:
@@ -65,6 +67,8 @@ class Counting(Forming):
         if entity == "deals" and slots.fields and goal in ("average", "median"):
             if slots.fields == ("deal_value",):
                 return self._measured("deals", goal)
+            if goal == "average" and (mean := meanings()["averages"]["fields"].get(slots.fields[0])):
+                return self._of_states((mean,))
             raise Unclear(
                 f"there is no {goal} of {slots.fields[0].replace('_', ' ')}", "average deal size", "sales cycle"
             )
@@ -121,7 +125,8 @@ class Counting(Forming):
         self._only("figure", "average", "median")
         view = metrics.metrics()[names[0]].view
         rate = metrics.metrics()[names[0]].measure
-        if slots.goal == "count" and rate.format.type == "percentage":
+        reached = slots.by and any(one.column == names[0] for one in slots.thresholds)  # how many reps are below 80%
+        if slots.goal == "count" and rate.format.type == "percentage" and not reached:
             raise Unclear(
                 f"how many, or the {rate.display_name.lower()}?",
                 f"What is the {rate.display_name.lower()}?",
@@ -148,7 +153,13 @@ class Counting(Forming):
             raise Unclear("a comparison needs a period", f"{names[0].replace('_', ' ')} this quarter vs a year ago")
         if slots.versus and not (slots.by or compare or slots.times or len(names) > 1):
             raise Unclear("compared with what?", f"{names[0].replace('_', ' ')} by owner")
+        if names[0] == "quota_gap" and not slots.times:
+            return (self._question(names, period="this quarter"),)
         asked = self._question(names, compare=compare)
+        if slots.with_total:
+            if not slots.by or compare:
+                raise Unclear("the total of what split?", "revenue by owner and in total")
+            return (asked, self.of(_with(slots, by=(), rank=None, with_total=False, whole=True))._question(names))
         state = metrics.metrics()[names[0]]
         past = (
             slots.past
@@ -172,7 +183,7 @@ class Counting(Forming):
         slots = self.slots
         metric = metrics.metrics()[names[0]]
         view = metric.view
-        by = self._by(view)
+        by = self._by(view, metric)
         chosen = [metrics.metrics()[name] for name in names]
         where = self._where(view, metric, frozenset[str]().union(*map(selected, chosen)))
         self._deed_fits(chosen)
@@ -225,9 +236,13 @@ class Counting(Forming):
         down = rank.way == "desc" or (rank.way == "best" and not less) or (rank.way == "worst" and less)
         return (Order(names[0], down),), rank.limit
 
-    def _by(self, view: MetricView) -> tuple[Split, ...]:
+    def _by(self, view: MetricView, metric: Metric | None = None) -> tuple[Split, ...]:
         found: list[Split] = []
         for name in self.slots.by:
+            if name == "weekday" and metric and not view.field("weekday"):
+                day = self._day(metric, view) or metric.measure.period or ""
+                found.append(Split(self._name(view, f"{day.removesuffix('_date')}_weekday", view.entity)))
+                continue
             if name.startswith("time:"):
                 found.append(Split("time", name[5:]))
                 continue

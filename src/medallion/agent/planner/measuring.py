@@ -14,6 +14,7 @@ from medallion.metrics import periods
 from medallion.metrics.conditions import Test
 
 _LAST = {f"last {unit}": f"this {unit}" for unit in ("day", "week", "month", "quarter", "year")}
+_CONVERSION = Sense("metric", "conversion_rate")
 #: A measure beside another: the average value, how many on average.
 _MEASURED = {("amount", "average"), ("count", "average"), ("amount", "median"), ("average", "median")}
 
@@ -41,6 +42,50 @@ def unit_of(text: str) -> str | None:
 
 class Measuring(Restricting):
     """Reads how a question measures: orders, comparisons, states, numbers and shares, splits, and what happens to deals."""
+
+    def _per_record(self) -> None:
+        """A number of one thing per record of another: contacts per deal, touches per won deal."""
+        for place in self.places("by"):
+            at = self.near(place, 1, over=("state",))
+            record = self.has(at, "entity", "metric") if at < len(self.spans) else None
+            for before in self.places("metric", "entity"):
+                sense = self.has(before, "metric", "entity")
+                of = meanings()["per"].get({"interactions": "touches"}.get(sense.name, sense.name) if sense else "", {})
+                states = [state for state, is_in in self.states if is_in]
+                found = of.get(".".join([record.name, *states])) if record and before < place else None
+                if found:
+                    self.metrics.append(str(found))
+                    self.states = []
+                    self.use(place, before, at)
+                    self.take("average", "count")
+                    return
+
+    def _passed(self) -> None:
+        """`conversion from proposal to negotiation`: two stages, the second one after the first."""
+        if self.places("count", "share") or any(span.of("metric") == _CONVERSION for span in self.spans):
+            for place in self.places("to"):
+                before, after = self.near(place, -1), self.near(place, 1)
+                first = next((one.value for one in self._stage_at(before)), "")
+                then = next((one.value for one in self._stage_at(after)), "")
+                if not then and (state := self.has(after, "state")) and state.name == "won":
+                    then = "won"
+                moved = any(self._says(at, "verb", "move") for at in range(len(self.spans)))
+                if first and then and first != then and not moved:
+                    self.passage = (first, then)
+                    lead = self.near(before, -1)
+                    self.use(before, place, after, *([lead] if self.has(lead, "from") else []))
+                    self.use(*[at for at in self.places("verb") if self._says(at, "verb", "get")])
+                    self.use(*[at for at in self.places("metric") if self.has(at, "metric") == _CONVERSION])
+                    self.use(
+                        *[at for at in self.places("entity") if self.has(at, "entity") == Sense("entity", "deals")]
+                    )
+                    self.take("count", "share", "average")
+                    return
+
+    def _stage_at(self, place: int) -> list[Sense]:
+        if not 0 <= place < len(self.spans) or self.spans[place].used:
+            return []
+        return [sense for sense in self.spans[place].all("value") if sense.name == "stage"]
 
     def _ranked(self) -> None:
         """Which end of an order: `top 5`, `the three biggest`, `most`, `latest`; `last 5 deals`."""

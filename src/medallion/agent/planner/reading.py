@@ -10,7 +10,7 @@ from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense, lexicon, meanings
 from medallion.agent.planner.marking import QUIET, RANKS, Unclear
 from medallion.agent.planner.measuring import Measuring
-from medallion.agent.planner.slots import About, Slots, beside, names_of, selected
+from medallion.agent.planner.slots import About, Slots, Threshold, beside, names_of, selected
 from medallion.agent.planner.times import Times
 from medallion.metrics.conditions import Test, tests
 
@@ -51,8 +51,8 @@ class Reading(Measuring):
         """
         steps: tuple[Callable[[], None], ...] = (
             self._asides, self._corrected, self._us, self._speaker, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._beside, self._thresholds,
-            self._values, self._unknown, self._ranked, self._compared, self._states, self._measure, self._splits, self._deeds,
-            self._duration_of_deals, self._subject, self._beside_states, self._overview, self._rest,
+            self._passed, self._values, self._unknown, self._ranked, self._compared, self._states, self._per_record, self._measure, self._splits, self._deeds,
+            self._attained, self._duration_of_deals, self._subject, self._quota, self._beside_states, self._overview, self._rest,
         )  # fmt: skip
         for step in steps:
             step()
@@ -68,8 +68,14 @@ class Reading(Measuring):
             self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
             self.average, self.contrast, narrow, tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
-            further=self.further, team=self.team,
+            each=self._each(),
+            further=self.further, with_total=self.with_total, passage=self.passage, team=self.team,
         )  # fmt: skip
+
+    def _each(self) -> bool:
+        """Whether a split is said as `each` or `per`, which asks for the first of each, not as `by`."""
+        said = [sense for span in self.spans if span.used and span.text.casefold() != "by" for sense in span.all("by")]
+        return any(sense.name != "own" for sense in said)
 
     def _restricted(self) -> bool:
         """Whether it begins with what leads to a name: `for`, `and in`."""
@@ -352,6 +358,25 @@ class Reading(Measuring):
                 self.use(before)
         self._pronouns()
 
+    def _row_numbered(self) -> None:
+        """`the first one`, `number 2`: a row of the answer before."""
+        rows = self.before.rows if self.before is not None else None
+        if rows is None or not rows.entity or self.about:
+            return
+        for place, span in enumerate(self.spans):
+            sense = span.of("nth", "foremost", "ordinal", "last")
+            if sense is None or span.used or not self._is_one(place + 1):
+                continue
+            number = {"foremost": 1, "last": len(rows.keys)}.get(sense.kind) or int(sense.name)
+            if number <= len(rows.keys):
+                kind = "deal" if rows.entity == "deals" else "account"
+                self.about = [About(kind, rows.keys[number - 1], rows.keys[number - 1])]
+                self.use(place, place + 1)
+            return
+
+    def _is_one(self, place: int) -> bool:
+        return 0 <= place < len(self.spans) and self.spans[place].text.casefold() in ("one", "ones", "deal", "account")
+
     def _row_before(self) -> None:
         """`who owns it`, `close date?`: the one deal or account that the answer before found; `he` is the one of its split."""
         rows = self.before.rows if self.before is not None else None
@@ -390,6 +415,7 @@ class Reading(Measuring):
 
     def _pronouns(self) -> None:
         """`it`, `they` and `hers` are of what was asked before: the account, deal or owner that it named, or its rows."""
+        self._row_numbered()
         self._row_before()
         they, one = self.places("they"), self.places("its", "person")
         if self.before is None or not (they or one or self.places("it", "field", "when")) or self.about:
@@ -412,13 +438,25 @@ class Reading(Measuring):
 
     def _duration_of_deals(self) -> None:
         """`how long does it take to win a deal`: the cycle, as far as nothing else is measured."""
-        done = self.deed in ("win", "close") or {"won", "closed"} & dict(self.states).keys()
+        states = {state for state, is_in in self.states if is_in}
+        done = self.deed in ("win", "close") or states & {"won", "closed"}
         measured = self.goal == "median" or self.places("metric", "field")
-        if measured or not (done and self.places("how_long") and self.places("takes")):
+        aged = states == {"open"} and not self.deed and not self.thresholds
+        lost = self.deed == "lose" or "lost" in states
+        takes = self.places("takes") or aged
+        if measured or not ((done or lost or aged) and self.places("how_long") and takes):
+            return
+        if aged or (lost and not done):
+            self.take("how_long", "takes", "average", "to", "past")
+            self.use(*[place for place in self.places("entity") if self._is_deals(place)])
+            self.metrics.append("average_deal_age" if aged else "average_days_to_loss")
+            self.states = [one for one in self.states if one[0] not in ("open", "lost")]
+            self.deed, self.goal = "", "" if self.goal == "average" else self.goal
             return
         self.take("how_long", "takes", "average", "to")
         self.use(*[place for place in self.places("entity") if self._is_deals(place)])
         self.metrics.append("average_cycle_days")
+        self.states = [one for one in self.states if one[0] != "closed"]
         self.deed, self.goal = "", "" if self.goal == "average" else self.goal
 
     def _is_deals(self, place: int) -> bool:
@@ -617,14 +655,50 @@ class Reading(Measuring):
         was = self.where[-1] if self.where else None
         if last is None or not isinstance(was, Test) or (was.name, was.op) != ("channel", "="):
             return False
-        if not self._joined(last, place, "and", "or", "vs"):
+        counted = [
+            at for at in range(last + 1, place) if self.spans[at].of("count")
+        ]  # how many calls and how many meetings
+        if not self._joined(last, place, "and", "or", "vs") and not (
+            counted
+            and self.has(last + 1, "and")
+            and all(at in counted or self.has(at, "and") for at in range(last + 1, place))
+        ):
             return False
+        if counted:
+            self.by.append("channel")
+            self.use(*counted)
         if self._joined(last, place, "vs") or self.versus:
             self.versus = True
             self.by.append("channel")
         self.where[-1] = replace(was, values=(*was.values, *test.values))
         self.use(place, *[at for at in range(last, place) if self.has(at, "and", "or", "vs")])
         return True
+
+    def _attained(self) -> None:
+        """`are we going to hit our quota`: what is expected of the time, beside the quota."""
+        of_whom = self.goal == "attain" and any(
+            self.has(place, "dim") == Sense("dim", "owner") or self.has(place, "who")
+            for place in range(len(self.spans))
+        )
+        quota = [place for place in self.places("metric") if self.has(place, "metric") == Sense("metric", "quota")]
+        for kind, op in (("missed", "<"), ("reached", ">=")):
+            for place in self.places(kind) if quota else ():
+                self.thresholds.append(Threshold("quota_attainment", op, "100", percent=True))
+                self.use(place, *quota)
+                self.take("they")
+                return
+        if of_whom:  # which reps hit quota
+            self.goal = ""
+            self.thresholds.append(Threshold("quota_attainment", ">=", "100", percent=True))
+        if self.goal == "attain":
+            self.take("will", "modal", "intent", "to", "number", "exists")
+
+    def _quota(self) -> None:
+        """`how is my team doing against quota`, `how far am I from it`: how much is won of it, and what is left."""
+        if not self.metrics or not {*self.metrics} <= {*meanings()["overview"]["quota"]}:
+            return
+        self.take("how", "still", "will")
+        self.use(*[place for place in self.places("verb") if self._says(place, "verb", "work")])
 
     def _beside_states(self) -> None:
         """Won beside lost: in number, each its own metric; a figure of both by their state."""
@@ -690,6 +764,8 @@ class Reading(Measuring):
         if me := self.places("me"):
             self.use(*me)
             self.me = True
+        if self.take("and_total"):
+            self.with_total, self.total = bool(self.by), not self.by
         if self.take("my_team"):
             self.me = self.team = True
         if any(span.of("first_person") for span in self.spans):
@@ -722,6 +798,15 @@ class Reading(Measuring):
             self.refers = True
         if self.spans and self.spans[0].of("carry"):
             self.follows = True
+        if self.versus:
+            self.take("how")
+        narrows = ("gt", "ge", "lt", "le", "not", "no", "never", "between", "with")
+        for place in self.places("and"):  # over 100k and no contact for two weeks
+            beside = [self.spans[at] for at in (place - 1, place + 1) if 0 <= at < len(self.spans)]
+            if len(beside) > 1 and all(span.used for span in beside) and beside[1].of(*narrows):
+                self.use(place)
+        if self.about and self.states and not (self.entity or self.goal or self.metrics or self.by):
+            self.entity = "deals"  # what is open at Lumen Works
         if "owner" in self.by and (self.versus or self.contrast):
             self.take("who")  # A or B: who has more
         for place in self.places("aside"):

@@ -367,7 +367,11 @@ class Restricting(Marking):
         if stage and lead >= 0 and self._says(lead, "field", "days_in_stage"):
             self.use(lead)  # in der Phase negotiation
             return stage[:1]
-        beside = [one for one in (self.near(place, -1), self.near(place, 1)) if self.has(one, "dim")]
+        beside = [one for one in (self.near(place, -1, over=("from",)), self.near(place, 1)) if self.has(one, "dim")]
+        of_category = [sense for sense in senses if sense.name == "category"]
+        if of_category and self.has(place + 1, "dim") == Sense("dim", "product"):
+            self.use(place + 1)  # the platform products
+            return of_category[:1]
         for one in beside:
             dims = {sense.name for sense in self.spans[one].all("dim")}
             chosen = [sense for sense in senses if sense.name in dims]
@@ -385,7 +389,7 @@ class Restricting(Marking):
         elif len(of_touches) < len(senses):
             senses = [one for one in senses if one.name not in _TOUCHES]
         if any(one.name == "owner" for one in senses):
-            senses = [one for one in senses if one.name != "account_manager"]
+            senses = [one for one in senses if one.name not in ("account_manager", "owner_manager")]
         names = dict.fromkeys(one.name for one in senses)
         if len(names) > 1:
             raise Unclear(
@@ -410,6 +414,11 @@ class Restricting(Marking):
             if last and last[2] == one.name and self._contrasted(last[1], place):
                 self.versus = True
                 self.by.append(one.name)
+                groups[-1] = (last[0], place, one.name, [*last[3], one.value])
+            elif last and last[2] == one.name and (apart := self._apart(last[1], place)):
+                self.versus = True
+                self.by.append(one.name)
+                self.use(*apart)
                 groups[-1] = (last[0], place, one.name, [*last[3], one.value])
             elif last and last[2] == one.name and self._joined(last[1], place, "and", "or", "vs", "to"):
                 if self._joined(last[1], place, "vs") or (
@@ -460,6 +469,15 @@ class Restricting(Marking):
         self.yes_no = not either and (self.yes_no or not self.places("list", "who", "amount", "count", "how"))
         self.use(*joints, *signs)
         return True
+
+    def _apart(self, first: int, last: int) -> list[int]:
+        """The words that put two values beside each other, with what is measured between them: A's win rate vs B."""
+        between = range(first + 1, last)
+        joints = [p for p in between if self.has(p, "vs")]
+        said = ("metric", "entity", "verb", "vs", "from", "dim")
+        others = [p for p in between if not self.quiet(p) and not self.spans[p].of("vs", "from")]
+        whole = others and all(self.quiet(p) or self.spans[p].of(*said) for p in between)
+        return joints if len(joints) == 1 and whole and not self.places("than") else []
 
     def _joined(self, first: int, last: int, *kinds: str) -> bool:
         """Whether nothing stands between two places but words that join, one of these kinds among them, or a comma."""

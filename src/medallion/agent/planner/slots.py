@@ -150,6 +150,9 @@ class Slots:
         restricted: Whether it begins with a word that leads to what it is of: `for deals above 50k`.
         further: How many more rows of the answer before are asked for.
         rows: The rows of the answer, where it has few.
+        each: Whether a split is said as `each` or `per`, not as `by`.
+        with_total: Whether a split is asked for with its total.
+        passage: The stage that deals were in, and the one that they came to, or `won`.
     """
 
     goal: str = ""
@@ -186,6 +189,9 @@ class Slots:
     anded: bool = field(default=False, compare=False)
     ones: bool = field(default=False, compare=False)
     further: int | None = field(default=None, compare=False)
+    each: bool = field(default=False, compare=False)
+    with_total: bool = field(default=False, compare=False)
+    passage: tuple[str, str] | None = None
     rows: Rows | None = field(default=None, compare=False)
 
     @property
@@ -199,6 +205,7 @@ class Slots:
         figure = self.by and any(one.column in metrics.metrics() for one in self.thresholds)
         return bool(
             figure
+            or self.passage
             or self.metrics
             or self.entity
             or self.fields
@@ -506,7 +513,7 @@ def _beside_values(
 
 
 #: Goals that need nothing else to be asked for.
-INTENTS = ("overview", "plan", "forecast", "changed", "channels", "define", "brief", "score", "draft", "why")
+INTENTS = ("overview", "attain", "plan", "forecast", "changed", "channels", "define", "brief", "score", "draft", "why")
 
 
 def beside(condition: Condition) -> bool:
