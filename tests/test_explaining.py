@@ -86,6 +86,14 @@ def test_what_follows_a_ranking_is_about_its_rows(tools):
     assert [row["lead_id"] for row in owner.found[0].rows] == [keys[1]]
 
 
+def test_the_share_of_the_first_is_their_sum_of_all(tools):
+    answer = planned(tools, Planner(tools.serving), "what share of revenue comes from our top 2 customers")
+    together, each = answer.found
+    assert together.rows[0]["value"] == sum(row["value"] for row in each.rows)
+    assert together.rows[0]["share"] == pytest.approx(sum(row["share"] for row in each.rows))
+    assert len(each.rows) == 2
+
+
 def test_a_figure_has_no_rows_that_what_follows_could_be_about(tools):
     answer = planned(tools, Planner(tools.serving), "revenue")
     assert answer.understood.slots.rows is None

@@ -298,6 +298,9 @@ UNDERSTOOD = {
     "top 3 customers by revenue in each country": "list accounts all the first of each country order -won_value limit 3",
     "how do referral deals convert compared to cold calls": "conversion_rate by source where source in (referral, cold_call)",
     "deals over 100k and no contact for two weeks": "open_leads where days_silent > 14 and deal_value > 100000 + list deals where days_silent > 14 and deal_value > 100000 and open",
+    "which industry do we lose in most often": "lost_leads by industry order -lost_leads limit 1",
+    "what's open at Lumen Works": "list deals where customer_id = C004 and open",
+    "which 2 of my open deals have the best chance of being won": "list deals where open order -probability limit 2",
     # a place in an order
     "second biggest open deal": "list deals where open order -deal_value limit 2 after 1",
     "3rd largest customer": "revenue by customer_id, customer_name order -revenue limit 3 after 2",
@@ -334,6 +337,45 @@ SHARES = {
 def test_a_share_is_of_what_the_question_says_before_its_last_condition(planner, question):
     asked = planner.understand(question).asked[0].arguments
     assert (one(asked["part"]), one(asked["whole"])) == SHARES[question]
+
+
+FIRSTS = {
+    "what share of revenue comes from our top 10 customers": ("revenue by customer_id, customer_name order -revenue limit 10", "revenue"),
+    "share of revenue from top 3 accounts this year": (
+        "revenue by customer_id, customer_name in this year order -revenue limit 3", "revenue in this year",
+    ),
+    "how much of our pipeline is in the top 5 deals": ("open_pipeline by lead_id order -open_pipeline limit 5", "open_pipeline"),
+    "what percentage of the pipeline do the 5 biggest deals in Germany make up": (
+        "open_pipeline by lead_id where country = Germany order -open_pipeline limit 5", "open_pipeline where country = Germany",
+    ),
+    "Anteil der Top-10-Kunden am Umsatz": ("revenue by customer_id, customer_name order -revenue limit 10", "revenue"),
+    "quelle part du chiffre d'affaires vient des 10 premiers clients": (
+        "revenue by customer_id, customer_name order -revenue limit 10", "revenue",
+    ),
+    "qué porcentaje de los ingresos viene de los 5 clientes más grandes": (
+        "revenue by customer_id, customer_name order -revenue limit 5", "revenue",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("question", FIRSTS)
+def test_a_share_of_the_first_is_of_all_that_are_ranked(planner, question):
+    (asked,) = planner.understand(question).asked
+    assert asked.tool == "share_of_first"
+    assert (one(asked.arguments["part"]), one(asked.arguments["whole"])) == FIRSTS[question]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "share of the bottom 3 customers in revenue",
+        "share of win rate of the top 3 customers",
+        "share of the top customers",
+    ],
+)
+def test_a_share_of_what_is_not_first_or_does_not_add_up_is_not_guessed(planner, question):
+    found = planner.understand(question)
+    assert isinstance(found, Declined), told(found)
 
 
 DECLINED = {
@@ -704,6 +746,9 @@ OF_ROWS = [
     ("biggest open deal", ONE_DEAL, "who should I talk to there?", "? a call list is of a rep or of everybody"),
     ("biggest open deal", ONE_DEAL, "what was last said", "? 'said' stands in notes"),
     ("top 2 open deals", TWO_DEALS, "who owns it", "? "),
+    ("pipeline by stage", None, "what share of that is in negotiation",
+     "share of: part Question(metrics=('open_pipeline',), by=(), where=(Test(name='stage', op='=', values=('negotiation',)),)"),
+    ("top 2 open deals", TWO_DEALS, "and when did we last talk to the first one", "list deals where lead_id = L-3"),
     ("top 2 open deals", TWO_DEALS, "who owns the second one", "list deals where lead_id = L-4"),
     ("top 2 open deals", TWO_DEALS, "who owns the third one", "? "),
     ("average cycle days of won deals", None, "and lost", "average_days_to_loss"),
@@ -714,7 +759,7 @@ OF_ROWS = [
 def test_what_follows_is_about_the_rows_of_the_answer(planner, first, rows, then, expected):
     before = planner.understand(first)
     found = told(planner.understand(then, replace(before, slots=replace(before.slots, rows=rows))))
-    assert found == expected or (expected.startswith("? ") and found.startswith(expected))
+    assert found == expected or (expected.startswith(("? ", "share of")) and found.startswith(expected))
 
 
 def test_why_explains_a_change_whole(planner):
@@ -935,6 +980,7 @@ IMPLIED = {
     "where owner = ": "by-owner",
     "vs year-ago": "than",
     "by status": "won lost versus or",
+    "order -lost_leads": "each top best",
     "interactions_per": "average durchschnittlich moyen promedio",
     " after ": "top highest best höchste plus-haut",
     "in until": "until bis jusqu'à hasta",

@@ -89,6 +89,21 @@ def share_of(tools: Tools, part: Question, whole: Question | None = None) -> Fou
     return tools.found("share_of", title, fields, key, rows, first.tables, first.sql, first.bindings)
 
 
+def share_of_first(tools: Tools, part: Question, whole: Question) -> list[Found]:
+    """What share of a figure the first of an order have, together and each."""
+    each = share_of(tools, part)
+    with tools.serving.reading() as connection:
+        total = answer(connection, whole).value
+    values = [row["value"] for row in each.rows if row["value"] is not None]
+    value = sum(values) if values else None
+    share = float(value) / float(total) if total and value is not None else None
+    fields = tuple(one for one in each.fields if one.name in ("share", "value", "whole"))
+    row = {"share": share, "value": value, "whole": total}
+    title = f"{each.title}, the first {len(each.rows)} together"
+    together = tools.found("share_of_first", title, fields, (), [row], each.tables, each.sql, each.bindings)
+    return [together, each]
+
+
 def explain_change(tools: Tools, question: Question, compare: str = "previous") -> list[Found]:
     """Why a metric changed between two periods: the figures, and parts of the change that add up to it."""
     asked = dataclasses.replace(question, compare=compare)  # type: ignore[arg-type]
@@ -242,6 +257,7 @@ EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
         slipped_deals,
         beside_average,
         rows_after,
+        share_of_first,
         passed_on,
     )
 }

@@ -198,7 +198,7 @@ class Planner:
         for first, then, apart in parted(question, self.names):
             with suppress(Unclear, ContractError):
                 one = self._understood(first, before)
-                if one.slots.about and not before:
+                if one.slots.about:
                     other = self._understood(then, one)
                     if other.slots.about != one.slots.about:
                         continue

@@ -283,6 +283,8 @@ class Asking(Listing):
             if slots.entity == "deals" and len(slots.by) == 1 and not slots.by[0].startswith("time:"):
                 return self._owner_of_first()
             raise Unclear(f"{slots.rank.word!r}: {slots.entity} have a number, not a size", f"most {slots.entity} by owner", "biggest open deals")  # fmt: skip
+        if slots.rank and slots.rank.count and (slots.share or self._in_the_first()):
+            return (self._share_of_first(),)
         names = self._metrics()
         if slots.share:
             return (self._share(names),)

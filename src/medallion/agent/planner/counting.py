@@ -36,6 +36,8 @@ class Counting(Forming):
             told = tuple(one.column for one in slots.thresholds if one.column in metrics.metrics())
             if slots.by and told and goal not in ("average", "median"):
                 return told[:1]  # countries with a win rate under 41%
+            if goal == "count" and slots.deed in ("win", "lose") and slots.rank:
+                return self._of_deed("count")  # which industry do we lose in most often
             if slots.deed and (goal in ("amount", "average", "median") or slots.by or slots.rank or slots.contrast):
                 return self._of_deed("average" if goal in ("average", "median") else "value")
             if goal == "amount" and slots.states:
@@ -304,6 +306,31 @@ class Counting(Forming):
         asked = self.of(deals)._question(("revenue", "won_leads"))
         where = asked.where if any(str(one) == "won" for one in asked.where) else (*asked.where, Test("won", "is"))
         return (replace(asked, where=where, order=(Order("revenue", True),)),)
+
+    def _in_the_first(self) -> bool:
+        """Whether it is asked how much of a figure is in the first of an order: `how much of our pipeline is in the top 5 deals`."""
+        slots = self.slots
+        named = slots.entity in ("deals", "accounts") and len(slots.metrics) == 1 and not slots.by
+        return named and slots.goal == "amount" and metrics.metrics()[slots.metrics[0]].measure.additivity != "ratio"
+
+    def _share_of_first(self) -> Intent:
+        """The share of the first of an order in a figure: of the top ten customers in revenue."""
+        slots = self.slots
+        self._only("share of the first")
+        if slots.rank is None or slots.rank.way not in ("desc", "best") or slots.rank.skip or len(slots.metrics) > 1:
+            raise Unclear("a share of which first ones?", "share of revenue of the top 10 customers")
+        by = slots.by or {"accounts": ("customer_name",), "deals": ("lead_id",)}.get(slots.entity, ())
+        if len(by) != 1 or by[0].startswith("time:"):
+            raise Unclear("a share of which first ones?", "share of revenue of the top 10 customers")
+        names = slots.metrics or (("revenue",) if slots.entity == "accounts" or slots.by else ("total_deal_value",))
+        measure = metrics.metrics()[names[0]].measure
+        if measure.additivity == "ratio" or measure.format.type == "percentage":
+            raise Unclear(f"{measure.display_name} does not add up, so it has no shares", "share of revenue by owner")
+        rest = self.of(_with(slots, entity="", goal="amount", metrics=names, by=by, share=False, rank=None))
+        part = rest._question(names)
+        ordered = replace(part, order=(Order(names[0], True),), limit=slots.rank.count)
+        whole = self.of(_with(rest.slots, by=()))._question(names)
+        return Intent("share_of_first", {"part": ordered, "whole": whole})
 
     def _share(self, names: tuple[str, ...]) -> Intent:
         """A part of a whole: by splits, or of what the last condition or state leaves."""

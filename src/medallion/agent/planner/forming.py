@@ -34,6 +34,7 @@ _USES: dict[str, frozenset[str]] = {
         "one record": "about fields deed entity me",
         "figure": "metrics entity states where times deed by rank thresholds compare versus turn me about contrast",
         "share": "metrics entity states where times deed by thresholds share me about",
+        "share of the first": "metrics entity states where times deed by rank thresholds share me about",
         "list": "entity states where times deed rank thresholds me about fields average",
         "stages": "entity states where times deed thresholds me about",
         "slipped deals": "entity states where times thresholds me",

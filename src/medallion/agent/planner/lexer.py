@@ -47,6 +47,8 @@ _ENDING = re.compile(r"['’]s$|(?<=s)['’]$", re.IGNORECASE)
 _ASKING = ("list", "who", "when", "why", "how", "how_long", "count", "amount", "yes_no", "exists", "intent", "define")
 #: Signs that a clause ends with.
 _CLOSING = frozenset(".?!:…")
+#: `top10`, `Top-10-Kunden`.
+_TOP = re.compile(r"(top)-?(\d+)(?:-([^\W\d]+))?", re.IGNORECASE)
 #: Words of at least so many letters may be misspelt, by so many letters.
 _MISSPELT = ((9, 2), (4, 1))
 _SHORT = 5
@@ -166,6 +168,8 @@ def _joined(found: Sequence[Token]) -> list[Token]:
 def _words(text: str) -> list[Token]:
     """The words of a text without blanks: keys stay whole, hyphens part the others, endings and elisions fall."""
     text = _ENDING.sub("", ELIDED.sub("", text))
+    if top := _TOP.fullmatch(text):
+        return [Token(top[1], "top", "word"), Token(top[2], top[2], "number"), *(_words(top[3]) if top[3] else ())]
     if any(letter.isdigit() for letter in text):
         return [Token(text, folded(text).replace("_", " "), "word")]
     parts = [part for part in re.split(r"[-_&.]", text) if part]

@@ -236,7 +236,12 @@ class Listing(Counting):
         worth = {"deal_value": ("won_value", "open_value")} if one.kind == "account" else {}
         fields = [name for concept in slots.fields for name in worth.get(concept, (concept,))]
         columns = tuple(self._name(view, name, entity) for name in fields)
-        if slots.goal == "when" and not any((found := view.field(name)) and found.type == "day" for name in columns):
+        silent = one.kind == "deal" and "last_touch_date" in slots.fields  # of a deal how long ago is known
+        if (
+            slots.goal == "when"
+            and not silent
+            and not any((found := view.field(name)) and found.type == "day" for name in columns)
+        ):
             raise Unclear(
                 f"{', '.join(slots.fields).replace('_', ' ')} is no day", f"when was {one.name} last contacted?"
             )

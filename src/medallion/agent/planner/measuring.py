@@ -152,6 +152,8 @@ class Measuring(Restricting):
             if count is not None and count < 1:
                 raise Unclear(f"{self.spans[place].text} {count} is none")
             self.rank = Rank(way.kind, count, self.spans[place].text, sized=self.spans[place].of("sized") is not None)
+            if self.spans[place].of("often"):
+                self.goal = "count"  # which industry do we lose in most often
             self.use(place, *counted)
             lead = self.near(place, -1)
             if self.has(lead, "with"):

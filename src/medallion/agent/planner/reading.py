@@ -66,7 +66,7 @@ class Reading(Measuring):
             tuple(dict.fromkeys(self.states)), tuple(self.where), tuple(self.times), self.deed,
             tuple(dict.fromkeys(self.by)), self.rank, tuple(self.thresholds), self.compare, self.versus, self.turn,
             self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
-            self.average, self.contrast, narrow, tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
+            self.average, self.contrast, narrow, tuple(self.notes), follows=(self.follows or self.refers) and not self.of_row, refers=self.refers, past=self.past,
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
             each=self._each(),
             further=self.further, with_total=self.with_total, passage=self.passage, team=self.team,
@@ -370,7 +370,7 @@ class Reading(Measuring):
             number = {"foremost": 1, "last": len(rows.keys)}.get(sense.kind) or int(sense.name)
             if number <= len(rows.keys):
                 kind = "deal" if rows.entity == "deals" else "account"
-                self.about = [About(kind, rows.keys[number - 1], rows.keys[number - 1])]
+                self.about, self.of_row = [About(kind, rows.keys[number - 1], rows.keys[number - 1])], True
                 self.use(place, place + 1)
             return
 
@@ -380,7 +380,9 @@ class Reading(Measuring):
     def _row_before(self) -> None:
         """`who owns it`, `close date?`: the one deal or account that the answer before found; `he` is the one of its split."""
         rows = self.before.rows if self.before is not None else None
-        if rows is None or len(rows.keys) != 1 or self.about or (self.before is not None and self.before.about):
+        named = self.before.about if self.before is not None else ()
+        listed = rows is not None and rows.entity == "deals" and {one.kind for one in named} == {"account"}
+        if rows is None or len(rows.keys) != 1 or self.about or (named and not listed):
             return
         pronouns = self.places("they", "its", "it", "person")
         of_account = (
@@ -404,7 +406,7 @@ class Reading(Measuring):
             return
         one = rows.one("accounts" if account else "")
         if one is not None and bare and (asked or (account and pronouns)):
-            self.about = [one]
+            self.about, self.of_row = [one], True
             self.use(*pronouns, *(self.places("entity") if account or pronouns else ()))
 
     @staticmethod
@@ -782,6 +784,9 @@ class Reading(Measuring):
                 and not (self.entity or self.metrics or self.by or self.rank or self.about)
             ):
                 self.entity = "deals"  # what did we win last week
+        ranked = self.rank is not None and (bool(self.fields) or self.rank.way == "likeliest")
+        if ranked and self.states and not (self.entity or self.metrics or self.by or self.about):
+            self.entity = "deals"  # which 5 of those that I have open have the best chance
         asks = self.entity or self.metrics or self.by or self.rank or self.about
         if self.deed == "due" and self.times and not (asks or self.goal or self.places("who", "thing")):
             self.entity = asks = "deals"  # closing next month
@@ -800,12 +805,16 @@ class Reading(Measuring):
             self.follows = True
         if self.versus:
             self.take("how")
+        if self.rank and self.rank.count and (self.share or (self.goal == "amount" and self.metrics)):
+            self.take("from", "up", "to", "in_the_first")  # what share of revenue comes from the top 10 customers
+            self.turn = ""
+            self.use(*[place for place in self.places("verb") if self._says(place, "verb", "sell")])
         narrows = ("gt", "ge", "lt", "le", "not", "no", "never", "between", "with")
         for place in self.places("and"):  # over 100k and no contact for two weeks
             beside = [self.spans[at] for at in (place - 1, place + 1) if 0 <= at < len(self.spans)]
             if len(beside) > 1 and all(span.used for span in beside) and beside[1].of(*narrows):
                 self.use(place)
-        if self.about and self.states and not (self.entity or self.goal or self.metrics or self.by):
+        if self.about and self.states and self.goal in ("", "list") and not (self.entity or self.metrics or self.by):
             self.entity = "deals"  # what is open at Lumen Works
         if "owner" in self.by and (self.versus or self.contrast):
             self.take("who")  # A or B: who has more
@@ -818,9 +827,12 @@ class Reading(Measuring):
             raise Unclear(
                 "a change is between two times, put against each other", "why did revenue drop in May versus April?"
             )
+        if any(span.used and span.of("more_of_it") and span.of("amount") for span in self.spans):
+            self.refers = not self.about  # what are they worth
         if self.take("more_of_it"):
             self.refers = not self.about  # what stage is that in, of a deal that is named
-        if self.spans and self.spans[0].of("list") and self.has(len(self.spans) - 1, "prep"):
+        ranked = bool(self.by and self.rank)
+        if (ranked or (self.spans and self.spans[0].of("list"))) and self.has(len(self.spans) - 1, "prep"):
             self.use(len(self.spans) - 1)  # what weekday do we win most on
         for place, span in enumerate(self.spans):
             after = self.near(place, 1)

@@ -372,13 +372,19 @@ class Restricting(Marking):
         if of_category and self.has(place + 1, "dim") == Sense("dim", "product"):
             self.use(place + 1)  # the platform products
             return of_category[:1]
+        beside_dim = any(self.has(one, "dim") == Sense("dim", "segment") for one in beside)
         for one in beside:
             dims = {sense.name for sense in self.spans[one].all("dim")}
             chosen = [sense for sense in senses if sense.name in dims]
             if chosen and (one == self.near(place, -1) or not self._is_split(one)):
                 self.use(one)
                 return chosen[:1]
-        if other and not self._stands_as_name(place):
+        if span.of("risk") and not beside_dim and any(Sense("entity", "deals") in one.senses for one in self.spans):
+            raise Unclear(
+                f"{span.text!r} is a segment of accounts: which deals are?",
+                "overdue deals", "silent deals", f"customers in segment {span.text}",
+            )  # fmt: skip
+        if [one for one in other if one.kind != "risk"] and not self._stands_as_name(place):
             return []
         touching = self.places("kind") or any(Sense("entity", "interactions") in one.senses for one in self.spans) or any(
             Sense("metric", "touches") in one.senses or Sense("metric", "touch_positive_rate") in one.senses for one in self.spans

@@ -203,8 +203,10 @@ class Slots:
         amount = self.goal == "amount" and self.states
         best = self.ranks_values
         figure = self.by and any(one.column in metrics.metrics() for one in self.thresholds)
+        figure = figure or any(one.column == "days_in_stage" for one in self.thresholds)
         return bool(
             figure
+            or (self.share and self.rank and self.entity)
             or self.passage
             or self.metrics
             or self.entity
@@ -410,8 +412,8 @@ class Slots:
             sorts = self.rank is not None and bool(self.fields) and name in ("entity", "deed")
             if own or not was or (own_subject and name in (*subject, "deed") and not sorts):
                 continue
-            if name == "by" and self.whole:
-                continue  # how much in total
+            if name == "by" and (self.whole or (self.share and self.where)):
+                continue  # how much in total, what share of that is in negotiation
             if (name == "team" and self.me) or (name == "goal" and was == "overview" and own_subject):
                 continue
             ranks = name == "rank" and not (self.goal == "amount" and before.by and self.follows)
