@@ -442,6 +442,12 @@ class Restricting(Marking):
             test: Condition = Test(name, "=", tuple(dict.fromkeys(values)))
             if self._negated(first):
                 test = Test(name, "!=", tuple(dict.fromkeys(values)))
+                out = max(
+                    (p for p in range(first) if self.spans[p].used and self.spans[p].of("except", "not", "no")),
+                    default=0,
+                )
+                if (dim := self.has(out - 1, "dim")) and dim.name == name and not self._is_split(out - 1):
+                    self.use(out - 1)  # in countries other than Germany
             lead = first - 1
             while lead >= 0 and (self.quiet(lead) or (self.spans[lead].used and self.spans[lead].of("dim"))):
                 lead -= 1
