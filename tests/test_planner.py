@@ -277,6 +277,9 @@ UNDERSTOOD = {
     # how long it takes
     "median sales cycle": "median_cycle_days",
     "Median Dauer bis zum Abschluss": "median_cycle_days",
+    "median sales cycle, and the mean for comparison": "median_cycle_days,average_cycle_days",
+    "average and median deal size": "median_deal_value,average_deal_value",
+    "average win rate by owner": "win_rate by owner",
     "how long are deals open on average": "average_deal_age",
     "average age of open deals by owner": "average_deal_age by owner",
     "how long until a deal is lost": "average_days_to_loss",
@@ -765,6 +768,13 @@ def test_what_follows_is_about_the_rows_of_the_answer(planner, first, rows, then
     assert found == expected or (expected.startswith(("? ", "share of")) and found.startswith(expected))
 
 
+def test_a_time_that_a_pronoun_leaves_behind_is_told(planner):
+    first = planner.understand("who lost the most deals this year")
+    before = replace(first, slots=replace(first.slots, rows=ONE_OWNER))
+    assert "not carried over" in planner.understand("how many did he win", before).notes[-1]
+    assert not planner.understand("how many did he win this year", before).notes
+
+
 def test_why_explains_a_change_whole(planner):
     found = planner.understand("why?", planner.understand("revenue by owner in May"))
     assert told(found).startswith("explain change")
@@ -988,6 +998,7 @@ IMPLIED = {
     "vs year-ago": "than",
     "by status": "won lost versus or",
     "order -lost_leads": "each top best",
+    "median": "average durchschnittlich moyen promedio",
     "interactions_per": "average durchschnittlich moyen promedio",
     " after ": "top highest best höchste plus-haut",
     "in until": "until bis jusqu'à hasta",

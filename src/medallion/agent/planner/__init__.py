@@ -151,6 +151,8 @@ class Planner:
                 notes.append(f"Carried over from the question before: {', '.join(kept)}.")
         elif before is not None and slots.widens(before.slots):
             notes.append("The conditions of the question before are not carried over; add `of those` to keep them.")
+        if before is not None and slots.times == () and before.slots.times and slots.of_person(before.slots):
+            notes.append("The time of the question before is not carried over; name it to keep it.")
         if not slots.has_subject:
             raise Unclear("the question does not say what is asked for", *self.closest(question))
         team = self.names.team(self.me) if slots.team else None

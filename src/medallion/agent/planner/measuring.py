@@ -366,6 +366,7 @@ class Measuring(Restricting):
                     self.goal = kind
                 elif self.goal != kind and (kind, self.goal) not in _MEASURED:
                     continue
+                self.mean_too |= (kind, self.goal) == ("average", "median")
                 self.use(place)
         self.total = self.take("total")
 

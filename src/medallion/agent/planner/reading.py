@@ -522,7 +522,7 @@ class Reading(Measuring):
             ):
                 continue
             else:
-                self.metrics.append(self._averaged(sense.name) if self.goal in ("average", "median") else sense.name)
+                self.metrics += self._means(sense.name) if self.goal in ("average", "median") else [sense.name]
                 measured = [at for at in range(place) if self.spans[at].used and self.spans[at].of("metric")]
                 joints = ("and", "vs", "comma", "with", "or", "by", "gt", "lt", "from", "to")
                 if (
@@ -597,6 +597,18 @@ class Reading(Measuring):
                 self.use(*touched)
         elif self.goal == "amount" and not self.fields and not self.metrics and self.about[0].kind == "deal":
             self.fields.append("deal_value")
+
+    def _means(self, name: str) -> list[str]:
+        """The average or the median of a metric, or both where both are said: the median cycle, and the mean."""
+        means = meanings()["averages"]["median"].items()
+        pairs = {median: mean for mean, median in means if mean.startswith("average")}
+        if self.goal == "average" and name in pairs:
+            return [name, pairs[name]]
+        found = [self._averaged(name)]
+        if self.goal == "median" and self.mean_too:
+            self.goal = "average"
+            found.append(self._averaged(name))
+        return found
 
     def _averaged(self, name: str) -> str:
         """The metric that an average or median of another one is; of a total there is none without saying per what."""

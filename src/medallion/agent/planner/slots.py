@@ -319,6 +319,11 @@ class Slots:
             return LISTED if listed and (self.rank is None or self.rank.way == "desc") else None
         return self.rank.limit
 
+    def of_person(self, before: Slots) -> bool:
+        """Whether a pronoun stands for the one value that the answer before found: `his win rate`."""
+        rows = before.rows
+        return rows is not None and not rows.entity and Test(rows.name, "=", rows.keys) in self.where
+
     def of_rows(self, rows: Rows, before: Slots) -> Slots:
         """The same of the rows of the answer before, which a ranking had cut."""
         test = Test(rows.name, "=", rows.keys)
