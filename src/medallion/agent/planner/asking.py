@@ -261,6 +261,7 @@ class Asking(Listing):
         column = meanings()["columns"]["accounts"].get(slots.metrics[0]) if len(slots.metrics) == 1 else None
         if (
             slots.each
+            and slots.goal in ("", "list", "amount")
             and slots.entity == "accounts"
             and column
             and slots.rank

@@ -79,7 +79,7 @@ class Measuring(Restricting):
                     self.use(
                         *[at for at in self.places("entity") if self.has(at, "entity") == Sense("entity", "deals")]
                     )
-                    self.take("count", "share", "average")
+                    self.take("count", "share")
                     return
 
     def _stage_at(self, place: int) -> list[Sense]:

@@ -444,7 +444,7 @@ class Reading(Measuring):
         done = self.deed in ("win", "close") or states & {"won", "closed"}
         measured = self.goal == "median" or self.places("metric", "field")
         aged = states == {"open"} and not self.deed and not self.thresholds
-        lost = self.deed == "lose" or "lost" in states
+        lost = (self.deed == "lose" and not states) or states == {"lost"}
         takes = self.places("takes") or aged
         if measured or not ((done or lost or aged) and self.places("how_long") and takes):
             return

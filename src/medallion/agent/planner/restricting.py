@@ -498,6 +498,8 @@ class Restricting(Marking):
         named = [p for p in between if self.spans[p].used and self.spans[p].of("dim")]  # team West vs team South
         quiet = [p for p in between if self.quiet(p) or self.spans[p].of("from", "via")] + named
         comma = any(self.spans[p].of("comma") for p in between)
+        if "to" in kinds and len(joins) > 1:
+            return False
         return len({*joins, *quiet}) == len(between) and bool(
             joins or (comma and kinds != ("vs",) and kinds != ("or",))
         )
