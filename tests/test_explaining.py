@@ -67,3 +67,33 @@ def test_why_goes_on_from_a_figure(tools):
     why = planned(tools, planner, "why?", first.understood)
     assert "Change of revenue by its parts" in why.text
     assert any("Carried over" in note for note in why.notes)
+
+
+def test_what_follows_a_ranking_is_about_its_rows(tools):
+    planner = Planner(tools.serving)
+    first = planned(tools, planner, "top 3 open deals")
+    keys = tuple(row["lead_id"] for row in first.found[0].rows)
+    assert first.understood.slots.rows.keys == keys
+    worth = planned(tools, planner, "what are they worth", first.understood)
+    assert worth.found[0].rows[0]["value"] == sum(row["deal_value"] for row in first.found[0].rows)
+    assert "Of the 3 rows of the answer before." in worth.notes
+    after = planned(tools, planner, "next two", first.understood)
+    every = planned(tools, planner, "top 5 open deals")
+    assert [row["lead_id"] for row in after.found[0].rows] == [row["lead_id"] for row in every.found[0].rows[3:]]
+    second = planned(tools, planner, "second biggest open deal")
+    assert [row["lead_id"] for row in second.found[0].rows] == [keys[1]]
+    owner = planned(tools, planner, "who owns it", second.understood)
+    assert [row["lead_id"] for row in owner.found[0].rows] == [keys[1]]
+
+
+def test_the_share_of_the_first_is_their_sum_of_all(tools):
+    answer = planned(tools, Planner(tools.serving), "what share of revenue comes from our top 2 customers")
+    together, each = answer.found
+    assert together.rows[0]["value"] == sum(row["value"] for row in each.rows)
+    assert together.rows[0]["share"] == pytest.approx(sum(row["share"] for row in each.rows))
+    assert len(each.rows) == 2
+
+
+def test_a_figure_has_no_rows_that_what_follows_could_be_about(tools):
+    answer = planned(tools, Planner(tools.serving), "revenue")
+    assert answer.understood.slots.rows is None

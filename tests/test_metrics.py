@@ -167,6 +167,9 @@ def test_values_of_generated_deals(generated):
         "expected_wins": sum(d["probability_to_convert"] or 0 for d in still),
         "average_probability": statistics.mean(p for d in still if (p := d["probability_to_convert"]) is not None),
         "average_cycle_days": cycle,
+        "median_cycle_days": statistics.median(d["cycle_days"] for d in won),
+        "average_days_to_loss": statistics.mean(d["cycle_days"] for d in lost),
+        "average_deal_age": statistics.mean(d["age_days"] for d in still),
         "sales_velocity": len(still)
         * float(value(won) / sum(d["has_value"] for d in won))
         * len(won)

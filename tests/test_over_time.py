@@ -224,6 +224,14 @@ def test_what_became_of_stages(history):
     assert (offer["entered"], offer["won"], offer["average_days"]) == (1, 1, 1.25)
 
 
+def test_how_many_came_from_one_stage_to_another(history):
+    assert over_time.passed_on(history(DEAL), day(-1), day(9), "demo", "offer") == [{"entered": 2, "reached": 1}]
+    assert over_time.passed_on(history(DEAL), day(-1), day(9), "offer", "demo") == [{"entered": 1, "reached": 0}]
+    assert over_time.passed_on(history(DEAL), day(-1), day(9), "demo", "won") == [{"entered": 2, "reached": 1}]
+    assert over_time.passed_on(history(DEAL), day(0), day(1), "demo", "offer") == [{"entered": 2, "reached": 1}]
+    assert over_time.passed_on(history(DEAL), day(9), day(12), "demo", "offer") == [{"entered": 0, "reached": 0}]
+
+
 def test_what_was_known(history):
     rows = [
         state("L1", 0, None, known=(10, 50)),

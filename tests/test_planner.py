@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import date
 
 import duckdb
 import pytest
 
 from medallion.agent.planner import Declined, Planner, asking
+from medallion.agent.planner.forming import Intent
 from medallion.agent.planner.lexer import lex, tokens
 from medallion.agent.planner.lexicon import LANGUAGES, lexicon
+from medallion.agent.planner.names import Names, Team
+from medallion.agent.planner.slots import Rows
 from medallion.agent.serving import Serving
 from medallion.lakehouse import query
 from medallion.learning import forecasts
@@ -57,6 +61,8 @@ def planner():
 
 def one(asked):
     """A question, list or intent in one line."""
+    if isinstance(asked, Intent) and asked.tool == "rows_after":
+        return f"{one(asked.arguments['asked'])} after {asked.arguments['skip']}"
     if isinstance(asked, Question):
         parts = [",".join(asked.metrics)]
         parts += [f"by {', '.join(map(str, asked.by))}"] if asked.by else []
@@ -254,6 +260,60 @@ UNDERSTOOD = {
     "wer sind unsere besten Kunden?": "revenue by customer_id, customer_name order -revenue",
     "who are our customers in Germany": "list accounts where country = Germany",
     "who has the most customers": "total_customers by account_manager order -total_customers limit 1",
+    # one beside another
+    "compare Ben Haddad and Tess Nair": "revenue,won_leads,win_rate,average_won_value,open_pipeline by owner where owner in ('Ben Haddad', 'Tess Nair')",
+    "Germany vs the Netherlands this year": "revenue,won_leads,win_rate,average_won_value by country where country in (Germany, Netherlands) in this year",
+    "compare May and April": "revenue,won_leads,win_rate,average_won_value in 2025-05 + revenue,won_leads,win_rate,average_won_value in 2025-04",
+    "how is Tess Nair doing this quarter": "revenue,won_leads,win_rate,average_won_value where owner = 'Tess Nair' in this quarter",
+    "calls vs emails last month": "touches by channel where channel in (call, email) in last month",
+    "how many calls and emails last month": "touches where channel in (call, email) in last month",
+    "won vs lost this quarter": "won_leads,lost_leads in this quarter",
+    "how many deals did we win vs lose in May": "won_leads,lost_leads in 2025-05",
+    "median deal size of won deals vs lost": "median_deal_value by status where status in (won, lost)",
+    "who has more pipeline, Tess Nair or Ben Haddad": "open_pipeline by owner where owner in ('Tess Nair', 'Ben Haddad')",
+    "Tess Nair oder Ben Haddad: wer hat mehr Umsatz?": "revenue by owner where owner in ('Tess Nair', 'Ben Haddad')",
+    "compara Alemania y Holanda": "revenue,won_leads,win_rate,average_won_value,open_pipeline by country where country in (Germany, Netherlands)",
+    "Wie schlägt sich Tess Nair": "revenue,won_leads,win_rate,average_won_value,open_pipeline where owner = 'Tess Nair'",
+    # how long it takes
+    "median sales cycle": "median_cycle_days",
+    "Median Dauer bis zum Abschluss": "median_cycle_days",
+    "median sales cycle, and the mean for comparison": "median_cycle_days,average_cycle_days",
+    "average and median deal size": "median_deal_value,average_deal_value",
+    "average win rate by owner": "win_rate by owner",
+    "how long are deals open on average": "average_deal_age",
+    "average age of open deals by owner": "average_deal_age by owner",
+    "how long until a deal is lost": "average_days_to_loss",
+    "how long do deals sit in negotiation": "average_days_in_stage where stage = negotiation",
+    "wie lange liegen Deals in der Verhandlung": "average_days_in_stage where stage = negotiation",
+    # from one stage to another, on which day, and the total
+    "conversion rate from new to negotiation": "passed on: first new, then negotiation",
+    "how many deals go from new to negotiation": "passed on: first new, then negotiation",
+    "conversion from negotiation to won this year": "passed on: first negotiation, then won, period this year",
+    "deals won by weekday": "won_leads by closed_weekday",
+    "on which weekday do we win most deals": "won_leads by closed_weekday order -won_leads limit 1",
+    "new deals by weekday this month": "total_leads by created_weekday in this month",
+    "revenue by rep this year and in total": "revenue by owner in this year + revenue in this year",
+    "Umsatz nach Land und insgesamt": "revenue by country + revenue",
+    # per record, in two halves
+    "average number of touches per won deal": "interactions_per_won_deal",
+    "touches per customer": "interactions_per_customer",
+    "how many calls and how many meetings last week": "touches by channel where channel in (call, meeting) in last week",
+    "top 3 customers by revenue in each country": "list accounts all the first of each country order -won_value limit 3",
+    "how do referral deals convert compared to cold calls": "conversion_rate by source where source in (referral, cold_call)",
+    "deals over 100k and no contact for two weeks": "open_leads where days_silent > 14 and deal_value > 100000 + list deals where days_silent > 14 and deal_value > 100000 and open",
+    "which industry do we lose in most often": "lost_leads by industry order -lost_leads limit 1",
+    "what's open at Lumen Works": "list deals where customer_id = C004 and open",
+    "which 2 of my open deals have the best chance of being won": "list deals where open order -probability limit 2",
+    "accounts by industry in countries other than Germany": "total_customers by industry where country != Germany",
+    "how many customers bought more than once": "total_customers where bought and won_deals > 1",
+    "which rep has the biggest deals on average, not in total": "average_deal_value by owner order -average_deal_value limit 1",
+    # a place in an order
+    "second biggest open deal": "list deals where open order -deal_value limit 2 after 1",
+    "3rd largest customer": "revenue by customer_id, customer_name order -revenue limit 3 after 2",
+    "who has the second biggest open pipeline": "open_pipeline by owner order -open_pipeline limit 2 after 1",
+    "zweitgrößter offener Deal": "list deals where open order -deal_value limit 2 after 1",
+    "la deuxième plus grosse affaire ouverte": "list deals where open order -deal_value limit 2 after 1",
+    "el segundo negocio abierto más grande": "list deals where open order -deal_value limit 2 after 1",
     # misspelt
     "reveneu by industy": "revenue by industry",
 }  # fmt: skip
@@ -283,6 +343,45 @@ SHARES = {
 def test_a_share_is_of_what_the_question_says_before_its_last_condition(planner, question):
     asked = planner.understand(question).asked[0].arguments
     assert (one(asked["part"]), one(asked["whole"])) == SHARES[question]
+
+
+FIRSTS = {
+    "what share of revenue comes from our top 10 customers": ("revenue by customer_id, customer_name order -revenue limit 10", "revenue"),
+    "share of revenue from top 3 accounts this year": (
+        "revenue by customer_id, customer_name in this year order -revenue limit 3", "revenue in this year",
+    ),
+    "how much of our pipeline is in the top 5 deals": ("open_pipeline by lead_id order -open_pipeline limit 5", "open_pipeline"),
+    "what percentage of the pipeline do the 5 biggest deals in Germany make up": (
+        "open_pipeline by lead_id where country = Germany order -open_pipeline limit 5", "open_pipeline where country = Germany",
+    ),
+    "Anteil der Top-10-Kunden am Umsatz": ("revenue by customer_id, customer_name order -revenue limit 10", "revenue"),
+    "quelle part du chiffre d'affaires vient des 10 premiers clients": (
+        "revenue by customer_id, customer_name order -revenue limit 10", "revenue",
+    ),
+    "qué porcentaje de los ingresos viene de los 5 clientes más grandes": (
+        "revenue by customer_id, customer_name order -revenue limit 5", "revenue",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("question", FIRSTS)
+def test_a_share_of_the_first_is_of_all_that_are_ranked(planner, question):
+    (asked,) = planner.understand(question).asked
+    assert asked.tool == "share_of_first"
+    assert (one(asked.arguments["part"]), one(asked.arguments["whole"])) == FIRSTS[question]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "share of the bottom 3 customers in revenue",
+        "share of win rate of the top 3 customers",
+        "share of the top customers",
+    ],
+)
+def test_a_share_of_what_is_not_first_or_does_not_add_up_is_not_guessed(planner, question):
+    found = planner.understand(question)
+    assert isinstance(found, Declined), told(found)
 
 
 DECLINED = {
@@ -534,11 +633,67 @@ def test_a_whole_question_after_another_one_carries_nothing(planner, question, e
     assert told(planner.understand(question, planner.understand("open deals in Germany"))) == expected
 
 
-def test_sentences_that_can_be_answered_alone_are_offered_and_not_answered(planner):
-    for question in ("Board call at 3. How much did we win in May?", "brief me on Lumen Works, im in the taxi"):
+def test_sentences_that_can_be_answered_alone_are_offered_where_another_is_not_understood(planner):
+    for question in ("Gym at 3. How much did we win in May?", "brief me on Lumen Works, im by the pool"):
         found = planner.understand(question)
         assert isinstance(found, Declined), told(found)
         assert found.closest[0] in question
+
+
+ASIDES = {
+    "Board call at 3. How much did we win in May?": "revenue in 2025-05",
+    "we have a board meeting tomorrow at 3, can you give me the win rate": "win_rate",
+    "just curious: how many open deals are there": "open_leads",
+    "pipeline by stage, I have a meeting in 10 minutes": "open_pipeline by stage",
+    "hey team, quick sanity check: revenue in May": "revenue in 2025-05",
+    "revenue of 2024 and how it compares to 2023": "revenue in 2024 + revenue in 2023",
+    "Wir haben gleich Vorstandssitzung: wie hoch ist der Umsatz im Mai?": "revenue in 2025-05",
+    "J'ai une réunion à 15h, quel est le pipeline par étape ?": "open_pipeline by stage",
+    "Tengo una reunión mañana, ¿cuántos negocios abiertos hay?": "open_leads",
+    # what says something beside it is not of it
+    "meeting tomorrow, revenue": "? ",
+    "we have a board meeting": "? ",
+    "calls tomorrow at 3, revenue": "? ",
+}
+
+
+@pytest.mark.parametrize("question", ASIDES)
+def test_what_a_question_is_for_says_nothing_in_a_clause_of_its_own(planner, question):
+    understood = told(planner.understand(question))
+    assert understood == ASIDES[question] or (ASIDES[question] == "? " and understood.startswith("? "))
+
+
+BOTH = {
+    "what is the pipeline and how many deals are overdue?": "open_pipeline + open_leads where overdue",
+    "win rate in May? how many deals did we lose in May?": "win_rate in 2025-05 + lost_leads in 2025-05",
+    "what is the win rate? how many deals did we lose in May?": "win_rate + lost_leads in 2025-05",
+    "who owns C004 and when was it last contacted": "list accounts where customer_id = C004 + list accounts where customer_id = C004",
+    "how many deals did we win in May and who won them": "won_leads in 2025-05 + won_leads by owner in 2025-05",
+    "wie hoch ist die Pipeline und wie viele Deals sind überfällig?": "open_pipeline + open_leads where overdue",
+    "quel est le pipeline et combien d'affaires sont en retard ?": "open_pipeline + open_leads where overdue",
+    "¿cuál es el pipeline y cuántos negocios están vencidos?": "open_pipeline + open_leads where overdue",
+}
+
+
+@pytest.mark.parametrize("question", BOTH)
+def test_two_questions_are_answered_where_each_stands_alone(planner, question):
+    assert told(planner.understand(question)) == BOTH[question]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "what is the revenue in May and who is the best rep",
+        "how many deals are open and what is the win rate in Germany",
+        "in Germany how many deals are open and what is the win rate",
+        "revenue in Germany. who is the best rep?",
+    ],
+)
+def test_two_questions_of_which_one_may_restrict_the_other_are_offered(planner, question):
+    found = planner.understand(question)
+    assert isinstance(found, Declined), told(found)
+    assert len(found.closest) > 1
+    assert all(one in question for one in found.closest[:2])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -568,6 +723,56 @@ def test_what_follows_a_ranking_names_its_row(planner):
         found = planner.understand(question, before)
         assert isinstance(found, Declined)
         assert "ranking" in found.reason
+
+
+ONE_DEAL, ONE_OWNER = Rows("lead_id", ("L-3",), ("C003",)), Rows("owner", ("Ben Haddad",))
+TWO_DEALS, TWO_OWNERS = Rows("lead_id", ("L-3", "L-4"), ("C003", "C004")), Rows("owner", ("Ben Haddad", "Tess Nair"))
+OF_ROWS = [
+    ("biggest open deal", ONE_DEAL, "who owns it", "list deals where lead_id = L-3"),
+    ("biggest open deal", ONE_DEAL, "when does it close", "list deals where lead_id = L-3"),
+    ("biggest open deal", ONE_DEAL, "what stage is it in?", "list deals where lead_id = L-3"),
+    ("biggest open deal", ONE_DEAL, "tell me about that account", "account brief: customer C003"),
+    ("biggest open deal", ONE_DEAL, "when was it last contacted", "list accounts where customer_id = C003"),
+    ("biggest open deal", ONE_DEAL, "how likely is it to close", "explain score: key L-3"),
+    ("biggest open deal", ONE_DEAL, "is it overdue", "list deals where lead_id = L-3 and overdue"),
+    ("biggest open deal", ONE_DEAL, "is it in Germany", "list deals where country = Germany and lead_id = L-3"),
+    ("der größte offene Deal", ONE_DEAL, "welche Phase?", "list deals where lead_id = L-3"),
+    ("who won the most deals in May", ONE_OWNER, "what is his win rate", "win_rate where owner = 'Ben Haddad'"),
+    ("who won the most deals in May", ONE_OWNER, "how many open deals does she have", "open_leads where owner = 'Ben Haddad'"),
+    ("top 2 open deals", TWO_DEALS, "which of these are overdue?", "list deals where lead_id in (L-3, L-4) and overdue"),
+    ("top 2 open deals", TWO_DEALS, "what are they worth", "total_deal_value where lead_id in (L-3, L-4)"),
+    ("top 2 open deals", TWO_DEALS, "next five", "list deals where open order -deal_value limit 7 after 2"),
+    ("top 2 open deals", TWO_DEALS, "die nächsten 5", "list deals where open order -deal_value limit 7 after 2"),
+    ("top 2 reps by revenue in Germany this year", TWO_OWNERS, "how much in total",
+     "revenue where country = Germany and owner in ('Ben Haddad', 'Tess Nair') in this year"),
+    # what is about others, or about all
+    ("biggest open deal", ONE_DEAL, "deals by owner", "total_leads by owner"),
+    ("biggest open deal", ONE_DEAL, "accounts by industry", "total_customers by industry"),
+    ("biggest open deal", ONE_DEAL, "who should I call", "call plan"),
+    ("biggest open deal", ONE_DEAL, "who should I talk to there?", "? a call list is of a rep or of everybody"),
+    ("biggest open deal", ONE_DEAL, "what was last said", "? 'said' stands in notes"),
+    ("top 2 open deals", TWO_DEALS, "who owns it", "? "),
+    ("pipeline by stage", None, "what share of that is in negotiation",
+     "share of: part Question(metrics=('open_pipeline',), by=(), where=(Test(name='stage', op='=', values=('negotiation',)),)"),
+    ("top 2 open deals", TWO_DEALS, "and when did we last talk to the first one", "list deals where lead_id = L-3"),
+    ("top 2 open deals", TWO_DEALS, "who owns the second one", "list deals where lead_id = L-4"),
+    ("top 2 open deals", TWO_DEALS, "who owns the third one", "? "),
+    ("average cycle days of won deals", None, "and lost", "average_days_to_loss"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "rows", "then", "expected"), OF_ROWS)
+def test_what_follows_is_about_the_rows_of_the_answer(planner, first, rows, then, expected):
+    before = planner.understand(first)
+    found = told(planner.understand(then, replace(before, slots=replace(before.slots, rows=rows))))
+    assert found == expected or (expected.startswith(("? ", "share of")) and found.startswith(expected))
+
+
+def test_a_time_that_a_pronoun_leaves_behind_is_told(planner):
+    first = planner.understand("who lost the most deals this year")
+    before = replace(first, slots=replace(first.slots, rows=ONE_OWNER))
+    assert "not carried over" in planner.understand("how many did he win", before).notes[-1]
+    assert not planner.understand("how many did he win this year", before).notes
 
 
 def test_why_explains_a_change_whole(planner):
@@ -605,6 +810,31 @@ def test_a_verb_in_the_first_person_is_about_who_asks(planner):
     mine = Planner(planner.serving, "Tess Nair")
     assert told(mine.understand("cuánto vendí en mayo")) == "revenue where owner = 'Tess Nair' in 2025-05"
     assert "owner" not in told(mine.understand("cuánto vendimos en mayo"))
+
+
+def test_my_team_is_that_of_who_asks(planner, monkeypatch):
+    team = Team("South", ("Ben Haddad", "Tess Nair"))
+    monkeypatch.setattr(Names, "team", lambda self, me: team if me else None)
+    mine = Planner(planner.serving, "Tess Nair")
+    assert told(mine.understand("win rate of my team")) == "win_rate where owner in ('Ben Haddad', 'Tess Nair')"
+    assert told(mine.understand("who on my team lost more than 3 deals in May")).startswith(
+        "lost_leads by owner where owner in ('Ben Haddad', 'Tess Nair') in 2025-05"
+    )
+    assert told(mine.understand("wer im Team hat die wenigsten Anrufe diese Woche")).startswith(
+        "touches by owner where"
+    )
+    before = mine.understand("my overdue deals")
+    assert (
+        told(mine.understand("and for the whole team?", before))
+        == "list deals where overdue and owner in ('Ben Haddad', 'Tess Nair')"
+    )
+    assert told(mine.understand("and mine in May", mine.understand("revenue of my team"))) == (
+        "revenue where owner = 'Tess Nair' in 2025-05"
+    )
+    assert told(mine.understand("call list of my team")).startswith("? a call list is of a rep")
+    assert isinstance(planner.understand("revenue of my team"), Declined)
+    monkeypatch.setattr(Names, "team", lambda self, me: None)
+    assert told(mine.understand("revenue of my team")) == "? I do not know which team Tess Nair is in"
 
 
 def test_i_and_my_are_an_owner_by_a_setting(planner):
@@ -674,8 +904,21 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("the best customer in industry", "? accounts in an order"),
         ("how many deals created in May were won by end of June", "? opened in one time and ended in another"),
         ("customers who bought Forecast but not Routing", "? "),
-        ("3rd largest customer", "? I do not understand '3rd'"),
-        ("who has the second biggest open pipeline", "? I do not understand 'second biggest'"),
+        ("win rate of won vs lost deals", "? Win rate is not of won and lost deals each"),
+        ("compare deals", "? compared with what"),
+        ("how is the pipeline doing vs the weather", "? "),
+        ("deals at risk", "? "),
+        ("when are the top 3 customers by revenue in each country", "? "),
+        ("how long until an open deal is lost", "? "),
+        ("average conversion from new to negotiation", "? "),
+        ("revenue by rep, not in total", "? I do not understand 'not in total'"),
+        ("how many customers signed more than once", "? "),
+        ("who made the number", "? "),
+        ("conversion from new to Germany", "? "),
+        ("touches per lost deal", "? "),
+        ("the second last deal", "? I do not understand"),
+        ("second deals", "? I do not understand 'second'"),
+        ("the second 5 biggest deals", "? I do not understand 'second'"),
         ("neither won nor open deals", "? I do not understand 'neither'"),
         ("revenue win rate", "? 'revenue' or 'win rate'"),
         ("what moved from Discovery to Negotiation last week", "? "),
@@ -756,6 +999,11 @@ IMPLIED = {
     "by owner where owner in": "or oder ou o",
     "where owner = ": "by-owner",
     "vs year-ago": "than",
+    "by status": "won lost versus or",
+    "order -lost_leads": "each top best",
+    "median": "average durchschnittlich moyen promedio",
+    "interactions_per": "average durchschnittlich moyen promedio",
+    " after ": "top highest best höchste plus-haut",
     "in until": "until bis jusqu'à hasta",
     "2025-Q1 + ": "than versus als",
     "explain change": "won or versus",

@@ -638,6 +638,46 @@ measures:
     decimal_places:
       type: exact
       places: 1
+- name: median_cycle_days
+  expr: MEDIAN(CASE WHEN status = 'won' THEN cycle_days END)
+  display_name: Median sales cycle
+  comment: Days from opening to winning that half of the deals won needed at most.
+  synonyms:
+  - median cycle
+  - median cycle time
+  - median days to close
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
+- name: average_days_to_loss
+  expr: AVG(CASE WHEN status = 'lost' THEN cycle_days END)
+  display_name: Days to loss
+  comment: Mean days from opening to losing, of deals lost.
+  synonyms:
+  - days to lose
+  - time to loss
+  - cycle of lost deals
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
+- name: average_deal_age
+  expr: AVG(CASE WHEN status = 'open' THEN age_days END)
+  display_name: Age of open deals
+  comment: Mean days since the open deals were opened.
+  synonyms:
+  - deal age
+  - average age of open deals
+  - pipeline age
+  - average days open
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
 - name: sales_velocity
   expr: COUNT(CASE WHEN status = 'open' THEN 1 END) * (CAST(SUM(CASE WHEN status = 'won' THEN deal_value END) AS DOUBLE) / NULLIF(COUNT(CASE WHEN status = 'won' AND has_value THEN 1 END), 0)) * (COUNT(CASE WHEN status = 'won' THEN 1 END) / NULLIF(COUNT(CASE WHEN status IN ('won', 'lost') THEN 1 END), 0)) / NULLIF(AVG(CASE WHEN status = 'won' THEN cycle_days END), 0)
   display_name: Sales velocity
@@ -1000,6 +1040,32 @@ measures:
   - cycle length
   - average cycle
   - days to close
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
+- name: median_cycle_days
+  expr: MEDIAN(CASE WHEN status = 'won' THEN cycle_days END) FILTER(WHERE counted_by = 'closed_date')
+  display_name: Median sales cycle
+  comment: Days from opening to winning that half of the deals won needed at most.
+  synonyms:
+  - median cycle
+  - median cycle time
+  - median days to close
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
+- name: average_days_to_loss
+  expr: AVG(CASE WHEN status = 'lost' THEN cycle_days END) FILTER(WHERE counted_by = 'closed_date')
+  display_name: Days to loss
+  comment: Mean days from opening to losing, of deals lost.
+  synonyms:
+  - days to lose
+  - time to loss
+  - cycle of lost deals
   format:
     type: number
     decimal_places:

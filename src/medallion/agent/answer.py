@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -12,8 +12,10 @@ from medallion.agent import spans
 from medallion.agent.explaining import EXPLAINING
 from medallion.agent.facts import Found, Ledger, Receipt
 from medallion.agent.planner import Declined, Intent, Planner, Understood
+from medallion.agent.planner.slots import Rows
 from medallion.agent.tools import Tools
 from medallion.errors import MedallionError
+from medallion.metrics import views
 from medallion.metrics.question import Question, Records
 
 #: Rows of a finding that are told; the rest is counted.
@@ -85,6 +87,7 @@ def planned(tools: Tools, planner: Planner, question: str, before: Understood | 
         found = [one for asked in understood.asked for one in called(tools, asked)]
     except MedallionError as error:
         return Answer(question, "", declined=error.problem, remedy=error.remedy, closest=planner.closest(question))
+    understood = replace(understood, slots=replace(understood.slots, rows=rows_of(understood, found)))
     ledger = Ledger()
     for one in found:
         ledger.add(one)
@@ -102,6 +105,25 @@ def planned(tools: Tools, planner: Planner, question: str, before: Understood | 
         calls=calls,
         understood=understood,
     )
+
+
+def rows_of(understood: Understood, found: Sequence[Found]) -> Rows | None:
+    """The rows of an answer that the next question may be about: few enough to be told, each of one thing."""
+    last = next((one for one in reversed(found) if one.key), None)
+    rank = understood.slots.rank
+    cut = rank is not None and rank.limit is not None
+    if last is None or not 0 < len(last.rows) <= MOST_ROWS or not (cut or last.count == len(last.rows)):
+        return None
+    name = next((one for one in ("lead_id", "customer_id") if one in last.key), last.key[0])
+    known = name in ("lead_id", "customer_id") or (
+        len(last.key) == 1
+        and name in {one.name for view in views().values() for one in view.dimensions if one.type == "text"}
+    )
+    keys = tuple(str(row[name]) for row in last.rows if row.get(name) is not None)
+    if not known or len(keys) != len(last.rows) or len(set(keys)) != len(keys):
+        return None
+    accounts = tuple(str(row["customer_id"]) for row in last.rows if row.get("customer_id"))
+    return Rows(name, keys, accounts if len(accounts) == len(keys) else ())
 
 
 def called(tools: Tools, asked: Question | Records | Intent) -> list[Found]:

@@ -89,6 +89,21 @@ def share_of(tools: Tools, part: Question, whole: Question | None = None) -> Fou
     return tools.found("share_of", title, fields, key, rows, first.tables, first.sql, first.bindings)
 
 
+def share_of_first(tools: Tools, part: Question, whole: Question) -> list[Found]:
+    """What share of a figure the first of an order have, together and each."""
+    each = share_of(tools, part)
+    with tools.serving.reading() as connection:
+        total = answer(connection, whole).value
+    values = [row["value"] for row in each.rows if row["value"] is not None]
+    value = sum(values) if values else None
+    share = float(value) / float(total) if total and value is not None else None
+    fields = tuple(one for one in each.fields if one.name in ("share", "value", "whole"))
+    row = {"share": share, "value": value, "whole": total}
+    title = f"{each.title}, the first {len(each.rows)} together"
+    together = tools.found("share_of_first", title, fields, (), [row], each.tables, each.sql, each.bindings)
+    return [together, each]
+
+
 def explain_change(tools: Tools, question: Question, compare: str = "previous") -> list[Found]:
     """Why a metric changed between two periods: the figures, and parts of the change that add up to it."""
     asked = dataclasses.replace(question, compare=compare)  # type: ignore[arg-type]
@@ -158,6 +173,21 @@ def stage_conversion(tools: Tools, period: str | None = None) -> Found:
                   "Of the deals that entered a stage; went on are those that moved to another stage or were won from it.")  # fmt: skip
 
 
+def passed_on(tools: Tools, first: str, then: str, period: str | None = None) -> Found:
+    """Of the deals that entered a stage, how many came to another one after it, or were won."""
+    span = periods.read(period or "all", Today(tools.day))
+    start = (span.first or date(1970, 1, 2)) - timedelta(days=1)
+    end = min(span.last or tools.day, tools.day)
+    row = tools.reading(over_time.passed_on, start, end, first, then)[0]
+    row["share"] = row["reached"] / row["entered"] if row["entered"] else None
+    fields = (Field("share", "Share", "percent", 1), Field("reached", f"Came to {then}", "number"),
+              Field("entered", f"Entered {first}", "number"))  # fmt: skip
+    title = f"Conversion from {first} to {then}{f', {span}' if period else ''}"
+    note = f"Of the deals that entered {first}, those that {'were won' if then == 'won' else f'entered {then}'} later, by the end of the data."
+    return tools.found("passed_on", title, fields, (), [row], (_CHANGES,), "medallion.metrics.over_time.passed_on",
+                  (start, end, first, then), note)  # fmt: skip
+
+
 def slipped_deals(tools: Tools, period: str, where: Iterable[Condition] = ()) -> Found:
     """Open deals whose expected close was moved later in a period."""
     span = periods.read(period, Today(tools.day))
@@ -206,10 +236,30 @@ def beside_average(tools: Tools, records: Records, column: str, op: str, group: 
     return dataclasses.replace(found, title=title, fields=fields, rows=rows, total=len(rows))
 
 
+def rows_after(tools: Tools, asked: Question | Records, skip: int) -> Found:
+    """The rows of a ranking after the first ones: the second biggest, the next five."""
+    found = tools.asked(asked, "rows_after")
+    rows = found.rows[skip:]
+    places = f"place {skip + 1}" if len(rows) == 1 else f"places {skip + 1} to {skip + len(rows)}"
+    title = f"{found.title}, {places}" if rows else found.title
+    return dataclasses.replace(found, title=title, rows=rows, total=found.count if rows else 0)
+
+
 #: By name, what the planner calls beside the tools.
 EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
     one.__name__: one
-    for one in (definition, share_of, explain_change, what_changed, stage_conversion, slipped_deals, beside_average)
+    for one in (
+        definition,
+        share_of,
+        explain_change,
+        what_changed,
+        stage_conversion,
+        slipped_deals,
+        beside_average,
+        rows_after,
+        share_of_first,
+        passed_on,
+    )
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any, Literal
 from medallion import figures
 from medallion.metrics import plain
 
-Kind = Literal["text", "number", "money", "percent", "date", "timestamp", "list"]
+Kind = Literal["text", "number", "money", "percent", "date", "timestamp", "list", "weekday"]
 
 #: A reference to a cell: `F2.0.revenue` is column `revenue` of row 0 of the second finding.
 REFERENCE = re.compile(r"\{\s*(F\d+)\.(\d+)\.([a-z_0-9]+)\s*\}")
@@ -37,6 +38,8 @@ class Field:
         """
         if value is None or value == "":
             return "unknown"
+        if self.kind == "weekday":
+            return calendar.day_name[int(value) - 1]
         if self.kind == "list":
             return "; ".join(_BREAK.sub(" ", str(part)) for part in value) or "none"
         if self.kind == "money":

@@ -583,7 +583,7 @@ class Tools:
             "find_customer", "Accounts", fields, ("customer_id",), rows, (_FEATURES,), sql, bindings, note, total
         )
 
-    def pipeline_forecast(self, period: str | None = None, by: str | None = None) -> Found:
+    def pipeline_forecast(self, period: str | None = None, by: str | None = None, owner: str | None = None) -> Found:
         """What is expected to be won: open deals by the month of their expected close, or the revenue of a period.
 
         Of a period: won so far, expected from open deals and from deals not opened yet, all of it with its 80% interval, and
@@ -593,13 +593,14 @@ class Tools:
             period: A month, quarter or year, such as `2025-Q3`; open deals by month without it.
             by: What the forecast of a period is split by: owner, product, source, industry, country, size_band, stage or
                 quality.
+            owner: Only this owner's part of the forecast of a period.
 
         Raises:
             MedallionError: The period or the split is none, or a split has no period.
         """
         if period is not None:
-            return self._revenue_forecast(period, by)
-        if by is not None:
+            return self._revenue_forecast(period, by, owner)
+        if by is not None or owner is not None:
             raise MedallionError("a forecast by month is not split", "Name a period, such as 2025-Q3.")
         sql = (
             f"select coalesce(strftime(expected_close_date, '%Y-%m'), 'no date') as month, count(*) as open_deals, "
@@ -616,11 +617,14 @@ class Tools:
             "pipeline_forecast", "Forecast of the pipeline", fields, ("month",), rows, (_DEALS,), sql, (), note
         )
 
-    def _revenue_forecast(self, period: str, by: str | None) -> Found:
+    def _revenue_forecast(self, period: str, by: str | None, owner: str | None = None) -> Found:
         from medallion.learning import forecasts  # numpy and pyspark, which no other tool needs
 
         if _SCORES not in self.serving.versions:
             raise MedallionError("there are no scores to forecast from", "Run `medallion score` first.")
+        if owner is not None and by not in (None, "owner"):
+            raise MedallionError("the part of one owner is not split further", "Leave out one of the two.")
+        by = "owner" if owner is not None else by
         tables = tuple(name for name in (_DEALS, _SCORES, _ATTAINMENT) if name in self.serving.versions)
         self.serving.read(*tables)
         with self.serving.reading() as connection:
@@ -628,6 +632,12 @@ class Tools:
                 connection, ScoreWeights().horizon_days, period, by, quotas=_ATTAINMENT in tables, history=False
             )
         rows = made.groups if by else [made.total]
+        if owner is not None:
+            rows = [row for row in rows if str(row["owner"]).casefold() == owner.casefold()]
+            if not rows:
+                raise MedallionError(
+                    f"no open or won deal of {made.period.name} belongs to {owner!r}", "Check the name."
+                )
         labels = {
             "won": "Won so far",
             "open": "Expected from open deals",
@@ -862,6 +872,8 @@ def _field(column: Column, name: str) -> Field:
     """A column of an answer as one of a finding."""
     kind = {"currency": "money", "percentage": "percent", "number": "number", "day": "date"}.get(column.type, "text")
     places = 0
+    if column.name.endswith("weekday"):
+        kind = "weekday"
     if column.format:
         kind = {"currency": "money", "percentage": "percent"}.get(column.format.type, "number")
         places = column.format.decimal_places.places

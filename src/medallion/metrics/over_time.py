@@ -220,6 +220,34 @@ def stage_conversion(
     return _rows(connection, sql, known_as_of, start=start, end=end)
 
 
+def passed_on(
+    connection: duckdb.DuckDBPyConnection,
+    start: date,
+    end: date,
+    first: str,
+    then: str,
+    known_as_of: datetime | None = None,
+) -> list[Row]:
+    """Of the deals that entered a stage, open, between the ends of two days, how many came to another one later: one row.
+
+    `entered` and `reached` count deals; `then` may be `won`. What came after the second day counts as well.
+
+    Raises:
+        ContractError: The days are not in order.
+    """
+    _in_order(start, end)
+    reached = "c.status = 'won'" if then == "won" else "c.status = 'open' and c.stage = $then"
+    sql = f"""{_changes((), known_as_of)}, began as (
+            select lead_id, min(valid_from) as at from changes
+            where status = 'open' and stage = $first and from_day > $start and from_day <= $end group by lead_id
+        )
+        select count(*) as entered, count(*) filter (exists (
+            select 1 from changes c where c.lead_id = b.lead_id and c.valid_from > b.at and {reached})) as reached
+        from began b"""
+    given = {"first": first} if then == "won" else {"first": first, "then": then}
+    return _rows(connection, sql, known_as_of, start=start, end=end, **given)
+
+
 def _changes(by: Sequence[str], known_as_of: datetime | None) -> str:
     """The beginning of each query: the states of deals by what was known, with their dimensions.
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from medallion import metrics
-from medallion.agent.planner.asking import Asked, Asking, Intent
-from medallion.agent.planner.lexer import Lexed, lex
+from medallion.agent.planner.asking import Asking
+from medallion.agent.planner.forming import Asked, Intent
+from medallion.agent.planner.lexer import Lexed, lex, parted
 from medallion.agent.planner.lexicon import plain_words
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.names import Names
@@ -103,6 +104,8 @@ class Planner:
         try:
             return self._understood(question, before)
         except Unclear as error:
+            if both := self._both(question, before):
+                return both
             nearest = dict.fromkeys((*self._without(error, before), *self._parts(question, before)))
             closest = error.closest or (*nearest, *self.closest(question))
             return Declined(error.reason, closest, error.remedy)
@@ -123,6 +126,15 @@ class Planner:
         if before is not None:
             slots = slots.of_those(before.slots)
         if before is not None and slots.goes_on(before.slots):
+            rows = before.slots.rows
+            if slots.cuts(before.slots) and rows is not None and not slots.rank:
+                slots = slots.of_rows(rows, before.slots)
+                notes.append(
+                    f"Of the {len(rows.keys)} rows of the answer before."
+                    if len(rows.keys) > 1
+                    else "Of the row of the answer before."
+                )
+        if before is not None and slots.goes_on(before.slots):
             if slots.cuts(before.slots):
                 raise Unclear(
                     "the last answer was a ranking, and the question does not say which of its rows it means",
@@ -139,12 +151,18 @@ class Planner:
                 notes.append(f"Carried over from the question before: {', '.join(kept)}.")
         elif before is not None and slots.widens(before.slots):
             notes.append("The conditions of the question before are not carried over; add `of those` to keep them.")
+        if before is not None and slots.times == () and before.slots.times and slots.of_person(before.slots):
+            notes.append("The time of the question before is not carried over; name it to keep it.")
         if not slots.has_subject:
             raise Unclear("the question does not say what is asked for", *self.closest(question))
-        asked = Asking(slots, today, self.me).asked()
+        team = self.names.team(self.me) if slots.team else None
+        asked = Asking(slots, today, self.me, team).asked()
         self._premise(slots)
-        lists = not any(isinstance(one, Question) for one in asked)
-        if slots.me and self.me is None and lists and not any(isinstance(one, Intent) for one in asked):
+        whole = [
+            one.arguments["asked"] if isinstance(one, Intent) and one.tool == "rows_after" else one for one in asked
+        ]
+        lists = not any(isinstance(one, Question) for one in whole)
+        if slots.me and self.me is None and lists and not any(isinstance(one, Intent) for one in whole):
             notes.append("I do not know who you are, so these are everybody's: `--me NAME`, or `me` in the settings.")
         return Understood(asked, slots, lexed.language, tuple(notes))
 
@@ -176,9 +194,42 @@ class Planner:
             return ()
         return (error.without,)
 
+    def _both(self, question: str, before: Understood | None) -> Understood | None:
+        """Two questions in one, where each can be answered by itself and neither restricts the other."""
+        found: list[tuple[Understood, Understood]] = []
+        for first, then, apart in parted(question, self.names):
+            with suppress(Unclear, ContractError):
+                one = self._understood(first, before)
+                if one.slots.about:
+                    other = self._understood(then, one)
+                    if other.slots.about != one.slots.about:
+                        continue
+                elif not (other := self._second(then, one)).slots.refers:
+                    of_one, of_other = one.slots.restrictions, other.slots.restrictions
+                    if not (of_one <= of_other if apart else of_one == of_other):
+                        continue
+                found.append((one, other))
+        if len(found) != 1:
+            return None
+        one, other = found[0]
+        notes = tuple(dict.fromkeys((*one.notes, *other.notes)))
+        return Understood((*one.asked, *other.asked), other.slots, one.language, notes)
+
+    def _second(self, question: str, first: Understood) -> Understood:
+        """The second of two questions: by itself, or about what the first one found where it says so."""
+        try:
+            return self._understood(question, None)
+        except (Unclear, ContractError):
+            found = self._understood(question, first)
+            if not found.slots.refers:
+                raise
+            return found
+
     def _parts(self, question: str, before: Understood | None) -> tuple[str, ...]:
         """The sentences and clauses of a question that can be answered by themselves; what stands beside may restrict them."""
         parts = [part.strip() for part in _CLAUSES.split(question)]
+        halves = [half for first, then, apart in parted(question, self.names) if not apart for half in (first, then)]
+        parts = [*halves, *parts] if halves else parts
         found: list[str] = []
         for part in parts if len(parts) > 1 else ():
             if len(part.split()) > 1 and len(found) < MOST_PARTS:

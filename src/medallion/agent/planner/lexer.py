@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rapidfuzz import process
@@ -43,6 +43,12 @@ _ORDINALS = ("st", "nd", "rd", "th", "er", "eme", "ème", "e", "o", "a")
 #: Ways to write a word short that would be parted at their signs.
 _SHORT_FORMS = re.compile(r"(?<![\w/])(w/o?)(?=[\s\w])(?!\w*/)", re.IGNORECASE)
 _ENDING = re.compile(r"['’]s$|(?<=s)['’]$", re.IGNORECASE)
+#: Kinds of spans that a question begins with.
+_ASKING = ("list", "who", "when", "why", "how", "how_long", "count", "amount", "yes_no", "exists", "intent", "define")
+#: Signs that a clause ends with.
+_CLOSING = frozenset(".?!:…")
+#: `top10`, `Top-10-Kunden`.
+_TOP = re.compile(r"(top)-?(\d+)(?:-([^\W\d]+))?", re.IGNORECASE)
 #: Words of at least so many letters may be misspelt, by so many letters.
 _MISSPELT = ((9, 2), (4, 1))
 _SHORT = 5
@@ -59,6 +65,7 @@ class Span:
         last: The place after its last token.
         capital: Whether it is written with a capital.
         used: Whether the reading has understood it.
+        ends: Whether a clause ends with it: a sign such as a colon or a full stop follows.
     """
 
     text: str
@@ -67,6 +74,7 @@ class Span:
     last: int
     capital: bool = False
     used: bool = False
+    ends: bool = False
 
     def of(self, *kinds: str) -> Sense | None:
         """The sense of one of some kinds, in their order; None where there is none."""
@@ -79,11 +87,12 @@ class Span:
 
 @dataclass(frozen=True)
 class Token:
-    """A token: as it was written, and as it is compared."""
+    """A token: as it was written, and as it is compared; a clause may end with it."""
 
     text: str
     plain: str
     kind: str
+    ends: bool = False
 
 
 @dataclass
@@ -110,6 +119,8 @@ def tokens(question: str) -> list[Token]:
     for match in _TOKEN.finditer(question):
         kind, text = str(match.lastgroup), match[0]
         if kind == "quiet":
+            if found and text in _CLOSING and not question[match.end() : match.end() + 1].strip():
+                found[-1] = replace(found[-1], ends=True)
             continue
         if kind != "word":
             found.append(Token(text, folded(text), kind))
@@ -135,7 +146,8 @@ def _with_names(question: str, signed: Mapping[str, Any]) -> list[Token]:
     found: list[Token] = []
     last = 0
     for match in re.finditer(rf"(?<!\w)(?:{every})(?!\w)", question, re.IGNORECASE):
-        found += [*tokens(question[last : match.start()]), Token(match[0], match[0].casefold(), "name")]
+        ends = question[match.end() : match.end() + 1] in _CLOSING
+        found += [*tokens(question[last : match.start()]), Token(match[0], match[0].casefold(), "name", ends)]
         last = match.end()
     return found + tokens(question[last:])
 
@@ -147,7 +159,7 @@ def _joined(found: Sequence[Token]) -> list[Token]:
         last = joined[-1] if joined else None
         thousands = last and last.kind == one.kind == "number" and re.fullmatch(r"\d{3}", one.text)
         if last and thousands and re.fullmatch(r"\d{1,3}(?: \d{3})*", last.text):
-            joined[-1] = Token(f"{last.text} {one.text}", f"{last.plain} {one.plain}", "number")
+            joined[-1] = Token(f"{last.text} {one.text}", f"{last.plain} {one.plain}", "number", one.ends)
         else:
             joined.append(one)
     return joined
@@ -156,6 +168,8 @@ def _joined(found: Sequence[Token]) -> list[Token]:
 def _words(text: str) -> list[Token]:
     """The words of a text without blanks: keys stay whole, hyphens part the others, endings and elisions fall."""
     text = _ENDING.sub("", ELIDED.sub("", text))
+    if top := _TOP.fullmatch(text):
+        return [Token(top[1], "top", "word"), Token(top[2], top[2], "number"), *(_words(top[3]) if top[3] else ())]
     if any(letter.isdigit() for letter in text):
         return [Token(text, folded(text).replace("_", " "), "word")]
     parts = [part for part in re.split(r"[-_&.]", text) if part]
@@ -187,6 +201,7 @@ def lex(question: str, names: Names, before: str | None = None) -> Lexed:
         else:
             span = _span(found, place, words, names, accounts, lexed)
         lexed.spans.append(span)
+        span.ends = found[span.last - 1].ends
         place = span.last
     return lexed
 
@@ -282,7 +297,7 @@ def _corrected(
             near = nearest(one.plain, known)
         if near:
             told.append((one.text, near))
-            one = Token(one.text, near, "word")
+            one = Token(one.text, near, "word", one.ends)
         right.append(one)
     return right, told
 
@@ -299,3 +314,28 @@ def nearest(word: str, known: Any) -> str | None:
     best = [one for one, distance, _ in found if distance == found[0][1]]
     stems = {one.removesuffix("s") for one in best}
     return best[0] if best and len(stems) == 1 else None
+
+
+def parted(question: str, names: Names) -> list[tuple[str, str, bool]]:
+    """The ways to part a question in two: at the end of a sentence, or at an `and` before what begins a question.
+
+    Each with its halves, and whether a sentence ends between them.
+    """
+    words = question.split()
+    language = lex(question, names).language
+    ways: list[tuple[str, str, bool]] = []
+    for place in range(2, len(words) - 1):
+        before, after = " ".join(words[:place]), " ".join(words[place:])
+        if words[place - 1][-1] in _CLOSING:
+            ways.append((before, after, True))
+            continue
+        joint = lex(words[place - 1], names, language).spans
+        if len(joint) == 1 and joint[0].of("and") and _begins(lex(after, names, language).spans):
+            ways.append((" ".join(words[: place - 1]), after, False))
+    return ways
+
+
+def _begins(spans: Sequence[Span]) -> bool:
+    """Whether a question begins with these spans."""
+    asks = next((span for span in spans if not all(one.kind in ("carry", "neutral") for one in span.senses)), None)
+    return asks is not None and asks.of(*_ASKING) is not None

@@ -119,7 +119,7 @@ def sense_of(tag: str) -> Sense:
     (Sense(kind='unit', name='week', value=''), Sense(kind='neutral', name='', value=''))
     """
     kind, _, name = tag.partition(".")
-    if kind in ("country", "industry", "source", "stage"):
+    if kind in ("country", "industry", "source", "stage", "consent"):
         return Sense("value", kind, name)
     return Sense(kind, name)
 

@@ -52,6 +52,11 @@ class Marking:
         self.anded = False  #: whether an `and` joins products, of which a deal has one
         self.led = False  #: whether a split follows a word such as `per` or `each`
         self.yes_no = bool(self.spans and self.spans[0].of("yes_no"))
+        self.team = self.with_total = False
+        self.mean_too = False  #: whether a mean is asked for beside a median
+        self.of_row = False  #: whether it is about a row of the answer before
+        self.passage: tuple[str, str] | None = None  #: from which stage to which
+        self.further: int | None = None  #: how many more rows of the answer before are asked for
         self.notes: list[str] = []
 
     def has(self, place: int, *kinds: str) -> Sense | None:

@@ -14,6 +14,7 @@ from medallion.metrics import periods
 from medallion.metrics.conditions import Test
 
 _LAST = {f"last {unit}": f"this {unit}" for unit in ("day", "week", "month", "quarter", "year")}
+_CONVERSION = Sense("metric", "conversion_rate")
 #: A measure beside another: the average value, how many on average.
 _MEASURED = {("amount", "average"), ("count", "average"), ("amount", "median"), ("average", "median")}
 
@@ -41,6 +42,50 @@ def unit_of(text: str) -> str | None:
 
 class Measuring(Restricting):
     """Reads how a question measures: orders, comparisons, states, numbers and shares, splits, and what happens to deals."""
+
+    def _per_record(self) -> None:
+        """A number of one thing per record of another: contacts per deal, touches per won deal."""
+        for place in self.places("by"):
+            at = self.near(place, 1, over=("state",))
+            record = self.has(at, "entity", "metric") if at < len(self.spans) else None
+            for before in self.places("metric", "entity"):
+                sense = self.has(before, "metric", "entity")
+                of = meanings()["per"].get({"interactions": "touches"}.get(sense.name, sense.name) if sense else "", {})
+                states = [state for state, is_in in self.states if is_in]
+                found = of.get(".".join([record.name, *states])) if record and before < place else None
+                if found:
+                    self.metrics.append(str(found))
+                    self.states = []
+                    self.use(place, before, at)
+                    self.take("average", "count")
+                    return
+
+    def _passed(self) -> None:
+        """`conversion from proposal to negotiation`: two stages, the second one after the first."""
+        if self.places("count", "share") or any(span.of("metric") == _CONVERSION for span in self.spans):
+            for place in self.places("to"):
+                before, after = self.near(place, -1), self.near(place, 1)
+                first = next((one.value for one in self._stage_at(before)), "")
+                then = next((one.value for one in self._stage_at(after)), "")
+                if not then and (state := self.has(after, "state")) and state.name == "won":
+                    then = "won"
+                moved = any(self._says(at, "verb", "move") for at in range(len(self.spans)))
+                if first and then and first != then and not moved:
+                    self.passage = (first, then)
+                    lead = self.near(before, -1)
+                    self.use(before, place, after, *([lead] if self.has(lead, "from") else []))
+                    self.use(*[at for at in self.places("verb") if self._says(at, "verb", "get")])
+                    self.use(*[at for at in self.places("metric") if self.has(at, "metric") == _CONVERSION])
+                    self.use(
+                        *[at for at in self.places("entity") if self.has(at, "entity") == Sense("entity", "deals")]
+                    )
+                    self.take("count", "share")
+                    return
+
+    def _stage_at(self, place: int) -> list[Sense]:
+        if not 0 <= place < len(self.spans) or self.spans[place].used:
+            return []
+        return [sense for sense in self.spans[place].all("value") if sense.name == "stage"]
 
     def _ranked(self) -> None:
         """Which end of an order: `top 5`, `the three biggest`, `most`, `latest`; `last 5 deals`."""
@@ -107,12 +152,16 @@ class Measuring(Restricting):
             if count is not None and count < 1:
                 raise Unclear(f"{self.spans[place].text} {count} is none")
             self.rank = Rank(way.kind, count, self.spans[place].text, sized=self.spans[place].of("sized") is not None)
+            if self.spans[place].of("often"):
+                self.goal = "count"  # which industry do we lose in most often
             self.use(place, *counted)
             lead = self.near(place, -1)
             if self.has(lead, "with"):
                 self.use(lead)  # the country with the least revenue
         if self.rank is None:
+            self._further()
             return
+        self._nth()
         if self.rank.count is None:
             for place in range(len(self.spans) - 1):  # les trois commerciaux avec le plus gros pipeline
                 count = self._count(place) if self.has(place + 1, "dim", "entity") else None
@@ -124,6 +173,39 @@ class Measuring(Restricting):
                 if (count := self._count(place + 1)) is not None:
                     self.rank = Rank(self.rank.way, count, self.rank.word)
                     self.use(place + 1)
+
+    def _nth(self) -> None:
+        """The second biggest, the third largest: one row, after those before it."""
+        found = [
+            place for place, span in enumerate(self.spans) if span.of("nth") and (not span.used or span.of(*RANKS))
+        ]
+        found += [place for place in self.places("ordinal") if self.has(place + 1, *RANKS) or self._led_by_rank(place)]
+        if len(found) != 1 or self.rank is None or self.rank.count is not None or self.rank.several:
+            return
+        sense = self.spans[found[0]].of("nth", "ordinal")
+        if sense and sense.name.isdigit() and int(sense.name) > 0:
+            self.rank = replace(self.rank, count=1, skip=int(sense.name) - 1)
+            self.use(found[0])
+
+    def _led_by_rank(self, place: int) -> bool:
+        """Whether an order was read right after a place."""
+        return place + 1 < len(self.spans) and self.spans[place + 1].used and bool(self.spans[place + 1].of(*RANKS))
+
+    def _further(self) -> None:
+        """`the next five`: more rows of the answer before."""
+        was = self.before.shown if self.before is not None else None
+        said = [
+            place
+            for place, span in enumerate(self.spans)
+            if not (self.quiet(place) or span.of("list", "carry", "ours", "me", "entity", "ones_of"))
+        ]
+        more = [place for place in said if self.has(place, "next", "further")]
+        counts = [place for place in said if self._count(place) is not None]
+        if was is None or len(more) != 1 or sorted([*more, *counts]) != said or len(counts) > 1:
+            return
+        self.further = self._count(counts[0]) if counts else was
+        self.follows = True
+        self.use(*range(len(self.spans)))
 
     def _count(self, place: int) -> int | None:
         found = self.has(place, "number", "num") if not self.has(place, "ordinal") else None
@@ -252,7 +334,9 @@ class Measuring(Restricting):
             lead = self.near(place, -1)
             if self.has(lead, "only", "with"):
                 self.use(lead)
-            if len(self.states) > 1 and self.has(lead, "and", "or"):
+            if len(self.states) > 1 and self.has(lead, "and", "or", "vs"):
+                compared = self.has(lead, "vs") or (self.versus and self.has(lead, "and"))
+                self.versus |= bool(compared and self.spans[self.near(lead, -1, over=("entity",))].of("state"))
                 self.use(lead)
 
     def _measure(self) -> None:
@@ -282,6 +366,7 @@ class Measuring(Restricting):
                     self.goal = kind
                 elif self.goal != kind and (kind, self.goal) not in _MEASURED:
                     continue
+                self.mean_too |= (kind, self.goal) == ("average", "median")
                 self.use(place)
         self.total = self.take("total")
 
@@ -323,12 +408,19 @@ class Measuring(Restricting):
                 and (self.spans[before].of("dim") or self.spans[before].of("entity") == Sense("entity", "accounts"))
             ):
                 self.use(place)  # customers who bought
+            elif before >= 0 and self.rank and self._names_owners():
+                self.by.append("owner")  # A ou B, qui a le plus de pipeline
+                self.use(place)
             elif before < 0 and self._are_accounts(place):
                 self.use(place)  # who are our best customers
                 self.goal = self.goal or ("" if self.rank else "list")
             elif before < 0 and not self.about and not any(Sense("verb", "own") in one.senses for one in self.spans):
                 self.by.append("owner")
                 self.use(place)
+
+    def _names_owners(self) -> bool:
+        """Whether several owners are named, one or the other."""
+        return any(isinstance(one, Test) and one.name == "owner" and len(one.values) > 1 for one in self.where)
 
     def _says_worth(self, by: int, at: int) -> bool:
         """Whether a question says nothing but `by value`."""
@@ -419,6 +511,8 @@ class Measuring(Restricting):
                 self.use(place)  # how much revenue came in
                 continue
             if name.name in ("create", "close", "win", "lose", "due", "move", "sell"):
+                if {self.deed, name.name} == {"win", "lose"} and self._beside_deed(place):
+                    continue
                 if self.deed and self.deed != name.name and {self.deed, name.name} != {"sell", "win"}:
                     if name.name == "sell":
                         self.use(place)
@@ -436,6 +530,18 @@ class Measuring(Restricting):
                         ]
                     )
         self._ahead()
+
+    def _beside_deed(self, place: int) -> bool:
+        """Whether what we lost stands beside what we won: both are states of deals then."""
+        last = max((at for at in range(place) if self.spans[at].used and self.spans[at].of("verb")), default=-1)
+        joints = [at for at in range(last + 1, place) if self.has(at, "vs", "or", "and")]
+        if last < 0 or not joints or not all(self.quiet(at) or at in joints for at in range(last + 1, place)):
+            return False
+        self.versus |= any(self.spans[at].of("vs") for at in joints)
+        self.states += [("won", True), ("lost", True)]
+        self.deed = ""
+        self.use(place, *joints)
+        return True
 
     def _ahead(self) -> None:
         """Refuse what is to have happened in a time that has not begun."""

@@ -21,6 +21,14 @@ _SIGNED = re.compile(r"[^\w\s'’.&-]")
 _KEY = re.compile(r"(?=[^\s]*\d)[A-Za-z0-9][\w-]*")
 
 
+@dataclass(frozen=True)
+class Team:
+    """A team, and the owners who are in it."""
+
+    name: str
+    owners: tuple[str, ...]
+
+
 @dataclass
 class Names:
     """What is called how, read once from what is served.
@@ -94,6 +102,19 @@ class Names:
             for one in owners:
                 if len(values) == 1 and one.value in values and len(word) > 2 and (word,) not in self.phrases:
                     self.phrases[(word,)] = [other for other in owners if other.value == one.value]
+
+    def team(self, me: str | None) -> Team | None:
+        """The team of an owner with who is in it; None where it is not known."""
+        columns = {row["column_name"] for row in self.serving.rows("describe gold.deals")}
+        if me is None or "owner_team" not in columns:
+            return None
+        found = self.serving.rows(
+            "select distinct owner_team, owner from gold.deals where owner_team in "
+            "(select owner_team from gold.deals where owner = ? and owner_team is not null) order by 1, 2",
+            [me],
+        )
+        teams = {str(row["owner_team"]) for row in found}
+        return Team(teams.pop(), tuple(str(row["owner"]) for row in found)) if len(teams) == 1 else None
 
     def keys(self, text: str) -> list[Sense]:
         """What a word with a digit is the key of: an account, a deal, a product."""

@@ -6,16 +6,38 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from medallion import metrics
+from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense, lexicon, meanings
 from medallion.agent.planner.marking import QUIET, RANKS, Unclear
 from medallion.agent.planner.measuring import Measuring
-from medallion.agent.planner.slots import About, Slots, beside, names_of
+from medallion.agent.planner.slots import About, Slots, Threshold, beside, names_of, selected
 from medallion.agent.planner.times import Times
 from medallion.metrics.conditions import Test, tests
 
 _DASHES = ("-", "\u2013")
 #: Kinds of spans before which a dash is a pause: what is asked of what stands before it.
 _AFTER_PAUSES = ("count", "amount", "list", "by", "entity", "state", "when", "who", "why", "how")
+
+
+#: Kinds of spans that tell when something is.
+_WHEN = (
+    "number", "num", "ordinal", "unit", "month", "weekday", "today", "tomorrow", "yesterday", "day", "period", "within", "this",
+    "last", "next", "ago", "me", "carry", "i_am", "first_thing", "to", "clock",
+)  # fmt: skip
+
+
+def _is_of_aside(span: Span) -> bool:
+    """Whether a span tells what a question is for, when that is, or nothing."""
+    return bool(span.of("aside", *_WHEN, *QUIET))
+
+
+#: Kinds of spans of which a question about one row of the answer before is made.
+_OF_ROW = (
+    "field", "dim", "when", "who", "list", "how", "verb", "it", "its", "they", "person", "carry", "intent", "present", "past", "why", "joined",
+    "last", "yes_no", "comma", "more_of_it",
+)  # fmt: skip
+#: Those that it may have beside a pronoun alone.
+_WITH_PRONOUN = ("entity", "by", "modal", "me", "ours", "to", "size", "state")
 
 
 class Reading(Measuring):
@@ -28,9 +50,9 @@ class Reading(Measuring):
             Unclear: A span says something that no slot takes.
         """
         steps: tuple[Callable[[], None], ...] = (
-            self._corrected, self._us, self._speaker, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._beside, self._thresholds,
-            self._values, self._unknown, self._ranked, self._compared, self._states, self._measure, self._splits, self._deeds,
-            self._duration_of_deals, self._subject, self._rest,
+            self._asides, self._corrected, self._us, self._speaker, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._beside, self._thresholds,
+            self._passed, self._values, self._unknown, self._ranked, self._compared, self._states, self._per_record, self._measure, self._splits, self._deeds,
+            self._attained, self._duration_of_deals, self._subject, self._quota, self._beside_states, self._overview, self._rest,
         )  # fmt: skip
         for step in steps:
             step()
@@ -44,9 +66,16 @@ class Reading(Measuring):
             tuple(dict.fromkeys(self.states)), tuple(self.where), tuple(self.times), self.deed,
             tuple(dict.fromkeys(self.by)), self.rank, tuple(self.thresholds), self.compare, self.versus, self.turn,
             self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
-            self.average, self.contrast, narrow, tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
+            self.average, self.contrast, narrow, tuple(self.notes), follows=(self.follows or self.refers) and not self.of_row, refers=self.refers, past=self.past,
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
+            each=self._each(),
+            further=self.further, with_total=self.with_total, passage=self.passage, team=self.team,
         )  # fmt: skip
+
+    def _each(self) -> bool:
+        """Whether a split is said as `each` or `per`, which asks for the first of each, not as `by`."""
+        said = [sense for span in self.spans if span.used and span.text.casefold() != "by" for sense in span.all("by")]
+        return any(sense.name != "own" for sense in said)
 
     def _restricted(self) -> bool:
         """Whether it begins with what leads to a name: `for`, `and in`."""
@@ -64,6 +93,7 @@ class Reading(Measuring):
         """Whether it is asked if there is such a thing, not whether all are so: `are there any`, `did we win`."""
         asked = any(span.of("exists", "thing") for span in self.spans)
         asked |= bool(self.yes_no and self.deed and not self.total)
+        asked |= bool(self.yes_no and self.about and self.entity and self.before is not None)
         other = ("not", "no", "never", "only", "every", "list", "count", "amount", "who", "when", "why", "how")
         return asked and not any(span.of(*other) for span in self.spans)
 
@@ -144,6 +174,19 @@ class Reading(Measuring):
                     return True
         return False
 
+    def _asides(self) -> None:
+        """Clauses that tell what the question is for, with when that is: `we have a board meeting at 3, ...`."""
+        clauses: list[list[int]] = [[]]
+        for place, span in enumerate(self.spans):
+            clauses[-1].append(place)
+            if span.ends or span.of("comma") or span.text in _DASHES:
+                clauses.append([])
+        for clause in clauses:
+            said = [self.spans[place] for place in clause if self.spans[place].text not in _DASHES]
+            aside = [span for span in said if span.of("aside")]
+            if aside and len(said) < len(self.spans) and all(_is_of_aside(span) for span in said):
+                self.use(*clause)
+
     def _speaker(self) -> None:
         """`I am Tess Nair`: who asks is an owner, and what is theirs is what is asked for."""
         for place in self.places("i_am"):
@@ -209,6 +252,7 @@ class Reading(Measuring):
                 )
             if only and only <= {"notes"}:
                 named = [other.text for other in self.spans if other.of("account", "deal")]
+                named += [one.key for one in self._before()]
                 raise Unclear(
                     f"{span.text!r} stands in notes and messages, of which I read only what a brief says of them",
                     *(f"tell me about {name}" for name in named[:1]),
@@ -219,6 +263,13 @@ class Reading(Measuring):
                     "nothing can be changed from a conversation",
                     remedy="Propose it with `medallion actions propose`; its `--help` says how.",
                 )
+
+    def _before(self) -> list[About]:
+        """The account or deal that the question before named or found."""
+        if self.before is None:
+            return []
+        one = self.before.rows.one("accounts") if self.before.rows else None
+        return list(self.before.about) or ([one] if one else [])
 
     def _addresses(self, place: int) -> bool:
         """Whether the e-mails of accounts are asked for, which are addresses."""
@@ -307,8 +358,67 @@ class Reading(Measuring):
                 self.use(before)
         self._pronouns()
 
+    def _row_numbered(self) -> None:
+        """`the first one`, `number 2`: a row of the answer before."""
+        rows = self.before.rows if self.before is not None else None
+        if rows is None or not rows.entity or self.about:
+            return
+        for place, span in enumerate(self.spans):
+            sense = span.of("nth", "foremost", "ordinal", "last")
+            if sense is None or span.used or not self._is_one(place + 1):
+                continue
+            number = {"foremost": 1, "last": len(rows.keys)}.get(sense.kind) or int(sense.name)
+            if number <= len(rows.keys):
+                kind = "deal" if rows.entity == "deals" else "account"
+                self.about, self.of_row = [About(kind, rows.keys[number - 1], rows.keys[number - 1])], True
+                self.use(place, place + 1)
+            return
+
+    def _is_one(self, place: int) -> bool:
+        return 0 <= place < len(self.spans) and self.spans[place].text.casefold() in ("one", "ones", "deal", "account")
+
+    def _row_before(self) -> None:
+        """`who owns it`, `close date?`: the one deal or account that the answer before found; `he` is the one of its split."""
+        rows = self.before.rows if self.before is not None else None
+        named = self.before.about if self.before is not None else ()
+        listed = rows is not None and rows.entity == "deals" and {one.kind for one in named} == {"account"}
+        if rows is None or len(rows.keys) != 1 or self.about or (named and not listed):
+            return
+        pronouns = self.places("they", "its", "it", "person")
+        of_account = (
+            Sense("entity", "accounts"), Sense("its", "account"), Sense("dim", "account"), Sense("field", "last_touch_date"),
+        )  # fmt: skip
+        account = any(sense in of_account for span in self.spans for sense in span.senses)
+        if not rows.entity:
+            if people := self.places("person"):
+                self.where.append(Test(rows.name, "=", rows.keys))
+                self.use(*people)
+            return
+        asked = any(span.of("field", "dim", "when", "who", "intent", "why") for span in self.spans)
+        kinds = (*_OF_ROW, *_WITH_PRONOUN) if pronouns else _OF_ROW
+        bare = all(
+            self.quiet(place) or (span.of(*kinds) and self._of_record(span)) for place, span in enumerate(self.spans)
+        )
+        if self.yes_no and pronouns and not self.places("metric", "dim", "when", "count", "amount", *RANKS):
+            self.about = [one for one in (rows.one(),) if one]  # is it overdue
+            self.entity = rows.entity
+            self.use(*pronouns)
+            return
+        one = rows.one("accounts" if account else "")
+        if one is not None and bare and (asked or (account and pronouns)):
+            self.about, self.of_row = [one], True
+            self.use(*pronouns, *(self.places("entity") if account or pronouns else ()))
+
+    @staticmethod
+    def _of_record(span: Span) -> bool:
+        """Whether what is said may be asked of one record: a summary of it, not a list of calls."""
+        wide = {one.name for one in span.all("intent")} - {"brief", "score", "draft"}
+        return not wide and Sense("verb", "contact") not in span.senses
+
     def _pronouns(self) -> None:
         """`it`, `they` and `hers` are of what was asked before: the account, deal or owner that it named, or its rows."""
+        self._row_numbered()
+        self._row_before()
         they, one = self.places("they"), self.places("its", "person")
         if self.before is None or not (they or one or self.places("it", "field", "when")) or self.about:
             return
@@ -330,13 +440,25 @@ class Reading(Measuring):
 
     def _duration_of_deals(self) -> None:
         """`how long does it take to win a deal`: the cycle, as far as nothing else is measured."""
-        done = self.deed in ("win", "close") or {"won", "closed"} & dict(self.states).keys()
+        states = {state for state, is_in in self.states if is_in}
+        done = self.deed in ("win", "close") or states & {"won", "closed"}
         measured = self.goal == "median" or self.places("metric", "field")
-        if measured or not (done and self.places("how_long") and self.places("takes")):
+        aged = states == {"open"} and not self.deed and not self.thresholds
+        lost = (self.deed == "lose" and not states) or states == {"lost"}
+        takes = self.places("takes") or aged
+        if measured or not ((done or lost or aged) and self.places("how_long") and takes):
+            return
+        if aged or (lost and not done):
+            self.take("how_long", "takes", "average", "to", "past")
+            self.use(*[place for place in self.places("entity") if self._is_deals(place)])
+            self.metrics.append("average_deal_age" if aged else "average_days_to_loss")
+            self.states = [one for one in self.states if one[0] not in ("open", "lost")]
+            self.deed, self.goal = "", "" if self.goal == "average" else self.goal
             return
         self.take("how_long", "takes", "average", "to")
         self.use(*[place for place in self.places("entity") if self._is_deals(place)])
         self.metrics.append("average_cycle_days")
+        self.states = [one for one in self.states if one[0] != "closed"]
         self.deed, self.goal = "", "" if self.goal == "average" else self.goal
 
     def _is_deals(self, place: int) -> bool:
@@ -362,6 +484,8 @@ class Reading(Measuring):
             self.use(*why)
         if self.goal == "score":
             self.take("intent", "size", "field", "verb", "entity")
+        if self.goal == "draft" and not self.about:
+            self.about = self._before()
         if self.goal == "draft":
             self.take("intent", "to", "modal", "kind", "dim")  # a follow-up email to
         if self.goal == "brief":
@@ -398,7 +522,7 @@ class Reading(Measuring):
             ):
                 continue
             else:
-                self.metrics.append(self._averaged(sense.name) if self.goal in ("average", "median") else sense.name)
+                self.metrics += self._means(sense.name) if self.goal in ("average", "median") else [sense.name]
                 measured = [at for at in range(place) if self.spans[at].used and self.spans[at].of("metric")]
                 joints = ("and", "vs", "comma", "with", "or", "by", "gt", "lt", "from", "to")
                 if (
@@ -474,6 +598,18 @@ class Reading(Measuring):
         elif self.goal == "amount" and not self.fields and not self.metrics and self.about[0].kind == "deal":
             self.fields.append("deal_value")
 
+    def _means(self, name: str) -> list[str]:
+        """The average or the median of a metric, or both where both are said: the median cycle, and the mean."""
+        means = meanings()["averages"]["median"].items()
+        pairs = {median: mean for mean, median in means if mean.startswith("average")}
+        if self.goal == "average" and name in pairs:
+            return [name, pairs[name]]
+        found = [self._averaged(name)]
+        if self.goal == "median" and self.mean_too:
+            self.goal = "average"
+            found.append(self._averaged(name))
+        return found
+
     def _averaged(self, name: str) -> str:
         """The metric that an average or median of another one is; of a total there is none without saying per what."""
         measure = metrics.metrics()[name].measure
@@ -510,6 +646,8 @@ class Reading(Measuring):
                 test = Test("positive", "is")
             if sense.kind == "kind" and sense.name == "meeting" and self._booked():
                 test = Test("outcome", "=", ("meeting_booked",))
+            if sense.kind == "kind" and self._another_kind(place, test):
+                return
             if not self.entity or self.entity == "interactions":
                 self.refers |= sense.kind == "booked" and not self.entity and not self._near_touch(place)
                 self.entity = "interactions"
@@ -524,6 +662,85 @@ class Reading(Measuring):
             return
         self.entity = sense.name
         self.use(place)
+
+    def _another_kind(self, place: int, test: Test) -> bool:
+        """Whether a kind of touches stands beside another one: calls and emails, calls vs emails."""
+        last = next((at for at in range(place - 1, -1, -1) if self.spans[at].used and self.spans[at].of("kind")), None)
+        was = self.where[-1] if self.where else None
+        if last is None or not isinstance(was, Test) or (was.name, was.op) != ("channel", "="):
+            return False
+        counted = [
+            at for at in range(last + 1, place) if self.spans[at].of("count")
+        ]  # how many calls and how many meetings
+        if not self._joined(last, place, "and", "or", "vs") and not (
+            counted
+            and self.has(last + 1, "and")
+            and all(at in counted or self.has(at, "and") for at in range(last + 1, place))
+        ):
+            return False
+        if counted:
+            self.by.append("channel")
+            self.use(*counted)
+        if self._joined(last, place, "vs") or self.versus:
+            self.versus = True
+            self.by.append("channel")
+        self.where[-1] = replace(was, values=(*was.values, *test.values))
+        self.use(place, *[at for at in range(last, place) if self.has(at, "and", "or", "vs")])
+        return True
+
+    def _attained(self) -> None:
+        """`are we going to hit our quota`: what is expected of the time, beside the quota."""
+        of_whom = self.goal == "attain" and any(
+            self.has(place, "dim") == Sense("dim", "owner") or self.has(place, "who")
+            for place in range(len(self.spans))
+        )
+        quota = [place for place in self.places("metric") if self.has(place, "metric") == Sense("metric", "quota")]
+        for kind, op in (("missed", "<"), ("reached", ">=")):
+            for place in self.places(kind) if quota else ():
+                self.thresholds.append(Threshold("quota_attainment", op, "100", percent=True))
+                self.use(place, *quota)
+                self.take("they")
+                return
+        if of_whom:  # which reps hit quota
+            self.goal = ""
+            self.thresholds.append(Threshold("quota_attainment", ">=", "100", percent=True))
+        if self.goal == "attain":
+            self.take("will", "modal", "intent", "to", "number", "exists")
+
+    def _quota(self) -> None:
+        """`how is my team doing against quota`, `how far am I from it`: how much is won of it, and what is left."""
+        if not self.metrics or not {*self.metrics} <= {*meanings()["overview"]["quota"]}:
+            return
+        self.take("how", "still", "will")
+        self.use(*[place for place in self.places("verb") if self._says(place, "verb", "work")])
+
+    def _beside_states(self) -> None:
+        """Won beside lost: in number, each its own metric; a figure of both by their state."""
+        beside = [state for state, is_in in self.states if is_in and state in ("open", "won", "lost")]
+        if not self.versus or len(beside) < 2 or self.by or self.rank:
+            return
+        if told := [name for name in self.metrics if selected(metrics.metrics()[name])]:
+            label = metrics.metrics()[told[0]].measure.display_name
+            raise Unclear(f"{label} is not of {' and '.join(beside)} deals each", f"What is the {label.lower()}?")
+        if self.metrics or self.goal in ("average", "median"):
+            self.states = [one for one in self.states if one[0] not in beside]
+            self.where.append(Test("status", "=", tuple(beside)))
+            self.by.append("status")
+        elif not (self.entity or self.goal):
+            self.entity, self.goal = "deals", "count"
+
+    def _overview(self) -> None:
+        """`how is Rosa doing`, `compare Rosa and Noor`: the main figures, where none is named."""
+        said = self.metrics or self.entity or self.fields or self.goal or self.rank or self.about or self.turn
+        doing = [place for place in self.places("verb") if self._says(place, "verb", "work")]
+        if said or self.deed or self.states or self.average or self.share or self.follows or self.refers:
+            return
+        if doing and self.places("how", "compare"):
+            self.take("how", "compare")
+            self.use(*doing)
+            self.goal = "overview"
+        elif self.versus and (self.by or len(self.times) > 1) and not self.states:
+            self.goal = "overview"
 
     def _booked(self) -> bool:
         found = self.places("booked")
@@ -561,6 +778,10 @@ class Reading(Measuring):
         if me := self.places("me"):
             self.use(*me)
             self.me = True
+        if self.take("and_total"):
+            self.with_total, self.total = bool(self.by), not self.by
+        if self.take("my_team"):
+            self.me = self.team = True
         if any(span.of("first_person") for span in self.spans):
             self.me = True  # cuánto vendí
         if past := self.places("past"):
@@ -575,6 +796,9 @@ class Reading(Measuring):
                 and not (self.entity or self.metrics or self.by or self.rank or self.about)
             ):
                 self.entity = "deals"  # what did we win last week
+        ranked = self.rank is not None and (bool(self.fields) or self.rank.way == "likeliest")
+        if ranked and self.states and not (self.entity or self.metrics or self.by or self.about):
+            self.entity = "deals"  # which 5 of those that I have open have the best chance
         asks = self.entity or self.metrics or self.by or self.rank or self.about
         if self.deed == "due" and self.times and not (asks or self.goal or self.places("who", "thing")):
             self.entity = asks = "deals"  # closing next month
@@ -591,6 +815,25 @@ class Reading(Measuring):
             self.refers = True
         if self.spans and self.spans[0].of("carry"):
             self.follows = True
+        if self.versus:
+            self.take("how")
+        if self.goal in ("average", "median"):
+            self.take("not_total")  # on average, not in total
+        if self.entity == "accounts" and ("bought", True) in self.states and self.take("repeat"):
+            self.thresholds.append(Threshold("won_deals", ">", "1"))
+        if self.rank and self.rank.count and (self.share or (self.goal == "amount" and self.metrics)):
+            self.take("from", "up", "to", "in_the_first")  # what share of revenue comes from the top 10 customers
+            self.turn = ""
+            self.use(*[place for place in self.places("verb") if self._says(place, "verb", "sell")])
+        narrows = ("gt", "ge", "lt", "le", "not", "no", "never", "between", "with")
+        for place in self.places("and"):  # over 100k and no contact for two weeks
+            beside = [self.spans[at] for at in (place - 1, place + 1) if 0 <= at < len(self.spans)]
+            if len(beside) > 1 and all(span.used for span in beside) and beside[1].of(*narrows):
+                self.use(place)
+        if self.about and self.states and self.goal in ("", "list") and not (self.entity or self.metrics or self.by):
+            self.entity = "deals"  # what is open at Lumen Works
+        if "owner" in self.by and (self.versus or self.contrast):
+            self.take("who")  # A or B: who has more
         for place in self.places("aside"):
             led = all(self.quiet(one) or self.spans[one].of("aside", "carry", "i_am") for one in range(place))
             if led or self.about or self.goal in ("brief", "plan", "draft", "score"):
@@ -600,9 +843,12 @@ class Reading(Measuring):
             raise Unclear(
                 "a change is between two times, put against each other", "why did revenue drop in May versus April?"
             )
+        if any(span.used and span.of("more_of_it") and span.of("amount") for span in self.spans):
+            self.refers = not self.about  # what are they worth
         if self.take("more_of_it"):
             self.refers = not self.about  # what stage is that in, of a deal that is named
-        if self.spans and self.spans[0].of("list") and self.has(len(self.spans) - 1, "prep"):
+        ranked = bool(self.by and self.rank)
+        if (ranked or (self.spans and self.spans[0].of("list"))) and self.has(len(self.spans) - 1, "prep"):
             self.use(len(self.spans) - 1)  # what weekday do we win most on
         for place, span in enumerate(self.spans):
             after = self.near(place, 1)

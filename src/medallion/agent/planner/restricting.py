@@ -367,14 +367,24 @@ class Restricting(Marking):
         if stage and lead >= 0 and self._says(lead, "field", "days_in_stage"):
             self.use(lead)  # in der Phase negotiation
             return stage[:1]
-        beside = [one for one in (self.near(place, -1), self.near(place, 1)) if self.has(one, "dim")]
+        beside = [one for one in (self.near(place, -1, over=("from",)), self.near(place, 1)) if self.has(one, "dim")]
+        of_category = [sense for sense in senses if sense.name == "category"]
+        if of_category and self.has(place + 1, "dim") == Sense("dim", "product"):
+            self.use(place + 1)  # the platform products
+            return of_category[:1]
+        beside_dim = any(self.has(one, "dim") == Sense("dim", "segment") for one in beside)
         for one in beside:
             dims = {sense.name for sense in self.spans[one].all("dim")}
             chosen = [sense for sense in senses if sense.name in dims]
             if chosen and (one == self.near(place, -1) or not self._is_split(one)):
                 self.use(one)
                 return chosen[:1]
-        if other and not self._stands_as_name(place):
+        if span.of("risk") and not beside_dim and any(Sense("entity", "deals") in one.senses for one in self.spans):
+            raise Unclear(
+                f"{span.text!r} is a segment of accounts: which deals are?",
+                "overdue deals", "silent deals", f"customers in segment {span.text}",
+            )  # fmt: skip
+        if [one for one in other if one.kind != "risk"] and not self._stands_as_name(place):
             return []
         touching = self.places("kind") or any(Sense("entity", "interactions") in one.senses for one in self.spans) or any(
             Sense("metric", "touches") in one.senses or Sense("metric", "touch_positive_rate") in one.senses for one in self.spans
@@ -385,7 +395,7 @@ class Restricting(Marking):
         elif len(of_touches) < len(senses):
             senses = [one for one in senses if one.name not in _TOUCHES]
         if any(one.name == "owner" for one in senses):
-            senses = [one for one in senses if one.name != "account_manager"]
+            senses = [one for one in senses if one.name not in ("account_manager", "owner_manager")]
         names = dict.fromkeys(one.name for one in senses)
         if len(names) > 1:
             raise Unclear(
@@ -411,6 +421,11 @@ class Restricting(Marking):
                 self.versus = True
                 self.by.append(one.name)
                 groups[-1] = (last[0], place, one.name, [*last[3], one.value])
+            elif last and last[2] == one.name and (apart := self._apart(last[1], place)):
+                self.versus = True
+                self.by.append(one.name)
+                self.use(*apart)
+                groups[-1] = (last[0], place, one.name, [*last[3], one.value])
             elif last and last[2] == one.name and self._joined(last[1], place, "and", "or", "vs", "to"):
                 if self._joined(last[1], place, "vs") or (
                     self.places("compare") and not self._joined(last[1], place, "or")
@@ -427,6 +442,12 @@ class Restricting(Marking):
             test: Condition = Test(name, "=", tuple(dict.fromkeys(values)))
             if self._negated(first):
                 test = Test(name, "!=", tuple(dict.fromkeys(values)))
+                out = max(
+                    (p for p in range(first) if self.spans[p].used and self.spans[p].of("except", "not", "no")),
+                    default=0,
+                )
+                if (dim := self.has(out - 1, "dim")) and dim.name == name and not self._is_split(out - 1):
+                    self.use(out - 1)  # in countries other than Germany
             lead = first - 1
             while lead >= 0 and (self.quiet(lead) or (self.spans[lead].used and self.spans[lead].of("dim"))):
                 lead -= 1
@@ -456,18 +477,29 @@ class Restricting(Marking):
         self.contrast = "fewer" if self.spans[signs[0]].of("fewer", "lt") else "more"
         if self.spans[signs[0]].of("sized") and self.has(self.near(signs[0], 1), "entity") == Sense("entity", "deals"):
             self.goal = "average"  # bigger deals
-        self.yes_no |= not self.places("list", "who", "amount", "count", "how") and not any(
-            self.has(p, "or") for p in joints
-        )
+        either = any(self.has(p, "or") for p in joints)
+        self.yes_no = not either and (self.yes_no or not self.places("list", "who", "amount", "count", "how"))
         self.use(*joints, *signs)
         return True
+
+    def _apart(self, first: int, last: int) -> list[int]:
+        """The words that put two values beside each other, with what is measured between them: A's win rate vs B."""
+        between = range(first + 1, last)
+        joints = [p for p in between if self.has(p, "vs")]
+        said = ("metric", "entity", "verb", "vs", "from", "dim")
+        others = [p for p in between if not self.quiet(p) and not self.spans[p].of("vs", "from")]
+        whole = others and all(self.quiet(p) or self.spans[p].of(*said) for p in between)
+        return joints if len(joints) == 1 and whole and not self.places("than") else []
 
     def _joined(self, first: int, last: int, *kinds: str) -> bool:
         """Whether nothing stands between two places but words that join, one of these kinds among them, or a comma."""
         between = range(first + 1, last)
         joins = [p for p in between if self.spans[p].of(*kinds)]
-        quiet = [p for p in between if self.quiet(p) or self.spans[p].of("from", "via")]
+        named = [p for p in between if self.spans[p].used and self.spans[p].of("dim")]  # team West vs team South
+        quiet = [p for p in between if self.quiet(p) or self.spans[p].of("from", "via")] + named
         comma = any(self.spans[p].of("comma") for p in between)
+        if "to" in kinds and len(joins) > 1:
+            return False
         return len({*joins, *quiet}) == len(between) and bool(
             joins or (comma and kinds != ("vs",) and kinds != ("or",))
         )

@@ -13,6 +13,10 @@ from medallion.metrics.conditions import Beside, Condition, Test, tests
 OF_DEED = {"win": {"won"}, "sell": {"won"}, "lose": {"lost"}, "close": {"won", "lost"}}
 
 
+#: Rows of a list where the question says no number.
+LISTED = 25
+
+
 @dataclass(frozen=True)
 class Rank:
     """Which end of an order is asked for, and how many of it.
@@ -25,6 +29,7 @@ class Rank:
         sized: Whether the word is about size, which a number of records has not.
         records: Whether records are ranked, not the values of a split: `the biggest deal of each rep`.
         sorts: Whether it is only an order for what was asked before: `sort by value`.
+        skip: How many of the first are passed over: one for the second biggest.
     """
 
     way: str
@@ -34,6 +39,7 @@ class Rank:
     sized: bool = False
     records: bool = False
     sorts: bool = False
+    skip: int = 0
 
     @property
     def limit(self) -> int | None:
@@ -77,6 +83,34 @@ class About:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """The rows of an answer, which the next question may be about.
+
+    Attributes:
+        name: What they are of: `lead_id`, `customer_id`, or the dimension of a split.
+        keys: Their keys or values, in order.
+        accounts: The accounts of deals, where all are known.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    accounts: tuple[str, ...] = ()
+
+    @property
+    def entity(self) -> str:
+        """Of which records they are; empty for the values of a split."""
+        return {"lead_id": "deals", "customer_id": "accounts"}.get(self.name, "")
+
+    def one(self, kind: str = "") -> About | None:
+        """The one deal or account that they are, or the account of that deal; None where they are several or neither."""
+        if len(self.keys) != 1 or not self.entity:
+            return None
+        if kind == "accounts" and self.entity == "deals":
+            return About("account", self.accounts[0], self.accounts[0]) if self.accounts else None
+        return About("deal" if self.entity == "deals" else "account", self.keys[0], self.keys[0])
+
+
+@dataclass(frozen=True)
 class Slots:
     """What a question says.
 
@@ -97,6 +131,7 @@ class Slots:
         turn: `up`, `down` or `change`: whether and how a figure moved.
         share: Whether a part of the whole is asked for.
         me: Whether it is about who asks.
+        team: Whether it is about the team of who asks; `me` is set as well.
         about: Accounts and deals that are named.
         yes_no: Whether it is answered by yes or no.
         average: A comparison with an average.
@@ -113,6 +148,11 @@ class Slots:
         anded: Whether an `and` joins products.
         ones: Whether it begins with `the ones`, which are of what was asked before.
         restricted: Whether it begins with a word that leads to what it is of: `for deals above 50k`.
+        further: How many more rows of the answer before are asked for.
+        rows: The rows of the answer, where it has few.
+        each: Whether a split is said as `each` or `per`, not as `by`.
+        with_total: Whether a split is asked for with its total.
+        passage: The stage that deals were in, and the one that they came to, or `won`.
     """
 
     goal: str = ""
@@ -134,6 +174,7 @@ class Slots:
     about: tuple[About, ...] = ()
     yes_no: bool = False
     average: Average | None = None
+    team: bool = field(default=False, kw_only=True)
     contrast: str = ""
     narrow: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
@@ -147,6 +188,11 @@ class Slots:
     restricted: bool = field(default=False, compare=False)
     anded: bool = field(default=False, compare=False)
     ones: bool = field(default=False, compare=False)
+    further: int | None = field(default=None, compare=False)
+    each: bool = field(default=False, compare=False)
+    with_total: bool = field(default=False, compare=False)
+    passage: tuple[str, str] | None = None
+    rows: Rows | None = field(default=None, compare=False)
 
     @property
     def has_subject(self) -> bool:
@@ -157,8 +203,11 @@ class Slots:
         amount = self.goal == "amount" and self.states
         best = self.ranks_values
         figure = self.by and any(one.column in metrics.metrics() for one in self.thresholds)
+        figure = figure or any(one.column == "days_in_stage" for one in self.thresholds)
         return bool(
             figure
+            or (self.share and self.rank and self.entity)
+            or self.passage
             or self.metrics
             or self.entity
             or self.fields
@@ -232,6 +281,14 @@ class Slots:
             or (self.goal == "why" and not self.metrics)
         )
 
+    @property
+    def restrictions(self) -> frozenset[str]:
+        """What the records are restricted by that it asks for, whichever the values are."""
+        told = ("times", "me", "about", "thresholds", "compare")
+        return frozenset(
+            (*(name for name in told if getattr(self, name)), *(n for one in self.where for n in names_of(one)))
+        )
+
     def is_of_nothing(self) -> bool:
         """Whether it asks for an average or for all, and says of nothing that it does: `and on average?`."""
         own = self.metrics or self.entity or self.fields or self.deed or self.by or self.about
@@ -253,6 +310,31 @@ class Slots:
         if self.rank is not None:
             return cut and self.rank.sorts
         return cut and (self.refers or self.goal in ("count", "amount", "list"))
+
+    @property
+    def shown(self) -> int | None:
+        """How many rows of an order its answer shows, after which there may be more; None where it has none."""
+        listed = self.entity == "deals" and not (self.metrics or self.by) and self.goal in ("", "list")
+        if self.rank is None or self.rank.limit is None:
+            return LISTED if listed and (self.rank is None or self.rank.way == "desc") else None
+        return self.rank.limit
+
+    def of_person(self, before: Slots) -> bool:
+        """Whether a pronoun stands for the one value that the answer before found: `his win rate`."""
+        rows = before.rows
+        return rows is not None and not rows.entity and Test(rows.name, "=", rows.keys) in self.where
+
+    def of_rows(self, rows: Rows, before: Slots) -> Slots:
+        """The same of the rows of the answer before, which a ranking had cut."""
+        test = Test(rows.name, "=", rows.keys)
+        where = self.where if test in self.where else (*self.where, test)
+        worth = self.goal == "amount" and before.metrics and rows.entity != "deals"
+        entity = self.entity or ("" if self.metrics or worth else rows.entity)
+        if not (worth or not (self.metrics or self.by or self.fields or entity)):
+            return replace(self, entity=entity, where=where, refers=False, follows=False)
+        kept = {name: getattr(before, name) for name in ("metrics", "times", "states", "thresholds", "deed", "me")}
+        own = {name: getattr(self, name) or value for name, value in kept.items()}
+        return replace(self, where=(*before.where, *where), refers=False, follows=False, **own)
 
     def lost(self, before: Slots) -> str:
         """What of the question before could not be kept, in words, so that this one would answer another; empty for nothing."""
@@ -321,18 +403,24 @@ class Slots:
             return replace(self, states=tuple(one for one in self.states if one != ("closed", True))).carried(before)
         if self.deed == "close" and (finer or before.deed in ("win", "lose")):
             return replace(self, deed="").carried(before)
+        if self.further:
+            rank = before.rank or Rank("desc")
+            passed = rank.skip + (before.shown or 0)
+            return replace(before, rank=replace(rank, count=self.further, skip=passed), rows=None), ["all but the rows"]
         told: dict[str, object] = {}
         subject = ("metrics", "fields", "entity")
         own_subject = any(getattr(self, name) for name in subject)
         kept: list[str] = []
         for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "average", "compare", "turn", "about",
-                     "me", "versus"):  # fmt: skip
+                     "me", "team", "versus"):  # fmt: skip
             own, was = getattr(self, name), getattr(before, name)
             sorts = self.rank is not None and bool(self.fields) and name in ("entity", "deed")
             if own or not was or (own_subject and name in (*subject, "deed") and not sorts):
                 continue
-            if name == "by" and self.whole:
-                continue  # how much in total
+            if name == "by" and (self.whole or (self.share and self.where)):
+                continue  # how much in total, what share of that is in negotiation
+            if (name == "team" and self.me) or (name == "goal" and was == "overview" and own_subject):
+                continue
             ranks = name == "rank" and not (self.goal == "amount" and before.by and self.follows)
             if self.goal in ("count", "amount", "list") and (ranks or (name == "by" and self.goal == "list")):
                 continue
@@ -432,7 +520,7 @@ def _beside_values(
 
 
 #: Goals that need nothing else to be asked for.
-INTENTS = ("plan", "forecast", "changed", "channels", "define", "brief", "score", "draft", "why")
+INTENTS = ("overview", "attain", "plan", "forecast", "changed", "channels", "define", "brief", "score", "draft", "why")
 
 
 def beside(condition: Condition) -> bool:
@@ -443,3 +531,8 @@ def beside(condition: Condition) -> bool:
 def names_of(condition: Condition) -> list[str]:
     """What a condition is about."""
     return [one.name for one in tests(condition)]
+
+
+def selected(metric: metrics.Metric) -> frozenset[str]:
+    """The states of deals that a metric looks at by itself."""
+    return frozenset(one for one in ("open", "won", "lost") if f"'{one}'" in metric.expanded)

@@ -1,0 +1,372 @@
+"""Slots as figures: metrics, splits, periods, orders and shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from medallion import metrics
+from medallion.agent.planner.forming import Asked, Forming, Intent, _with
+from medallion.agent.planner.lexicon import meanings
+from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.slots import OF_DEED, beside, names_of, selected
+from medallion.metrics import Metric, MetricView
+from medallion.metrics.conditions import Test
+from medallion.metrics.question import Order, Question, Split
+
+
+class Counting(Forming):
+    """Turns slots into figures."""
+
+    def _metrics(self) -> tuple[str, ...]:
+        """The metrics that are asked for, by name or by what is counted of which records."""
+        slots = self.slots
+        if slots.metrics == ("quota_gap",):
+            return tuple(meanings()["overview"]["quota"])
+        if slots.metrics:
+            team = [f"team_{name}" for name in slots.metrics]
+            if slots.entity == "deals" and slots.goal in ("count", "both") and not slots.rank:
+                return (*self._of_states(slots.metrics), self._number_beside(slots.metrics[0]))
+            if {"team", "owner_team"} & {*slots.by} and all(name in metrics.metrics() for name in team):
+                return tuple(team)
+            return self._of_states(slots.metrics)
+        entity, goal = slots.entity, slots.goal
+        if not entity:
+            told = tuple(one.column for one in slots.thresholds if one.column in metrics.metrics())
+            if slots.by and told and goal not in ("average", "median"):
+                return told[:1]  # countries with a win rate under 41%
+            if goal == "count" and slots.deed in ("win", "lose") and slots.rank:
+                return self._of_deed("count")  # which industry do we lose in most often
+            if slots.deed and (goal in ("amount", "average", "median") or slots.by or slots.rank or slots.contrast):
+                return self._of_deed("average" if goal in ("average", "median") else "value")
+            if goal == "amount" and slots.states:
+                return self._measured("deals", "value")
+            if goal == "count" and slots.deed in ("win", "lose"):
+                return self._of_deed("count")
+            if slots.ranks_values and goal in ("", "list"):
+                return ("revenue",)
+            return ()
+        if goal == "both":
+            return tuple(name for kind in ("count", "value") for name in self._of_goal(entity, kind))
+        return self._of_goal(entity, {"amount": "value", "average": "average", "median": "median"}.get(goal, "count"))
+
+    def _number_beside(self, name: str) -> str:
+        """The number of deals that a figure of deals is of: `how many deals and how much revenue`."""
+        metric, count = metrics.metrics()[name], meanings()["measures"]["deals"]["count"]
+        states = selected(metric)
+        if metric.view.entity != "deals" or len(states) > 1:
+            raise Unclear(f"how many deals beside {metric.measure.display_name.lower()}?", "how many deals did we win")
+        return str(count[next(iter(states), "")])
+
+    def _of_goal(self, entity: str, kind: str) -> tuple[str, ...]:
+        """The metrics of a number, value or average of records."""
+        slots, goal = self.slots, self.slots.goal
+        if entity == "accounts" and slots.deed:
+            raise Unclear(f"accounts that we {slots.deed}: since when, or which?", "customers that bought this month", "new customers this month")  # fmt: skip
+        if entity == "accounts" and ("new", True) in slots.states:
+            return ("new_customers",)
+        if entity == "deals" and slots.fields and goal in ("average", "median"):
+            if slots.fields == ("deal_value",):
+                return self._measured("deals", goal)
+            if goal == "average" and (mean := meanings()["averages"]["fields"].get(slots.fields[0])):
+                return self._of_states((mean,))
+            raise Unclear(
+                f"there is no {goal} of {slots.fields[0].replace('_', ' ')}", "average deal size", "sales cycle"
+            )
+        if entity == "deals" and slots.deed in ("win", "lose", "close", "sell", "due"):
+            return self._of_deed(kind)
+        return self._measured(entity, kind)
+
+    def _of_deed(self, kind: str) -> tuple[str, ...]:
+        """What is won, lost, closed, opened or due, in number or value."""
+        of = (
+            meanings()["measures"]["deals"][kind]
+            if kind in ("count", "value")
+            else meanings()["measures"]["deals"]["average"]
+        )
+        deed = self.slots.deed
+        if deed == "close" and kind == "count":
+            return (of["won"], of["lost"])
+        if deed == "due":
+            return ("open_value_due",) if kind == "value" and self.slots.times else (of.get("open") or of[""],)
+        state = {"win": "won", "sell": "won", "close": "won", "lose": "lost"}.get(deed, "")
+        return (of.get(state) or of[""],)
+
+    def _measured(self, entity: str, kind: str) -> tuple[str, ...]:
+        """The metrics of a number, value or average of records, one for each of the states that exclude each other."""
+        of: dict[str, str] | None = meanings()["measures"].get(entity, {}).get(kind)
+        if of is None:
+            raise Unclear(f"there is no {kind} of {entity}", f"how many {entity} are there?")
+        states = [state for state, positive in self.slots.states if positive]
+        if "closed" in states:
+            states += ["won", "lost"]
+        found = tuple(of[state] for state in dict.fromkeys(states) if state in of)
+        implied = {"overdue", "silent", "untouched", "never_touched"} & {*states}
+        if (
+            not found
+            and entity == "deals"
+            and (implied or any(one.column == "days_silent" for one in self.slots.thresholds))
+        ):
+            return (of.get("open") or of[""],)
+        return found or (of[""],)
+
+    def _of_states(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Metrics of all deals as those of the deals in a state: the average value of won deals."""
+        found: list[str] = []
+        for name in names:
+            family = next(
+                (of for kinds in meanings()["measures"].values() for of in kinds.values() if of.get("") == name), None
+            )
+            states = [state for state, positive in self.slots.states if positive and family and state in family]
+            found += [family[state] for state in states] if family and states else [name]
+        return tuple(found)
+
+    def _figures(self, names: tuple[str, ...]) -> tuple[Asked, ...]:
+        slots = self.slots
+        self._only("figure", "average", "median")
+        view = metrics.metrics()[names[0]].view
+        rate = metrics.metrics()[names[0]].measure
+        reached = slots.by and any(one.column == names[0] for one in slots.thresholds)  # how many reps are below 80%
+        if slots.goal == "count" and rate.format.type == "percentage" and not reached:
+            raise Unclear(
+                f"how many, or the {rate.display_name.lower()}?",
+                f"What is the {rate.display_name.lower()}?",
+                "how many deals did we win?",
+            )
+        if len(slots.times) > 1 and not self._two_days():
+            if len(slots.times) > 2 and not slots.versus:
+                raise Unclear("the question names several times", "revenue in May and in June")
+            return tuple(self._question(names, period=one.text) for one in slots.times)
+        compare = slots.compare
+        if any(one.edge == "as of" for one in slots.times) and rate.additivity != "stock":
+            raise Unclear(
+                f"{rate.display_name} is of a time, not of a day", f"{rate.display_name.lower()} until the end of May"
+            )
+        if slots.turn and not compare and not slots.times and not any(one.startswith("time:") for one in slots.by):
+            raise Unclear(
+                "compared with when?", f"{names[0].replace('_', ' ')} this quarter compared with the one before"
+            )
+        if slots.turn and slots.times and not compare:
+            compare = "previous"
+        if compare == "year-ago" and not slots.times:
+            return (self._question(names, period="this year", compare=compare),)
+        if compare and not slots.times:
+            raise Unclear("a comparison needs a period", f"{names[0].replace('_', ' ')} this quarter vs a year ago")
+        if slots.versus and not (slots.by or compare or slots.times or len(names) > 1):
+            raise Unclear("compared with what?", f"{names[0].replace('_', ' ')} by owner")
+        if names[0] == "quota_gap" and not slots.times:
+            return (self._question(names, period="this quarter"),)
+        asked = self._question(names, compare=compare)
+        if slots.with_total:
+            if not slots.by or compare:
+                raise Unclear("the total of what split?", "revenue by owner and in total")
+            return (asked, self.of(_with(slots, by=(), rank=None, with_total=False, whole=True))._question(names))
+        state = metrics.metrics()[names[0]]
+        past = (
+            slots.past
+            and state.measure.additivity == "stock"
+            and not slots.times
+            and not slots.thresholds
+            and view.entity == "deals"
+        )
+        if past and not any(one.column for one in slots.thresholds):
+            raise Unclear(
+                f"{state.measure.display_name} is a state: of which day?",
+                f"{state.measure.display_name.lower()} today", f"{state.measure.display_name.lower()} at the end of last month",
+            )  # fmt: skip
+        return (asked,)
+
+    def _two_days(self) -> bool:
+        return False
+
+    def _question(self, names: tuple[str, ...], *, period: str | None = None, compare: str = "") -> Question:
+        """The question of some metrics with the conditions, splits, period and order of the slots."""
+        slots = self.slots
+        metric = metrics.metrics()[names[0]]
+        view = metric.view
+        by = self._by(view, metric)
+        chosen = [metrics.metrics()[name] for name in names]
+        where = self._where(view, metric, frozenset[str]().union(*map(selected, chosen)))
+        self._deed_fits(chosen)
+        time = period or (slots.times[0].text if slots.times else None)
+        own = metric.measure.period
+        if time and self._day(metric, view) not in (None, own):
+            where = (*where, Test(str(self._day(metric, view)), "=", (time,)))
+            time = None
+        having = tuple(
+            Test("value" if len(names) == 1 else names[0], one.op, (self._written(one),))
+            for one in slots.thresholds
+            if self._of_figure(one, names, view)
+        )
+        order, limit = self._order(names, bool(by), metric)
+        if slots.me:
+            where = (*where, self._mine(view))
+        return Question(
+            names, by, where, time, compare or None, having, order, limit  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    def _day(self, metric: Metric, view: MetricView) -> str | None:
+        """The day that the period is about, where the question says it."""
+        if view.entity != "deals":
+            return None
+        days: dict[str, str] = meanings()["days"]
+        if self.slots.deed in ("create", "due"):
+            return days[self.slots.deed]
+        return None
+
+    def _order(self, names: tuple[str, ...], split: bool, metric: Metric) -> tuple[tuple[Order, ...], int | None]:
+        rank = self.slots.rank
+        if rank is None:
+            return (), None
+        if not split:
+            raise Unclear(
+                f"{rank.word!r} ranks, and the question does not say what by",
+                f"{metric.measure.display_name.lower()} by owner",
+            )
+        if rank.way in ("newest", "oldest", "likeliest"):
+            raise Unclear(
+                f"{rank.word!r} of figures means nothing", f"highest {metric.measure.display_name.lower()} by owner"
+            )
+        bad = {state for state, is_in in self.slots.states if is_in} & {
+            "overdue",
+            "silent",
+            "untouched",
+            "never_touched",
+        }
+        less = names[0] in meanings()["less_is_better"] or bool(bad)
+        down = rank.way == "desc" or (rank.way == "best" and not less) or (rank.way == "worst" and less)
+        return (Order(names[0], down),), rank.limit
+
+    def _by(self, view: MetricView, metric: Metric | None = None) -> tuple[Split, ...]:
+        found: list[Split] = []
+        for name in self.slots.by:
+            if name == "weekday" and metric and not view.field("weekday"):
+                day = self._day(metric, view) or metric.measure.period or ""
+                found.append(Split(self._name(view, f"{day.removesuffix('_date')}_weekday", view.entity)))
+                continue
+            if name.startswith("time:"):
+                found.append(Split("time", name[5:]))
+                continue
+            if name == "customer_name" and view.field("customer_id") and view.entity != "accounts":
+                found.append(Split("customer_id"))
+            found.append(Split(self._name(view, name, view.entity)))
+        return tuple(found)
+
+    def _deed_fits(self, chosen: Sequence[Metric]) -> None:
+        """Refuse what happens to deals beside a figure that is not of those: the win rate of what we won."""
+        deed, views = self.slots.deed, {one.view.entity for one in chosen}
+        own = frozenset[str]().union(*map(selected, chosen))
+        label = chosen[0].measure.display_name
+        fits = own == frozenset(OF_DEED.get(deed, ())) or (deed == "close" and own and own <= OF_DEED["close"])
+        made = deed == "sell" and views == {"interactions"}  # calls that were made
+        if deed in OF_DEED and not made and not (fits and views == {"deals"}):
+            raise Unclear(f"{label} is not of deals that we {deed}", f"{label.lower()} this month")
+        if deed in ("create", "due") and views != {"deals"}:
+            raise Unclear(f"{label} is not of deals that are {deed}d" if deed == "create" else f"{label} is not due")
+
+    def _accounts_by(self) -> tuple[Asked, ...]:
+        """Accounts in the order of a figure: a column of theirs, or a metric by account."""
+        slots, name = self.slots, self.slots.metrics[0]
+        if metrics.metrics()[name].view.entity == "accounts":
+            column = meanings()["columns"]["accounts"].get(name)
+            if column is None:
+                raise Unclear(
+                    f"{metrics.metrics()[name].measure.display_name} is not of one account",
+                    "top 10 customers by revenue",
+                )
+            return self.of(_with(slots, metrics=(), fields=(column,), goal="list")).asked()
+        return self.of(_with(slots, entity="", by=("customer_name",)))._asked()
+
+    def _rate(self) -> tuple[Asked, ...]:
+        """`what share of the closed deals did we win`: the win rate."""
+        states = tuple(one for one in self.slots.states if one != ("closed", True))
+        asked = _with(self.slots, share=False, deed="", states=states, metrics=("win_rate",), entity="", goal="")
+        return self.of(asked)._asked()
+
+    def _bought(self) -> bool:
+        """Whether accounts are asked for by what they bought and when."""
+        slots = self.slots
+        deal = any(
+            name in ("product", "product_id", "category", "source") for one in slots.where for name in names_of(one)
+        )
+        won = slots.deed in ("win", "sell", "close") or any(
+            one in (("bought", True), ("won", True)) for one in slots.states
+        )
+        return won and (bool(slots.times) or deal) and not slots.rank
+
+    def _buyers(self) -> tuple[Asked, ...]:
+        """Accounts that bought, with what they bought."""
+        products = [one for part in self.slots.where for one in names_of(part) if one in ("product", "category")]
+        if len(products) > 1 or self.slots.anded:
+            raise Unclear("of which products: of one of them, or of each?", "customers that bought this year")
+        if self.slots.goal in ("count", "amount", "average"):
+            raise Unclear("how many accounts bought in a time is not a figure that there is", "new customers this month", "which customers bought this month")  # fmt: skip
+        deals = _with(self.slots, entity="", goal="", states=(("won", True),), by=("customer_name",), deed="")
+        asked = self.of(deals)._question(("revenue", "won_leads"))
+        where = asked.where if any(str(one) == "won" for one in asked.where) else (*asked.where, Test("won", "is"))
+        return (replace(asked, where=where, order=(Order("revenue", True),)),)
+
+    def _in_the_first(self) -> bool:
+        """Whether it is asked how much of a figure is in the first of an order: `how much of our pipeline is in the top 5 deals`."""
+        slots = self.slots
+        named = slots.entity in ("deals", "accounts") and len(slots.metrics) == 1 and not slots.by
+        return named and slots.goal == "amount" and metrics.metrics()[slots.metrics[0]].measure.additivity != "ratio"
+
+    def _share_of_first(self) -> Intent:
+        """The share of the first of an order in a figure: of the top ten customers in revenue."""
+        slots = self.slots
+        self._only("share of the first")
+        if slots.rank is None or slots.rank.way not in ("desc", "best") or slots.rank.skip or len(slots.metrics) > 1:
+            raise Unclear("a share of which first ones?", "share of revenue of the top 10 customers")
+        by = slots.by or {"accounts": ("customer_name",), "deals": ("lead_id",)}.get(slots.entity, ())
+        if len(by) != 1 or by[0].startswith("time:"):
+            raise Unclear("a share of which first ones?", "share of revenue of the top 10 customers")
+        names = slots.metrics or (("revenue",) if slots.entity == "accounts" or slots.by else ("total_deal_value",))
+        measure = metrics.metrics()[names[0]].measure
+        if measure.additivity == "ratio" or measure.format.type == "percentage":
+            raise Unclear(f"{measure.display_name} does not add up, so it has no shares", "share of revenue by owner")
+        rest = self.of(_with(slots, entity="", goal="amount", metrics=names, by=by, share=False, rank=None))
+        part = rest._question(names)
+        ordered = replace(part, order=(Order(names[0], True),), limit=slots.rank.count)
+        whole = self.of(_with(rest.slots, by=()))._question(names)
+        return Intent("share_of_first", {"part": ordered, "whole": whole})
+
+    def _share(self, names: tuple[str, ...]) -> Intent:
+        """A part of a whole: by splits, or of what the last condition or state leaves."""
+        slots = self.slots
+        if slots.narrow == "unsure":
+            raise Unclear(
+                "a share of what: which of the conditions are of the whole?",
+                "what share of revenue from Germany comes from referral?", "share of revenue by country",
+            )  # fmt: skip
+        self._only("share")
+        if len(names) != 1 and not slots.states:
+            raise Unclear("a share of what?", "share of revenue by country")
+        if len(names) > 1 and slots.times:
+            raise Unclear("a share of the deals closed in a time is not a figure that there is", "win rate by month")
+        names = names if len(names) == 1 else ("total_leads",)
+        if slots.by:
+            return Intent("share_of", {"part": self._question(names), "whole": None})
+        less: dict[str, Any] = {
+            "where": {"where": slots.where[:-1]}, "states": {"states": slots.states[:-1]}, "thresholds": {"thresholds": ()},
+            "beside": {"where": tuple(one for one in slots.where if not beside(one))},
+        }  # fmt: skip
+        if slots.deed in ("win", "lose") and slots.where and slots.narrow != "deed":
+            raise Unclear(
+                "a share of which deals: of those won, or of all?", "win rate by source", "share of won deals by source"
+            )
+        if slots.deed in ("win", "lose") and not slots.states:
+            state = "won_leads" if slots.deed == "win" else "lost_leads"
+            return Intent("share_of", {"part": self._question((state,)), "whole": self._question(("total_leads",))})
+        narrow = (
+            slots.narrow
+            if slots.narrow == "beside" or (slots.narrow in less and getattr(slots, slots.narrow))
+            else next((name for name in ("where", "states", "thresholds") if getattr(slots, name)), "")
+        )
+        if not narrow:
+            raise Unclear("a share of what?", "share of revenue by country")
+        rest = self.of(_with(slots, **less[narrow]))
+        of = rest._metrics()
+        part, whole = self._question(names), rest._question(of if len(of) == 1 else names)
+        return Intent("share_of", {"part": part, "whole": whole})

@@ -1,0 +1,241 @@
+"""Slots as conditions and names of a view: what figures, lists and intents are made of alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from medallion.agent.planner.lexicon import meanings
+from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.names import Team
+from medallion.agent.planner.slots import Slots, Threshold
+from medallion.metrics import Filter, Metric, MetricView, contradicted
+from medallion.metrics.conditions import And, Condition, Not, Or, Test, both, parse
+from medallion.metrics.periods import Today
+from medallion.metrics.question import Question, Records
+
+#: Slots that a question may fill, and by what is asked those that it uses; a slot that is not used declines the question.
+_SLOTS = ("metrics", "fields", "entity", "states", "where", "times", "deed", "by", "rank", "thresholds", "compare", "versus",
+          "turn", "share", "me", "about", "contrast", "average", "passage")  # fmt: skip
+_USES: dict[str, frozenset[str]] = {
+    name: frozenset(slots.split())
+    for name, slots in {
+        "call plan": "where times rank me entity",
+        "forecast": "times by",
+        "channels": "",
+        "score": "about fields where",
+        "definition": "metrics states entity",
+        "what changed": "times where",
+        "attain": "where times me",
+        "passage": "passage times",
+        "overview": "where times by versus me compare contrast",
+        "why": "metrics times compare versus where turn states entity about",
+        "one record": "about fields deed entity me",
+        "figure": "metrics entity states where times deed by rank thresholds compare versus turn me about contrast",
+        "share": "metrics entity states where times deed by thresholds share me about",
+        "share of the first": "metrics entity states where times deed by rank thresholds share me about",
+        "list": "entity states where times deed rank thresholds me about fields average",
+        "stages": "entity states where times deed thresholds me about",
+        "slipped deals": "entity states where times thresholds me",
+        "conversion by stage": "metrics by times",
+    }.items()
+}
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A tool of the agent with its arguments."""
+
+    tool: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{name} {value}" for name, value in self.arguments.items() if value is not None)
+        return f"{self.tool.replace('_', ' ')}{': ' if told else ''}{told}"
+
+
+Asked = Question | Records | Intent
+
+
+@dataclass(frozen=True)
+class Forming:
+    """Turns slots into what is asked.
+
+    Attributes:
+        slots: What the question says.
+        today: The last day of the data.
+        me: Who asks, where it is known.
+        team: The team of who asks, where it is known.
+    """
+
+    slots: Slots
+    today: Today
+    me: str | None = None
+    team: Team | None = None
+
+    def asked(self) -> tuple[Asked, ...]:
+        """What is asked.
+
+        Raises:
+            Unclear: The slots do not make a question.
+        """
+        raise NotImplementedError
+
+    def _asked(self) -> tuple[Asked, ...]:
+        """Figures and lists that are asked for."""
+        raise NotImplementedError
+
+    def of(self, slots: Slots) -> Self:
+        """The same for other slots."""
+        return replace(self, slots=slots)
+
+    def _only(self, name: str, *goals: str) -> None:
+        """Refuse what the question says beside what this kind of question uses."""
+        more = [slot for slot in _SLOTS if getattr(self.slots, slot) and slot not in _USES[name]]
+        if self.slots.goal in ("when", "average", "median") and self.slots.goal not in goals:
+            more.append(self.slots.goal)
+        if more:
+            told = ", ".join(
+                {"me": "whose it is", "by": "a split", "deed": "what happened"}.get(one, one) for one in more
+            )
+            raise Unclear(f"a question of the kind {name!r} takes no such thing: {told}")
+
+    def _tests(self) -> list[Test]:
+        return [one for one in self.slots.where if isinstance(one, Test)]
+
+    def _where(
+        self, view: MetricView, metric: Metric | None = None, own: frozenset[str] = frozenset()
+    ) -> tuple[Condition, ...]:
+        """The conditions of the question on the records of a view."""
+        entity = view.entity
+        found = [self._renamed(one, view) for one in self.slots.where]
+        if self.slots.about:
+            kinds = {one.kind for one in self.slots.about}
+            if len(kinds) > 1:
+                raise Unclear("an account and a deal at once: ask for one of them")
+            key = "lead_id" if kinds == {"deal"} else "customer_id"
+            found.append(Test(self._name(view, key, entity), "=", tuple(one.key for one in self.slots.about)))
+        states = [
+            (state, positive) for state, positive in self.slots.states if state not in ("new", "stuck", "slipped")
+        ]
+        exclusive = [state for state, positive in states if positive and state in ("open", "won", "lost", "closed")]
+        if {"won", "lost"} & {*exclusive}:
+            exclusive = [state for state in exclusive if state != "closed"]  # won deals that closed late
+        meant = {one for state in exclusive for one in (("won", "lost") if state == "closed" else (state,))}
+        if exclusive and entity == "deals" and meant != own:
+            if metric and (own or metric.measure.additivity == "ratio"):
+                self._not_undone(metric, sorted(meant))
+            found.append(parse(" or ".join(dict.fromkeys(_state(entity, one) for one in exclusive))))  # type: ignore[arg-type]
+        elif exclusive and metric and metric.measure.additivity == "ratio":
+            self._not_undone(metric, sorted(meant))
+        for state, positive in states:
+            if positive and entity == "deals" and state in ("open", "won", "lost", "closed"):
+                continue
+            if positive and own and state in ("won", "bought") and entity != "accounts":
+                continue
+            text = _state(entity, state)
+            if not text:
+                raise Unclear(f"{entity} are not {state}", f"how many {entity} are there?")
+            test = parse(text)
+            assert test is not None  # noqa: S101 - a state of the vocabulary
+            if not positive and text.endswith("> 0"):
+                test = parse(text.replace("> 0", "= 0"))
+            elif not positive:
+                test = Not(test)
+            found.append(test)  # type: ignore[arg-type]
+        if (
+            not metric
+            and self.slots.deed in ("win", "lose", "sell", "close", "due")
+            and entity == "deals"
+            and not exclusive
+        ):
+            state = {"win": "won", "sell": "won", "lose": "lost", "close": "closed", "due": "open"}[self.slots.deed]
+            found.append(parse(_state(entity, state)))  # type: ignore[arg-type]
+        for one in self.slots.thresholds:
+            names = (metric.name,) if metric else ()
+            if not self._of_figure(one, names, view):
+                found.append(self._threshold(one, view))
+        quiet = any(one.column == "days_silent" for one in self.slots.thresholds)
+        if quiet and entity == "deals" and not states and not own:
+            found.append(Test("open", "is"))
+        parts = both(*found)
+        return parts.parts if isinstance(parts, And) else (parts,) if parts else ()
+
+    @staticmethod
+    def _not_undone(metric: Metric, states: list[str]) -> None:
+        """Refuse a state that undoes a metric: revenue of lost deals, the win rate of won ones."""
+        if contradicted(metric, [Filter("status", tuple(states))]):
+            label = metric.measure.display_name
+            raise Unclear(
+                f"{label} is not of {' and '.join(states)} deals",
+                f"What is the {label.lower()}?",
+                f"how many {states[0]} deals",
+            )
+
+    def _threshold(self, one: Threshold, view: MetricView) -> Condition:
+        column = one.column or "deal_value"
+        if not one.column and view.entity != "deals":
+            raise Unclear(f"{one.op} {one.value} of what?", "customers with a lead score above 80")
+        name = self._name(view, column, view.entity)
+        found = view.field(name)
+        if one.percent and not (found and found.format and found.format.type == "percentage"):
+            raise Unclear(f"{one.value}% of what?", "open deals with a probability above 40%")
+        value = f"{float(one.value) / 100:g}" if one.percent else one.value
+        test = Test(name, one.op, (value,)) if one.op != "=" else Test(name, "=", (value,))
+        if name == "days_silent" and view.entity == "accounts":
+            return Or((test, Not(Test("touched", "is"))))
+        return test
+
+    def _renamed(self, one: Condition, view: MetricView) -> Condition:
+        if isinstance(one, Test):
+            return Test(self._name(view, one.name, view.entity), one.op, one.values)
+        if isinstance(one, Not):
+            return Not(self._renamed(one.part, view))
+        return type(one)(tuple(self._renamed(part, view) for part in one.parts))
+
+    def _mine(self, view: MetricView) -> Condition:
+        if any(test.name in ("owner", "account_manager") for test in self._tests()):
+            raise Unclear("mine, and of somebody else: ask for one of them", "my open deals")
+        if self.slots.team and self.me is not None:
+            if self.team is None:
+                raise Unclear(f"I do not know which team {self.me} is in", "win rate by team")
+            if view.field("owner_team"):
+                return Test("owner_team", "=", (self.team.name,))
+            return Test(self._name(view, "owner", view.entity), "=", self.team.owners)
+        if self.me is None:
+            raise Unclear("I do not know who you are: say it with `--me NAME` or as `me` in the settings")
+        return Test(self._name(view, "owner", view.entity), "=", (self.me,))
+
+    @staticmethod
+    def _name(view: MetricView, concept: str, entity: str) -> str:
+        """What a view calls what a word is about."""
+        columns: dict[str, str] = meanings()["columns"].get(view.entity, {})
+        names = [*meanings()["concepts"].get(concept, [concept])]
+        if concept in columns:
+            names.append(columns[concept])
+        known = {one.name for one in (*view.dimensions, *view.fields)}
+        known |= {alias for one in (*view.dimensions, *view.fields) for alias in one.aliases}
+        found: str | None = next((name for name in names if name in known), None)
+        if found is None:
+            label = concept.replace("_", " ")
+            raise Unclear(f"there is no {label} of {(entity or view.entity).replace('_', ' ')}", f"{(view.measures[0].display_name if view.measures else entity).lower()} by {view.dimensions[0].display_name.lower()}")  # fmt: skip
+        return found
+
+    def _written(self, one: Threshold) -> str:
+        return f"{one.value}%" if one.percent else one.value
+
+    def _of_figure(self, one: Threshold, names: tuple[str, ...], view: MetricView) -> bool:
+        """Whether a threshold is of the figure asked for, not of the records."""
+        if one.column in names:
+            return bool(self.slots.by)
+        return not one.column and bool(self.slots.by) and self.slots.entity != "deals"
+
+
+def _with(slots: Slots, **changes: Any) -> Slots:
+    return replace(slots, **changes)
+
+
+def _state(entity: str, state: str) -> str:
+    """The condition of a state on the records of an entity; empty where it has none."""
+    return str(meanings()["states"].get(entity, {}).get(state, ""))

@@ -1,0 +1,248 @@
+"""Slots as lists of records: deals, accounts, touches, stays in stages; one account or deal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from medallion import metrics
+from medallion.agent.planner.counting import Counting
+from medallion.agent.planner.forming import Asked, Intent, _with
+from medallion.agent.planner.lexicon import meanings
+from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.slots import LISTED, names_of
+from medallion.metrics.conditions import Test
+from medallion.metrics.question import Order, Question, Records
+
+
+class Listing(Counting):
+    """Turns slots into lists of records."""
+
+    def _listed(self, names: tuple[str, ...]) -> tuple[Asked, ...]:
+        """A list of records; with their number before it where the question is but a name for them."""
+        slots = self.slots
+        self._only("list")
+        entity = slots.entity
+        view = metrics.views()[entity]
+        if entity == "accounts" and slots.rank and not slots.fields:
+            return self._best_accounts()
+        where = self._where(view)
+        if slots.me and (self.me is not None or self._tests()):
+            where = (
+                *where,
+                *(
+                    [self._mine(view)]
+                    if self.me is not None or any(one.name == "owner" for one in self._tests())
+                    else []
+                ),
+            )
+        if len(slots.times) > 1:
+            raise Unclear("a list is of one time", "deals won in May")
+        if any(one.edge == "as of" for one in slots.times):
+            raise Unclear("a list is of today", "open pipeline as of the end of May")
+        if slots.times:
+            where = (*where, *(Test(self._list_day(entity), "=", (one.text,)) for one in slots.times))
+        order, limit = self._list_order(entity)
+        asked_by = [
+            name for one in (*where, *order) for name in ((one.name,) if isinstance(one, Order) else names_of(one))
+        ]
+        more = [name for name in asked_by if (one := view.field(name)) and one.type in ("number", "day")]
+        if "created_date" in more and view.field("age_days"):
+            more.append("age_days")
+        more += [self._name(view, name, entity) for name in slots.fields]
+        more = ["customer_id", *more] if view.field("customer_id") else more
+        shown = tuple(dict.fromkeys((*view.key, *more, *view.listed)))
+        listed = Records(entity, where, order=order, limit=limit, columns=shown)
+        alone = (
+            not slots.goal
+            and not slots.rank
+            and not slots.about
+            and not slots.me
+            and entity in ("deals", "accounts", "interactions")
+        )
+        if alone and len(names) == 1 and not slots.times:
+            return (self._question(names), listed)
+        return (listed,)
+
+    def _best_accounts(self) -> tuple[Asked, ...]:
+        """Accounts by what they brought."""
+        revenue = self.of(_with(self.slots, metrics=("revenue",), entity="", by=("customer_name",), goal="amount"))
+        if self.slots.rank and self.slots.rank.way not in ("desc", "asc", "best", "worst"):
+            raise Unclear(f"{self.slots.rank.word!r} accounts by what?", "top 10 customers by revenue")
+        return revenue.asked()
+
+    def _list_day(self, entity: str) -> str:
+        days: dict[str, str] = meanings()["days"]
+        if entity == "interactions":
+            return "date"
+        if entity != "deals":
+            raise Unclear(f"{entity} have no day of their own", "new customers this month")
+        told = [self.slots.deed, *(state for state, positive in self.slots.states if positive)]
+        if self.slots.deed == "close":
+            return days["close"]
+        found = next((days[one] for one in told if one in days), None)
+        if found is None:
+            raise Unclear(
+                "deals of which time: opened, closed or expected to close then?",
+                "deals opened this month", "deals won this month", "deals closing this month",
+            )  # fmt: skip
+        return found
+
+    def _list_order(self, entity: str) -> tuple[tuple[Order, ...], int]:
+        rank, fields = self.slots.rank, self.slots.fields
+        view = metrics.views()[entity]
+        if rank is None:
+            column = {"deals": "deal_value", "accounts": "lead_score", "interactions": "date"}.get(entity)
+            return ((Order(column, True),) if column else ()), LISTED
+        if rank.way in ("newest", "oldest"):
+            states = {state for state, positive in self.slots.states if positive}
+            closed = self.slots.deed in ("win", "lose", "close", "sell") or states & {"won", "lost", "closed"}
+            column = {"deals": "closed_date" if closed else "created_date", "interactions": "date"}.get(entity)
+            if column is None:
+                raise Unclear(f"{rank.word!r} {entity} by what?", "new customers this month")
+            return (Order(column, rank.way == "newest"),), rank.limit or LISTED
+        if rank.way == "likeliest":
+            return (Order(self._name(view, "probability", entity), True),), rank.limit or LISTED
+        column = self._name(view, fields[0], entity) if fields else {"deals": "deal_value"}.get(entity)
+        if column is None or (rank.way in ("best", "worst") and not fields):
+            raise Unclear(f"{rank.word!r} {entity} by what?", "top 10 deals by value")
+        return (Order(column, rank.way in ("desc", "best")),), rank.limit or LISTED
+
+    def _first_of_each(self) -> Records:
+        """The first records of each value of a split: the biggest open deal of each rep."""
+        slots, rank = self.slots, self.slots.rank
+        assert rank is not None  # noqa: S101 - asked for
+        view = metrics.views()[slots.entity]
+        if len(slots.by) > 1 or slots.by[0].startswith("time:"):
+            raise Unclear("the first of each of what?", "the biggest open deal of each rep")
+        if rank.limit is None:
+            raise Unclear(f"{rank.word!r} {slots.entity} of each: how many?", f"top 3 {slots.entity} per rep")
+        group = self._name(view, slots.by[0], slots.entity)
+        bare = _with(
+            slots, by=(), goal="list", fields=slots.fields or (("won_value",) if slots.entity == "accounts" else ())
+        )
+        listed = self.of(bare)._listed(())[0]
+        assert isinstance(listed, Records)  # noqa: S101 - a list
+        columns = tuple(dict.fromkeys((group, *listed.columns)))
+        return replace(listed, each=group, columns=columns)
+
+    def _owner_of_first(self) -> tuple[Asked, ...]:
+        """The first records, with the split that is asked for: which rep has the biggest open deal."""
+        view = metrics.views()["deals"]
+        group = self._name(view, self.slots.by[0], "deals")
+        listed = self.of(_with(self.slots, by=(), goal="list"))._listed(())
+        return tuple(
+            replace(one, columns=tuple(dict.fromkeys((group, *one.columns))))
+            for one in listed
+            if isinstance(one, Records)
+        )
+
+    def _beside_average(self) -> Intent:
+        """Records above or below the average of all that are listed, or of those of their group."""
+        slots, average = self.slots, self.slots.average
+        assert average is not None  # noqa: S101 - asked for
+        if not slots.entity or slots.rank or slots.goal not in ("", "list", "count"):
+            raise Unclear("what is above or below the average?", "open deals above average")
+        view = metrics.views()[slots.entity]
+        if slots.me and self.me is None:
+            self._mine(view)  # says so
+        usual = {"deals": "deal_value", "accounts": "lead_score", "interactions": "duration_minutes"}
+        column = self._name(view, average.column or usual.get(slots.entity, ""), slots.entity)
+        group = self._name(view, average.group, slots.entity) if average.group else None
+        listed = self.of(_with(slots, average=None, goal="list"))._listed(())[-1]
+        assert isinstance(listed, Records)  # noqa: S101 - a list
+        given = {"records": listed, "column": column, "op": average.op, "group": group}
+        return Intent("beside_average", given)
+
+    def _stays(self) -> tuple[Asked, ...]:
+        """Deals that came to a stage, or have been in theirs for long."""
+        self._only("stages")
+        if any(one not in (("stuck", True), ("open", True)) for one in self.slots.states):
+            raise Unclear("stuck and moved are of open deals, whatever else they are", "which deals are stuck?")
+        slots = self.slots
+        view = metrics.views()["stage_changes"]
+        bare = self.of(_with(slots, states=(), thresholds=(), deed=""))
+        where = bare._where(view)
+        long = [one for one in slots.thresholds if one.column == "days_in_stage"]
+        if slots.deed == "move":
+            if not slots.times:
+                raise Unclear("moved when?", "which deals moved stage this week?")
+            if len(slots.times) > 1:
+                raise Unclear("a list is of one time", "which deals moved stage this week?")
+            where = (*where, Test("moved", "is"), Test("entered_date", "=", (slots.times[0].text,)))
+            order = (Order("entered_date", True),)
+        else:
+            if slots.times:
+                raise Unclear(
+                    "stuck is a state of today", "which deals are stuck?", "which deals moved stage this week?"
+                )
+            where = (*where, Test("status", "=", ("open",)), Test("left_date", "unknown"))
+            where = (*where, *(Test("days_in_stage", one.op, (one.value,)) for one in long))
+            if not long:
+                where = (*where, Test("days_in_stage", ">", ("30",)))
+            order = (Order("days_in_stage", True),)
+        if slots.me and self.me is not None:
+            where = (*where, self._mine(view))
+        if slots.goal in ("count", "amount"):
+            return (Question(("stage_entries",), self._by(view), where),)
+        return (Records("stage_changes", where, order=order, limit=LISTED),)
+
+    def _slipped(self) -> Intent:
+        self._only("slipped deals")
+        view = metrics.views()["deals"]
+        slots = _with(self.slots, states=tuple(one for one in self.slots.states if one[0] != "slipped"))
+        period = self.slots.times[0].text if self.slots.times else "this quarter"
+        where = (*self.of(slots)._where(view), *([self._mine(view)] if slots.me else []))
+        return Intent("slipped_deals", {"period": period, "where": where})
+
+    def _stage_conversion(self) -> Intent:
+        self._only("conversion by stage")
+        if self.slots.where or self.slots.about:
+            raise Unclear("the conversion of stages is of all deals", "conversion by stage last quarter")
+        return Intent("stage_conversion", {"period": self.slots.times[0].text if self.slots.times else None})
+
+    def _fact(self) -> tuple[Asked, ...] | None:
+        slots = self.slots
+        if not slots.about or slots.metrics or (slots.entity and slots.goal != "brief"):
+            return None
+        if len(slots.about) > 1 or slots.where or slots.by or slots.rank or slots.states or slots.times:
+            if slots.goal == "brief" and len(slots.about) == 1 and not slots.where and not slots.by:
+                pass
+            else:
+                return None
+        self._only("one record", "when")
+        one = slots.about[0]
+        entity = "deals" if one.kind == "deal" else "accounts"
+        key = "lead_id" if one.kind == "deal" else "customer_id"
+        where = (Test(key, "=", (one.key,)),)
+        if slots.goal == "when" and not slots.fields:
+            raise Unclear(f"when what of {one.name}?", f"when was {one.name} last contacted?")
+        if not slots.fields:
+            if one.kind == "deal":
+                return (
+                    Records("deals", where, limit=1),
+                    Records(
+                        "stage_changes",
+                        where,
+                        order=(Order("entered_date"),),
+                        columns=("stage", "entered_date", "days_in_stage"),
+                    ),
+                )
+            return (Intent("account_brief", {"customer": one.key}),)
+        if "probability" in slots.fields:
+            if one.kind == "deal":
+                return (Intent("explain_score", {"key": one.key}),)
+            return (Intent("account_brief", {"customer": one.key}),)
+        view = metrics.views()[entity]
+        worth = {"deal_value": ("won_value", "open_value")} if one.kind == "account" else {}
+        fields = [name for concept in slots.fields for name in worth.get(concept, (concept,))]
+        columns = tuple(self._name(view, name, entity) for name in fields)
+        silent = one.kind == "deal" and "last_touch_date" in slots.fields  # of a deal how long ago is known
+        if (
+            slots.goal == "when"
+            and not silent
+            and not any((found := view.field(name)) and found.type == "day" for name in columns)
+        ):
+            raise Unclear(
+                f"{', '.join(slots.fields).replace('_', ' ')} is no day", f"when was {one.name} last contacted?"
+            )
+        return (Records(entity, where, columns=tuple(dict.fromkeys((key, "customer_name", *columns)))),)
