@@ -184,7 +184,7 @@ def _stages(stage_history: DataFrame) -> DataFrame:
 
 
 def _states(entries: DataFrame, stages: DataFrame, as_of: AsOf) -> DataFrame:
-    """The states that versions tell of: open, then closed or withdrawn, each stage that it was open in by itself."""
+    """The states that versions describe: open, one row per stage, then closed or withdrawn."""
     start = F.greatest(F.when(F.col("_first"), F.col("_opened")).otherwise(F.col("_since")), "_opened")
     entries = entries.withColumn("_start", start)
     is_open, has_stays = F.col("status") == "open", F.col("_stays")
@@ -218,7 +218,7 @@ def _states(entries: DataFrame, stages: DataFrame, as_of: AsOf) -> DataFrame:
     names = {
         f"_{name}" if name in ("from", "to", "key") else name: name for name in ("status", "stage", "from", "to", "key")
     }
-    parts = parts.withColumns({mine: F.col(f"_part.{name}") for mine, name in names.items()})
+    parts = parts.withColumns({alias: F.col(f"_part.{name}") for alias, name in names.items()})
     lasts = F.col("_to").isNull() | (F.col("_from") < F.col("_to"))
     parts = parts.filter(F.col("status").isNotNull() & lasts & (F.col("_from") < as_of.instant))
     overlap = (F.col("_key") == F.col("_deal")) & (F.col("_left").isNull() | (F.col("_from") < F.col("_left")))
