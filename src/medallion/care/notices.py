@@ -51,7 +51,7 @@ class Notice:
     def document(self, lakehouse: str, now: datetime, *, details: bool) -> dict[str, Any]:
         """The message; `now` is UTC without zone."""
 
-        def told(facts: dict[str, Any]) -> dict[str, Any]:
+        def shown(facts: dict[str, Any]) -> dict[str, Any]:
             return facts if details else {k: v for k, v in facts.items() if k not in ("problem", "remedy")}
 
         return {
@@ -60,8 +60,8 @@ class Notice:
             "events": list(self.events),
             "lakehouse": lakehouse,
             "time": f"{now.isoformat(timespec='seconds')}Z",
-            **told(self.more),
-            "files": [told(file) for file in self.files[:_MOST]],
+            **shown(self.more),
+            "files": [shown(file) for file in self.files[:_MOST]],
             "files_not_named": max(0, len(self.files) - _MOST),
         }
 

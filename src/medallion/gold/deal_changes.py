@@ -265,16 +265,16 @@ def _facts(versions: DataFrame, changes: DataFrame | None, as_of: AsOf, time_zon
     one version of it and nothing was learned of it since.
     """
 
-    def told(frame: DataFrame, kind: str, columns: tuple[str, ...], times: tuple[str, ...]) -> DataFrame:
+    def numbered(frame: DataFrame, kind: str, columns: tuple[str, ...], times: tuple[str, ...]) -> DataFrame:
         past = (F.col(name) < as_of.instant for name in times)
         number = F.hash(F.lit(kind), F.lit(time_zone), *columns, *times, *_ARRIVAL, *past)
         is_version = F.lit(int(kind == "version")).alias("_version")
         return frame.select("lead_id", "known_at", number.cast("bigint").alias("_number"), is_version)
 
     times = ("created_at", "updated_at", "closed_at", "_ended_at")
-    parts = told(versions, "version", ("_outcome", *_STATE), times)
+    parts = numbered(versions, "version", ("_outcome", *_STATE), times)
     if changes is not None:
-        parts = parts.unionByName(told(changes, "change", ("stage",), ("entered_at",)))
+        parts = parts.unionByName(numbered(changes, "change", ("stage",), ("entered_at",)))
     versions_of = F.sum("_version")
     facts = parts.groupBy("lead_id").agg(
         F.sum("_number").alias("basis"),

@@ -55,7 +55,7 @@ class Ends:
 
     def __init__(self, context: Context, batch: Batch, gate: Gate, retried: bool) -> None:
         self.context, self.lake, self.batch, self.gate, self.retried = context, context.lake, batch, gate, retried
-        self.mine = f"_batch_id = '{batch.batch_id}'"
+        self.of_batch = f"_batch_id = '{batch.batch_id}'"
         self.known_at = batch.known_at.isoformat(sep=" ")
         self.tables: list[str] = []
 
@@ -93,7 +93,7 @@ class Ends:
                 self.context.save(frame, entity.history, append=True)
                 met = True
         if met:
-            ended = self.context.read(entity.history).filter(self.mine).filter(F.col("_outcome").isin(*ENDED))
+            ended = self.context.read(entity.history).filter(self.of_batch).filter(F.col("_outcome").isin(*ENDED))
             keys, clean = ended.select(entity.key), self.context.read(entity.clean)
             if not clean.join(keys, on=entity.key, how="left_semi").isEmpty():
                 store.replace(clean.join(keys, on=entity.key, how="left_anti"), self.lake, entity.clean.name)
@@ -168,14 +168,14 @@ class Ends:
             if not (alone or pairs) or not store.grow(self.lake, entity.history):
                 continue
             if entity.name not in names and self.retried:
-                self.context.delete_rows(entity.history.name, self.mine)
+                self.context.delete_rows(entity.history.name, self.of_batch)
             if alone:
                 self._end(entity, list(self._listed(entity, self.context.read(entity.history))), self.retried)
                 self._tell_survivors(entity)
             if pairs:
                 self._move(entity, pairs)
             if entity.name not in names:
-                count = self.context.read(entity.history).filter(self.mine).count()
+                count = self.context.read(entity.history).filter(self.of_batch).count()
                 touched |= {entity.name: count} if count else {}
         return touched
 
@@ -190,7 +190,7 @@ class Ends:
         moved = life.moved(stamped, entity, pairs)
         if not moved.isEmpty():
             self.context.save(moved, entity.history, append=True)
-            versions = self.context.read(entity.history).filter(self.mine).filter("_outcome = 'moved'")
+            versions = self.context.read(entity.history).filter(self.of_batch).filter("_outcome = 'moved'")
             self.context.merge(versions.select(*entity.clean.column_names), entity.clean)
 
 

@@ -98,12 +98,12 @@ class About:
             entity, _, column = kind.partition(".")
             forms = {self._form(entity, column, value) for value in values} - {""}
             hashes[kind] = hashes.get(kind, frozenset()) | {known.hashed(kind, form) for form in forms}
-        self.mine = ErasureLog(known.salt)
+        self.own_log = ErasureLog(known.salt)
         self.mentions = self._looked_for()
         contacts = erasure_log.contacts(self.mentions.emails, self.mentions.phones)
         for kind, forms in contacts.items():
             hashes[kind] = frozenset(known.hashed(kind, form) for form in forms)
-        self.mine = ErasureLog(known.salt, hashes)
+        self.own_log = ErasureLog(known.salt, hashes)
         self.alike: dict[str, int] = {}
         self.tables: list[dict[str, Any]] = []
         #: Temporary folders that were removed, and that others still use.
@@ -112,7 +112,7 @@ class About:
     def _looked_for(self) -> Mentions:
         """Whom to look for, names of files that mention them among it."""
         known = subject.vocabulary(self.entities.values())
-        plain = replace(self.subject.mentions(self.mine.salt), vocabulary=known)
+        plain = replace(self.subject.mentions(self.own_log.salt), vocabulary=known)
         named = {part for b in self.journal for f in b.files for part in (*f.uri.split("/"), f.name, f.member, f.sheet)}
         self.subject.files |= {name for name in named if name and plain.in_file_name(name) != name}
         columns = {pair for b in self.journal for f in b.files for pair in f.columns}
@@ -155,14 +155,14 @@ class About:
                 looked_in, by = (item.lookup, str(item.by)) if item and item.lookup else (target, column)
                 for where, what, text in ((target, column, texts[0]), (looked_in, by, texts[1])):
                     kind = f"{where}.{what}"
-                    known = self.mine.hashes.get(kind, frozenset())
-                    if text and self.mine.hashed(kind, self._form(where, what, text)) in known:
+                    known = self.own_log.hashes.get(kind, frozenset())
+                    if text and self.own_log.hashed(kind, self._form(where, what, text)) in known:
                         ids.add(row["quarantine_id"])
                 if name != entity.key or entity.name == "customers":
                     has_owner |= any(str(text or "").strip() for text in texts)
             for text in re.split(r"[,;|\t\"]+", str(cells.get("_record") or "")):
                 form = self._form("customers", self.entities["customers"].key, text)
-                if form and self.mine.hashed(customer, form) in self.mine.hashes[customer]:
+                if form and self.own_log.hashed(customer, form) in self.own_log.hashes[customer]:
                     ids.add(row["quarantine_id"])
             # the number of a switchboard is that of many: it says whose a record is only where nothing else does
             if not has_owner and any(self.mentions.is_contact(str(text).strip()) for text in cells.values() if text):
@@ -235,7 +235,7 @@ class About:
         the same rows delivered again.
         """
         filled = silver.filled_down(frame, mapping)
-        about = redaction.about(filled, entity, self.entities, mapping, self.mine)
+        about = redaction.about(filled, entity, self.entities, mapping, self.own_log)
         place = F.concat_ws(_MARK, "_batch_id", "_source_file", F.col("_source_row").cast("string"))
         listed = filled.agg(F.collect_list(F.when(about, place)).alias("places")).collect()[0]["places"]
         schema = "_batch_id string, _source_file string, _source_row bigint"

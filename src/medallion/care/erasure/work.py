@@ -73,7 +73,7 @@ class Erasure(About):
         day = None if arguments["day"] is None else date.fromisoformat(arguments["day"])
         erasure = (self.erasure_id, arguments["who"], arguments["reason"])
         with self.steps.step("write down the hashes"):
-            erasure_log.record(self.spark, self.lake, self.mine, erasure, erasure_log.STARTED, self.now)
+            erasure_log.record(self.spark, self.lake, self.own_log, erasure, erasure_log.STARTED, self.now)
         self.refused = self._quarantined()
         store.drop(self.lake, [name for name in self.lake.tables() if name.endswith(publishing.WORK)])  # of failed runs
         removed = {}
@@ -103,7 +103,7 @@ class Erasure(About):
                 purged = self._purge(name)
             gone, blanked = removed.get(name, (0, 0))
             self.tables.append({"table": name, "rows_removed": gone, "rows_blanked": blanked, **purged})
-        erasure_log.record(self.spark, self.lake, self.mine, erasure, erasure_log.FINISHED, self.now)
+        erasure_log.record(self.spark, self.lake, self.own_log, erasure, erasure_log.FINISHED, self.now)
 
     def _purge(self, name: str) -> dict[str, Any]:
         """Remove the earlier versions of a table; gives what the certificate says of it."""
@@ -155,7 +155,7 @@ class Erasure(About):
         searched_for = self.mentions.searched()
         document = {
             "erasure_id": self.erasure_id,
-            "account": sorted(self.mine.hashes[f"customers.{self.entities['customers'].key}"])[0],
+            "account": sorted(self.own_log.hashes[f"customers.{self.entities['customers'].key}"])[0],
             "forgotten_at": self.now.isoformat(sep=" ", timespec="seconds"),
             "forgotten_by": arguments["who"],
             "reason": arguments["reason"],
@@ -167,7 +167,7 @@ class Erasure(About):
             "searched_for": searched_for,
             "searched_in": certificate.searched_in(self.lake),
             "older_versions": certificate.older_versions(self.tables),
-            "contact_hashes": {kind: sorted(self.mine.hashes.get(kind, ())) for kind in erasure_log.CONTACTS},
+            "contact_hashes": {kind: sorted(self.own_log.hashes.get(kind, ())) for kind in erasure_log.CONTACTS},
             "names_that_stay": dict(sorted(self.alike.items())),
             "numbers_that_stay": len(self.subject.switchboards),
             "found": remaining,
