@@ -42,7 +42,7 @@ class Compared:
 
 
 def read(lake: Lakehouse, kind: str) -> Compared | None:
-    """What was kept; None where nothing is, or another version kept it, or it is damaged."""
+    """The state that was kept; None where there is none, another version wrote it, or it is damaged."""
     if lake.folder is None:
         return None
     records, state = _places(lake.folder, kind)
@@ -51,9 +51,11 @@ def read(lake: Lakehouse, kind: str) -> Compared | None:
         own = pq.read_table(records)
         if kept["version"] == VERSION and (own.schema.metadata or {}).get(b"stamp") == kept["stamp"].encode():
             levels = {name: tuple((m, u) for m, u in each) for name, each in kept["weights"]["levels"].items()}
-            pairs = tuple(Pair(one, other, p, tuple(says), because) for one, other, p, says, because in kept["pairs"])
-            found = Candidates(pairs, kept["learned"], Weights(kept["weights"]["matching"], levels))
-            return Compared(own.replace_schema_metadata(None), found, kept["changed"])
+            pairs = tuple(
+                Pair(left, right, p, tuple(evidence), because) for left, right, p, evidence, because in kept["pairs"]
+            )
+            candidates = Candidates(pairs, kept["learned"], Weights(kept["weights"]["matching"], levels))
+            return Compared(own.replace_schema_metadata(None), candidates, kept["changed"])
     return None
 
 
@@ -63,8 +65,8 @@ def keep(lake: Lakehouse, kind: str, state: Compared, stamp: str) -> None:
     Args:
         lake: The lakehouse.
         kind: `accounts` or `contacts`.
-        state: What is kept.
-        stamp: Anything that no other state has, by which its two files know each other.
+        state: The state.
+        stamp: A text unique to this state, written into both of its files to show that they belong together.
     """
     if lake.folder is None or state.found.weights is None:
         return
@@ -74,14 +76,14 @@ def keep(lake: Lakehouse, kind: str, state: Compared, stamp: str) -> None:
         "changed": state.changed,
         "learned": state.found.learned,
         "weights": asdict(state.found.weights),
-        "pairs": [[one.left, one.right, one.probability, one.evidence, one.because] for one in state.found.pairs],
+        "pairs": [[pair.left, pair.right, pair.probability, pair.evidence, pair.because] for pair in state.found.pairs],
     }
     content = BytesIO()
     pq.write_table(state.own.replace_schema_metadata({"stamp": stamp}), content)
-    records, told = _places(lake.folder, kind)
+    records, state_file = _places(lake.folder, kind)
     with suppress(OSError, LakehouseError):
         door.write(records, content.getvalue())
-        door.write(told, json.dumps(kept))
+        door.write(state_file, json.dumps(kept))
 
 
 def drop(lake: Lakehouse) -> None:

@@ -46,11 +46,11 @@ def examine(settings: Settings) -> list[Finding]:
         LakehouseError: There is no lakehouse.
     """
     lake = Lakehouse(settings.lakehouse)
-    found = files(settings)
-    names = readable(found)
-    found += _unfinished(lake, names)
-    found += as_far_as_read(lake, _content(settings, lake, names))
-    return worst_first(found)
+    findings = files(settings)
+    names = readable(findings)
+    findings += _unfinished(lake, names)
+    findings += as_far_as_read(lake, _content(settings, lake, names))
+    return worst_first(findings)
 
 
 def _content(settings: Settings, lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
@@ -80,19 +80,19 @@ def files(settings: Settings) -> list[Finding]:
         raise LakehouseError(
             f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."
         )
-    found: list[Finding] = []
+    findings: list[Finding] = []
     try:
         extensions.load(settings)
     except MedallionError as error:  # all else can be examined without what is your own
-        found.append(Finding("settings", "modules", WARNING, error.problem, error.remedy))
+        findings.append(Finding("settings", "modules", WARNING, error.problem, error.remedy))
     if lake.folder is None:
-        return [*found, *_elsewhere(lake, names)]
+        return [*findings, *_elsewhere(lake, names)]
     for name in names:
         folder = lake.folder.joinpath(*name.split(".", 1))
         if not (folder / "_delta_log").is_dir() and not any(map(places.is_data_file, folder.rglob("*"))):
             continue  # certificates, and what somebody has beside our tables
-        found += _files(lake, name, folder)
-    return found
+        findings += _files(lake, name, folder)
+    return findings
 
 
 def _folders(root: Path) -> list[str]:
@@ -108,16 +108,16 @@ def _elsewhere(lake: Lakehouse, names: Iterable[str]) -> Iterator[Finding]:
             yield Finding("files", name, OK, f"version {lake.version(name)}")
         except LakehouseError as error:
             yield Finding("log", name, BROKEN, error.problem, error.remedy or "")
-    told = "by the engine" if lake.catalog else "by delta-rs"
-    says = f"sizes and names of data files were not compared: tables are read {told}"
+    reader = "the engine" if lake.catalog else "delta-rs"
+    says = f"sizes and names of data files were not compared: tables are read by {reader}"
     remedy = "FSCK REPAIR TABLE ... DRY RUN lists lost files." if lake.catalog else "Copy it into a folder to do so."
     yield Finding("not compared", lake.root, WARNING, says, remedy)
 
 
-def as_far_as_read(lake: Lakehouse, found: Iterator[Finding]) -> Iterator[Finding]:
-    """Findings up to what cannot be read for them, and that as the last; an erasure under way is told by itself."""
+def as_far_as_read(lake: Lakehouse, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Findings up to the first table that cannot be read, with that as the last; not during an erasure, which is reported."""
     try:
-        yield from found
+        yield from findings
     except StateRemovedError:  # while a command writes: the next look is at the state after it
         raise
     except LakehouseError as error:
@@ -126,14 +126,16 @@ def as_far_as_read(lake: Lakehouse, found: Iterator[Finding]) -> Iterator[Findin
             yield Finding("not examined", lake.root, BROKEN, says, error.remedy or "")
 
 
-def readable(found: Iterable[Finding]) -> list[str]:
+def readable(findings: Iterable[Finding]) -> list[str]:
     """The tables that `files` found whole."""
-    return [one.about for one in found if one.check == "files" and one.state == OK]
+    return [finding.about for finding in findings if finding.check == "files" and finding.state == OK]
 
 
-def worst_first(found: Iterable[Finding]) -> list[Finding]:
-    """Broken before warning before well."""
-    return sorted(found, key=lambda one: ((BROKEN, WARNING, OK).index(one.state), one.check, one.about))
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Broken first, then warnings, then what is well."""
+    return sorted(
+        findings, key=lambda finding: ((BROKEN, WARNING, OK).index(finding.state), finding.check, finding.about)
+    )
 
 
 def keys(settings: Settings, names: list[str]) -> Iterator[Finding]:
@@ -180,7 +182,7 @@ def _entities(settings: Settings, lake: Lakehouse, names: list[str]) -> dict[str
 def _contracts(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) -> list[Finding]:
     known: dict[str, Table] = {step.table: gold_contract(step.table) for step in graph()}
     known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}
-    return [one for name in names if name in known for one in _contract(lake, known[name])]
+    return [finding for name in names if name in known for finding in _contract(lake, known[name])]
 
 
 def _files(lake: Lakehouse, name: str, folder: Path) -> Iterator[Finding]:
@@ -231,9 +233,9 @@ def _local(path: str) -> str:
 
 def _contract(lake: Lakehouse, contract: Table) -> Iterator[Finding]:
     """Columns, types and key are those of the contract."""
-    found = dict(spark_types(lake, contract.name))
-    odd = [c.name for c in contract.columns if c.name in found and found[c.name] != c.type]
-    lacking = [c.name for c in contract.columns if c.name not in found]
+    types = dict(spark_types(lake, contract.name))
+    odd = [c.name for c in contract.columns if c.name in types and types[c.name] != c.type]
+    lacking = [c.name for c in contract.columns if c.name not in types]
     if odd:
         yield Finding(
             "schema", contract.name, BROKEN, f"columns of another type: {', '.join(odd)}", "Start a new lakehouse."
@@ -242,7 +244,7 @@ def _contract(lake: Lakehouse, contract: Table) -> Iterator[Finding]:
         yield Finding(
             "schema", contract.name, WARNING, f"columns not there yet: {', '.join(lacking)}", "`medallion run`."
         )
-    if contract.name.endswith("_history") or odd or not set(contract.key) <= set(found):
+    if contract.name.endswith("_history") or odd or not set(contract.key) <= set(types):
         return
     keys = ", ".join(f'"{key}"' for key in contract.key)
     with query.connect(lake, LAYERS, only={contract.name}, newest=True) as connection:
@@ -256,27 +258,27 @@ def _contract(lake: Lakehouse, contract: Table) -> Iterator[Finding]:
 
 
 def _unfinished(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
-    """Nothing is left in the middle, an erasure least of all."""
+    """No work is left unfinished, least of all an erasure."""
     is_damaged = bool({"ops.batches", "ops.erasures"} & set(lake.tables()) - set(names))
-    for one in journal.under_way(lake) if is_damaged else journal.unfinished(lake):
-        if one["state"] == "interrupted":
+    for work in journal.under_way(lake) if is_damaged else journal.unfinished(lake):
+        if work["state"] == "interrupted":
             yield Finding(
                 "journal",
-                one["what"].removeprefix("batch "),
-                BROKEN if one["what"] == journal.FORGET else WARNING,
-                f"was interrupted; it began at {one['began_at']} UTC",
-                one["what_to_do"],
+                work["what"].removeprefix("batch "),
+                BROKEN if work["what"] == journal.FORGET else WARNING,
+                f"was interrupted; it began at {work['began_at']} UTC",
+                work["what_to_do"],
             )
     if is_damaged:
-        return  # which is told already
+        return  # the damage is reported already
     for erasure_id in erasure_log.left(lake):
         says = f"the search of erasure {erasure_id} found something of the account, which its certificate names"
         yield Finding(
             "journal", journal.FORGET, WARNING, says, f"Remove it, then search again with `{journal.RESUME}`."
         )
     for batch in hold.waiting(batches.history(lake)):
-        held = hold.told(batch)
-        yield Finding("journal", batch.batch_id, WARNING, f"held back: {held.problem}", held.remedy)
+        refusal = hold.told(batch)
+        yield Finding("journal", batch.batch_id, WARNING, f"held back: {refusal.problem}", refusal.remedy)
 
 
 def lost(lake: Lakehouse) -> list[Finding]:
@@ -292,13 +294,13 @@ def lost(lake: Lakehouse) -> list[Finding]:
 
 
 def accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
-    """What was counted when a batch was read is there still: bronze, history, quarantine."""
+    """The rows that were counted when a batch was read are still in bronze, history and quarantine."""
     if not {batches.ACCOUNTS, batches.JOURNAL} <= set(names):
         return
     erased = batches.erased_sql(lake)
     known = batches.history(lake)
     files = {batch.batch_id for batch in known if not batch.origin or batch.is_held_file}
-    held = [(file.entity, f"{batch.origin} {file.name}") for batch in known
+    held_files = [(file.entity, f"{batch.origin} {file.name}") for batch in known
             if batch.is_held_file and batch.state != batches.FINISHED for file in batch.files]  # fmt: skip
     with query.connect(lake, LAYERS, only=names, newest=True) as connection:
         columns = "*, 0 as erased" if erased == "0" else f"* replace ({erased} as erased)"
@@ -308,9 +310,9 @@ def accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
         if "ops.erasures" in names and not any(row["erased"] for row in rows):
             uncounted = query.rows(connection, "select max(recorded_at) as last from ops.erasures")[0]["last"]
         for entity in sorted({row["entity"] for row in rows}):
-            mine = [row for row in rows if row["entity"] == entity]
-            of_entity = [place for name, place in held if name == entity]
-            yield _account(connection, names, entity, mine, files, of_entity, uncounted)
+            entity_rows = [row for row in rows if row["entity"] == entity]
+            of_entity = [place for name, place in held_files if name == entity]
+            yield _account(connection, names, entity, entity_rows, files, of_entity, uncounted)
 
 
 def _account(
@@ -319,13 +321,13 @@ def _account(
     entity: str,
     rows: list[dict[str, Any]],
     files: set[str],
-    held: list[str],
+    held_files: list[str],
     uncounted: datetime | None,
 ) -> Finding:
     """One entity: its row accounts add up, and every count is that of the rows that are there.
 
-    An erasure that did not count what it removed, the last of them `uncounted`, excuses fewer rows of batches before it
-    only.
+    An erasure that did not count the rows it removed explains missing rows of earlier batches only; `uncounted` is the
+    time of the last one.
     """
     total = {name: sum(int(row.get(name) or 0) for row in rows) for name in ("rows_read", *_PARTS, "implied")}
     if total["rows_read"] != sum(total[name] for name in _PARTS):
@@ -346,12 +348,15 @@ def _account(
     for name, count in wanted.items():
         if name not in names:
             continue
-        there = _rows_of(connection, name, entity, known, held)
+        there = _rows_of(connection, name, entity, known, held_files)
         if there != count:
             says = f"{name} has {there:,} rows, the accounts say {count:,}"
             if uncounted and there < count:
                 later = [row for row in rows if row["known_at"] > uncounted]
-                if later and (lost := _account(connection, names, entity, later, files, held, None)).state == BROKEN:
+                if (
+                    later
+                    and (lost := _account(connection, names, entity, later, files, held_files, None)).state == BROKEN
+                ):
                     return lost
                 return Finding(
                     "accounts",
@@ -364,7 +369,7 @@ def _account(
     return Finding("accounts", entity, OK, f"{total['rows_read']:,} rows read, all accounted for{erased}")
 
 
-def _rows_of(connection: Any, name: str, entity: str, known: list[str], held: list[str]) -> int:
+def _rows_of(connection: Any, name: str, entity: str, known: list[str], held_files: list[str]) -> int:
     """How many rows of an entity's batches a table has, without those of files that are held back.
 
     Added up per batch first: a list of batches would be searched for every row.
@@ -379,7 +384,7 @@ def _rows_of(connection: Any, name: str, entity: str, known: list[str], held: li
     (rows,) = connection.execute(
         f"select coalesce(sum(n), 0)::bigint from ({parts}) where list_contains(?, batch) "
         "and not list_contains(?, concat(batch, ' ', file))",
-        [*given, known, held],
+        [*given, known, held_files],
     ).fetchone()
     return int(rows)
 
@@ -405,17 +410,21 @@ def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) 
             continue
         with query.connect(lake, LAYERS, only=there, newest=True) as connection:
             members = merged.get(entity.name, [])
-            sql = _differences(entity, replaced.get(entity.name, ()), [one.key for one in members])
+            sql = _differences(entity, replaced.get(entity.name, ()), [member.key for member in members])
             counted = connection.execute(sql).fetchone() or (0, 0, 0, 0)
-            roots = [one.root for one in members if not one.rank]
+            roots = [member.root for member in members if not member.rank]
             sql = f'select count(*) from {clean} where list_contains(?, "{entity.key}")'
             survive = int((connection.execute(sql, [roots]).fetchone() or (0,))[0])
         keys, *odd = (int(count) for count in counted)
         says = zip(odd, ("missing", "not in its history", "at an earlier version"), strict=True)
-        told = ", ".join(f"{count:,} {what}" for count, what in says if count)
-        if told:
+        differences = ", ".join(f"{count:,} {what}" for count, what in says if count)
+        if differences:
             yield Finding(
-                "current", entity.name, BROKEN, f"{clean}: of {keys:,} keys {told}", f"{store.GO_BACK}, or a backup."
+                "current",
+                entity.name,
+                BROKEN,
+                f"{clean}: of {keys:,} keys {differences}",
+                f"{store.GO_BACK}, or a backup.",
             )
         else:
             merging = (
@@ -456,7 +465,7 @@ def _other_evidence(
     entities: Mapping[str, Entity],
     read: list[tuple[batches.Batch, sources.SourceFile]],
 ) -> Iterator[Finding]:
-    """Columns of dates whose values, as bronze keeps them, say today that they are written otherwise than they were read."""
+    """Date columns whose values in bronze are, by today's rules, in another form than the one they were read in."""
     bronze = {f"bronze.{name}" for name in entities} & set(names)
     if not bronze:
         return
@@ -476,17 +485,17 @@ def _other_evidence(
             now = [sources.undated(sources.remapped(file, entities)) for file in kept]
             today = batch.known_at.date()
             settled = conventions.settle(now, entities, earlier, today=today, cells=cells)
-            said = {(file.name, file.entity): file.dates for file in settled.files}
+            dates = {(file.name, file.entity): file.dates for file in settled.files}
             for file in kept:
-                told = [
+                problems = [
                     f"{name} was read as {', '.join(file.dates.get(name, ())) or 'ISO 8601'}, but its values are in {', '.join(forms)}"
-                    for name, forms in said.get((file.name, file.entity), {}).items()
+                    for name, forms in dates.get((file.name, file.entity), {}).items()
                     if set(forms) - set(file.dates.get(name, ()))
                 ]
-                told += [item.problem.removeprefix(f"{file.name}: ") for item in settled.refused
+                problems += [item.problem.removeprefix(f"{file.name}: ") for item in settled.refused
                          if (item.name, item.entity) == (file.name, file.entity)]  # fmt: skip
-                if told:
-                    says = f"{file.name}: {'; '.join(told)}"
+                if problems:
+                    says = f"{file.name}: {'; '.join(problems)}"
                     remedy = f"`medallion reprocess --entity {file.entity} --dry-run` shows what changes."
                     yield Finding("reading", file.entity, WARNING, says, remedy)
 
@@ -510,18 +519,18 @@ def _proof(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
 
 
 def _returned(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) -> Iterator[Finding]:
-    """Nobody who was forgotten is here under another key."""
+    """Nobody who was forgotten has come back under another key."""
     if erasure_log.TABLE not in names or any(entity.clean.name in lake.tables() and entity.clean.name not in names for entity in entities.values()):  # fmt: skip
         return
-    today = {(one.entity, one.key): one for one in erasure_log.returned(lake, entities)}
+    today = {(record.entity, record.key): record for record in erasure_log.returned(lake, entities)}
     back = [
         *today.values(),
-        *(one for one in erasure_log.waiting(lake, entities) if (one.entity, one.key) not in today),
+        *(record for record in erasure_log.waiting(lake, entities) if (record.entity, record.key) not in today),
     ]
-    for entity in dict.fromkeys(one.entity for one in back):
-        mine = [one for one in back if one.entity == entity]
-        more = f", and {len(mine) - 1:,} more like it" if len(mine) > 1 else ""
-        yield Finding("erasure", entity, WARNING, f"{mine[0].says}{more}", erasure_log.TO_DO)
+    for entity in dict.fromkeys(record.entity for record in back):
+        records = [record for record in back if record.entity == entity]
+        more = f", and {len(records) - 1:,} more like it" if len(records) > 1 else ""
+        yield Finding("erasure", entity, WARNING, f"{records[0].says}{more}", erasure_log.TO_DO)
     if not back:
         yield Finding("erasure", erasure_log.TABLE, OK, "nobody who was forgotten is here under another key")
 
@@ -591,7 +600,7 @@ def _proposals(lake: Lakehouse) -> Iterator[Finding]:
         yield Finding("proposals", "actions.jsonl", OK, f"{count:,} entries, chain whole")
 
 
-def document(found: list[Finding]) -> dict[str, Any]:
+def document(findings: list[Finding]) -> dict[str, Any]:
     """As JSON: the worst state and all findings."""
-    worst = next((state for state in (BROKEN, WARNING) if any(one.state == state for one in found)), OK)
-    return {"state": worst, "findings": [one.__dict__ for one in found]}
+    worst = next((state for state in (BROKEN, WARNING) if any(finding.state == state for finding in findings)), OK)
+    return {"state": worst, "findings": [finding.__dict__ for finding in findings]}

@@ -78,16 +78,18 @@ class Effect:
     def says(self) -> list[str]:
         """In sentences."""
         of = self.kind.removesuffix("s")
-        told = [f"{figures.count(self.before, of)} become {self.before - self.merged:,}."]
+        sentences = [f"{figures.count(self.before, of)} become {self.before - self.merged:,}."]
         if self.kind == "accounts":
             moved = f"{figures.count(self.deals, 'deal')} and {figures.count(self.touches, 'touch')}"
-            told.append(f"{moved.replace('touchs', 'touches')} lead to the survivor; none is counted twice or lost.")
+            sentences.append(
+                f"{moved.replace('touchs', 'touches')} lead to the survivor; none is counted twice or lost."
+            )
             changed = sum(1 for group in self.groups if len(group["with_open_deals"]) > 1)
             whole = figures.money(sum((group["open_value"] for group in self.groups), Decimal(0)), self.currency)
-            told.append(
+            sentences.append(
                 f"Open pipeline by account changes for {figures.count(changed, 'survivor')}: {whole} in all, before and after."
             )
-        return told
+        return sentences
 
     def document(self) -> dict[str, Any]:
         """As values that JSON has."""
@@ -106,7 +108,7 @@ class Effect:
 
 
 def candidates(settings: Settings, kind: str, threshold: float = matching.REVIEW) -> Candidates:
-    """Pairs of records that may be one, without those that someone has said are two.
+    """Pairs of records that may be one, without those that someone has decided to keep apart.
 
     Args:
         settings: Which lakehouse.
@@ -119,53 +121,53 @@ def candidates(settings: Settings, kind: str, threshold: float = matching.REVIEW
     """
     lake = Lakehouse(settings.lakehouse)
     entity = _entity(lake, settings, kind)
-    records, found = _found(lake, entity, kind)
+    records, matches = _compare(lake, entity, kind)
     if threshold < matching.REVIEW:
-        found = matching.candidates(records, kind, threshold)
+        matches = matching.candidates(records, kind, threshold)
     apart = decided.kept_apart(decisions.read(lake), entity.name)
-    left = (pair for pair in found.pairs if pair.probability >= threshold)
-    return replace(found, pairs=tuple(pair for pair in left if frozenset((pair.left, pair.right)) not in apart))
+    left = (pair for pair in matches.pairs if pair.probability >= threshold)
+    return replace(matches, pairs=tuple(pair for pair in left if frozenset((pair.left, pair.right)) not in apart))
 
 
 def last_compared(lake: Lakehouse, kind: str) -> list[Pair] | None:
-    """Pairs that may be one as they were compared last, without those that were decided since; None where none were compared."""
+    """Pairs of the last comparison that may be one, without those decided since; None where nothing was compared."""
     kept = compared.read(lake, kind)
     if kept is None:
         return None
     known = decisions.read(lake)
     apart, merged = decided.kept_apart(known, KINDS[kind]), {
-        one.source_key for one in decided.in_effect(known) if one.entity == KINDS[kind] and one.action == MERGE
+        decision.source_key for decision in decided.in_effect(known) if decision.entity == KINDS[kind] and decision.action == MERGE
     }  # fmt: skip
     return [
-        one
-        for one in kept.found.pairs
-        if frozenset((one.left, one.right)) not in apart and not merged & {one.left, one.right}
+        pair
+        for pair in kept.found.pairs
+        if frozenset((pair.left, pair.right)) not in apart and not merged & {pair.left, pair.right}
     ]
 
 
-def pair(settings: Settings, kind: str, one: str, other: str) -> Pair | None:
+def pair(settings: Settings, kind: str, left: str, right: str) -> Pair | None:
     """Two records as a pair, however unlikely; None where nothing by which candidates are looked for agrees.
 
     Args:
         settings: Which lakehouse.
         kind: accounts or contacts.
-        one: Key of a record.
-        other: Key of the other.
+        left: Key of a record.
+        right: Key of the other.
 
     Raises:
         LakehouseError: There is no such entity in the lakehouse.
         MedallionError: Splink is not installed.
     """
     lake = Lakehouse(settings.lakehouse)
-    records, found = _found(lake, _entity(lake, settings, kind), kind)
-    if found.weights is None:
+    records, matches = _compare(lake, _entity(lake, settings, kind), kind)
+    if matches.weights is None:
         return None
-    pairs = matching.candidates_of(records, kind, [one], found.weights, _HOWEVER_UNLIKELY)
-    return next((pair for pair in pairs if {pair.left, pair.right} == {one, other}), None)
+    pairs = matching.candidates_of(records, kind, [left], matches.weights, _HOWEVER_UNLIKELY)
+    return next((pair for pair in pairs if {pair.left, pair.right} == {left, right}), None)
 
 
-def _found(lake: Lakehouse, entity: Entity, kind: str) -> tuple[pa.Table, Candidates]:
-    """The records as they are compared, and the pairs that are listed; only records that are new or have changed since the
+def _compare(lake: Lakehouse, entity: Entity, kind: str) -> tuple[pa.Table, Candidates]:
+    """The records in the forms that are compared, and their pairs; only records that are new or have changed since the
     last time are compared.
     """
     before = compared.read(lake, kind)
@@ -174,15 +176,15 @@ def _found(lake: Lakehouse, entity: Entity, kind: str) -> tuple[pa.Table, Candid
     gone = before is not None and before.own.num_rows > own.num_rows - len(fresh)
     changed = len(fresh) + (before.changed if before else 0)
     if before is None or before.found.weights is None or changed > compared.LEARNED_FOR * own.num_rows:
-        found, changed = matching.candidates(records, kind), 0
+        matches, changed = matching.candidates(records, kind), 0
     elif fresh or gone:
         unchanged = set(own["unique_id"].to_pylist()) - fresh
         new = matching.candidates_of(records, kind, fresh, before.found.weights)
-        found = compared.joined(before.found, unchanged, new)
+        matches = compared.joined(before.found, unchanged, new)
     else:
         return records, before.found
-    compared.keep(lake, kind, compared.Compared(own, found, changed), uuid.uuid4().hex)
-    return records, found
+    compared.keep(lake, kind, compared.Compared(own, matches, changed), uuid.uuid4().hex)
+    return records, matches
 
 
 def _own(lake: Lakehouse, entity: Entity, kind: str, before: compared.Compared | None) -> tuple[pa.Table, set[str]]:
@@ -200,9 +202,9 @@ def _own(lake: Lakehouse, entity: Entity, kind: str, before: compared.Compared |
             connection.unregister("kept")
         else:
             kept, rows = None, query.rows(connection, "select * from asked order by key")
-    made = (forms.of_accounts if kind == "accounts" else forms.of_contacts)(rows)
-    made = made.append_column("content", pa.array([row["content"] for row in rows], pa.string()))
-    whole = made if kept is None else pa.concat_tables([kept.cast(made.schema), made]).sort_by("unique_id")
+    changed = (forms.of_accounts if kind == "accounts" else forms.of_contacts)(rows)
+    changed = changed.append_column("content", pa.array([row["content"] for row in rows], pa.string()))
+    whole = changed if kept is None else pa.concat_tables([kept.cast(changed.schema), changed]).sort_by("unique_id")
     return whole, {row["key"] for row in rows}
 
 
@@ -265,13 +267,13 @@ def side(settings: Settings, kind: str, key: str) -> Side:
     personal = [c.name for c in entity.columns if c.pii]
     plain = {c.name: row[c.name] for c in entity.columns if not c.pii and c.name != entity.key}
     members = decisions.groups(lake, {entity.name: entity}).get(entity.name, [])
-    made_of = tuple(one.key for one in members if one.root == row[entity.key] and one.rank)
+    made_of = tuple(member.key for member in members if member.root == row[entity.key] and member.rank)
     return Side(str(row[entity.key]), plain, tuple(name for name in personal if row[name] is not None), made_of)
 
 
 def _root(lake: Lakehouse, entity: Entity, key: str) -> str:
     members = decisions.groups(lake, {entity.name: entity}).get(entity.name, [])
-    roots = {one.key: one.root for one in members}
+    roots = {member.key: member.root for member in members}
     for form in (key, key.strip().upper()):
         if form in roots:
             return roots[form]
@@ -304,25 +306,25 @@ def merging(settings: Settings, kind: str, keys: Sequence[str], who: str, reason
             f"{', '.join(keys)}: are one {kind.removesuffix('s')} already", "See `medallion duplicates list --decided`."
         )
     _needs_none_apart(lake, entity, roots)
-    made = [_decision(entity, MERGE, key, roots[0], who, reason, now) for key in roots[1:]]
-    return _effect(lake, settings, kind, entity, made)
+    merges = [_decision(entity, MERGE, key, roots[0], who, reason, now) for key in roots[1:]]
+    return _effect(lake, settings, kind, entity, merges)
 
 
 def _needs_none_apart(lake: Lakehouse, entity: Entity, keys: Sequence[str]) -> None:
     for pair in decided.kept_apart(decisions.read(lake), entity.name):
         if pair <= set(keys):
-            one, other = sorted(pair)
+            left, right = sorted(pair)
             raise LakehouseError(
-                f"{one} and {other}: someone has decided to keep them apart",
-                f"Take that back with `medallion duplicates undo {one} {other}`.",
+                f"{left} and {right}: someone has decided to keep them apart",
+                f"Take that back with `medallion duplicates undo {left} {right}`.",
             )
 
 
 def merging_above(settings: Settings, kind: str, threshold: float, now: datetime) -> tuple[Effect, int]:
     """What merging every pair from a probability on would change, and how many such pairs are left for someone to look at.
 
-    Left are pairs that something tells apart, and groups of which two records are told apart by something. The survivor
-    is the record with most deals, then the one that is oldest in the CRM.
+    Pairs with evidence against them are left, and so are groups that contain such a pair. The survivor is the record
+    with most deals, then the one that is oldest in the CRM.
 
     Raises:
         LakehouseError: There is no such entity.
@@ -330,9 +332,9 @@ def merging_above(settings: Settings, kind: str, threshold: float, now: datetime
     """
     lake = Lakehouse(settings.lakehouse)
     entity = _entity(lake, settings, kind)
-    found = candidates(settings, kind)
-    sure = [pair for pair in found.pairs if pair.automatic and pair.probability >= threshold]
-    apart = {frozenset((pair.left, pair.right)) for pair in found.pairs if not pair.automatic}
+    matches = candidates(settings, kind)
+    sure = [pair for pair in matches.pairs if pair.automatic and pair.probability >= threshold]
+    apart = {frozenset((pair.left, pair.right)) for pair in matches.pairs if not pair.automatic}
     apart |= decided.kept_apart(decisions.read(lake), entity.name)
     groups = [group for group in _groups(sure) if not any(pair <= group for pair in apart)]
     order = _standing(lake, entity, kind)
@@ -341,10 +343,10 @@ def merging_above(settings: Settings, kind: str, threshold: float, now: datetime
         for key in (pair.left, pair.right):
             if key not in best or pair.probability > best[key].probability:
                 best[key] = pair
-    made = []
+    merges = []
     for group in groups:
         first, *rest = sorted(group, key=lambda key: (*order.get(key, (0, "9999")), key))
-        made += [
+        merges += [
             _decision(
                 entity,
                 MERGE,
@@ -357,10 +359,10 @@ def merging_above(settings: Settings, kind: str, threshold: float, now: datetime
             )
             for key in rest
         ]
-    left = sum(1 for pair in found.pairs if pair.probability >= threshold) - sum(
+    left = sum(1 for pair in matches.pairs if pair.probability >= threshold) - sum(
         1 for pair in sure if any({pair.left, pair.right} <= group for group in groups)
     )
-    return _effect(lake, settings, kind, entity, made), left
+    return _effect(lake, settings, kind, entity, merges), left
 
 
 def _groups(pairs: Iterable[Pair]) -> list[set[str]]:
@@ -394,8 +396,8 @@ def _decision(
     return Decision(name, entity.name, action, key, other, now, who, reason, probability, undoes)
 
 
-def _effect(lake: Lakehouse, settings: Settings, kind: str, entity: Entity, made: Sequence[Decision]) -> Effect:
-    into = {one.source_key: one.entity_key for one in made}
+def _effect(lake: Lakehouse, settings: Settings, kind: str, entity: Entity, merges: Sequence[Decision]) -> Effect:
+    into = {decision.source_key: decision.entity_key for decision in merges}
     keys = sorted({*into, *into.values()})
     currency = contracts_in_use.currency(lake)
     names = {"customers": "customer_name"}.get(entity.name)
@@ -436,7 +438,7 @@ def _effect(lake: Lakehouse, settings: Settings, kind: str, entity: Entity, made
         )
     moved = sum(int(deals[key]["deals"]) for key in into if key in deals)
     return Effect(
-        kind, before, len(into), tuple(groups), moved, sum(touches.get(key, 0) for key in into), currency, tuple(made)
+        kind, before, len(into), tuple(groups), moved, sum(touches.get(key, 0) for key in into), currency, tuple(merges)
     )
 
 
@@ -449,28 +451,28 @@ def merge(settings: Settings, effect: Effect, now: datetime, report: Report) -> 
     return pipeline.decide(settings, now, effect.decisions, report)
 
 
-def keep_apart(settings: Settings, kind: str, one: str, other: str, who: str, reason: str, now: datetime) -> Decision:
-    """Write down that two records are two: they are not shown as a pair again, and not merged.
+def keep_apart(settings: Settings, kind: str, left: str, right: str, who: str, reason: str, now: datetime) -> Decision:
+    """Record that two records are not one: they are not shown as a pair again, and not merged.
 
     Raises:
         LakehouseError: There is no such record, or they were merged.
     """
     lake = Lakehouse(settings.lakehouse)
     entity = _entity(lake, settings, kind)
-    keys = [side(settings, kind, key).key for key in (one, other)]
+    keys = [side(settings, kind, key).key for key in (left, right)]
     if keys[0] == keys[1]:
         raise LakehouseError(
-            f"{one} and {other}: are one {kind.removesuffix('s')} by a decision",
-            f"Take it back with `medallion duplicates undo {other}`.",
+            f"{left} and {right}: are one {kind.removesuffix('s')} by a decision",
+            f"Take it back with `medallion duplicates undo {right}`.",
         )
-    made = _decision(entity, KEEP_APART, keys[0], keys[1], who, reason, now)
-    _append(lake, settings, made)
-    return made
+    decision = _decision(entity, KEEP_APART, keys[0], keys[1], who, reason, now)
+    _append(lake, settings, decision)
+    return decision
 
 
-def _append(lake: Lakehouse, settings: Settings, made: Decision) -> None:
+def _append(lake: Lakehouse, settings: Settings, decision: Decision) -> None:
     with journal.writing(lake) as writer, writer.intent(journal.DUPLICATES, [decisions.TABLE]):
-        decisions.record(session(settings.engine, settings.memory_gib), lake, [made])
+        decisions.record(session(settings.engine, settings.memory_gib), lake, [decision])
 
 
 def undo(
@@ -493,23 +495,25 @@ def undo(
     lake = Lakehouse(settings.lakehouse)
     entity = _entity(lake, settings, kind)
     asked = [key.strip().upper() for key in keys]
-    known = [one for one in decided.in_effect(decisions.read(lake)) if one.entity == entity.name]
+    known = [decision for decision in decided.in_effect(decisions.read(lake)) if decision.entity == entity.name]
 
-    def is_meant(one: Decision) -> bool:
-        named = {one.source_key.upper(), one.entity_key.upper()}
+    def is_meant(decision: Decision) -> bool:
+        named = {decision.source_key.upper(), decision.entity_key.upper()}
         if len(asked) > 1:
             return set(asked) == named
-        return asked[0] == one.decision_id or (one.action == MERGE and asked[0] == one.source_key.upper())
+        return asked[0] == decision.decision_id or (
+            decision.action == MERGE and asked[0] == decision.source_key.upper()
+        )
 
-    found = [one for one in known if is_meant(one)]
-    if len(found) != 1:
-        much = "no decision is" if not found else f"{len(found)} decisions are"
+    meant = [decision for decision in known if is_meant(decision)]
+    if len(meant) != 1:
+        much = "no decision is" if not meant else f"{len(meant)} decisions are"
         raise LakehouseError(f"{much} about {' and '.join(keys)}", "See `medallion duplicates list --decided`.")
-    last = found[0]
-    made = _decision(entity, UNDO, last.source_key, last.entity_key, who, reason, now, undoes=last.decision_id)
+    last = meant[0]
+    reversal = _decision(entity, UNDO, last.source_key, last.entity_key, who, reason, now, undoes=last.decision_id)
     if last.action == MERGE:
-        return last, pipeline.decide(settings, now, [made], report)
-    _append(lake, settings, made)
+        return last, pipeline.decide(settings, now, [reversal], report)
+    _append(lake, settings, reversal)
     return last, None
 
 
@@ -517,4 +521,4 @@ def in_effect(settings: Settings, kind: str) -> list[Decision]:
     """The decisions that count, newest first."""
     lake = Lakehouse(settings.lakehouse)
     entity = _entity(lake, settings, kind)
-    return [one for one in decided.in_effect(decisions.read(lake)) if one.entity == entity.name][::-1]
+    return [decision for decision in decided.in_effect(decisions.read(lake)) if decision.entity == entity.name][::-1]

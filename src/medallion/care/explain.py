@@ -52,13 +52,13 @@ def explain(settings: Settings, key: str) -> dict[str, Any]:
 
         deal = rows("select * from gold.deals where upper(lead_id) = $1", wanted)
         customer_id = deal[0]["customer_id"] if deal else None
-        found = rows("select * from gold.customer_features where upper(customer_id) = $1", customer_id or wanted)
-        if not found:
+        accounts = rows("select * from gold.customer_features where upper(customer_id) = $1", customer_id or wanted)
+        if not accounts:
             raise LakehouseError(
                 f"{key}: there is no deal and no account of that key in gold",
                 "Keys are those of gold.deals and gold.customer_features.",
             )
-        account = found[0]
+        account = accounts[0]
         scored = rows(
             "select * from gold.lead_scores where customer_id = $1 and ($2 is null or lead_id = $2) and as_of = $3 "
             "qualify row_number() over (partition by lead_id order by known_as_of desc) = 1 "
@@ -137,7 +137,7 @@ def _after(account: dict[str, Any], weights: ScoreWeights, channel: str, outcome
 def _by_model(
     settings: Settings, lake: Lakehouse, entry: Entry, day: Any, customer_id: str, ids: list[str]
 ) -> dict[str, Any]:
-    """Exact contributions of every signal, and the forecast for a deal that looks otherwise."""
+    """Exact contributions of every signal, and what the probability would be if the deal were different."""
     spark = session(settings.engine, settings.memory_gib)
 
     facts = current_facts(spark, lake, contracts.entities(contracts_in_use.overrides(lake, settings.contracts)))
@@ -152,23 +152,23 @@ def _by_model(
     effects = entry.scorer.contributions(table, exact=True)
     phrases = reasons.phrases(entry.own)
     words = {name: phrases[name].of(table[name].combine_chunks()).to_pylist() for name in model.names}
-    found: dict[str, Any] = {"version": entry.scorer.version, "trained_on": entry.scorer.trained_on, "deals": {}}
+    explanation: dict[str, Any] = {"version": entry.scorer.version, "trained_on": entry.scorer.trained_on, "deals": {}}
     for place, row in enumerate(table.to_pylist()):
         if row["lead_id"] not in ids:
             continue
-        told = [
+        signals = [
             {"signal": name, "says": words[name][place], "effect_on_log_odds": round(float(effects[place, column]), 4)}
             for column, name in enumerate(model.names)
         ]
-        one = table.slice(place, 1)
-        found["deals"][row["lead_id"]] = {
-            "signals": sorted(told, key=lambda item: -abs(item["effect_on_log_odds"])),
+        deal = table.slice(place, 1)
+        explanation["deals"][row["lead_id"]] = {
+            "signals": sorted(signals, key=lambda item: -abs(item["effect_on_log_odds"])),
             "if_it_looked_otherwise": [
-                {"if": label, "probability": round(float(entry.scorer.probabilities(_changed(one, change))[0]), 4)}
+                {"if": label, "probability": round(float(entry.scorer.probabilities(_changed(deal, change))[0]), 4)}
                 for label, change in _OTHERWISE.items()
             ],
         }
-    return found
+    return explanation
 
 
 def _changed(row: pa.Table, change: dict[str, Any]) -> pa.Table:

@@ -69,15 +69,17 @@ def _hidden(lake: Lakehouse) -> dict[str, tuple[str, ...]]:
 
 def _write(connection: Any, name: str, target: Path, form: Format, hidden: tuple[str, ...]) -> dict[str, Any]:
     part = target.with_suffix(target.suffix + ".part")
-    told: dict[str, Any] = {}
+    omitted: dict[str, Any] = {}
     source, there = name, set(connection.table(name).columns) if hidden else set()
     if left := [column for column in hidden if column in there]:
         source = "exported"
         if name == _QUARANTINE:
             of_people = f"entity in ({', '.join(map(repr, _PERSONAL))})"
-            shown = f"replace ({', '.join(f'case when not {of_people} then {one} end as {one}' for one in left)})"
+            shown = (
+                f"replace ({', '.join(f'case when not {of_people} then {column} end as {column}' for column in left)})"
+            )
         else:
-            shown, told = f"exclude ({', '.join(left)})", {"left_out": ", ".join(left)}
+            shown, omitted = f"exclude ({', '.join(left)})", {"left_out": ", ".join(left)}
         connection.execute(f"create or replace temp view {source} as select * {shown} from {name}")
     select = f"select * from {source}" if form == "parquet" else query.for_spreadsheets(connection, source)
     options = "format parquet" if form == "parquet" else "format csv, header"
@@ -88,4 +90,4 @@ def _write(connection: Any, name: str, target: Path, form: Format, hidden: tuple
     finally:
         if part.is_file():
             part.unlink()
-    return {"table": name, "rows": count, "path": str(target), **told}
+    return {"table": name, "rows": count, "path": str(target), **omitted}

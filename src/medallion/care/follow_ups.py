@@ -100,16 +100,16 @@ def add(
     action = None
     if lake.folder is not None:
         action = _proposed(lake, kind, customer_id, lead_id, who, now, until, text)
-    made = FollowUp(
+    follow_up = FollowUp(
         uuid.uuid4().hex, now, plan_day, customer_id, lead_id, kind, until, text or None, who, action
     )  # fmt: skip
     try:
         with door.through(lake.path(TABLE)):
-            write_deltalake(lake.path(TABLE), pa.Table.from_pylist([asdict(made)], schema=SCHEMA), mode="append")
+            write_deltalake(lake.path(TABLE), pa.Table.from_pylist([asdict(follow_up)], schema=SCHEMA), mode="append")
     except (DeltaError, OSError) as error:
         raise LakehouseError(f"{lake.root}: cannot be written: {' '.join(str(error).split())[:200]}",
                              "Nothing was recorded; check who may write there.") from error  # fmt: skip
-    return made
+    return follow_up
 
 
 def _needs_room(lake: Lakehouse) -> None:
@@ -154,13 +154,13 @@ def every(lake: Lakehouse) -> list[FollowUp]:
 
 def latest(rows: Iterable[FollowUp]) -> dict[str, FollowUp]:
     """What was last done with each account, without notes and what was undone."""
-    found: dict[str, FollowUp] = {}
-    for one in rows:
-        if one.kind == "undone":
-            found.pop(one.customer_id, None)
-        elif one.kind != "note":
-            found[one.customer_id] = one
-    return found
+    last: dict[str, FollowUp] = {}
+    for follow_up in rows:
+        if follow_up.kind == "undone":
+            last.pop(follow_up.customer_id, None)
+        elif follow_up.kind != "note":
+            last[follow_up.customer_id] = follow_up
+    return last
 
 
 def put_off(rows: Iterable[FollowUp], rest_days: int) -> dict[str, date]:
@@ -168,8 +168,8 @@ def put_off(rows: Iterable[FollowUp], rest_days: int) -> dict[str, date]:
 
     One that is done rests as after a contact on the day of its plan; `not_now` is for that day alone.
     """
-    found: dict[str, date] = {}
-    for key, one in latest(rows).items():
-        after = {"done": rest_days + 1, "not_now": 1}.get(one.kind, 0)
-        found[key] = one.until_day or one.plan_day + timedelta(days=after)
-    return found
+    days: dict[str, date] = {}
+    for key, follow_up in latest(rows).items():
+        after = {"done": rest_days + 1, "not_now": 1}.get(follow_up.kind, 0)
+        days[key] = follow_up.until_day or follow_up.plan_day + timedelta(days=after)
+    return days

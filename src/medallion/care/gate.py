@@ -53,7 +53,7 @@ def checks(lake: Lakehouse, max_refused: float = MAX_REFUSED) -> list[Check]:
             "select (select count(*) from gold.customer_features) as gold, "
             "(select count(*) from silver.customers_clean) as silver",
         )[0]
-    open_work = [one for one in journal.unfinished(lake) if one["state"] == "interrupted"]
+    open_work = [work for work in journal.unfinished(lake) if work["state"] == "interrupted"]
     share = float(account["refused"]) / max(int(account["read"]), 1)
     return [
         Check("conservation", bool(account["balanced"]), f"batch {account['batch']}", "every row accounted for"),
@@ -66,10 +66,12 @@ def checks(lake: Lakehouse, max_refused: float = MAX_REFUSED) -> list[Check]:
             f"{counts['gold']:,} accounts",
             "some" if counts["silver"] else "none",
         ),
-        Check("finished", not open_work, ", ".join(one["what"] for one in open_work) or "nothing half done", "nothing"),
+        Check(
+            "finished", not open_work, ", ".join(work["what"] for work in open_work) or "nothing half done", "nothing"
+        ),
     ]
 
 
-def as_dict(found: list[Check]) -> dict[str, Any]:
+def as_dict(results: list[Check]) -> dict[str, Any]:
     """The checks as one document."""
-    return {"passed": all(check.passed for check in found), "checks": [vars(check) for check in found]}
+    return {"passed": all(check.passed for check in results), "checks": [vars(check) for check in results]}

@@ -35,20 +35,20 @@ def check(settings: Settings, lake: Lakehouse, report: Report = lambda name, sec
         for name in sorted({table for metric in metrics.metrics().values() for table in metric.view.tables}):
             views[name] = name.replace(".", "_")
             store.read(spark, lake, name).createOrReplaceTempView(views[name])
-    found = []
+    documents = []
     with query.connect(lake, layers=("gold", "silver")) as connection, steps.step("compare"):
         for name, metric in metrics.metrics().items():
             differ = []
-            ways = (None, *(one.name for one in metric.view.dimensions))
+            ways = (None, *(dimension.name for dimension in metric.view.dimensions))
             for by in ways:
-                targets = {one.name: _TARGET for one in metric.parameters if one.default is None}
+                targets = {parameter.name: _TARGET for parameter in metric.parameters if parameter.default is None}
                 sql = metric.spark_sql(by=by, parameters=targets)
                 served = connection.execute(sqlglot.transpile(sql, read="spark", write="duckdb")[0]).fetchall()
                 computed = [tuple(row) for row in spark.sql(_over(metric, sql, views)).collect()]
                 if _plain(served) != _plain(computed):
                     differ.append(by or "")
-            found.append({"metric": name, "queries": len(ways), "same": not differ, "by": differ})
-    return found
+            documents.append({"metric": name, "queries": len(ways), "same": not differ, "by": differ})
+    return documents
 
 
 def _over(metric: Metric, text: str, views: dict[str, str]) -> str:

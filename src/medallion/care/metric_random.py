@@ -66,18 +66,20 @@ class Maker:
         pick = self.pick
         every = list(metrics.metrics().values())
         first = pick.choice(every)
-        alike = [one for one in every if one.view is first.view] if pick.random() < 0.7 else every
+        alike = [metric for metric in every if metric.view is first.view] if pick.random() < 0.7 else every
         chosen = [first, *(pick.sample(alike, 1) if pick.random() < 0.25 else ())]
-        names = tuple(dict.fromkeys(one.name for one in chosen))
-        fields = [*first.view.dimensions, *(one for one in first.view.fields if one.name not in first.view.key)]
-        if len({one.view.entity for one in chosen}) > 1:
-            others = {one.name for one in (*chosen[1].view.dimensions, *chosen[1].view.fields)}
-            fields = [one for one in fields if one.name in others]
+        names = tuple(dict.fromkeys(metric.name for metric in chosen))
+        fields = [*first.view.dimensions, *(field for field in first.view.fields if field.name not in first.view.key)]
+        if len({metric.view.entity for metric in chosen}) > 1:
+            others = {field.name for field in (*chosen[1].view.dimensions, *chosen[1].view.fields)}
+            fields = [field for field in fields if field.name in others]
         period = pick.choice(_PERIODS) if pick.random() < 0.5 else None
         by = tuple(dict.fromkeys(self._split(fields) for _ in range(pick.choice((0, 1, 1, 2))))) if fields else ()
         where = (self._tree(first, fields, 0),) if fields and pick.random() < 0.6 else ()
-        needed = [name for name in ("sales_target",) if any(p.name == name for one in chosen for p in one.parameters)]
-        columns = [*names, "n", *(str(one) for one in by)]
+        needed = [
+            name for name in ("sales_target",) if any(p.name == name for metric in chosen for p in metric.parameters)
+        ]
+        columns = [*names, "n", *(str(split) for split in by)]
         return Question(
             names, by, where, period,
             pick.choice(("previous", "year-ago")) if period and pick.random() < 0.35 else None,
@@ -91,8 +93,8 @@ class Maker:
     def _split(self, fields: Sequence[Dimension]) -> Split:
         if self.pick.random() < 0.15:
             return Split("time", self.pick.choice(UNITS))
-        one = self.pick.choice(fields)
-        return Split(one.name, self.pick.choice((None, *UNITS)) if one.type == "day" else None)
+        field = self.pick.choice(fields)
+        return Split(field.name, self.pick.choice((None, *UNITS)) if field.type == "day" else None)
 
     def _tree(self, metric: Metric, fields: Sequence[Dimension], depth: int) -> Condition:
         chance = self.pick.random()
@@ -103,39 +105,41 @@ class Maker:
             return Not(self._tree(metric, fields, depth + 1))
         return self._test(metric, self.pick.choice(fields))
 
-    def _test(self, metric: Metric, one: Dimension) -> Test:
+    def _test(self, metric: Metric, field: Dimension) -> Test:
         pick = self.pick
         if pick.random() < 0.12:
-            return Test(one.name, pick.choice(("unknown", "known")))
-        if one.type == "boolean":
-            return Test(one.name, "is")
-        if one.type == "number":
+            return Test(field.name, pick.choice(("unknown", "known")))
+        if field.type == "boolean":
+            return Test(field.name, "is")
+        if field.type == "number":
             op = pick.choice(("<", "<=", ">", ">=", "between", "=", "!="))
-            if one.values:
-                return Test(one.name, pick.choice(("=", "!=")), tuple(pick.sample(one.values, 2)))
+            if field.values:
+                return Test(field.name, pick.choice(("=", "!=")), tuple(pick.sample(field.values, 2)))
             numbers = sorted(
                 Decimal(pick.choice((0, 1, 3, 7, 14, 30, 60, 90, 100, 1_000, 50_000, 100_000))) for _ in range(2)
             )
-            return Test(one.name, op, tuple(numbers) if op == "between" else (numbers[0],))
-        if one.type in ("day", "month"):
+            return Test(field.name, op, tuple(numbers) if op == "between" else (numbers[0],))
+        if field.type in ("day", "month"):
             text = (
                 pick.choice(_PERIODS)
-                if one.type == "day"
+                if field.type == "day"
                 else pick.choice(("2025-01", "2025-03", "2025-Q2", "last month"))
             )
-            return Test(one.name, pick.choice(("=", "!=", ">=", "<=", "<", ">")), (text,))
-        values = self._known(metric, one)
+            return Test(field.name, pick.choice(("=", "!=", ">=", "<=", "<", ">")), (text,))
+        values = self._known(metric, field)
         if not values or pick.random() < 0.1:
-            return Test(one.name, "contains", (pick.choice(("a", "er", "x'y", "%")),))
+            return Test(field.name, "contains", (pick.choice(("a", "er", "x'y", "%")),))
         return Test(
-            one.name, pick.choice(("=", "!=")), tuple(pick.sample(values, min(len(values), pick.choice((1, 1, 2, 3)))))
+            field.name,
+            pick.choice(("=", "!=")),
+            tuple(pick.sample(values, min(len(values), pick.choice((1, 1, 2, 3))))),
         )
 
-    def _known(self, metric: Metric, one: Dimension) -> tuple[str, ...]:
-        key = metric.view.entity, one.name
+    def _known(self, metric: Metric, field: Dimension) -> tuple[str, ...]:
+        key = metric.view.entity, field.name
         if key not in self._values:
-            found = dict.fromkeys((*one.values, *self.facts.known(metric.view, one, ())))
-            self._values[key] = tuple(sorted(found)[:_MOST_VALUES])
+            values = dict.fromkeys((*field.values, *self.facts.known(metric.view, field, ())))
+            self._values[key] = tuple(sorted(values)[:_MOST_VALUES])
         return self._values[key]
 
     def _day(self) -> date:
@@ -166,7 +170,9 @@ def check(
     with steps.step("start the engine"):
         spark = session(settings.engine, settings.memory_gib)
         sources = {
-            one for view in metrics.views().values() for one in (*view.tables, *(join.source for join in view.joins))
+            source
+            for view in metrics.views().values()
+            for source in (*view.tables, *(join.source for join in view.joins))
         }
         there = sorted(name for name in sources if lake.exists(name))
         for name in there:
@@ -205,7 +211,7 @@ def compared(
             continue
         asked += 1
         if _differ(question, run):
-            smallest = shrunk(question, lambda one: _differ(one, run))
+            smallest = shrunk(question, lambda candidate: _differ(candidate, run))
             answers = {
                 name: _answered(smallest, run, dialect) for name, dialect in (("duckdb", DUCKDB), ("spark", SPARK))
             }
@@ -214,20 +220,20 @@ def compared(
 
 
 def compared_with(connection: duckdb.DuckDBPyConnection, other: Other, count: int, seed: int) -> dict[str, Any]:
-    """Ask random questions of DuckDB and compare the answers with those of another.
+    """Ask random questions of DuckDB and compare the answers with those of another engine.
 
     Returns:
-        See `check`; `untold` is how many of the questions the other cannot be asked.
+        See `check`; `untold` counts the questions that the other engine cannot be asked.
     """
     facts = by_duckdb.facts_of(connection)
     maker = Maker(facts, random.Random(seed))  # noqa: S311 - chance that can be repeated
 
     def differs(question: Question) -> list[str] | None:
         try:
-            found = by_duckdb.answer(connection, question)
+            answer = by_duckdb.answer(connection, question)
         except ContractError:
             return None
-        return other(found.understood, found.rows) if isinstance(found.understood, Understood) else None
+        return other(answer.understood, answer.rows) if isinstance(answer.understood, Understood) else None
 
     asked = refused = untold = 0
     different: list[dict[str, Any]] = []
@@ -239,20 +245,20 @@ def compared_with(connection: duckdb.DuckDBPyConnection, other: Other, count: in
             refused += 1
             continue
         asked += 1
-        found = differs(question)
-        untold += found is None
-        if found:
-            smallest = shrunk(question, lambda one: bool(differs(one)))
+        differences = differs(question)
+        untold += differences is None
+        if differences:
+            smallest = shrunk(question, lambda candidate: bool(differs(candidate)))
             different.append({"question": str(understand(smallest, facts)), "told": differs(smallest)})
     return {"asked": asked, "refused": refused, "untold": untold, "different": different}
 
 
 def shrunk(question: Question, differs: Callable[[Question], bool]) -> Question:
     """The smallest question made of parts of this one that still differs."""
-    found = question
-    while (smaller := next((one for one in _smaller(found) if differs(one)), None)) is not None:
-        found = smaller
-    return found
+    smallest = question
+    while (smaller := next((candidate for candidate in _smaller(smallest) if differs(candidate)), None)) is not None:
+        smallest = smaller
+    return smallest
 
 
 def _smaller(question: Question) -> Iterator[Question]:
@@ -268,8 +274,8 @@ def _smaller(question: Question) -> Iterator[Question]:
     ):
         if any(getattr(question, key) != value for key, value in empty.items()):
             yield replace(question, **empty)
-    for one in question.by:
-        yield replace(question, by=tuple(other for other in question.by if other != one), order=())
+    for split in question.by:
+        yield replace(question, by=tuple(other for other in question.by if other != split), order=())
     for condition in question.where:
         yield replace(question, where=())
         if not isinstance(condition, str):
@@ -299,12 +305,12 @@ def _differ(question: Question, run: Run) -> bool:
     )
 
 
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, bool) or isinstance(other, bool) or one is None or other is None:
-        return one is other or one == other
-    if isinstance(one, int | float | Decimal) and isinstance(other, int | float | Decimal):
-        return math.isclose(float(one), float(other), rel_tol=1e-9, abs_tol=1e-9)
-    return str(one) == str(other)
+def _same(left: Any, right: Any) -> bool:
+    if isinstance(left, bool) or isinstance(right, bool) or left is None or right is None:
+        return left is right or left == right
+    if isinstance(left, int | float | Decimal) and isinstance(right, int | float | Decimal):
+        return math.isclose(float(left), float(right), rel_tol=1e-9, abs_tol=1e-9)
+    return str(left) == str(right)
 
 
 def _answered(question: Question, run: Run, dialect: Dialect) -> str:

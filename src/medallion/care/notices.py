@@ -51,7 +51,7 @@ class Notice:
     def document(self, lakehouse: str, now: datetime, *, details: bool) -> dict[str, Any]:
         """The message; `now` is UTC without zone."""
 
-        def told(facts: dict[str, Any]) -> dict[str, Any]:
+        def shown(facts: dict[str, Any]) -> dict[str, Any]:
             return facts if details else {k: v for k, v in facts.items() if k not in ("problem", "remedy")}
 
         return {
@@ -60,8 +60,8 @@ class Notice:
             "events": list(self.events),
             "lakehouse": lakehouse,
             "time": f"{now.isoformat(timespec='seconds')}Z",
-            **told(self.more),
-            "files": [told(one) for one in self.files[:_MOST]],
+            **shown(self.more),
+            "files": [shown(file) for file in self.files[:_MOST]],
             "files_not_named": max(0, len(self.files) - _MOST),
         }
 
@@ -90,10 +90,10 @@ def of_run(result: Result) -> Notice | None:
     events, parts, files = [], [], []
     for event, what, refusals, words in lists:
         if refusals:
-            one = len(refusals) == 1
+            is_one = len(refusals) == 1
             events.append(event)
             parts.append(
-                f"{count(len(refusals), 'file')} {words.format(its='its' if one else 'their', **{'is': 'is' if one else 'are'})}"
+                f"{count(len(refusals), 'file')} {words.format(its='its' if is_one else 'their', **{'is': 'is' if is_one else 'are'})}"
             )
             files += [{"what": what, "file": r.name, "problem": r.problem, "remedy": r.remedy} for r in refusals]
     if result.missing_columns:
@@ -110,17 +110,17 @@ def of_run(result: Result) -> Notice | None:
     return Notice("run", tuple(dict.fromkeys(events)), parts, files, more)
 
 
-def of_watch(found: Watch) -> Notice | None:
+def of_watch(watch: Watch) -> Notice | None:
     """What monitoring recommends to do about the model in use, or None where it may stay or there is none."""
-    if not found.asks:
+    if not watch.asks:
         return None
     more = {
-        "model": found.champion,
-        "recommendation": found.recommendation,
-        "because": found.because,
-        "as_of": f"{found.as_of}",
+        "model": watch.champion,
+        "recommendation": watch.recommendation,
+        "because": watch.because,
+        "as_of": f"{watch.as_of}",
     }
-    return Notice("monitor", ("drift",), [f"the model should be changed: {found.recommendation}"], (), more)
+    return Notice("monitor", ("drift",), [f"the model should be changed: {watch.recommendation}"], (), more)
 
 
 def send(settings: Notify, notice: Notice, lakehouse: str, now: datetime) -> list[MedallionError]:
@@ -150,14 +150,14 @@ def send(settings: Notify, notice: Notice, lakehouse: str, now: datetime) -> lis
 
 
 def _start(settings: Notify, body: bytes) -> None:
-    """Give the message to a program; it and what it has started are ended when they take too long."""
+    """Give the message to a program; after the timeout it is ended with all that it has started."""
     program = settings.command[0]
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as errors:
         given.write(body)
         given.seek(0)
         try:
             started = subprocess.Popen(  # noqa: S603 - a list of words from the user's own settings, without a shell
-                settings.command, stdin=given, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
+                settings.command, stdin=given, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
             )
         except (OSError, ValueError) as error:
             raise MedallionError(
@@ -177,14 +177,14 @@ def _start(settings: Notify, body: bytes) -> None:
             ) from error
         if status:
             raise MedallionError(
-                f"notify.command: {program} ended with {status}{_first_line(said)}",
+                f"notify.command: {program} ended with {status}{_first_line(errors)}",
                 "It gets one JSON document on standard input.",
             )
 
 
-def _first_line(said: IO[bytes]) -> str:
-    said.seek(0)
-    line = said.readline(300).decode(errors="replace").strip()
+def _first_line(errors: IO[bytes]) -> str:
+    errors.seek(0)
+    line = errors.readline(300).decode(errors="replace").strip()
     return f": {line}" if line else ""
 
 

@@ -98,20 +98,20 @@ class Outbox:
     def apply(self, proposal: Proposal) -> None:
         """Write `<action_id>.json`, whole or not at all."""
         target = self.folder / f"{proposal.action_id}.json"
-        told = {
+        document = {
             "kind": proposal.kind,
             "external_id": proposal.key,
             "set": dict(proposal.changes),
             "seal": proposal.seal,
         }
-        door.write(target, json.dumps(told, indent=1, sort_keys=True) + "\n", door.SHARED)
+        door.write(target, json.dumps(document, indent=1, sort_keys=True) + "\n", door.SHARED)
 
     def read_back(self, proposal: Proposal) -> Mapping[str, str]:
         """What the file says."""
-        told: dict[str, dict[str, str]] = json.loads(
+        document: dict[str, dict[str, str]] = json.loads(
             (self.folder / f"{proposal.action_id}.json").read_text(encoding="utf-8")
         )
-        return told["set"]
+        return document["set"]
 
 
 @dataclass
@@ -156,7 +156,7 @@ class Actions:
         if not self._known(kind, key.strip()):
             raise MedallionError(f"there is no {kind} {key.strip()!r}", "Give its key as gold has it.")
         with self._locked():
-            told = {
+            content = {
                 "kind": kind,
                 "key": key.strip(),
                 "changes": dict(sorted(changes.items())),
@@ -165,15 +165,19 @@ class Actions:
                 "proposed_at": now.isoformat(),
                 "expires_at": (now + EXPIRES).isoformat(),
             }
-            for one in self.all(now):
-                if one.state in ("proposed", "approved") and (one.kind, one.key, dict(one.changes)) == (
+            for proposal in self.all(now):
+                if proposal.state in ("proposed", "approved") and (
+                    proposal.kind,
+                    proposal.key,
+                    dict(proposal.changes),
+                ) == (
                     kind,
-                    told["key"],
-                    told["changes"],
+                    content["key"],
+                    content["changes"],
                 ):
-                    return one
-            seal = _seal(told)
-            self._write({"event": "proposed", "action_id": seal[:12], "at": now.isoformat(), "seal": seal, **told})
+                    return proposal
+            seal = _seal(content)
+            self._write({"event": "proposed", "action_id": seal[:12], "at": now.isoformat(), "seal": seal, **content})
             return self.one(seal[:12], now)
 
     def _known(self, kind: str, key: str) -> bool:
@@ -190,16 +194,16 @@ class Actions:
         Raises:
             MedallionError: The record was changed.
         """
-        found: dict[str, dict[str, Any]] = {}
+        proposals: dict[str, dict[str, Any]] = {}
         for event in self.events():
             if event["event"] == "proposed":
-                told = {k: event[k] for k in _SEALED}
-                if _seal(told) != event["seal"]:
+                content = {k: event[k] for k in _SEALED}
+                if _seal(content) != event["seal"]:
                     raise _changed(self.path, event["action_id"])
-                found[event["action_id"]] = {**told, "seal": event["seal"], "state": "proposed"}
+                proposals[event["action_id"]] = {**content, "seal": event["seal"], "state": "proposed"}
             else:
-                found[event["action_id"]]["state"] = event["event"]
-        return [_proposal(action_id, told, now) for action_id, told in found.items()]
+                proposals[event["action_id"]]["state"] = event["event"]
+        return [_proposal(action_id, content, now) for action_id, content in proposals.items()]
 
     def one(self, action_id: str, now: datetime) -> Proposal:
         """The proposal of that identifier, or of its beginning.
@@ -207,11 +211,13 @@ class Actions:
         Raises:
             MedallionError: There is none, or more than one.
         """
-        found = [p for p in self.all(now) if action_id and p.action_id.startswith(action_id)]
-        if len(found) != 1:
-            problem = f"several proposals begin with {action_id!r}" if found else f"there is no proposal {action_id!r}"
+        matches = [p for p in self.all(now) if action_id and p.action_id.startswith(action_id)]
+        if len(matches) != 1:
+            problem = (
+                f"several proposals begin with {action_id!r}" if matches else f"there is no proposal {action_id!r}"
+            )
             raise MedallionError(problem, "`medallion actions list` has them.")
-        return found[0]
+        return matches[0]
 
     def decide(self, action_id: str, state: str, who: str, now: datetime) -> Proposal:
         """Approve or reject a proposal.
@@ -222,13 +228,21 @@ class Actions:
         if state not in ("approved", "rejected"):
             raise MedallionError(f"{state!r} is no decision", "approved or rejected.")
         with self._locked():
-            one = self.one(action_id, now)
-            if one.state != "proposed":
-                raise MedallionError(f"{one.action_id} is {one.state}, it cannot be {state}", "Propose it again.")
+            proposal = self.one(action_id, now)
+            if proposal.state != "proposed":
+                raise MedallionError(
+                    f"{proposal.action_id} is {proposal.state}, it cannot be {state}", "Propose it again."
+                )
             self._write(
-                {"event": state, "action_id": one.action_id, "at": now.isoformat(), "by": who, "seal": one.seal}
+                {
+                    "event": state,
+                    "action_id": proposal.action_id,
+                    "at": now.isoformat(),
+                    "by": who,
+                    "seal": proposal.seal,
+                }
             )
-            return self.one(one.action_id, now)
+            return self.one(proposal.action_id, now)
 
     def apply(self, action_id: str, executor: Executor, who: str, now: datetime, *, dry_run: bool = False) -> Proposal:
         """Apply an approved change once, and read it back.
@@ -237,41 +251,41 @@ class Actions:
             MedallionError: It is not approved, its time is over, or the CRM does not say afterwards what it should.
         """
         with self._locked():
-            one = self.one(action_id, now)
-            if one.state != "approved":
+            proposal = self.one(action_id, now)
+            if proposal.state != "approved":
                 raise MedallionError(
-                    f"{one.action_id} is {one.state}, not approved",
+                    f"{proposal.action_id} is {proposal.state}, not approved",
                     "Someone has to approve it first: `medallion actions approve ID`.",
                 )
             if dry_run:
-                return one
-            told = {
-                "action_id": one.action_id,
+                return proposal
+            attempt = {
+                "action_id": proposal.action_id,
                 "at": now.isoformat(),
                 "by": who,
                 "executor": executor.name,
-                "seal": one.seal,
+                "seal": proposal.seal,
             }
             try:
-                executor.apply(one)
-                found = {name: executor.read_back(one).get(name) for name in one.changes}
+                executor.apply(proposal)
+                actual = {name: executor.read_back(proposal).get(name) for name in proposal.changes}
             except (OSError, KeyError, ValueError, MedallionError) as error:
                 problem, remedy = (
                     (error.problem, error.remedy) if isinstance(error, MedallionError) else (str(error), "")
                 )
-                self._write({"event": "failed", **told, "error": problem[:300]})
+                self._write({"event": "failed", **attempt, "error": problem[:300]})
                 raise MedallionError(
-                    f"{one.action_id} failed: {problem}", f"{remedy} Mend the cause and propose it again.".strip()
+                    f"{proposal.action_id} failed: {problem}", f"{remedy} Mend the cause and propose it again.".strip()
                 ) from error
-            if found != dict(one.changes):
-                wrong = ", ".join(name for name in one.changes if found[name] != one.changes[name])
-                self._write({"event": "failed", **told, "error": f"read back otherwise: {wrong}"})
+            if actual != dict(proposal.changes):
+                wrong = ", ".join(name for name in proposal.changes if actual[name] != proposal.changes[name])
+                self._write({"event": "failed", **attempt, "error": f"read back otherwise: {wrong}"})
                 raise MedallionError(
-                    f"{one.action_id}: the CRM says otherwise afterwards in {wrong}",
+                    f"{proposal.action_id}: the CRM says otherwise afterwards in {wrong}",
                     "Look at the record there: it may be changed in part.",
                 )
-            self._write({"event": "applied", **told})
-            return self.one(one.action_id, now)
+            self._write({"event": "applied", **attempt})
+            return self.one(proposal.action_id, now)
 
     def forget(
         self,
@@ -323,18 +337,18 @@ class Actions:
         for number, line in enumerate(self.path.read_text(encoding="utf-8").splitlines(), 1):
             try:
                 event: dict[str, Any] = json.loads(line)
-                mine = event.pop("chain")
+                chain = event.pop("chain")
             except (ValueError, KeyError, AttributeError) as error:
                 raise _changed(self.path, f"line {number}") from error
             before = _seal({"before": before, **event})
-            if mine != before:
+            if chain != before:
                 raise _changed(self.path, f"line {number}")
             yield event
 
     def _write(self, event: dict[str, Any]) -> None:
         before = ""
-        for one in self.events():
-            before = _seal({"before": before, **one})
+        for earlier in self.events():
+            before = _seal({"before": before, **earlier})
         line = json.dumps({**event, "chain": _seal({"before": before, **event})}, sort_keys=True)
         with door.through(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -362,8 +376,8 @@ def _names(event: Mapping[str, Any], keys: Collection[str]) -> bool:
     return any(re.search(rf"(?<![\w-]){re.escape(key)}(?![\w-])", text) for key in keys)
 
 
-def _seal(told: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+def _seal(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _changed(path: Path, place: str) -> MedallionError:
@@ -372,18 +386,18 @@ def _changed(path: Path, place: str) -> MedallionError:
     )
 
 
-def _proposal(action_id: str, told: Mapping[str, Any], now: datetime) -> Proposal:
-    expires = datetime.fromisoformat(told["expires_at"])
-    state = "expired" if told["state"] in ("proposed", "approved") and expires <= now else told["state"]
+def _proposal(action_id: str, content: Mapping[str, Any], now: datetime) -> Proposal:
+    expires = datetime.fromisoformat(content["expires_at"])
+    state = "expired" if content["state"] in ("proposed", "approved") and expires <= now else content["state"]
     return Proposal(
         action_id,
-        told["kind"],
-        told["key"],
-        told["changes"],
-        told["reason"],
-        told["proposed_by"],
-        datetime.fromisoformat(told["proposed_at"]),
+        content["kind"],
+        content["key"],
+        content["changes"],
+        content["reason"],
+        content["proposed_by"],
+        datetime.fromisoformat(content["proposed_at"]),
         expires,
         state,
-        told["seal"],
+        content["seal"],
     )

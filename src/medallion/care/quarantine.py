@@ -54,24 +54,24 @@ def waiting(lake: Lakehouse, reason: str | None = None, entity: str | None = Non
     lake.delta(TABLE)
     with query.connect(lake) as connection:
         fixed = _latest(connection, lake)
-        found = query.rows(
+        records = query.rows(
             connection,
             f"select * from {TABLE} where resolved_by is null and not list_contains(failed_checks, 'record.erased') and (? is null or entity = ?) and (? is null or "
             "list_contains(failed_checks, ?) or len(list_filter(failed_checks, lambda x: starts_with(x, ?))) > 0) "
             "order by known_at, entity, source_file, source_row",
             [entity, entity, reason, reason, f"{reason}."],
         )
-    return [{**row, "corrections": fixed.get(row["quarantine_id"], {})} for row in found]
+    return [{**row, "corrections": fixed.get(row["quarantine_id"], {})} for row in records]
 
 
 def _latest(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> dict[str, dict[str, str]]:
     """Per record the newest correction of each column."""
-    found: dict[str, dict[str, str]] = {}
+    corrections: dict[str, dict[str, str]] = {}
     if lake.exists(CORRECTIONS):
         sql = f"select quarantine_id, column_name, after from {CORRECTIONS} order by corrected_at, after"
         for row in query.rows(connection, sql):
-            found.setdefault(row["quarantine_id"], {})[row["column_name"]] = row["after"]
-    return found
+            corrections.setdefault(row["quarantine_id"], {})[row["column_name"]] = row["after"]
+    return corrections
 
 
 def record(lake: Lakehouse, quarantine_id: str) -> dict[str, Any]:
@@ -87,12 +87,12 @@ def record(lake: Lakehouse, quarantine_id: str) -> dict[str, Any]:
     lake.delta(TABLE)
     with query.connect(lake) as connection:
         sql = f"select * from {TABLE} where starts_with(quarantine_id, ?) order by known_at"
-        found = query.rows(connection, sql, [quarantine_id.upper()])
-        if len(found) != 1:
-            much = "no record has" if not found else f"{len(found)} records have"
+        records = query.rows(connection, sql, [quarantine_id.upper()])
+        if len(records) != 1:
+            much = "no record has" if not records else f"{len(records)} records have"
             raise LakehouseError(f"{much} the identifier {quarantine_id}", "See `medallion quarantine list`.")
-        row = found[0]
-        made = (
+        row = records[0]
+        corrections = (
             query.rows(
                 connection,
                 f"select column_name, before, after, corrected_by, corrected_at from {CORRECTIONS} "
@@ -107,8 +107,8 @@ def record(lake: Lakehouse, quarantine_id: str) -> dict[str, Any]:
     return {
         **row,
         "cells": cells,
-        "columns": {name: _said(item, cells) for name, item in mapping.items()},
-        "corrections": made,
+        "columns": {name: _text_of(item, cells) for name, item in mapping.items()},
+        "corrections": corrections,
     }
 
 
@@ -122,11 +122,11 @@ def _mapping(journal: Mapping[str, batches.Batch], row: Mapping[str, Any]) -> di
     return next((file.mapping for file in files if file.name == row["source_file"]), {})
 
 
-def _said(item: Filling, cells: Mapping[str, Any]) -> str | None:
-    """What the record says of a column, as far as one cell or the contract itself tells."""
+def _text_of(item: Filling, cells: Mapping[str, Any]) -> str | None:
+    """The text of a column in the record, where a single cell or the contract gives it."""
     if item.column is not None:
-        found = cells.get(item.column)
-        return None if found is None else str(found)
+        cell = cells.get(item.column)
+        return None if cell is None else str(cell)
     return item.value
 
 
@@ -148,7 +148,7 @@ def fix(settings: Settings, corrections: Iterable[Correction], who: str, now: da
     open_records = {row["quarantine_id"]: row for row in waiting(lake)}
     rows: dict[tuple[str, str], tuple[Any, ...]] = {}
     for item in corrections:
-        row = _found(open_records, item.quarantine_id)
+        row = _record_of(open_records, item.quarantine_id)
         entity = entities[row["entity"]]
         if item.column not in entity.column_names:
             raise LakehouseError(
@@ -158,7 +158,7 @@ def fix(settings: Settings, corrections: Iterable[Correction], who: str, now: da
         cells = json.loads(row["raw"] or "{}")
         filling = _mapping(known_batches, row).get(item.column)
         before = row["corrections"].get(
-            item.column, cells.get(f"={item.column}", _said(filling, cells) if filling else None)
+            item.column, cells.get(f"={item.column}", _text_of(filling, cells) if filling else None)
         )
         key = (row["quarantine_id"], item.column)
         rows[key] = (*key, now, before, item.value, who)
@@ -169,7 +169,7 @@ def fix(settings: Settings, corrections: Iterable[Correction], who: str, now: da
     return len(rows)
 
 
-def _found(open_records: Mapping[str, dict[str, Any]], wanted: str) -> dict[str, Any]:
+def _record_of(open_records: Mapping[str, dict[str, Any]], wanted: str) -> dict[str, Any]:
     if wanted.upper() in open_records:
         return open_records[wanted.upper()]
     hits = [row for key, row in open_records.items() if wanted and key.startswith(wanted.upper())]
@@ -229,7 +229,7 @@ def take_up(
     with journal.writing(lake):
         pass  # what a killed replay has marked waits again before anything is chosen
     open_records = {row["quarantine_id"]: row for row in waiting(lake, reason)}
-    chosen = [_found(open_records, item) for item in ids]
+    chosen = [_record_of(open_records, item) for item in ids]
     if not chosen:
         chosen = [row for row in open_records.values() if everything or reason or row["corrections"]]
     by_batch: dict[str, dict[str, str]] = {}
@@ -239,14 +239,14 @@ def take_up(
 
 
 def suggest(lake: Lakehouse, settings: Settings, reason: str | None = None) -> list[dict[str, Any]]:
-    """Likely repairs of waiting records: what to say instead, and why. A record may have none, or several.
+    """Likely repairs of waiting records: the value to write instead, and why. A record may have none, or several.
 
     Raises:
         LakehouseError: There is no lakehouse.
     """
     entities = contracts.entities(contracts_in_use.overrides(lake, settings.contracts))
     journal = _journal(lake)
-    found = []
+    repairs = []
     with query.connect(lake) as connection:
         known = _Known(connection, lake, entities)
         for row in waiting(lake, reason):
@@ -256,20 +256,20 @@ def suggest(lake: Lakehouse, settings: Settings, reason: str | None = None) -> l
                 if column not in entity.column_names or column in row["corrections"]:
                     continue
                 item = mapping.get(column)
-                said = _said(item, cells) if item else None
-                for value, why in _repairs(entity, column, check, said, item, known):
-                    found.append(
+                text = _text_of(item, cells) if item else None
+                for value, why in _repairs(entity, column, check, text, item, known):
+                    repairs.append(
                         {
                             "quarantine_id": row["quarantine_id"],
                             "source": f"{row['source_file']}:{row['source_row']}",
                             "column": column,
-                            "before": said,
+                            "before": text,
                             "value": value,
                             "reason": why,
                         }
                     )
                     break
-    return found
+    return repairs
 
 
 class _Known:
@@ -290,9 +290,9 @@ class _Known:
         return self.read[key]
 
     def keys_by(self, entity: str, by: str, take: str | None) -> dict[str, str]:
-        """Per text of a column that leads to one row alone, what a lookup takes from there."""
-        found = self.entities[entity]
-        value, table = take or found.key, found.clean.name
+        """What a lookup takes from the row of each text of a column, for texts of one row only."""
+        target = self.entities[entity]
+        value, table = take or target.key, target.clean.name
         if not self.lake.exists(table):
             return {}
         sql = (
@@ -303,49 +303,49 @@ class _Known:
 
 
 def _repairs(
-    entity: Entity, column: str, check: str, said: str | None, item: Filling | None, known: _Known
+    entity: Entity, column: str, check: str, text: str | None, item: Filling | None, known: _Known
 ) -> Iterator[tuple[str, str]]:
-    """What a column may be meant to say, most likely first, each with why."""
+    """Values that a column may be meant to have, most likely first, each with the reason."""
     declared = entity.column(column)
-    if not said:
+    if not text:
         return
     if check == "accepted":
         words = {"status", "source", "channel", "direction", "outcome"}
-        if column in words and (meant := meaning(entity.name, declared, said)):
+        if column in words and (meant := meaning(entity.name, declared, text)):
             yield meant.value, meant.reason
-        yield from _nearest(said.strip().lower(), list(declared.spellings), declared.spellings)
+        yield from _nearest(text.strip().lower(), list(declared.spellings), declared.spellings)
     elif check == "reference" and declared.reference:
         keys = known.values(declared.reference.entity, declared.reference.column)
-        bare = re.sub(r"\s+", "", said).upper()
+        bare = re.sub(r"\s+", "", text).upper()
         if bare in {key.upper() for key in keys}:
-            yield said, f"{declared.reference.entity} knows it by now; reprocess the record"
+            yield text, f"{declared.reference.entity} knows it by now; reprocess the record"
         yield from _nearest(bare, keys)
     elif check == "lookup" and item and item.lookup and item.by:
         taken = known.keys_by(item.lookup, item.by, item.take)
-        yield from _nearest(said, list(taken), taken)
+        yield from _nearest(text, list(taken), taken)
     elif check in ("readable", "future") and declared.is_time:
-        yield from _dates(said)
+        yield from _dates(text)
     elif check == "readable" and declared.kind in ("money", "integer"):
-        yield from _figures(said)
+        yield from _figures(text)
     elif check == "pattern":
-        bare = re.sub(r"[^A-Z0-9_.:-]+", "", said.upper()).strip("_.:-")
-        if bare and bare != said and not said.startswith("#"):  # a spreadsheet's error is no key
+        bare = re.sub(r"[^A-Z0-9_.:-]+", "", text.upper()).strip("_.:-")
+        if bare and bare != text and not text.startswith("#"):  # a spreadsheet's error is no key
             yield bare, "without characters that identifiers do not have"
 
 
-def _nearest(said: str, known: list[str], meant: Mapping[str, str] | None = None) -> Iterator[tuple[str, str]]:
-    found = process.extractOne(said, known, scorer=fuzz.ratio, score_cutoff=_ALIKE) if known else None
-    if found:
-        value = meant[found[0]] if meant else found[0]
-        yield value, f"nearest known: {found[0]!r}, {found[1]:.0f} of 100 alike"
+def _nearest(text: str, known: list[str], meant: Mapping[str, str] | None = None) -> Iterator[tuple[str, str]]:
+    nearest = process.extractOne(text, known, scorer=fuzz.ratio, score_cutoff=_ALIKE) if known else None
+    if nearest:
+        value = meant[nearest[0]] if meant else nearest[0]
+        yield value, f"nearest known: {nearest[0]!r}, {nearest[1]:.0f} of 100 alike"
 
 
-def _dates(said: str) -> Iterator[tuple[str, str]]:
+def _dates(text: str) -> Iterator[tuple[str, str]]:
     """Day and month in the other order, where that is a day."""
-    if found := re.match(r"\s*(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?!\d)", said):
-        day, month, year = (int(part) for part in found.groups())
-    elif found := re.match(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})", said):
-        year, day, month = (int(part) for part in found.groups())
+    if match := re.match(r"\s*(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?!\d)", text):
+        day, month, year = (int(part) for part in match.groups())
+    elif match := re.match(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})", text):
+        year, day, month = (int(part) for part in match.groups())
     else:
         return
     try:
@@ -354,15 +354,15 @@ def _dates(said: str) -> Iterator[tuple[str, str]]:
         return
 
 
-def _figures(said: str) -> Iterator[tuple[str, str]]:
-    bare = re.sub(r"[\s$]|USD", "", said.upper())
-    if found := re.fullmatch(r"(-?[\d.,]+)([KM])", bare):
-        number = float(found.group(1).replace(",", ".")) * {"K": 1_000, "M": 1_000_000}[found.group(2)]
+def _figures(text: str) -> Iterator[tuple[str, str]]:
+    bare = re.sub(r"[\s$]|USD", "", text.upper())
+    if match := re.fullmatch(r"(-?[\d.,]+)([KM])", bare):
+        number = float(match.group(1).replace(",", ".")) * {"K": 1_000, "M": 1_000_000}[match.group(2)]
         yield f"{number:.2f}", "thousands or millions written out"
     elif re.fullmatch(r"-?\d+,\d{1,2}", bare):
         yield bare.replace(",", "."), "a decimal comma"
-    elif found := re.search(r"^[^\d-]*(-?\d[\d,]*(?:\.\d+)?)[^\d]*$", said):
-        yield found.group(1).replace(",", ""), "the only figure in it"
+    elif match := re.search(r"^[^\d-]*(-?\d[\d,]*(?:\.\d+)?)[^\d]*$", text):
+        yield match.group(1).replace(",", ""), "the only figure in it"
 
 
 def write_suggestions(suggestions: Iterable[Mapping[str, Any]], path: Path) -> None:

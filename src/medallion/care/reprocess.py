@@ -33,12 +33,12 @@ class Change:
 
     def rows(self) -> list[dict[str, Any]]:
         """One record per currency and state: deals and their value before and after."""
-        found = []
+        records = []
         units = sorted({each.currency for each in (*self.before.amounts, *self.after.amounts)})
         for unit in units:
             for state in proof.STATES:
                 (was, value), (now, new) = (_of(each, unit, state) for each in (self.before, self.after))
-                found.append(
+                records.append(
                     {
                         "currency": unit,
                         "state": state,
@@ -48,15 +48,15 @@ class Change:
                         "value after": new,
                     }
                 )
-        return found
+        return records
 
     def document(self) -> dict[str, Any]:
         """As plain values."""
         return {"before": self.before.document(), "after": self.after.document(), "changes": self.rows()}
 
 
-def _of(found: Proof, unit: str, state: str) -> tuple[int, Any]:
-    each = next((each for each in found.amounts if each.currency == unit), None)
+def _of(totals: Proof, unit: str, state: str) -> tuple[int, Any]:
+    each = next((each for each in totals.amounts if each.currency == unit), None)
     return (each.deals[state], each.values[state]) if each else (0, 0)
 
 
@@ -104,10 +104,10 @@ def _now(settings: Settings, only: Collection[str]) -> Proof:
         if name not in entities:
             raise LakehouseError(f"there is no entity {name!r}", f"Entities: {', '.join(entities)}.")
     lake.delta("silver.leads_clean")
-    found = proof.of_lake(lake, entities, entities["leads"].currency)
-    if found is None:
+    totals = proof.of_lake(lake, entities, entities["leads"].currency)
+    if totals is None:
         raise LakehouseError(f"{lake.root}: has no deals", "Run `medallion run` first.")
-    return found
+    return totals
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def points(lake: Lakehouse) -> list[Point]:
     runs = [] if known and len(opens) < len(known) else _runs_before(lake, known)
     return [
         *(Point(None, ended, journal.RUN) for _, ended in runs),
-        *(Point(one.number, one.written_at, one.kind) for one in opens),
+        *(Point(manifest.number, manifest.written_at, manifest.kind) for manifest in opens),
     ]
 
 
@@ -101,26 +101,26 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
             writer.recover()  # refuses: an erasure is completed
         plan(lake, to, table)  # refuses what cannot be done before anything is changed
         damaged, lost = journal.damaged(lake), journal.lost_commits(lake)
-        others = [found.error() for found in damaged if table not in (None, found.table)]
+        others = [damage.error() for damage in damaged if table not in (None, damage.table)]
         others += [error for name, error in lost.items() if table not in (None, name)]
         if others:
             raise LakehouseError(f"{table}: cannot go back alone: {others[0].problem}", f"{store.GO_BACK}.")
         newest = manifests.newest(lake)
         named = newest.versions if newest else {}
         cut = (
-            any(named.get(one.table, -1) >= one.version for one in damaged)
+            any(named.get(damage.table, -1) >= damage.version for damage in damaged)
             or bool(publishing.lost(lake))
             or writer.is_cut()
         )
-        for found in damaged:
-            found.set_aside()
+        for damage in damaged:
+            damage.set_aside()
         if table is not None or not cut:  # else every table is moved anyway, whatever was begun
             # of a journal that is damaged no manifest can be made; when all goes back, the restore makes one
             writer.recover(publish=table is not None and not cut)
         moves = plan(lake, to, table)
         gone = [move.table for move in moves if move.to is None]
         with writer.intent(journal.RESTORE, cut=cut):
-            for move in sorted(moves, key=lambda one: one.table == RUNS):
+            for move in sorted(moves, key=lambda move: move.table == RUNS):
                 if move.to is not None:
                     with door.through(lake.path(move.table)):
                         lake.delta(move.table).restore(move.to)
@@ -151,20 +151,20 @@ def _runs_before(lake: Lakehouse, known: list[Manifest]) -> list[tuple[int, date
     ):  # made and written once: the first manifest is that of the first run
         return []
     history = _whole(lake, RUNS).history()
-    told = {int(one["version"]): int(one["timestamp"]) for one in history if "timestamp" in one}
-    ended = [(version, datetime.fromtimestamp(stamp / 1000, UTC)) for version, stamp in sorted(told.items())]
-    return [one for one in ended if one[0] < first]
+    stamps = {int(commit["version"]): int(commit["timestamp"]) for commit in history if "timestamp" in commit}
+    ended = [(version, datetime.fromtimestamp(stamp / 1000, UTC)) for version, stamp in sorted(stamps.items())]
+    return [run for run in ended if run[0] < first]
 
 
 def _of_a_manifest(lake: Lakehouse, manifest: Manifest, names: list[str]) -> dict[str, int | None]:
     """Versions of these tables in a manifest; the present one where its content is the same."""
     newest = manifests.newest(lake) or manifest
     for name in names:
-        found, kept = store.damage(lake, name), manifest.tables.get(name)
-        if found and kept and kept.version >= found.version:
-            before = [one for one in manifests.history(lake) if one.versions.get(name, -1) < found.version]
+        damage, kept = store.damage(lake, name), manifest.tables.get(name)
+        if damage and kept and kept.version >= damage.version:
+            before = [earlier for earlier in manifests.history(lake) if earlier.versions.get(name, -1) < damage.version]
             raise LakehouseError(
-                f"Manifest {manifest.number} of {_told(manifest.written_at)} cannot be gone back to: {found.error().problem}",
+                f"Manifest {manifest.number} of {_written(manifest.written_at)} cannot be gone back to: {damage.error().problem}",
                 f"Go back to the state before with `medallion restore --to {before[-1].number}`."
                 if before
                 else "No earlier state is left: restore a backup, or run again with another --lakehouse.",
@@ -190,38 +190,38 @@ def _of_a_run(lake: Lakehouse, to: str, names: list[str]) -> dict[str, int | Non
     runs = _runs_before(lake, manifests.history(lake))
     ended = [stamp for _, stamp in runs if stamp <= time]
     if not ended:
-        known = ", ".join(f"{one.ended:%Y-%m-%dT%H:%M:%S}" for one in points(lake)[-5:])
+        known = ", ".join(f"{point.ended:%Y-%m-%dT%H:%M:%S}" for point in points(lake)[-5:])
         raise LakehouseError(f"{lake.root}: no run had ended by {to}", f"Last runs ended at: {known or 'none'}.")
     _is_whole(lake, names, ended)
     return {name: _version_at(lake, name, ended[-1]) for name in names}
 
 
 def _is_whole(lake: Lakehouse, names: list[str], ended: list[datetime]) -> None:
-    """Refuse the last of these runs where a damaged commit was written before it ended, so that its state is lost.
+    """Refuse the last of these runs if a damaged commit was written before it ended, since its state is lost.
 
-    Without that commit the table would stay behind the others, and what it had of the delivery would not come again.
+    Without that commit the table would be behind the others, and its part of the delivery would not be loaded again.
     """
-    damaged = [found for name in names if (found := store.damage(lake, name))]
-    lost = [found for found in damaged if found.begun <= ended[-1].timestamp()]
+    damaged = [damage for name in names if (damage := store.damage(lake, name))]
+    lost = [damage for damage in damaged if damage.begun <= ended[-1].timestamp()]
     if lost:
-        first = min(found.begun for found in damaged)
+        first = min(damage.begun for damage in damaged)
         left = [stamp for stamp in ended if stamp.timestamp() < first]
         raise LakehouseError(
-            f"The run that ended at {_told(ended[-1])} cannot be gone back to: {lost[0].error().problem}",
-            f"Go back to the run before with `medallion restore --to {_told(left[-1])}`."
+            f"The run that ended at {_written(ended[-1])} cannot be gone back to: {lost[0].error().problem}",
+            f"Go back to the run before with `medallion restore --to {_written(left[-1])}`."
             if left
             else "No earlier run is left: restore a backup, or run again with another --lakehouse.",
         )
 
 
-def _told(time: datetime) -> str:
+def _written(time: datetime) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
 
 
 def _whole(lake: Lakehouse, name: str) -> DeltaTable:
     """A table at its newest version that was written whole."""
-    found = store.damage(lake, name)
-    return DeltaTable(lake.path(name), version=found.version - 1) if found and found.version else lake.delta(name)
+    damage = store.damage(lake, name)
+    return DeltaTable(lake.path(name), version=damage.version - 1) if damage and damage.version else lake.delta(name)
 
 
 def _newest(lake: Lakehouse, name: str) -> int:
@@ -229,10 +229,14 @@ def _newest(lake: Lakehouse, name: str) -> int:
 
 
 def _version_at(lake: Lakehouse, name: str, time: datetime) -> int | None:
-    found = store.damage(lake, name)
-    if not lake.exists(name) or (found and not found.version):
+    damage = store.damage(lake, name)
+    if not lake.exists(name) or (damage and not damage.version):
         return None  # its first commit was never whole
-    stamps = {int(one["version"]): int(one["timestamp"]) for one in _whole(lake, name).history() if "timestamp" in one}
+    stamps = {
+        int(commit["version"]): int(commit["timestamp"])
+        for commit in _whole(lake, name).history()
+        if "timestamp" in commit
+    }
     return max((v for v, stamp in stamps.items() if stamp <= time.timestamp() * 1000), default=None)
 
 

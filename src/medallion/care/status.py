@@ -28,13 +28,13 @@ def tables(lake: Lakehouse) -> list[dict[str, Any]]:
     Raises:
         LakehouseError: There is no lakehouse.
     """
-    found = []
+    records = []
     entities = contracts.entities(contracts_in_use.overrides(lake))
     with query.connect(lake, layers=("bronze", "silver", "gold", "ops")) as connection:
         for name in lake.tables():
             count = query.rows(connection, f"select count(*) as n from {name}")[0]["n"]
             delta = lake.delta(name)
-            found.append(
+            records.append(
                 {
                     "table": name,
                     "rows": count,
@@ -44,7 +44,7 @@ def tables(lake: Lakehouse) -> list[dict[str, Any]]:
                     "path": lake.path(name),
                 }
             )
-    return found
+    return records
 
 
 def _grain(name: str, entities: Mapping[str, contracts.Entity]) -> str:
@@ -105,7 +105,7 @@ def _status(
         "contracts": [item.path for item in contracts_in_use.overrides(lake, overrides)],
         "unfinished": [*journal.unfinished(lake), *_left(lake)],
         "returned": [
-            {"what": one.says, "what_to_do": erasure_log.TO_DO} for one in erasure_log.waiting(lake, entities)
+            {"what": record.says, "what_to_do": erasure_log.TO_DO} for record in erasure_log.waiting(lake, entities)
         ],
         "runs": [],
         "manifests": _manifests(lake, now),
@@ -181,15 +181,15 @@ def _left(lake: Lakehouse) -> list[dict[str, Any]]:
 
 def _drift(known: list[batches.Batch]) -> list[dict[str, Any]]:
     """Tables whose columns differ from those of the table before them."""
-    found = []
+    changes = []
     for place, batch in enumerate(known):
         for file in batch.files if not batch.origin else ():
             gone, new = (sorted(change(file, known[:place])) for change in (drift.missing, drift.gained))
             if gone or new:
-                found.append(
+                changes.append(
                     {"batch_id": batch.batch_id, "file": file.name, "new_columns": new, "missing_columns": gone}
                 )
-    return found
+    return changes
 
 
 def _manifests(lake: Lakehouse, now: datetime) -> list[dict[str, Any]]:
@@ -198,15 +198,15 @@ def _manifests(lake: Lakehouse, now: datetime) -> list[dict[str, Any]]:
     opens = manifests.openable(known, now.replace(tzinfo=UTC), month_ends=lake.place.reads_files)
     return [
         {
-            "manifest": one.number,
-            "written_at": f"{one.written_at:%Y-%m-%dT%H:%M:%S}",
-            "by": one.kind,
-            "run_id": one.run_id,
-            "tables": len(one.tables),
-            "rows": sum(kept.rows for kept in one.tables.values()),
-            "opens": one.number in opens,
+            "manifest": manifest.number,
+            "written_at": f"{manifest.written_at:%Y-%m-%dT%H:%M:%S}",
+            "by": manifest.kind,
+            "run_id": manifest.run_id,
+            "tables": len(manifest.tables),
+            "rows": sum(kept.rows for kept in manifest.tables.values()),
+            "opens": manifest.number in opens,
         }
-        for one in known[-_RUNS:][::-1]
+        for manifest in known[-_RUNS:][::-1]
     ]
 
 
@@ -277,8 +277,8 @@ def as_of(lake: Lakehouse) -> date | None:
     """
     lake.delta("gold.sales_summary")
     with query.connect(lake, only={"gold.sales_summary"}) as connection:
-        found = query.rows(connection, "select max(day) as day from gold.sales_summary")[0]["day"]
-    return found if isinstance(found, date) else None
+        day = query.rows(connection, "select max(day) as day from gold.sales_summary")[0]["day"]
+    return day if isinstance(day, date) else None
 
 
 def scores(lake: Lakehouse, top: int) -> dict[str, Any]:
@@ -306,11 +306,11 @@ def scores(lake: Lakehouse, top: int) -> dict[str, Any]:
             "order by s.probability desc nulls last, s.lead_score desc, s.lead_id limit $1",
             [top],
         )
-        found = _bands(connection) if lake.exists("gold.score_bands") else []
+        bands = _bands(connection) if lake.exists("gold.score_bands") else []
     return {
         **whole,
-        "bands": found,
-        "doubts": doubts(found),
+        "bands": bands,
+        "doubts": doubts(bands),
         "deals": best,
         "shown": len(best),
         "total": whole["open_deals"],
@@ -338,14 +338,14 @@ def _bands(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def doubts(bands: list[dict[str, Any]]) -> list[str]:
-    """What is odd about the bands, in sentences: a lower one won more often beyond chance, or one holds most open deals."""
-    said = []
+    """What is odd about the bands, in sentences: a lower band wins significantly more often, or one has most open deals."""
+    sentences = []
     known = [band for band in bands if (band["closed"] or 0) >= _LEAST_CLOSED]
     for higher, lower in combinations(known, 2):
         p, q = float(higher["win_rate"]), float(lower["win_rate"])
         chance = (p * (1 - p) / higher["closed"] + q * (1 - q) / lower["closed"]) ** 0.5
         if q - p > _Z_90 * chance:
-            said.append(
+            sentences.append(
                 f"{lower['band']} deals were won more often than {higher['band']} ones, {figures.percent(q)} of "
                 f"{lower['closed']:,} against {figures.percent(p)} of {higher['closed']:,}: go by the probability, not by "
                 "the band"
@@ -360,5 +360,5 @@ def doubts(bands: list[dict[str, Any]]) -> list[str]:
                 else f"{holds}, so the bands hardly divide them: `quarters_from: {_LEAST_OPEN}` beside your thresholds in "
                 "config.yaml makes the bands quarters of them"
             )
-            said.append(why)
-    return said
+            sentences.append(why)
+    return sentences

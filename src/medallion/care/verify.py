@@ -24,7 +24,7 @@ _GIVEN = frozenset({"gold.lead_scores"})
 
 
 def verify(settings: Settings, deep: bool = False) -> list[Finding]:
-    """What manifests say beside what the tables are, the worst first; in a folder without the engine.
+    """Compare the tables with the manifests, the worst first; in a folder without the engine.
 
     Args:
         settings: Which lakehouse.
@@ -34,21 +34,23 @@ def verify(settings: Settings, deep: bool = False) -> list[Finding]:
         LakehouseError: There is no lakehouse.
     """
     lake = Lakehouse(settings.lakehouse)
-    found = doctor.files(settings)
+    findings = doctor.files(settings)
     known, problem = _history(lake)
-    found += problem or chain(known)
+    findings += problem or chain(known)
     if known:
-        readable = doctor.readable(found)
-        found += doctor.as_far_as_read(lake, _versions(lake, known[-1], readable))
-        whole = all(one.state != BROKEN for one in found)
-        found += doctor.as_far_as_read(lake, doctor.accounts(lake, readable))
+        readable = doctor.readable(findings)
+        findings += doctor.as_far_as_read(lake, _versions(lake, known[-1], readable))
+        whole = all(finding.state != BROKEN for finding in findings)
+        findings += doctor.as_far_as_read(lake, doctor.accounts(lake, readable))
         if deep and whole and (journal.unfinished_intent(lake) or {}).get("kind") != journal.FORGET:
-            found += _contents(lake, known[-1])
-            keys = [one for one in doctor.keys(settings, readable) if one.state != WARNING]  # columns that will come
-            found += keys
-            if all(one.state != BROKEN for one in keys):
-                found += _gold(settings, lake)
-    return doctor.worst_first(found)
+            findings += _contents(lake, known[-1])
+            keys = [
+                finding for finding in doctor.keys(settings, readable) if finding.state != WARNING
+            ]  # columns that will come
+            findings += keys
+            if all(finding.state != BROKEN for finding in keys):
+                findings += _gold(settings, lake)
+    return doctor.worst_first(findings)
 
 
 def _history(lake: Lakehouse) -> tuple[list[Manifest], list[Finding]]:
@@ -91,13 +93,13 @@ def _versions(lake: Lakehouse, manifest: Manifest, readable: list[str]) -> Itera
     yield from lost
     about = f"manifest {manifest.number}"
     if begun := journal.unfinished(lake):
-        kinds = ", ".join(one["what"] for one in begun)
+        kinds = ", ".join(work["what"] for work in begun)
         lower = "" if begun[0]["what"] == journal.FORGET else " above it"
         says = f"tables{lower} were not compared: {kinds} is unfinished ({begun[0]['state']})"
         yield Finding("state", about, WARNING, says, f"{_sentence(begun[0]['what_to_do'])}, then verify again.")
         return  # in the middle of a command they differ
     there = {name for name in lake.tables() if journal.is_kept_track_of(name)}
-    for name in sorted({*manifest.tables} - there - {one.about for one in lost}):
+    for name in sorted({*manifest.tables} - there - {finding.about for finding in lost}):
         yield Finding("state", name, BROKEN, f"is not there, but {about} has it", "`medallion restore`, or a backup.")
     for name in sorted(there - {*manifest.tables}):
         yield Finding("state", name, WARNING, f"is not in {about}", "Something else has written it.")
@@ -139,7 +141,7 @@ def _contents(lake: Lakehouse, manifest: Manifest) -> Iterator[Finding]:
 
 
 def _gold(settings: Settings, lake: Lakehouse) -> Iterator[Finding]:
-    """Gold is what its code makes of silver today."""
+    """Gold is the same when computed anew from silver."""
     day = status.as_of(lake) if lake.exists("gold.sales_summary") else None
     if day is None:
         return
@@ -152,18 +154,18 @@ def _gold(settings: Settings, lake: Lakehouse) -> Iterator[Finding]:
         target = str(Path(folder, "gold"))
         pipeline.replay(settings, day, None, target)
         again = dict(publishing.kept(Lakehouse(target)))
-    here = dict(publishing.kept(manifests.opened(lake)))
+    current = dict(publishing.kept(manifests.opened(lake)))
     for step in graph():
         name = step.table
-        if step.adds or name in _GIVEN or name not in again or name not in here:
+        if step.adds or name in _GIVEN or name not in again or name not in current:
             continue  # rows of sums say when they were added; what is computed from them is compared
-        if again[name].content == here[name].content:
-            yield Finding("recomputed", name, OK, f"{here[name].rows:,} rows, the same when computed anew")
+        if again[name].content == current[name].content:
+            yield Finding("recomputed", name, OK, f"{current[name].rows:,} rows, the same when computed anew")
         else:
             yield Finding(
                 "recomputed",
                 name,
                 WARNING,
-                f"computed anew from silver it has {again[name].rows:,} rows, here it has {here[name].rows:,}, and they differ",
+                f"computed anew from silver it has {again[name].rows:,} rows, here it has {current[name].rows:,}, and they differ",
                 "`medallion run --full-refresh` rebuilds it.",
             )

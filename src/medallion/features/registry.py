@@ -134,7 +134,7 @@ def in_order(features: Iterable[Feature], known: Collection[str] | None = None) 
         known: Columns that are there before; None when any other name is one.
 
     Raises:
-        MedallionError: A feature reads what is no feature, or by way of others itself.
+        MedallionError: A feature reads what is no feature, or itself by way of others.
     """
     by_name = {feature.name: feature for feature in features}
     for feature in by_name.values():
@@ -145,7 +145,7 @@ def in_order(features: Iterable[Feature], known: Collection[str] | None = None) 
                     f"the feature {feature.name} reads {name!r}, which is no feature",
                     f"Nearest: {', '.join(near)}." if near else "Add a feature of that name, or another parameter.",
                 )
-    sorter = TopologicalSorter({name: [n for n in one.reads if n in by_name] for name, one in by_name.items()})
+    sorter = TopologicalSorter({name: [n for n in feature.reads if n in by_name] for name, feature in by_name.items()})
     try:
         sorter.prepare()
     except CycleError as error:
@@ -173,11 +173,11 @@ def around(
     Raises:
         MedallionError: As `in_order`; or the group reads what reads the group.
     """
-    made = {feature.name for feature in group}
-    steps = in_order(features, {*known, *made})
+    group_names = {feature.name for feature in group}
+    steps = in_order(features, {*known, *group_names})
     late: set[str] = set()
     for step in steps:
-        late |= {feature.name for feature in step if {*feature.reads} & (late | made)}
+        late |= {feature.name for feature in step if {*feature.reads} & (late | group_names)}
     if circle := sorted(late & set(reads)):
         raise MedallionError(
             f"features read each other in a circle: {circle[0]} reads by way of others {group.source}, which reads it",

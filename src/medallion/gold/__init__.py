@@ -138,8 +138,8 @@ def gold_contract(name: str) -> Table:
         from medallion.scoring import snapshots
 
         return snapshots.CONTRACT
-    found = next((step.contract for step in graph() if step.table == name), None) or contracts.table(name)
+    declared = next((step.contract for step in graph() if step.table == name), None) or contracts.table(name)
     own = own_columns(name)
     given_way = {column.name for column in own} & {*GIVING_WAY}
-    kept = (column for column in found.columns if column.name not in given_way)
-    return replace(found, columns=(*kept, *own))
+    kept = (column for column in declared.columns if column.name not in given_way)
+    return replace(declared, columns=(*kept, *own))

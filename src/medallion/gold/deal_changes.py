@@ -184,7 +184,7 @@ def _stages(stage_history: DataFrame) -> DataFrame:
 
 
 def _states(entries: DataFrame, stages: DataFrame, as_of: AsOf) -> DataFrame:
-    """The states that versions tell of: open, then closed or withdrawn, each stage that it was open in by itself."""
+    """The states that versions describe: open, one row per stage, then closed or withdrawn."""
     start = F.greatest(F.when(F.col("_first"), F.col("_opened")).otherwise(F.col("_since")), "_opened")
     entries = entries.withColumn("_start", start)
     is_open, has_stays = F.col("status") == "open", F.col("_stays")
@@ -218,7 +218,7 @@ def _states(entries: DataFrame, stages: DataFrame, as_of: AsOf) -> DataFrame:
     names = {
         f"_{name}" if name in ("from", "to", "key") else name: name for name in ("status", "stage", "from", "to", "key")
     }
-    parts = parts.withColumns({mine: F.col(f"_part.{name}") for mine, name in names.items()})
+    parts = parts.withColumns({alias: F.col(f"_part.{name}") for alias, name in names.items()})
     lasts = F.col("_to").isNull() | (F.col("_from") < F.col("_to"))
     parts = parts.filter(F.col("status").isNotNull() & lasts & (F.col("_from") < as_of.instant))
     overlap = (F.col("_key") == F.col("_deal")) & (F.col("_left").isNull() | (F.col("_from") < F.col("_left")))
@@ -265,16 +265,16 @@ def _facts(versions: DataFrame, changes: DataFrame | None, as_of: AsOf, time_zon
     one version of it and nothing was learned of it since.
     """
 
-    def told(frame: DataFrame, kind: str, columns: tuple[str, ...], times: tuple[str, ...]) -> DataFrame:
+    def numbered(frame: DataFrame, kind: str, columns: tuple[str, ...], times: tuple[str, ...]) -> DataFrame:
         past = (F.col(name) < as_of.instant for name in times)
         number = F.hash(F.lit(kind), F.lit(time_zone), *columns, *times, *_ARRIVAL, *past)
         is_version = F.lit(int(kind == "version")).alias("_version")
         return frame.select("lead_id", "known_at", number.cast("bigint").alias("_number"), is_version)
 
     times = ("created_at", "updated_at", "closed_at", "_ended_at")
-    parts = told(versions, "version", ("_outcome", *_STATE), times)
+    parts = numbered(versions, "version", ("_outcome", *_STATE), times)
     if changes is not None:
-        parts = parts.unionByName(told(changes, "change", ("stage",), ("entered_at",)))
+        parts = parts.unionByName(numbered(changes, "change", ("stage",), ("entered_at",)))
     versions_of = F.sum("_version")
     facts = parts.groupBy("lead_id").agg(
         F.sum("_number").alias("basis"),

@@ -58,8 +58,8 @@ def identity_links(contacts: DataFrame, leads: DataFrame, customers: DataFrame, 
     )
     same_email = _linked(opened, "leads", "lead_id", F.col("email"), by_email, "contacts", EMAIL)
     same_name = _linked(opened, "leads", "lead_id", lead_at_account, by_name, "contacts", NAME)
-    told = same_email.select(F.col("source_key").alias("_told"))
-    same_name = same_name.join(told, F.col("source_key") == F.col("_told"), how="left_anti")
+    linked = same_email.select(F.col("source_key").alias("_told"))
+    same_name = same_name.join(linked, F.col("source_key") == F.col("_told"), how="left_anti")
     accounts = _unique(
         customers.select(code(F.col("customer_name")).alias("_called"), F.col("customer_id").alias("_to"))
     )

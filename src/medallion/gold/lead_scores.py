@@ -72,8 +72,8 @@ def lead_scores(
     )
     row = opened.join(account, on="customer_id", how="left")
     if scored is not None:
-        mine = scored.select("lead_id", *_OF_MODEL)
-        row = row.join(mine, on="lead_id", how="left")
+        model_scores = scored.select("lead_id", *_OF_MODEL)
+        row = row.join(model_scores, on="lead_id", how="left")
     else:
         row = row.withColumns({name: F.lit(None).cast(kind) for name, kind in _OF_MODEL.items()})
     by_model = F.col("model_version").isNotNull()
@@ -155,8 +155,8 @@ def _with_trend(row: DataFrame, previous: DataFrame | None, as_of: AsOf) -> Data
 
 
 def _log_odds(p: Column) -> Column:
-    held = F.greatest(F.lit(1e-6), F.least(F.lit(1 - 1e-6), p))
-    return F.when(p.isNotNull(), F.log(held / (F.lit(1.0) - held)))
+    bounded = F.greatest(F.lit(1e-6), F.least(F.lit(1 - 1e-6), p))
+    return F.when(p.isNotNull(), F.log(bounded / (F.lit(1.0) - bounded)))
 
 
 def _rule_reasons(as_of: AsOf) -> tuple[Column, Column]:
@@ -176,12 +176,12 @@ def _rule_reasons(as_of: AsOf) -> tuple[Column, Column]:
     }
     up, down = [], []
     for name, (well, badly, more, points) in parts.items():
-        got = F.concat(
+        detail = F.concat(
             F.lit(" ("),
             *([more, F.lit("; ")] if more is not None else []),
             rounded(F.col(name) * F.lit(float(points))).cast("bigint").cast("string"),
             F.lit(f" of {points:g} points)"),
         )
-        up.append(F.when(F.col(name) >= 0.7, F.concat(F.lit(well), got)))
-        down.append(F.when(F.col(name) < 0.4, F.concat(F.lit(badly), got)))
+        up.append(F.when(F.col(name) >= 0.7, F.concat(F.lit(well), detail)))
+        down.append(F.when(F.col(name) < 0.4, F.concat(F.lit(badly), detail)))
     return F.array_compact(F.array(*up)), F.array_compact(F.array(*down))

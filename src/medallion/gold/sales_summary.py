@@ -89,4 +89,4 @@ def _daily(deals: DataFrame, moves: DataFrame, days: DataFrame) -> DataFrame:
     )
     touched = days.groupBy("day").agg(F.sum("touches").alias("interactions"))
     parts = [new, results, moves, touched]
-    return reduce(lambda one, other: one.join(other, on="day", how="full"), parts)
+    return reduce(lambda left, right: left.join(right, on="day", how="full"), parts)

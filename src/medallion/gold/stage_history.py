@@ -126,9 +126,11 @@ def _stays(entries: DataFrame, current: DataFrame) -> DataFrame:
     both = both.withColumn("entered_at", F.when(F.col("_current"), F.col("_after")).otherwise(F.col("entered_at")))
     # two entries at the same time: the one that was learned last counts
     last_first = Window.partitionBy("lead_id", "entered_at").orderBy(*map(F.desc, _ARRIVAL), F.desc("stage"))
-    one = both.withColumn("_rank", F.row_number().over(last_first)).filter(F.col("_rank") == 1)
+    latest = both.withColumn("_rank", F.row_number().over(last_first)).filter(F.col("_rank") == 1)
     in_order = deal.orderBy("entered_at")
     before = F.lag("stage").over(in_order)
-    changed = one.withColumn("_before", before).filter(F.col("_before").isNull() | (F.col("_before") != F.col("stage")))
+    changed = latest.withColumn("_before", before).filter(
+        F.col("_before").isNull() | (F.col("_before") != F.col("stage"))
+    )
     changed = changed.withColumn("left_at", F.lead("entered_at").over(in_order))
     return changed.select("lead_id", "stage", "entered_at", "told_by", "left_at")

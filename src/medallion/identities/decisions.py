@@ -42,29 +42,29 @@ def in_effect(decisions: Iterable[Decision], before: datetime | None = None) -> 
         decisions: All that was decided.
         before: As it was before this time, exclusive; None is now.
     """
-    known = [one for one in decisions if before is None or one.decided_at < before]
-    undone = {one.undoes for one in known if one.action == UNDO}
-    left = [one for one in known if one.action != UNDO and one.decision_id not in undone]
-    return sorted(left, key=lambda one: (one.decided_at, one.decision_id))
+    known = [decision for decision in decisions if before is None or decision.decided_at < before]
+    undone = {decision.undoes for decision in known if decision.action == UNDO}
+    left = [decision for decision in known if decision.action != UNDO and decision.decision_id not in undone]
+    return sorted(left, key=lambda decision: (decision.decided_at, decision.decision_id))
 
 
 def members(decisions: Iterable[Decision], before: datetime | None = None) -> dict[str, list[Member]]:
     """Per entity the records that are merged, survivors among them.
 
-    Every merge leads from the survivor of one group to that of another, so that without one of them the rest still holds.
+    Every merge leads from the survivor of one group to that of another, so that the others still hold when one is undone.
     """
-    found: dict[str, list[Member]] = {}
-    merges = [one for one in in_effect(decisions, before) if one.action == MERGE]
-    for entity in dict.fromkeys(one.entity for one in merges):
-        into = {one.source_key: one for one in merges if one.entity == entity}
-        roots = {key: _root(key, into) for key in (*into, *(one.entity_key for one in into.values()))}
+    by_entity: dict[str, list[Member]] = {}
+    merges = [decision for decision in in_effect(decisions, before) if decision.action == MERGE]
+    for entity in dict.fromkeys(decision.entity for decision in merges):
+        into = {decision.source_key: decision for decision in merges if decision.entity == entity}
+        roots = {key: _root(key, into) for key in (*into, *(decision.entity_key for decision in into.values()))}
         ranks: dict[str, int] = {}
         listed = [Member(root, root, 0) for root in dict.fromkeys(roots.values())]
-        for key, one in into.items():
+        for key, decision in into.items():
             ranks[roots[key]] = ranks.get(roots[key], 0) + 1
-            listed.append(Member(key, roots[key], ranks[roots[key]], one))
-        found[entity] = listed
-    return found
+            listed.append(Member(key, roots[key], ranks[roots[key]], decision))
+        by_entity[entity] = listed
+    return by_entity
 
 
 def _root(key: str, into: Mapping[str, Decision]) -> str:
@@ -77,15 +77,19 @@ def _root(key: str, into: Mapping[str, Decision]) -> str:
 
 def root(key: str, entity: str, decisions: Iterable[Decision]) -> str:
     """Key of the survivor that a record belongs to; its own where it was not merged."""
-    into = {one.source_key: one for one in in_effect(decisions) if one.action == MERGE and one.entity == entity}
+    into = {
+        decision.source_key: decision
+        for decision in in_effect(decisions)
+        if decision.action == MERGE and decision.entity == entity
+    }
     return _root(key, into)
 
 
 def kept_apart(decisions: Iterable[Decision], entity: str) -> set[frozenset[str]]:
-    """Pairs of survivors of which someone has said that they are two."""
+    """Pairs of survivors that someone has decided to keep apart."""
     decisions = list(decisions)
     return {
-        frozenset((root(one.source_key, entity, decisions), root(one.entity_key, entity, decisions)))
-        for one in in_effect(decisions)
-        if one.action == KEEP_APART and one.entity == entity
+        frozenset((root(decision.source_key, entity, decisions), root(decision.entity_key, entity, decisions)))
+        for decision in in_effect(decisions)
+        if decision.action == KEEP_APART and decision.entity == entity
     }

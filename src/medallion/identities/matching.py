@@ -48,8 +48,8 @@ class Field:
     @property
     def columns(self) -> frozenset[str]:
         """The columns that it compares."""
-        said = " ".join((self.unknown, *(level[0] for level in self.levels)))
-        return frozenset(re.findall(r'"(\w+)_l"', said))
+        sql = " ".join((self.unknown, *(level[0] for level in self.levels)))
+        return frozenset(re.findall(r'"(\w+)_l"', sql))
 
 
 def _both(*columns: str) -> str:
@@ -285,8 +285,8 @@ def _predicted(
 ) -> tuple[Pair, ...]:
     linker = _linker(connection, kind, weights, of_fresh=of_fresh)
     _tell_frequencies(linker, connection, kind, rows, weights)
-    found = linker.inference.predict(threshold_match_probability=threshold)
-    return tuple(_pairs(connection, found.physical_name, kind))
+    predictions = linker.inference.predict(threshold_match_probability=threshold)
+    return tuple(_pairs(connection, predictions.physical_name, kind))
 
 
 @contextmanager
@@ -366,7 +366,7 @@ def _usual(kind: str, rows: int) -> Weights:
     levels = {}
     for each in _FIELDS[kind]:
         known = [(m, u) for _, _, m, u in each.levels]
-        rest = tuple(max(1 - sum(one[place] for one in known), 0.01) for place in (0, 1))
+        rest = tuple(max(1 - sum(level[place] for level in known), 0.01) for place in (0, 1))
         levels[each.name] = (*known, (rest[0], rest[1]))
     return Weights(min(0.2 / rows, 0.5), levels)
 
@@ -417,7 +417,7 @@ def _mixed(
     """The usual m of each level and the learned ones, by how many pairs these were learned from."""
     total = _AS_MANY + sum(min(pairs, _AT_MOST) for pairs, _ in learned)
     mixed = [
-        (m * _AS_MANY + sum(min(pairs, _AT_MOST) * found[place] for pairs, found in learned)) / total
+        (m * _AS_MANY + sum(min(pairs, _AT_MOST) * learned_m[place] for pairs, learned_m in learned)) / total
         for place, (m, _) in enumerate(levels)
     ]
     whole = sum(mixed)
@@ -468,15 +468,18 @@ def _pairs(connection: duckdb.DuckDBPyConnection, table: str, kind: str) -> Iter
         f"WHERE NOT ({' OR '.join(_TWO[kind])}) "
         "ORDER BY match_probability DESC, unique_id_l, unique_id_r"
     ).fetchall()
-    for left, right, probability, because, *found in rows:
-        told = []
+    for left, right, probability, because, *comparisons in rows:
+        weighed = []
         for place, each in enumerate(fields):
-            level, factor = found[2 * place], float(found[2 * place + 1]) * float(found[2 * len(fields) + place])
+            level, factor = (
+                comparisons[2 * place],
+                float(comparisons[2 * place + 1]) * float(comparisons[2 * len(fields) + place]),
+            )
             if level < 0:
                 continue
             says = each.levels[len(each.levels) - level][1] if level else f"{each.name} unlike"
-            told.append((factor, f"{says} ({_weighs(factor)})"))
-        evidence = tuple(says for _, says in sorted(told, key=lambda item: -item[0]))
+            weighed.append((factor, f"{says} ({_weighs(factor)})"))
+        evidence = tuple(says for _, says in sorted(weighed, key=lambda item: -item[0]))
         yield Pair(min(left, right), max(left, right), float(probability), evidence, because)
 
 

@@ -110,10 +110,10 @@ def plain(text: str) -> str:
     return re.sub(r" +", " ", folded).strip()
 
 
-def _joined(found: re.Match[str]) -> str:
+def _joined(match: re.Match[str]) -> str:
     """Single letters in a row as one word where that is a legal form, such as `g m b h`."""
-    together = found[1].replace(" ", "")
-    return together if together in _LEGAL or together in ("gmbh", "mbh") else found[0]
+    together = match[1].replace(" ", "")
+    return together if together in _LEGAL or together in ("gmbh", "mbh") else match[0]
 
 
 @lru_cache(maxsize=1 << 18)

@@ -42,10 +42,10 @@ def is_set(used: Iterable[Override]) -> bool:
 
 def for_readers(lake: Lakehouse) -> dict[str, Entity]:
     """The contracts that a lakehouse was last used with; the metrics have the columns that they bring to gold."""
-    found = entities(overrides(lake))
+    in_use = entities(overrides(lake))
     read = manifests.as_read(lake)
-    bring(found, lake.root, (name for name in OF_OPTIONAL if read.exists(name)))
-    return found
+    bring(in_use, lake.root, (name for name in OF_OPTIONAL if read.exists(name)))
+    return in_use
 
 
 def currency(lake: Lakehouse) -> str:
@@ -70,10 +70,10 @@ def _in_use(lake: Lakehouse, newest: bool) -> tuple[Override, ...]:
 def in_currency(
     lake: Lakehouse, used: tuple[Override, ...], code: str | None, newest: bool = False
 ) -> tuple[Override, ...]:
-    """With the setting `currency` as the last of the contract files; as they are where it says nothing.
+    """The contract files with the setting `currency` as the last; unchanged without the setting.
 
-    What an amount is in of which nothing is said stays as it is where a contract says so, or deals have been read: the
-    setting is then what figures are shown in, and no other name for the same amounts.
+    The currency of amounts that name none stays as it is if a contract sets it, or if deals have been read: the setting is
+    then the currency that figures are shown in, and does not relabel amounts.
     """
     if code is None:
         return used
@@ -89,9 +89,9 @@ def in_currency(
             if name == "leads":
                 accepted = [*dict.fromkeys([code, *accepted])]
                 unit = f", {{property: unit, value: {code}}}"
-        said = "enum: [" + ", ".join(f"{{value: {each}}}" for each in accepted) + "], customProperties: "
-        said += f'[{{property: default, value: "{default}"}}{unit}]'
-        tables += f"\n  - name: {name}\n    properties:\n      - {{name: currency, {said}}}"
+        definition = "enum: [" + ", ".join(f"{{value: {each}}}" for each in accepted) + "], customProperties: "
+        definition += f'[{{property: default, value: "{default}"}}{unit}]'
+        tables += f"\n  - name: {name}\n    properties:\n      - {{name: currency, {definition}}}"
     head = "apiVersion: v3.1.0\nkind: DataContract\nid: settings.currency\nversion: 1.0.0\nstatus: active\nschema:"
     return (*own, Override(_SETTING, f"{head}{tables}\n"))
 

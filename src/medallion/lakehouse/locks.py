@@ -65,11 +65,11 @@ class Held:
         self.keep(places.MANIFEST, manifest)
 
     def keep(self, name: str, value: Any) -> bool:
-        """Say one thing more from the next note or `settle` on, None for no longer; False where there is another place for it."""
+        """Keep a value in the lock from the next note or `settle` on, None to drop it; False where it is kept elsewhere."""
         with self._busy:
-            said = self.document.keep(name, value)
-            self._unsaid |= said
-            return said
+            is_kept = self.document.keep(name, value)
+            self._unsaid |= is_kept
+            return is_kept
 
     def purge(self) -> None:
         """Remove what the lock has said before: whom to erase, for one. A kill before leaves that to the next erasure."""
@@ -97,9 +97,9 @@ class Held:
             self._write(None)
 
     def _write(self, holder: dict[str, Any] | None) -> None:
-        told = holder and {**holder, "renewed_at": _now().isoformat(timespec="seconds")}
+        renewed = holder and {**holder, "renewed_at": _now().isoformat(timespec="seconds")}
         try:
-            self.document.write({"holder": told, "intent": self.intent})
+            self.document.write({"holder": renewed, "intent": self.intent})
             self._unsaid = False
         except ConflictError:
             _lost[self.root] = f"another writer took over at {_now():%Y-%m-%d %H:%M:%S} UTC"
@@ -127,10 +127,10 @@ def hold(root: str) -> Iterator[Held]:
         LakehouseError: Another process holds it, or it cannot be written.
     """
     place = _place(root)
-    with _lease(root, place) if place.folder is None else _file_lock(root, place.folder, place) as held:
-        _ours[place.key] = held
+    with _lease(root, place) if place.folder is None else _file_lock(root, place.folder, place) as lock:
+        _ours[place.key] = lock
         try:
-            yield held
+            yield lock
         finally:
             _ours.pop(place.key, None)
 
@@ -146,9 +146,9 @@ def held(root: str) -> Held:
 
 
 def head(place: Place) -> str | None:
-    """Hash of the newest manifest as the lock names it, empty where there is none; None where the manifests themselves do."""
-    mine = _ours.get(place.key)
-    return place.head() if mine is None else mine.document.manifest
+    """Hash of the newest manifest by the lock, empty where there is none; None where the manifests themselves tell it."""
+    lock = _ours.get(place.key)
+    return place.head() if lock is None else lock.document.manifest
 
 
 def _place(root: str) -> Place:
@@ -184,56 +184,56 @@ def _file_lock(root: str, folder: Path, place: Place) -> Iterator[Held]:
 @contextmanager
 def _lease(root: str, place: Place) -> Iterator[Held]:
     document = place.document()
-    found = document.read()
-    holder = found.get("holder")
+    content = document.read()
+    holder = content.get("holder")
     if holder and not _expired(holder):
         raise _refusal(root, holder)
     if holder:
         log.event("lock of a dead writer taken over", lakehouse=root, **{k: holder.get(k) for k in ("host", "since")})
     _lost.pop(root, None)
-    held = Held(root, document, _myself(), found.get("intent"))
+    lock = Held(root, document, _myself(), content.get("intent"))
     try:
-        held.renew()
+        lock.renew()
     except LakehouseError as error:
         if _lost.pop(root, None) is None:
             raise
         raise _refusal(root, document.read().get("holder") or {}) from error
     ended = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(held, ended), name="lock", daemon=True)
+    renewing = threading.Thread(target=_renew, args=(lock, ended), name="lock", daemon=True)
     renewing.start()
     try:
-        yield held
+        yield lock
     finally:
         ended.set()
         renewing.join()
         if _lost.pop(root, None) is None:
             try:
-                held.release()
+                lock.release()
             except Exception as error:  # noqa: BLE001 - what was done is done, and the lock expires
                 log.event("lock not released", lakehouse=root, error=type(error).__name__)
                 _lost.pop(root, None)
 
 
-def _renew(held: Held, ended: threading.Event) -> None:
+def _renew(lock: Held, ended: threading.Event) -> None:
     last = time.monotonic()
     while not ended.wait(RENEWAL):
         try:
-            held.renew()
+            lock.renew()
             last = time.monotonic()
         except Exception as error:  # noqa: BLE001 - a network that fails for a moment is no reason to stop
-            log.event("lock not renewed", lakehouse=held.root, error=type(error).__name__)
+            log.event("lock not renewed", lakehouse=lock.root, error=type(error).__name__)
             if time.monotonic() - last > LEASE.total_seconds() - 2 * RENEWAL:
-                _lost.setdefault(held.root, "its lock could not be renewed")
-        if held.root in _lost:
+                _lost.setdefault(lock.root, "its lock could not be renewed")
+        if lock.root in _lost:
             return
 
 
 def _refusal(root: str, holder: Mapping[str, Any]) -> LakehouseError:
-    told = ""
+    details = ""
     if holder:
-        told = f" (process {holder.get('pid')} on {holder.get('host')}, since {holder.get('since')}, last sign of life {holder.get('renewed_at')})"
+        details = f" (process {holder.get('pid')} on {holder.get('host')}, since {holder.get('since')}, last sign of life {holder.get('renewed_at')})"
     return LakehouseError(
-        f"{root}: another run is writing to this lakehouse{told}",
+        f"{root}: another run is writing to this lakehouse{details}",
         "Wait for it to end; what is there stays readable meanwhile. If it died, its lock expires "
         f"{int(LEASE.total_seconds() // 60)} minutes after its last sign of life: run again then.",
     )
@@ -316,10 +316,10 @@ def sources(root: str) -> dict[str, Any]:
     """What the last run found in its source files; empty without it, where it cannot be read, and elsewhere than in a folder."""
     folder = places.of(root).folder
     try:
-        found = json.loads((folder / SOURCES_FILE).read_bytes()) if folder else {}
+        files = json.loads((folder / SOURCES_FILE).read_bytes()) if folder else {}
     except (OSError, ValueError):
-        found = {}
-    return found if isinstance(found, dict) else {}
+        files = {}
+    return files if isinstance(files, dict) else {}
 
 
 def remember_sources(root: str, document: Mapping[str, Any]) -> None:

@@ -49,12 +49,12 @@ def needed(known: Iterable[Manifest], now: datetime) -> dict[str, set[int]]:
     """Versions of each table that the manifests which can be opened need."""
     known = list(known)
     wanted = manifests.openable(known, now)
-    found: dict[str, set[int]] = defaultdict(set)
+    versions: dict[str, set[int]] = defaultdict(set)
     for manifest in known:
         if manifest.number in wanted:
             for name, kept in manifest.tables.items():
-                found[name].add(kept.version)
-    return found
+                versions[name].add(kept.version)
+    return versions
 
 
 def tables(lake: Lakehouse) -> list[str]:
@@ -211,12 +211,12 @@ def _commits(lake: Lakehouse, name: str) -> int:
 
 
 def _compacted(lake: Lakehouse, name: str, known: Mapping[str, Kept], below: int) -> None:
-    """Few large files in place of many small ones, with the same rows; files from `below` bytes on stay."""
-    one = [name]
-    before = dict(publishing.kept(lake, known, one))
+    """Compact many small files into few large ones with the same rows; files of `below` bytes or more stay."""
+    names = [name]
+    before = dict(publishing.kept(lake, known, names))
     with door.through(lake.path(name)):
         lake.delta(name).optimize.compact(target_size=below)
-    after = dict(publishing.kept(lake, before, one))
+    after = dict(publishing.kept(lake, before, names))
     if (before[name].rows, before[name].content) != (after[name].rows, after[name].content):
         with door.through(lake.path(name)):
             lake.delta(name).restore(before[name].version)

@@ -116,10 +116,10 @@ class Manifest:
         return replace(self, hash=self.computed())
 
     def computed(self) -> str:
-        """What its hash must be."""
+        """The hash of its content."""
         tables = {name: vars(kept) for name, kept in self.tables.items()}
-        told = {name: value for name, value in {**vars(self), "tables": tables}.items() if name != "hash"}
-        text = json.dumps(told, sort_keys=True, default=lambda value: value.isoformat())
+        content = {name: value for name, value in {**vars(self), "tables": tables}.items() if name != "hash"}
+        text = json.dumps(content, sort_keys=True, default=lambda value: value.isoformat())
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
@@ -144,14 +144,14 @@ def history(lake: Lakehouse) -> list[Manifest]:
     table = _table(lake)
     if table is None:
         return []
-    known = sorted(map(Manifest.of, _rows(lake, table)), key=lambda one: one.number)
+    known = sorted(map(Manifest.of, _rows(lake, table)), key=lambda manifest: manifest.number)
     head = locks.head(lake.place)
     return known if head is None else _behind(known, head)
 
 
 def _behind(known: Iterable[Manifest], head: str) -> list[Manifest]:
     """The manifest of a hash, and those before it; others were left by writers that died before theirs counted."""
-    by_hash, chain = {one.hash: one for one in known}, []
+    by_hash, chain = {manifest.hash: manifest for manifest in known}, []
     while manifest := by_hash.pop(head, None):
         chain.append(manifest)
         head = manifest.previous
@@ -272,18 +272,24 @@ def openable(known: Iterable[Manifest], now: datetime, *, month_ends: bool = Tru
     known = list(known)
     if not known:
         return set()
-    left = [one for one in known if one.number >= known[-1].opens_from]
-    last = {(one.written_at.year, one.written_at.month): one.number for one in left} if month_ends else {}
-    recent = {one.number for one in left if one.written_at >= now - RETENTION}
+    left = [manifest for manifest in known if manifest.number >= known[-1].opens_from]
+    last = (
+        {(manifest.written_at.year, manifest.written_at.month): manifest.number for manifest in left}
+        if month_ends
+        else {}
+    )
+    recent = {manifest.number for manifest in left if manifest.written_at >= now - RETENTION}
     return {*last.values(), *recent, known[-1].number}
 
 
 def kept(known: list[Manifest]) -> list[Manifest]:
     """Manifests whose tables are as they were: not from before an erasure, nor expired when upkeep last removed files."""
-    last = max((place for place, one in enumerate(known) if one.kind == MAINTAIN), default=0)
+    last = max((place for place, manifest in enumerate(known) if manifest.kind == MAINTAIN), default=0)
     before = known[:last]
-    expired = {one.number for one in before} - openable(before, known[last].written_at) if before else set()
-    return [one for one in known if one.number >= known[-1].opens_from and one.number not in expired]
+    expired = {manifest.number for manifest in before} - openable(before, known[last].written_at) if before else set()
+    return [
+        manifest for manifest in known if manifest.number >= known[-1].opens_from and manifest.number not in expired
+    ]
 
 
 def still_there(lake: Lakehouse, manifest: Manifest, names: Iterable[str] | None = None) -> None:
@@ -326,8 +332,8 @@ def add(lake: Lakehouse, manifest: Manifest, table: DeltaTable | None = None) ->
         LakehouseError: Another one was added meanwhile.
     """
     text = json.dumps(manifest.row(), default=datetime.isoformat).encode()
-    one = ReadOptions(use_threads=False, block_size=len(text) + 1)
-    rows = read_json(BytesIO(text), one, ParseOptions(explicit_schema=SCHEMA))  # `from_pylist` would load pandas
+    options = ReadOptions(use_threads=False, block_size=len(text) + 1)
+    rows = read_json(BytesIO(text), options, ParseOptions(explicit_schema=SCHEMA))  # `from_pylist` would load pandas
     locks.check()
     try:
         with door.through(lake.path(TABLE)):
@@ -387,37 +393,39 @@ def is_number(text: str) -> bool:
 
 def _at(known: Iterable[Manifest], at: str, option: str) -> Manifest | None:
     if is_number(at):
-        return next((one for one in known if one.number == int(at)), None)
+        return next((manifest for manifest in known if manifest.number == int(at)), None)
     return last_by(known, at, option)
 
 
 def time_of(text: str, option: str) -> datetime:
-    """The time that an option tells (UTC).
+    """The time that an option gives (UTC).
 
     Raises:
-        LakehouseError: It is none.
+        LakehouseError: It is no time.
     """
     try:
-        told = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError as error:
         raise LakehouseError(
             f"{option} {text!r} is neither the number of a manifest nor a time",
             "Write 12 or 2025-07-01T08:00:00, in UTC; see `medallion status`.",
         ) from error
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def last_by(known: Iterable[Manifest], text: str, option: str) -> Manifest | None:
-    """The last manifest by the time that an option tells (UTC), compared as it is written: to the second, or to the millisecond.
+    """The last manifest by the time that an option gives (UTC), compared as it is written: to the second, or to the millisecond.
 
     Raises:
         LakehouseError: It is no time.
     """
     time, unit = time_of(text, option), 1000 if "." in text or "," in text else 1_000_000
     before = (
-        one for one in known if one.written_at - timedelta(microseconds=one.written_at.microsecond % unit) <= time
+        manifest
+        for manifest in known
+        if manifest.written_at - timedelta(microseconds=manifest.written_at.microsecond % unit) <= time
     )
-    return max(before, key=lambda one: one.number, default=None)
+    return max(before, key=lambda manifest: manifest.number, default=None)
 
 
 def _minute(time: datetime) -> str:

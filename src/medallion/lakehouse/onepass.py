@@ -142,16 +142,16 @@ def _unpacked(packed: bytes) -> pa.Table:
 
 
 def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    held: list[pa.RecordBatch] = []
+    group: list[pa.RecordBatch] = []
     count = size = 0
     for batch in batches:
-        held.append(batch)
+        group.append(batch)
         count, size = count + batch.num_rows, size + batch.nbytes
         if count >= _GROUP or size >= _HELD:
-            yield pa.Table.from_batches(held)
-            held, count, size = [], 0, 0
+            yield pa.Table.from_batches(group)
+            group, count, size = [], 0, 0
     if count:
-        yield pa.Table.from_batches(held)
+        yield pa.Table.from_batches(group)
 
 
 class _File:
@@ -198,16 +198,19 @@ def statistics(metadata: pq.FileMetaData, schema: pa.Schema) -> dict[str, Any]:
     at = {metadata.schema.column(place).path: place for place in range(metadata.num_columns)}
     for _, name in plain[:_COLUMNS]:
         groups = [metadata.row_group(group).column(at[name]) for group in range(metadata.num_row_groups)]
-        told = [group.statistics for group in groups]
-        if any(one is None or not one.has_null_count for one in told):
+        chunks = [group.statistics for group in groups]
+        if any(chunk is None or not chunk.has_null_count for chunk in chunks):
             continue
-        nulls[name] = sum(one.null_count for one in told)
-        valued = [one for one, group in zip(told, groups, strict=True) if one.null_count < group.num_values]
-        if valued and all(one.has_min_max for one in valued):
+        nulls[name] = sum(chunk.null_count for chunk in chunks)
+        valued = [chunk for chunk, group in zip(chunks, groups, strict=True) if chunk.null_count < group.num_values]
+        if valued and all(chunk.has_min_max for chunk in valued):
             try:
-                low, high = _bound(min(one.min for one in valued), False), _bound(max(one.max for one in valued), True)
+                low, high = (
+                    _bound(min(chunk.min for chunk in valued), False),
+                    _bound(max(chunk.max for chunk in valued), True),
+                )
             except (OverflowError, ValueError, pa.ArrowNotImplementedError):
-                continue  # a time that Python has not, or a decimal number in the statistics that earlier pyarrow reads
+                continue  # a time that Python cannot represent, or a decimal number in the statistics that earlier pyarrow reads
             least |= {} if low is None else {name: low}
             greatest |= {} if high is None else {name: high}
     return {"numRecords": metadata.num_rows, "minValues": least, "maxValues": greatest, "nullCount": nulls}

@@ -273,9 +273,9 @@ class Catalog:
         table = self.path(name)
         if unity.known(table):
             return True
-        found = unity.exists(self.root, name)
-        unity.known(table, found)
-        return found
+        is_there = unity.exists(self.root, name)
+        unity.known(table, is_there)
+        return is_there
 
     def tables(self) -> list[str]:
         return unity.tables(self.root, LAYERS)
@@ -323,7 +323,7 @@ class _File:
 
     def read(self) -> dict[str, Any]:
         try:
-            found = json.loads(self.path.read_text(encoding="utf-8"))
+            document = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         except ValueError as error:
@@ -331,7 +331,7 @@ class _File:
                 f"{self.path}: is damaged: {error}",
                 "Look at the lakehouse with `medallion doctor`; delete the file once it is whole.",
             ) from error
-        return found if isinstance(found, dict) else {}
+        return document if isinstance(document, dict) else {}
 
     def keep(self, name: str, value: Any) -> bool:
         return False
@@ -370,7 +370,7 @@ class _Commits:
         raise LakehouseError(f"{self.place.root}: what the lock has said stays in its log", "Forget in a folder.")
 
     def write(self, document: Mapping[str, Any]) -> None:
-        told, once = json.dumps(document), CommitProperties(max_commit_retries=0)
+        text, once = json.dumps(document), CommitProperties(max_commit_retries=0)
         with _reached(self.place.root), door.through(self.place.path(LOCK)):
             try:
                 if self.table is None:
@@ -378,7 +378,7 @@ class _Commits:
                         self.place.path(LOCK),
                         Schema([Field("nothing", PrimitiveType("string"))]),
                         mode="error",
-                        description=told,
+                        description=text,
                         configuration={
                             "delta.checkpointInterval": "50",
                             "delta.logRetentionDuration": "interval 1 days",
@@ -386,7 +386,7 @@ class _Commits:
                         commit_properties=once,
                     )
                 else:
-                    self.table.alter.set_table_description(told, commit_properties=once)
+                    self.table.alter.set_table_description(text, commit_properties=once)
             except CommitFailedError as error:
                 raise ConflictError from error
             except DeltaError as error:
@@ -413,8 +413,8 @@ class _Row:
         return str(self.more.get(MANIFEST, ""))
 
     def read(self) -> dict[str, Any]:
-        found = unity.row(self.place.root, LOCK, "version, document")
-        self.version, text = found or (None, "")
+        row = unity.row(self.place.root, LOCK, "version, document")
+        self.version, text = row or (None, "")
         document = _parsed(base64.b64decode(text).decode())
         self.more = {name: value for name, value in document.items() if name not in ("holder", "intent")}
         return document
@@ -428,11 +428,11 @@ class _Row:
 
     def write(self, document: Mapping[str, Any]) -> None:
         text = json.dumps({**document, **self.more})
-        name, told = self.place.path(LOCK), base64.b64encode(text.encode()).decode()
+        name, encoded = self.place.path(LOCK), base64.b64encode(text.encode()).decode()
         with door.through(name):
-            self.version = self._update(name, told)
+            self.version = self._update(name, encoded)
 
-    def _update(self, name: str, told: str) -> int:
+    def _update(self, name: str, encoded: str) -> int:
         """The version that the row has now."""
         before = self.version or 0
         try:
@@ -442,19 +442,19 @@ class _Row:
                     "AS SELECT CAST(0 AS BIGINT) AS version, '' AS document"
                 )
             changed = unity.execute(
-                f"UPDATE {name} SET version = {before + 1}, document = '{told}' WHERE version = {before}"
+                f"UPDATE {name} SET version = {before + 1}, document = '{encoded}' WHERE version = {before}"
             )
         except Exception as error:
             if re.search(r"(?i)concurrent|conflict|Failed to commit|Missing commit", str(error)):
                 raise ConflictError from error
             raise
         if changed == 0 or (
-            changed is None and unity.row(self.place.root, LOCK, "version, document") != (before + 1, told)
+            changed is None and unity.row(self.place.root, LOCK, "version, document") != (before + 1, encoded)
         ):
             raise ConflictError
         return before + 1
 
 
 def _parsed(text: str | None) -> dict[str, Any]:
-    found = json.loads(text or "{}")
-    return found if isinstance(found, dict) else {}
+    document = json.loads(text or "{}")
+    return document if isinstance(document, dict) else {}

@@ -49,7 +49,7 @@ def publish(
         return None
     tables = dict(kept(lake, known))
     if kind == MAINTAIN:
-        tables |= {name: replace(one, since=known[name].since) for name, one in tables.items() if name in known}
+        tables |= {name: replace(table, since=known[name].since) for name, table in tables.items() if name in known}
     number = before.number + 1 if before else 1
     opens_from = number if kind == "forget" or cut or before is None else before.opens_from
     if before and cut:  # a restore whose manifest was written, and which was killed then
@@ -166,17 +166,19 @@ def _sums(
         halves = [half for half in (hashed[::2], hashed[1::2]) if half]
         with suppress(duckdb.BinderException), ThreadPoolExecutor(len(halves)) as threads:
             # a BinderException: no file has a column that its table has gained
-            found = threads.map(_hashes, [connection.cursor() for _ in halves], halves)
-            return {name: sums for half in found for name, sums in half.items()}
-    return sums_of(connection, {name: query.source(connection, lake, name, *one) for name, one in wanted.items()})
+            results = threads.map(_hashes, [connection.cursor() for _ in halves], halves)
+            return {name: sums for half in results for name, sums in half.items()}
+    return sums_of(
+        connection, {name: query.source(connection, lake, name, table, of) for name, (table, of) in wanted.items()}
+    )
 
 
 def _hashes(cursor: duckdb.DuckDBPyConnection, queries: list[tuple[str, str]]) -> dict[str, tuple[int, int]]:
     with cursor:
         cursor.execute("set timezone = 'UTC'")  # which a cursor does not have from its connection
         cursor.execute("pragma disable_optimizer")  # every row of every column counts: there is nothing to plan
-        found = cursor.execute(" union all ".join(statement for _, statement in queries)).fetchall()
-    return {name: (int(total), int(rows)) for (name, _), (total, rows) in zip(queries, found, strict=True)}
+        totals = cursor.execute(" union all ".join(statement for _, statement in queries)).fetchall()
+    return {name: (int(total), int(rows)) for (name, _), (total, rows) in zip(queries, totals, strict=True)}
 
 
 def _kept_by_engine(
@@ -189,12 +191,12 @@ def _kept_by_engine(
     pinned = lake.pinned or {}
     _, sums = lake.place.sums({name: pinned.get(name) for name in tables if name not in same}) or ("", {})
     for name, table in tables.items():
-        made, version = str(table.metadata().id), table.version()
+        table_id, version = str(table.metadata().id), table.version()
         if name in same:
-            yield name, replace(same[name], id=made, version=version)
+            yield name, replace(same[name], id=table_id, version=version)
         else:
             total, rows = sums[name]
-            yield name, Kept(made, version, version, rows, 0, 0, str(total))
+            yield name, Kept(table_id, version, version, rows, 0, 0, str(total))
 
 
 def is_as(lake: Lakehouse, name: str, known: Kept, version: int) -> bool:
@@ -207,11 +209,11 @@ def is_as(lake: Lakehouse, name: str, known: Kept, version: int) -> bool:
 
 
 def _contents(tables: Mapping[str, Kept]) -> dict[str, tuple[int, str, int]]:
-    return {name: (one.rows, one.content, one.since) for name, one in tables.items()}
+    return {name: (table.rows, table.content, table.since) for name, table in tables.items()}
 
 
 def _identities(tables: Mapping[str, Kept]) -> dict[str, tuple[str, int]]:
-    return {name: (one.id, one.version) for name, one in tables.items()}
+    return {name: (table.id, table.version) for name, table in tables.items()}
 
 
 def _is_unchanged(lake: Lakehouse, name: str, known: Kept) -> bool:
@@ -307,9 +309,9 @@ def newest(lake: Lakehouse, name: str) -> int:
 
 def sums_of(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, str]) -> dict[str, tuple[int, int]]:
     """Per name the sum of the hashes of the rows of its query, and how many there are."""
-    one = "select '{}', coalesce(sum(hash(_whole_row)::hugeint), 0), count(*) from ({}) _whole_row"
-    found = connection.execute(" union all ".join(one.format(*item) for item in sources.items())).fetchall()
-    return {name: (int(total), int(rows)) for name, total, rows in found}
+    statement = "select '{}', coalesce(sum(hash(_whole_row)::hugeint), 0), count(*) from ({}) _whole_row"
+    totals = connection.execute(" union all ".join(statement.format(*item) for item in sources.items())).fetchall()
+    return {name: (int(total), int(rows)) for name, total, rows in totals}
 
 
 def hashed_by(lake: Lakehouse) -> str:

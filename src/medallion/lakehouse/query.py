@@ -172,11 +172,11 @@ def contract_files(of: str) -> str:
 
 @contextmanager
 def damage_in_words(lake: Lakehouse, names: Iterable[str]) -> Iterator[None]:
-    """Tell of a file of the lakehouse that is not there or damaged as what it is, whenever it is met.
+    """Turn an error about a missing or damaged file of the lakehouse into one that says what it is.
 
     Raises:
         StateRemovedError: It was removed since the state was opened, and a later one can be read.
-        LakehouseError: There is one, or a table is not there.
+        LakehouseError: A file is missing or damaged, or a table is not there.
     """
     try:
         yield
@@ -187,8 +187,8 @@ def damage_in_words(lake: Lakehouse, names: Iterable[str]) -> Iterator[None]:
         problem = f"{lake.root}: there is no table {absent[1]}"
         raise LakehouseError(problem, f"Run `medallion run` first. If it was there before: {GO_BACK}.") from error
     except (duckdb.Error, OSError) as error:
-        for found in filter(None, (damage(lake, name) for name in names)):  # its last commit was not written whole
-            raise found.error() from error
+        for damaged in filter(None, (damage(lake, name) for name in names)):  # its last commit was not written whole
+            raise damaged.error() from error
         file = re.search(r"[^'\"\s\[]*\.parquet\b", str(error))
         if not file or not file[0].startswith((str(Path(lake.root).absolute()), lake.root)):
             raise
@@ -230,14 +230,14 @@ def source(
     from pyarrow.dataset import FileSystemDataset  # a quarter of a second
 
     # the files are where delta-rs can sign in and DuckDB cannot
-    rows, held = table.to_pyarrow_dataset(), name.replace(".", "__")
+    rows, view = table.to_pyarrow_dataset(), name.replace(".", "__")
     if of is not None:
         named = {unquote(uri.rsplit("/", 1)[-1]) for uri in of}
         parts = [part for part in rows.get_fragments() if part.path.rsplit("/", 1)[-1] in named]
         rows = FileSystemDataset(parts, rows.schema, rows.format, rows.filesystem)
-    connection.register(held, rows)
+    connection.register(view, rows)
     more = "".join(f", cast(null as {kind}) as {column}" for column, kind in gained.items())
-    return f"select *{more} from {held}"
+    return f"select *{more} from {view}"
 
 
 def _gained(name: str, opened_table: DeltaTable) -> dict[str, str]:
@@ -376,13 +376,13 @@ def rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Iterable[A
 
 
 def readable(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> list[str]:
-    """Those of some tables that are there for whoever reads."""
-    found = []
+    """Those of some tables that can be read through the connection."""
+    tables = []
     for name in names:
         with contextlib.suppress(duckdb.CatalogException):
             connection.execute(f"select 1 from {name} limit 0")
-            found.append(name)
-    return found
+            tables.append(name)
+    return tables
 
 
 def for_spreadsheets(connection: duckdb.DuckDBPyConnection, name: str) -> str:

@@ -175,8 +175,8 @@ class Lakehouse:
             else:
                 table = self.place.delta(name, version)
         except DeltaError as error:
-            if found := damage(self, name):
-                raise found.error() from error
+            if damaged := damage(self, name):
+                raise damaged.error() from error
             if version is not None:
                 raise erasing(self) or StateRemovedError(
                     f"{self.root}: {name} has no version {version} any more, which a manifest names",
@@ -192,8 +192,8 @@ class Lakehouse:
                 f"See what `medallion doctor` says; the next command that writes mends what it can. Or: {GO_BACK}.",
             ) from error
         # an empty commit reads as if it were not there: the version before would pass for the newest
-        if self.folder is not None and _is_empty(self, name, table.version()) and (found := damage(self, name)):
-            raise found.error()
+        if self.folder is not None and _is_empty(self, name, table.version()) and (damaged := damage(self, name)):
+            raise damaged.error()
         if opened is not None and now:
             opened[name] = now, table
         return table
@@ -214,10 +214,10 @@ class Lakehouse:
         if known is not None and now is not None and name in known and known[name][0] == now:
             return known[name][1]
         try:
-            found = self.place.exists(name)
+            is_there = self.place.exists(name)
             if known is not None and now is not None:
-                known[name] = now, found
-            return found
+                known[name] = now, is_there
+            return is_there
         except DeltaError as error:
             reason = str(error).strip().split("\n")[0][:200]
             problem = f"{self.root}: is no address of a lakehouse: {reason}"
@@ -322,16 +322,16 @@ def damage(lake: Lakehouse, name: str, data: bool = True) -> Damage | None:
 
 
 def _leads_on(name: str, before: tuple[str, int, int, int], now: tuple[str, int, int, int]) -> bool:
-    """Whether a table that was opened at a commit comes to a later one by reading on.
+    """Whether a table that was opened at a commit reaches a later one by reading the commits in between.
 
-    Its commit is still as it was: the table has not been made anew since, nor gone back. What is written beside the lock
-    is opened again, so that who appends to it is told of the commits of others.
+    It does if its commit is unchanged: the table was neither made anew since nor rolled back. A table that is written
+    beside the lock is opened again, so that a writer that appends to it sees the commits of others.
     """
     try:
-        found = Path(before[0]).stat()
+        stat = Path(before[0]).stat()
     except (OSError, ValueError):
         return False
-    same = (found.st_ino, found.st_size, found.st_mtime_ns) == before[1:]
+    same = (stat.st_ino, stat.st_size, stat.st_mtime_ns) == before[1:]
     return same and before[0] < now[0] and name not in BESIDE
 
 
@@ -359,7 +359,7 @@ def names_of(log: str | Path) -> list[str]:
 
 
 def state(lake: Lakehouse, name: str) -> tuple[str, int, int, int] | None:
-    """What tells the newest version of a table in a folder from every other: its commit, as the file system knows it.
+    """What identifies the newest version of a table in a folder: its commit file, by inode, size and time of change.
 
     In a catalog that this process holds, how often it has written the table. None where it is not known, or not the version
     that is read.
@@ -369,15 +369,15 @@ def state(lake: Lakehouse, name: str) -> tuple[str, int, int, int] | None:
     commit = newest_commit(lake, name)
     if commit is None:
         return None if name in BESIDE else lake.place.state(name)
-    found = commit.stat()
-    return str(commit), found.st_ino, found.st_size, found.st_mtime_ns
+    stat = commit.stat()
+    return str(commit), stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def mend(lake: Lakehouse, name: str) -> None:
-    """Set aside what is left in the log of a table in a folder after a power failure: checksums of commits that are lost.
+    """Set aside what a power failure left in the log of a table in a folder.
 
-    And checkpoints that were not written whole where the commits that they sum up are there, and commits after one that
-    is lost and that no checkpoint sums up: what is left is the table before it.
+    These are checksums of lost commits, checkpoints that were not written whole if the commits that they sum up are there,
+    and commits after a lost one that no checkpoint sums up: what remains is the table before it.
 
     Raises:
         LakehouseError: The commits of such a checkpoint are not there, so that it is all that is left of them. Nothing is
@@ -387,11 +387,11 @@ def mend(lake: Lakehouse, name: str) -> None:
         return
     log = Path(lake.path(name), "_delta_log")
     names = names_of(log)
-    newest = max((one[:20] for one in names if _COMMIT.fullmatch(one)), default="")
-    for one in names:
-        checksum = one[:20].isdigit() and one.endswith(".crc")
-        if (checksum and one[:20] > newest) or (_CHECKPOINT.match(one) and one.endswith(".torn")):
-            _put_aside(log / one)
+    newest = max((file[:20] for file in names if _COMMIT.fullmatch(file)), default="")
+    for file in names:
+        checksum = file[:20].isdigit() and file.endswith(".crc")
+        if (checksum and file[:20] > newest) or (_CHECKPOINT.match(file) and file.endswith(".torn")):
+            _put_aside(log / file)
     whole, broken = _newest_checkpoint(log, names)
     for error in broken_checkpoints(lake, name) if broken else ():
         if error.remedy != MENDED:
@@ -416,15 +416,15 @@ def broken_checkpoints(lake: Lakehouse, name: str) -> list[LakehouseError]:
         return []
     log = Path(lake.path(name), "_delta_log")
     whole, broken = _newest_checkpoint(log, names_of(log))
-    found = []
+    errors = []
     for version in sorted({int(path.name[:20]) for path in broken}):
         problem = f"{name}: its checkpoint of version {version} was not written whole"
         summed_up = range(whole + 1, version + 1)
-        lacking = [one for one in summed_up if not (log / f"{one:020d}.json").exists()]
+        lacking = [number for number in summed_up if not (log / f"{number:020d}.json").exists()]
         if lacking:
             problem += f", and commits that it sums up are no longer there, such as {lacking[0]:020d}.json"
-        found.append(LakehouseError(problem, f"Restore the folder {log.parent} from a backup." if lacking else MENDED))
-    return found
+        errors.append(LakehouseError(problem, f"Restore the folder {log.parent} from a backup." if lacking else MENDED))
+    return errors
 
 
 def _put_aside(path: Path) -> None:
@@ -436,8 +436,8 @@ def _put_aside(path: Path) -> None:
 
 def checkpointed(log: Path) -> set[int]:
     """Versions that have a checkpoint of which every part was written whole."""
-    found = _checkpoints(log, names_of(log))
-    return {version for version, kinds in found.items() if any(map(_is_whole, kinds.items()))}
+    checkpoints = _checkpoints(log, names_of(log))
+    return {version for version, kinds in checkpoints.items() if any(map(_is_whole, kinds.items()))}
 
 
 def _newest_checkpoint(log: Path, names: Iterable[str]) -> tuple[int, list[Path]]:
@@ -456,12 +456,12 @@ def _newest_checkpoint(log: Path, names: Iterable[str]) -> tuple[int, list[Path]
 
 def _checkpoints(log: Path, names: Iterable[str]) -> dict[int, dict[str, list[Path]]]:
     """Files of the checkpoints of each version, by the file or, where another writer has split it, by the number of parts."""
-    found: dict[int, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    checkpoints: dict[int, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for name in sorted(names):
         if _CHECKPOINT.match(name) and name.endswith(".parquet"):
             parts = _PART.fullmatch(name)
-            found[int(name[:20])][parts[1] if parts else name].append(log / name)
-    return found
+            checkpoints[int(name[:20])][parts[1] if parts else name].append(log / name)
+    return checkpoints
 
 
 def _is_whole(checkpoint: tuple[str, list[Path]]) -> bool:
@@ -479,7 +479,7 @@ def _behind_a_gap(log: Path, names: Iterable[str], summed_up: int) -> list[Path]
     later = sorted(version for version in versions if version > summed_up)
     if not later or (summed_up < 0 < later[0]):
         return []
-    lost = next((one for one in range(summed_up + 1, later[-1]) if one not in versions), later[-1] + 1)
+    lost = next((version for version in range(summed_up + 1, later[-1]) if version not in versions), later[-1] + 1)
     behind = [f"{version:020d}" for version in reversed(later) if version > lost]
     return [path for stem in behind for path in (log / f"{stem}.crc", log / f"{stem}.json") if path.exists()]
 
@@ -527,8 +527,8 @@ def _torn(commit: Path, data: bool = True) -> str | None:
             return f"is damaged: line {number} is no action"
         for kind in counts:
             counts[kind] += kind in action
-        told = action.get("commitInfo")
-        metrics = told.get("operationMetrics") if isinstance(told, dict) else None
+        info = action.get("commitInfo")
+        metrics = info.get("operationMetrics") if isinstance(info, dict) else None
         metrics = metrics if isinstance(metrics, dict) else {}
         for kind, name in ((kind, name) for kind, names in _COUNTED.items() for name in names):
             if str(metrics.get(name)).isdigit():
@@ -664,7 +664,7 @@ def save_files(
     spark: SparkSession,
     lake: Lakehouse,
     tables: Mapping[Table, str],
-    mine: str = "true",
+    own_rows: str = "true",
     *,
     append: bool = True,
     names: Iterable[str] | None = None,
@@ -679,7 +679,7 @@ def save_files(
         spark: The session.
         lake: The lakehouse.
         tables: Contracts, each with the condition that its rows meet; the first has all rows of the frame.
-        mine: The condition that tells these rows from others in the first table.
+        own_rows: The condition that tells these rows from others in the first table.
         append: Add the rows; without it the content of the tables is replaced, and a table with other columns made anew.
         names: The columns of the frame, so that the engine need not be asked which it has, as in `save`.
 
@@ -696,7 +696,7 @@ def save_files(
     if not all(_takes_files(lake, name) for name in columns):
         every = None if names is None else {*names}
         save(frame, spark, lake, first, append=append, whole=every is not None and every.issuperset(first.column_names))
-        rows = read(spark, lake, first.name).filter(mine)
+        rows = read(spark, lake, first.name).filter(own_rows)
         for contract, condition in others:
             save(rows.filter(condition), spark, lake, contract, append=append, whole=True)
         return
@@ -786,9 +786,9 @@ def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
 def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
     """An empty table of nullable columns; made from a frame with literals, some would be NOT NULL for all time."""
     if lake.folder is None:
-        said = ", ".join(f"`{column}` {kind}" for column, kind in columns)
+        schema = ", ".join(f"`{column}` {kind}" for column, kind in columns)
         _commit(
-            spark.createDataFrame([], said),
+            spark.createDataFrame([], schema),
             lake.path(name),
             "append",
             unity.RETENTION if _quoted(lake.path(name)) else {},
@@ -825,8 +825,8 @@ def _grown(lake: Lakehouse, contract: Table) -> list[tuple[str, str]]:
     Raises:
         LakehouseError: A column has another type than the contract says; appending would make it null.
     """
-    found, wanted = spark_types(lake, contract.name), _wanted(contract)
-    known = dict(found)
+    existing, wanted = spark_types(lake, contract.name), _wanted(contract)
+    known = dict(existing)
     for name, kind in wanted:
         if known.get(name, kind) != kind:
             raise LakehouseError(
@@ -835,7 +835,7 @@ def _grown(lake: Lakehouse, contract: Table) -> list[tuple[str, str]]:
             )
     gained = [(name, kind) for name, kind in wanted if name not in known]
     _add_columns(lake, contract.name, gained)
-    return [*found, *gained]
+    return [*existing, *gained]
 
 
 def _add_columns(lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
@@ -897,8 +897,8 @@ def _wanted(contract: Table) -> list[tuple[str, str]]:
 
 
 def _check(lake: Lakehouse, contract: Table) -> None:
-    found = dict(spark_types(lake, contract.name))
-    odd = [f"{name} {kind}" for name, kind in _wanted(contract) if found.get(name) != kind]
+    types = dict(spark_types(lake, contract.name))
+    odd = [f"{name} {kind}" for name, kind in _wanted(contract) if types.get(name) != kind]
     if odd:
         raise LakehouseError(
             f"{contract.name}: what was written does not match its contract: {', '.join(odd)}",

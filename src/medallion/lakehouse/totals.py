@@ -67,7 +67,7 @@ _SPREAD = "1.96 * sqrt(w - w * w / n + 0.9604)"
 _CHANNEL_PERFORMANCE = f"""
 with measured as (
   select channel, count(*) as interactions, count(distinct customer_id) as customers,
-    {", ".join(f"count(*) filter (outcome = '{one}') as {one}" for one in _OUTCOMES)},
+    {", ".join(f"count(*) filter (outcome = '{outcome}') as {outcome}" for outcome in _OUTCOMES)},
     count(*) filter (outcome in ('meeting_booked', 'positive')) as positive_touches,
     coalesce(sum(duration_minutes), 0)::bigint as total_duration_minutes, max(occurred_at) as last_interaction_at
   from ({{touches}}) where occurred_at::date <= (select max(as_of) from ({{deals}})) group by 1),
@@ -77,7 +77,7 @@ brought as (
   from ({{attribution}}) group by 1),
 joined as (
   select channel, coalesce(interactions, 0) as interactions, coalesce(customers, 0) as customers,
-    {", ".join(f"coalesce({one}, 0) as {one}" for one in _OUTCOMES)}, coalesce(positive_touches, 0) as positive_touches,
+    {", ".join(f"coalesce({outcome}, 0) as {outcome}" for outcome in _OUTCOMES)}, coalesce(positive_touches, 0) as positive_touches,
     coalesce(total_duration_minutes, 0) as total_duration_minutes,
     coalesce(attributed_revenue, 0)::decimal(18,2) as attributed_revenue, coalesce(attributed_deals, 0) as attributed_deals,
     last_interaction_at, coalesce(positive_touches, 0)::double as w, nullif(coalesce(interactions, 0), 0)::double as n

@@ -89,12 +89,12 @@ def quoted(root: str, name: str) -> str:
 def kept(root: str, layers: Iterable[str]) -> Iterator[None]:
     """Keep what is known of the tables of layers until this process writes to them, as who holds the lock may."""
     schemas = [quoted(root, layer) for layer in layers]
-    _written.update((one, {}) for one in schemas)
+    _written.update((schema, {}) for schema in schemas)
     try:
         yield
     finally:
-        for one in schemas:
-            for table in _written.pop(one, {}):
+        for schema in schemas:
+            for table in _written.pop(schema, {}):
                 _there.discard(table)
 
 
@@ -132,7 +132,7 @@ def exists(root: str, name: str) -> bool:
 
 def tables(root: str, layers: Iterable[str]) -> list[str]:
     """Names of all tables, by layer; views and temporary ones left out."""
-    spark, found = session(), []
+    spark, names = session(), []
     for layer in layers:
         where = quoted(root, layer)
         try:
@@ -141,8 +141,8 @@ def tables(root: str, layers: Iterable[str]) -> list[str]:
             if spark.catalog.databaseExists(where):
                 raise
             continue
-        found += sorted(f"{layer}.{row['tableName']}" for row in rows if not row["isTemporary"])
-    return found
+        names += sorted(f"{layer}.{row['tableName']}" for row in rows if not row["isTemporary"])
+    return names
 
 
 def drop(root: str, name: str) -> None:
@@ -162,10 +162,10 @@ def row(root: str, name: str, columns: str) -> tuple[Any, ...] | None:
 
 
 def execute(statement: str) -> int | None:
-    """Run a statement; how many rows it says that it has changed, None where the engine does not say."""
+    """Run a statement; gives how many rows it has changed, None where the engine does not say."""
     rows = session().sql(statement).collect()
-    told = rows[0].asDict() if len(rows) == 1 else {}
-    return next((int(told[name]) for name in ("num_affected_rows", "count") if told.get(name) is not None), None)
+    counts = rows[0].asDict() if len(rows) == 1 else {}
+    return next((int(counts[name]) for name in ("num_affected_rows", "count") if counts.get(name) is not None), None)
 
 
 def append(root: str, name: str, more: pa.Table) -> None:
@@ -215,11 +215,11 @@ def rows(root: str, name: str, version: int | None = None) -> pa.Table:
 
 def sums(root: str, tables: Mapping[str, int | None]) -> dict[str, tuple[int, int]]:
     """Per table, at a version or the newest one, the sum of the hashes of its rows and how many there are, by one statement."""
-    one = "SELECT '{}' AS name, coalesce(sum(CAST(hash AS DECIMAL(38, 0))), 0) AS total, count(*) AS n FROM (SELECT xxhash64(to_json(struct(*))) AS hash FROM {})"
+    statement = "SELECT '{}' AS name, coalesce(sum(CAST(hash AS DECIMAL(38, 0))), 0) AS total, count(*) AS n FROM (SELECT xxhash64(to_json(struct(*))) AS hash FROM {})"
     at = {name: "" if version is None else f" VERSION AS OF {version}" for name, version in tables.items()}
-    each = (one.format(name, quoted(root, name) + told) for name, told in at.items())
-    found = session().sql(" UNION ALL ".join(each)).collect()
-    return {row["name"]: (int(row["total"]), int(row["n"])) for row in found}
+    each = (statement.format(name, quoted(root, name) + clause) for name, clause in at.items())
+    rows = session().sql(" UNION ALL ".join(each)).collect()
+    return {row["name"]: (int(row["total"]), int(row["n"])) for row in rows}
 
 
 @cache
@@ -238,8 +238,8 @@ def upkeep(root: str) -> bool | None:
         log.event("predictive optimization not known", catalog=catalog(root), error=reason(error))
         return None
     known = {str(row[0]).strip().casefold(): str(row[1]).strip().upper() for row in rows}
-    said = known.get("predictive optimization")
-    return None if said is None else said.startswith("ENABLE")
+    setting = known.get("predictive optimization")
+    return None if setting is None else setting.startswith("ENABLE")
 
 
 def keep(root: str, name: str) -> bool:
@@ -249,12 +249,12 @@ def keep(root: str, name: str) -> bool:
     """
     rows = session().sql(f"SHOW TBLPROPERTIES {quoted(root, name)}").collect()
     known = {str(row["key"]): str(row["value"]) for row in rows}
-    (said,) = (known.get(key) for key in RETENTION)
-    if said in (*KEEP_NOTHING.values(), *_KEEP_AN_HOUR.values()):
-        versions = {one["operation"]: one["version"] for one in reversed(Table(root, name).history())}
+    (retention,) = (known.get(key) for key in RETENTION)
+    if retention in (*KEEP_NOTHING.values(), *_KEEP_AN_HOUR.values()):
+        versions = {commit["operation"]: commit["version"] for commit in reversed(Table(root, name).history())}
         if versions.get("VACUUM END", -1) < versions.get("SET TBLPROPERTIES", -1):
             return False
-    elif said is not None:
+    elif retention is not None:
         return False
     _set(root, name, RETENTION)
     return True
@@ -274,7 +274,7 @@ def vacuum(root: str, name: str) -> int | None:
     """Remove the files that the newest version of a table does not need, as its properties say; gives how many, if told."""
     execute(f"VACUUM {quoted(root, name)}")
     written(quoted(root, name))
-    ended = next((one for one in Table(root, name).history(_COMMITS) if one["operation"] == "VACUUM END"), {})
+    ended = next((commit for commit in Table(root, name).history(_COMMITS) if commit["operation"] == "VACUUM END"), {})
     count = (ended.get("operationMetrics") or {}).get("numDeletedFiles")
     return None if count is None else int(count)
 
@@ -349,10 +349,10 @@ class Table:
     def _commit(self) -> dict[str, Any]:
         if self.at is None:
             return self._newest[0]
-        found = [one for one in self._known_from(self.at) if one["version"] == self.at]
-        if not found:
+        commits = [commit for commit in self._known_from(self.at) if commit["version"] == self.at]
+        if not commits:
             raise DeltaError(f"there is no version {self.at}")
-        return found[0]
+        return commits[0]
 
     def _known_from(self, version: int) -> list[dict[str, Any]]:
         """The commits from a version on, and perhaps others."""
@@ -369,9 +369,11 @@ class Table:
     def is_since(self, version: int, made_at: str | None = None) -> bool:
         """Whether the newest version has the rows of an earlier one: nothing but upkeep has come after it."""
         known = self._known_from(version)
-        then = [one for one in known if one["version"] == version and made_at in (None, str(one["timestamp"]))]
-        after = [one for one in known if one["version"] > version]
-        return bool(then) and all(one["operation"] in _UPKEEP for one in after)
+        then = [
+            commit for commit in known if commit["version"] == version and made_at in (None, str(commit["timestamp"]))
+        ]
+        after = [commit for commit in known if commit["version"] > version]
+        return bool(then) and all(commit["operation"] in _UPKEEP for commit in after)
 
     def count(self) -> int:
         """How many rows there are."""
@@ -382,10 +384,10 @@ class Table:
     ) -> pa.Table:
         """Rows, those for which all filters (column, `=`, text) hold."""
         try:
-            found = frame(self.root, self.table, self.at)
+            rows = frame(self.root, self.table, self.at)
             for column, _, value in filters or ():
-                found = found.filter(found[column] == value)
-            return (found.select(*columns) if columns else found).toArrow()
+                rows = rows.filter(rows[column] == value)
+            return (rows.select(*columns) if columns else rows).toArrow()
         except Exception as error:
             if self.at is None:
                 raise
@@ -406,8 +408,8 @@ class Table:
 
     def add_columns(self, fields: list[Field]) -> None:
         """Give the table more columns, null so far."""
-        told = ", ".join(f"`{field.name}` {_sql_type(field.type)}" for field in fields)
-        session().sql(f"ALTER TABLE {self.name} ADD COLUMNS ({told})").collect()
+        columns = ", ".join(f"`{field.name}` {_sql_type(field.type)}" for field in fields)
+        session().sql(f"ALTER TABLE {self.name} ADD COLUMNS ({columns})").collect()
         written(self.name)
 
     def __getattr__(self, name: str) -> Any:

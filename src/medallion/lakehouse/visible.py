@@ -50,7 +50,7 @@ def compiled(
     whole: Callable[[str], Whole | None],
     personal: Callable[[str], Collection[str]],
 ) -> Callable[[str], str | None]:
-    """What gives the query of those rows of a table that a person sees; None for none of it.
+    """A function that gives the query of the rows of a table that a person sees; None where they see none of it.
 
     Args:
         connection: Where the queries will run; the keys of what the person sees are put down in its schema `seen`.
@@ -62,13 +62,13 @@ def compiled(
         _put_down(connection, person, whole)
 
     def seen(name: str) -> str | None:
-        found = whole(name)
-        if found is None:
+        table = whole(name)
+        if table is None:
             return None
-        rows, columns = found
+        rows, columns = table
         if name.startswith("bronze."):
             return rows if person.sees_all and person.personal else None
-        hidden = [] if person.personal else [one for one in personal(name) if one in columns]
+        hidden = [] if person.personal else [column for column in personal(name) if column in columns]
         if person.sees_all:
             return _masked(rows, hidden)
         if name in MACHINERY:
@@ -77,31 +77,31 @@ def compiled(
             parts = {short: seen(table) for short, table in totals.parts(name).items()}
             return None if None in parts.values() else totals.QUERIES[name].format(whole=rows, **parts)
         whose = _whose(name, columns)
-        hidden += [one for one in _OF_EVERYONE.get(name, ()) if one in columns]
+        hidden += [column for column in _OF_EVERYONE.get(name, ()) if column in columns]
         return whose and f"{_masked(rows, hidden)} where {whose}"
 
     return seen
 
 
 def personal(entities: Iterable[Entity]) -> Callable[[str], Collection[str]]:
-    """What gives the columns of a table that are personal: those that contracts call so, and free text.
+    """A function that gives the personal columns of a table: those that contracts mark so, and free text.
 
-    Columns that a contract brings to gold are personal in no case.
+    Columns that a contract brings to gold are never personal.
     """
-    found: dict[str, Collection[str]] = {}
+    columns: dict[str, Collection[str]] = {}
     for entity in entities:
         for table in (entity.clean, entity.history, entity.staged):
-            found[table.name] = entity.personal
+            columns[table.name] = entity.personal
 
     def of(name: str) -> Collection[str]:
-        table = None if name in found else declared(name)
-        return table.personal if table else found.get(name, ())
+        table = None if name in columns else declared(name)
+        return table.personal if table else columns.get(name, ())
 
     return of
 
 
 def _masked(rows: str, hidden: Iterable[str]) -> str:
-    replaced = ", ".join(f'case when false then "{one}" end as "{one}"' for one in dict.fromkeys(hidden))
+    replaced = ", ".join(f'case when false then "{column}" end as "{column}"' for column in dict.fromkeys(hidden))
     return f"select *{f' replace ({replaced})' * bool(replaced)} from ({rows})"
 
 
@@ -114,9 +114,9 @@ def _whose(name: str, columns: Collection[str]) -> str | None:
         return "owner_id in (from seen.owners)"
     if layer == "silver" and table.startswith("contacts_"):
         return "contact_id in (from seen.people)"
-    found = [(column, keys) for column, keys in _KEYS if column in columns]
-    if found:
-        column, keys = found[0]
+    matches = [(column, keys) for column, keys in _KEYS if column in columns]
+    if matches:
+        column, keys = matches[0]
         whose = f'"{column}" in (from seen.{keys})'
         if column == "lead_id" and "customer_id" in columns:
             whose += " or (lead_id is null and customer_id in (from seen.accounts))"
@@ -144,19 +144,19 @@ def owners_of(person: Person, owners: Iterable[Mapping[str, str | None]]) -> tup
     leads to none.
     """
     called: dict[str, set[str]] = {}
-    mine: set[str] = set()
+    owner_ids: set[str] = set()
     teams = {comparable(team) for team in person.teams}
     for row in owners:
         key = str(row["owner_id"])
         if teams and comparable(row["team"] or "") in teams:
-            mine.add(key)
+            owner_ids.add(key)
         for name in ("owner_id", "email", "owner_name"):
             if row[name]:
                 called.setdefault(comparable(str(row[name])), set()).add(key)
     declared = {comparable(owner) for owner in person.owners}
-    mine |= {key for text in declared for key in called.get(text, ()) if len(called[text]) == 1}
-    texts = {text for text, keys in called.items() if len(keys) == 1 and keys <= mine}
-    return mine, texts | {text for text in declared if text not in called}
+    owner_ids |= {key for text in declared for key in called.get(text, ()) if len(called[text]) == 1}
+    texts = {text for text, keys in called.items() if len(keys) == 1 and keys <= owner_ids}
+    return owner_ids, texts | {text for text in declared if text not in called}
 
 
 def _put_down(connection: duckdb.DuckDBPyConnection, person: Person, whole: Callable[[str], Whole | None]) -> None:
@@ -165,12 +165,12 @@ def _put_down(connection: duckdb.DuckDBPyConnection, person: Person, whole: Call
     for name in ("deals", "accounts", "people", "owners", "names", "teams"):
         connection.execute(f"create table seen.{name} (key varchar)")
     rows: list[dict[str, str | None]] = []
-    if found := whole(_OWNERS):
+    if owners := whole(_OWNERS):
         names = ("owner_id", "email", "owner_name", "team")
-        listed = connection.execute(f"select {', '.join(names)} from ({found[0]})").fetchall()
+        listed = connection.execute(f"select {', '.join(names)} from ({owners[0]})").fetchall()
         rows = [dict(zip(names, row, strict=True)) for row in listed]
-    mine, texts = owners_of(person, rows)
-    for name, keys in (("owners", mine), ("names", texts), ("teams", {comparable(team) for team in person.teams})):
+    owner_ids, texts = owners_of(person, rows)
+    for name, keys in (("owners", owner_ids), ("names", texts), ("teams", {comparable(team) for team in person.teams})):
         connection.execute(f"insert into seen.{name} select unnest(?::varchar[])", [sorted(keys)])
     leads, customers, contacts, links = (whole(name) for name in (_LEADS, _CUSTOMERS, _CONTACTS, _LINKS))
     own = "in (from seen.names)"

@@ -233,15 +233,15 @@ def reprocess(
 def decide(
     settings: Settings,
     now: datetime,
-    made: Sequence[Decision],
+    decided: Sequence[Decision],
     report: Report = lambda name, seconds: None,
 ) -> Result:
-    """Write down decisions about records that may be one, and bring silver and gold to them, as a whole or not at all.
+    """Record decisions about records that may be one and apply them to silver and gold, as a whole or not at all.
 
     Args:
         settings: Which lakehouse, as of when.
         now: The clock, UTC without zone.
-        made: The decisions.
+        decided: The decisions.
         report: Is told of each step.
 
     Raises:
@@ -253,7 +253,7 @@ def decide(
     with journal.writing(work.lake) as writer:
         work.result.recovered = [*recovered, *writer.recovered]
         journal.needs_whole_batches(work.lake)
-        work.decided = made
+        work.decided = decided
         return work.do([], True, writer.intent(journal.DUPLICATES))
 
 
@@ -319,8 +319,8 @@ def replay(
 
 
 _NOTHING: frozenset[str] = frozenset()
-#: So many records of people who were forgotten are told one by one.
-_TOLD = 5
+#: At most so many records with a contact of someone who was forgotten are named one by one.
+_MOST_NAMED = 5
 
 
 class _Work:
@@ -387,13 +387,13 @@ class _Work:
         """
         if self.known_at == self.now:
             return
-        said = f"{self.known_at:%Y-%m-%d %H:%M}"
+        stamp = f"{self.known_at:%Y-%m-%d %H:%M}"
         if self.known_at > self.now:
-            raise LakehouseError(f"--known-at {said} UTC lies in the future", "Name the time at which the files came.")
+            raise LakehouseError(f"--known-at {stamp} UTC lies in the future", "Name the time at which the files came.")
         last = max((batch.known_at for batch in batches.history(self.lake)), default=None)
         if last is not None and last >= self.known_at:
             raise LakehouseError(
-                f"{self.lake.root}: a delivery is known since {last:%Y-%m-%d %H:%M} UTC, which is not before {said}",
+                f"{self.lake.root}: a delivery is known since {last:%Y-%m-%d %H:%M} UTC, which is not before {stamp}",
                 "Load deliveries in the order in which they came, the oldest first, into a new lakehouse.",
             )
 
@@ -480,24 +480,24 @@ class _Work:
     ) -> list[tuple[Batch, frozenset[str]]]:
         """Batches that reprocess refused records, as `take_up` takes them; known `before` the files of this run."""
         known = {batch.batch_id: batch for batch in batches.history(self.lake)}
-        found = []
+        todo = []
         for place, (origin, ids) in enumerate(chosen.items(), -len(chosen) if before else 0):
             files = [replace(file, accept=True) for file in known[origin].files if file.entity in ids.values()]
             mapped = tuple(self.mapped_again(file, known.values()) for file in files)
             as_of = self.now + timedelta(microseconds=place)
-            found.append((Batch.again(known[origin], mapped, sorted(ids), as_of), frozenset(ids)))
-        return found
+            todo.append((Batch.again(known[origin], mapped, sorted(ids), as_of), frozenset(ids)))
+        return todo
 
     def waiting_for_rates(self) -> dict[str, dict[str, str]]:
         """Deals that wait for the table of rates, as `take_up` takes them; none while a batch is unfinished."""
-        found: dict[str, dict[str, str]] = {}
+        waiting: dict[str, dict[str, str]] = {}
         there = set(self.lake.tables())
         if self.rates and "silver.quarantine" in there and not self.pending():
             with query.connect(self.lake, layers=["silver", "bronze"], only={*awaiting.TABLES}) as connection:
                 known = batches.history(self.lake)
                 for row in awaiting.deals(connection, there, known, self.entities["leads"]):
-                    found.setdefault(row["batch_id"], {})[row["quarantine_id"]] = "leads"
-        return found
+                    waiting.setdefault(row["batch_id"], {})[row["quarantine_id"]] = "leads"
+        return waiting
 
     def again(self, only: Collection[str]) -> list[Batch]:
         """Every batch of files to be read again: per entity, parents first, as they were delivered."""
@@ -506,12 +506,12 @@ class _Work:
         names = set(only) or set(self.entities)
         wanted = [replace(b, files=tuple(f for f in b.files if f.entity in names & set(self.entities))) for b in read]
         mapped = [self._anew(batch, known) for batch in wanted]
-        found: list[Batch] = []
+        rereads: list[Batch] = []
         for entity in self.entities:
             for batch in mapped:
                 if files := batch.files_of(entity):
-                    found.append(Batch.reread(batch, tuple(files), self.now + timedelta(microseconds=len(found))))
-        return found
+                    rereads.append(Batch.reread(batch, tuple(files), self.now + timedelta(microseconds=len(rereads))))
+        return rereads
 
     def _anew(self, batch: Batch, known: Collection[Batch]) -> Batch:
         """A batch with its files by the present contracts, and with how their cells are written decided again as far as
@@ -591,9 +591,9 @@ class _Work:
                     self._record_failure(error)
                 raise
             self.lineage.finished()
-        here = {(item.name, item.entity) for item in result.held}
+        listed = {(item.name, item.entity) for item in result.held}
         for batch in hold.waiting(batches.history(self.lake)):
-            if (batch.files[0].name, batch.files[0].entity) not in here:
+            if (batch.files[0].name, batch.files[0].entity) not in listed:
                 result.held.append(hold.told(batch))
         result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
         log.event(
@@ -702,13 +702,13 @@ class _Work:
         _record_run(spark, lake, result, fresh.document(result.as_of) if fresh and result.as_of else None, now)
 
     def _flag_returned(self, spark: SparkSession, batch_ids: list[str]) -> None:
-        """Tell of records with a contact of someone who was forgotten, and keep that until someone decides."""
+        """Warn of records with a contact of someone who was forgotten, and flag them until someone decides."""
         lake = self.lake
         back = erasure_log.returned(lake, self.entities, batch_ids if lake.exists(erasure_log.RETURNED) else None)
         erasure_log.note(spark, lake, back, erasure_log.FLAGGED, self.now)
-        self.result.warnings += [f"{one.says}. {erasure_log.TO_DO}" for one in back[:_TOLD]]
-        if len(back) > _TOLD:
-            more = f"{len(back) - _TOLD:,} more records like these; `medallion status` lists them."
+        self.result.warnings += [f"{record.says}. {erasure_log.TO_DO}" for record in back[:_MOST_NAMED]]
+        if len(back) > _MOST_NAMED:
+            more = f"{len(back) - _MOST_NAMED:,} more records like these; `medallion status` lists them."
             self.result.warnings.append(more)
 
     def _without_unreadable(self, batch: Batch, error: SourceError) -> Batch | None:
@@ -727,9 +727,9 @@ class _Work:
         return Batch.of(kept.files, batch.known_at)
 
     def _prove(self, spark: SparkSession, todo: list[tuple[Batch, frozenset[str]]]) -> None:
-        """Compute what the deals come to now, and keep it beside what earlier runs came to."""
-        found = self.result.proof = proof.of_lake(self.lake, self.entities, self.entities["leads"].currency)
-        if found is None:
+        """Compute the totals of the deals, and record them beside those of earlier runs."""
+        current = self.result.proof = proof.of_lake(self.lake, self.entities, self.entities["leads"].currency)
+        if current is None:
             return
         used = contracts_in_use.fingerprint(self.overrides)
         self.result.first_proof = used not in {row["contracts"] for row in proof.recorded(self.lake)}
@@ -740,9 +740,9 @@ class _Work:
             "kind": _kind([batch for batch, _ in todo]),
             "source": self.settings.source,
             "contracts": used,
-            **{state: found.deals(state) for state in proof.STATES},
-            "question": found.question,
-            "document": proof.kept(found),
+            **{state: current.deals(state) for state in proof.STATES},
+            "question": current.question,
+            "document": proof.kept(current),
         }
         _append_row(spark, self.lake, proof.contract(), row)
 
@@ -788,21 +788,21 @@ class _Work:
                         silver.tried(spark, columns, item.sql, f"{entity.name}.{name}")
 
     def _tell_columns(self, batch: Batch, before: list[Batch]) -> None:
-        """Note columns that no contract reads, those that earlier files of the entity had, and lines above a header."""
+        """Note columns that no contract reads, columns that only earlier files had, and lines above a header."""
         for name in dict.fromkeys(file.name for file in batch.files):
-            here = [file for file in batch.files if file.name == name]
-            mapped = set().union(*(file.columns_read for file in here))
-            written = [header for header, _ in here[0].columns]
+            files = [file for file in batch.files if file.name == name]
+            mapped = set().union(*(file.columns_read for file in files))
+            written = [header for header, _ in files[0].columns]
             extra = [
                 f"{header} (as {column})" if written.count(header) > 1 else header
-                for header, column in here[0].columns
+                for header, column in files[0].columns
                 if column not in mapped
             ]
             if extra:
                 self.result.new_columns[name] = extra
-            if here[0].header_line > 1:
-                self.result.skipped_lines[name] = here[0].header_line - 1
-            if gone := sorted(set().union(*(drift.missing(file, before) for file in here))):
+            if files[0].header_line > 1:
+                self.result.skipped_lines[name] = files[0].header_line - 1
+            if gone := sorted(set().union(*(drift.missing(file, before) for file in files))):
                 self.result.missing_columns[name] = gone
 
     def _freshness(self) -> Freshness:
@@ -865,7 +865,7 @@ def _not_whole(scan: sources.Scan, known: Collection[Batch]) -> list[sources.Ref
         latest |= {place: batch for file in batch.files if (place := _complete(file))}
     read = {(file.content_hash, file.entity) for batch in known for file in batch.files}
     last = {(file.content_hash, file.entity) for batch in latest.values() for file in batch.files}
-    found = []
+    refusals = []
     for file in scan.files:
         place, content = _complete(file), (file.content_hash, file.entity)
         if place is None or content in last:
@@ -880,8 +880,8 @@ def _not_whole(scan: sources.Scan, known: Collection[Batch]) -> list[sources.Ref
             remedy = "Give a folder with this delivery alone and whole: what it lacks has ended."
         else:
             continue
-        found.append(sources.Refusal(file.name, file.entity, f"{file.name}: {problem}", remedy))
-    return found
+        refusals.append(sources.Refusal(file.name, file.entity, f"{file.name}: {problem}", remedy))
+    return refusals
 
 
 def _complete(file: sources.SourceFile) -> tuple[str, str] | None:
@@ -890,21 +890,21 @@ def _complete(file: sources.SourceFile) -> tuple[str, str] | None:
 
 
 def _needs_rows_that_say_all(lake: Lakehouse, entities: Mapping[str, Entity]) -> None:
-    """Refuse to read again where more than its own row decides what becomes of a record.
+    """Refuse to read again where what becomes of a record depends on more than its own row.
 
     Raises:
         LakehouseError: Records ended with a delivery or a merge, or the contract lets them.
     """
     for entity in entities.values():
         words = [("where", "where"), ("complete", "complete"), ("snapshot", "snapshot"), ("merged_into", "mergedInto")]
-        said = [word for name, word in words if any(getattr(source, name) for source in entity.sources)]
-        if not said and lake.exists(entity.history.name):
+        endings = [word for name, word in words if any(getattr(source, name) for source in entity.sources)]
+        if not endings and lake.exists(entity.history.name):
             with query.connect(lake, layers=["silver"], only={entity.history.name}) as connection:
                 sql = f"select 1 from {entity.history.name} where _outcome in ('gone', 'moved') limit 1"
-                said = ["complete or mergedInto"] if query.rows(connection, sql) else []
-        if said:
+                endings = ["complete or mergedInto"] if query.rows(connection, sql) else []
+        if endings:
             raise LakehouseError(
-                f"{lake.root}: {entity.name} cannot be read again: records end by {' and '.join(said)}, so what became of "
+                f"{lake.root}: {entity.name} cannot be read again: records end by {' and '.join(endings)}, so what became of "
                 "them depends on more than their own rows",
                 "Run the deliveries in their order, with the contract of today, into a new --lakehouse.",
             )

@@ -76,17 +76,17 @@ def deals(
             home = root(batch_id)
             if home is None or (home.in_bronze, *time[1:]) not in in_bronze:
                 came.setdefault(key, []).append((time, changed))
-    held = {(key, batch.in_bronze) for key, batch, *_ in cells}
+    delivered = {(key, batch.in_bronze) for key, batch, *_ in cells}
 
     def waits(row: Mapping[str, Any]) -> bool:
-        key, batch, mine = row["record_key"], root(row["batch_id"]), arrival(row)
+        key, batch, arrived = row["record_key"], root(row["batch_id"]), arrival(row)
         file = as_read.get((batch.in_bronze, row["source_file"])) if batch else None
-        version = _told(json.loads(row["raw"] or "{}"), _version(file, leads)) if file else ""
-        if any(time > mine and not _is_older(theirs, version) for time, theirs in came.get(key, ())):
+        version = _version_text(json.loads(row["raw"] or "{}"), _version(file, leads)) if file else ""
+        if any(time > arrived and not _is_older(theirs, version) for time, theirs in came.get(key, ())):
             return False
         place = next((_whole(f) for f in batch.files_of("leads") if f.name == row["source_file"]), "") if batch else ""
-        later = [of for of, file in read if place and _whole(file) == place and of.known_at > mine[0]]
-        return not later or (key, max(later, key=lambda of: of.known_at).in_bronze) in held
+        later = [of for of, file in read if place and _whole(file) == place and of.known_at > arrived[0]]
+        return not later or (key, max(later, key=lambda of: of.known_at).in_bronze) in delivered
 
     return sorted(filter(waits, waiting), key=arrival)
 
@@ -98,8 +98,8 @@ def _cells(
     keys: list[str],
     leads: Entity,
 ) -> Iterator[tuple[str, Batch, str, int, str]]:
-    """Where in bronze records of some keys stand, as far as a column of the file has the key as it is, and what their
-    cells say of their version.
+    """Places of the records of some keys in bronze, as far as a column of the file has the key as it is, and the versions
+    that their cells give.
     """
     if "bronze.leads" not in there:
         return
@@ -110,14 +110,20 @@ def _cells(
     for (column, version), of in columns.items():
         bare = f"regexp_replace(\"{column}\", '[ {ODD_SPACE}]+', '', 'g')"
         key = f"upper({bare})" if leads.column(leads.key).kind == "identifier" else bare
-        told = "".join(f', "{name}" as "={name}"' for name in _names(version))
+        version_columns = "".join(f', "{name}" as "={name}"' for name in _names(version))
         place = "_batch_id, _source_file, _source_row"
-        sql = f"select {key} as key, {place}{told} from bronze.leads where list_contains(?, {key})"
+        sql = f"select {key} as key, {place}{version_columns} from bronze.leads where list_contains(?, {key})"
         spelled = {"".join(key.split()): key for key in keys}  # a key that is a text may have spaces
         for row in query.rows(connection, sql, [list(spelled)]):
-            if found := of.get((row["_batch_id"], row["_source_file"])):
+            if origin := of.get((row["_batch_id"], row["_source_file"])):
                 cells = {name: row[f"={name}"] for name in _names(version)}
-                yield spelled[row["key"]], found, row["_source_file"], row["_source_row"], _told(cells, version)
+                yield (
+                    spelled[row["key"]],
+                    origin,
+                    row["_source_file"],
+                    row["_source_row"],
+                    _version_text(cells, version),
+                )
 
 
 def _versions(
@@ -144,14 +150,14 @@ def _names(version: Filling | None) -> list[str]:
     return [version.column] if version.column else sorted(names_in(version.sql)) if version.sql else []
 
 
-def _told(cells: Mapping[str, str | None], version: Filling | None) -> str:
-    """What the cells of a record say of its version."""
+def _version_text(cells: Mapping[str, str | None], version: Filling | None) -> str:
+    """The version of a record as its cells give it."""
     if version is not None and version.value is not None:
         return version.value
     return " ".join(filter(None, ((cells.get(name) or "").strip() for name in _names(version))))
 
 
-def _is_older(one: str | datetime | None, other: str) -> bool:
+def _is_older(version: str | datetime | None, other: str) -> bool:
     """Whether a version is older than another, or may be, so that silver has to put them in order.
 
     >>> _is_older("2025-01-31", "2025-01-31 00:00:01"), _is_older("2025-02-01T00:00:00Z", "2025-02-01"), _is_older("", "x")
@@ -159,18 +165,18 @@ def _is_older(one: str | datetime | None, other: str) -> bool:
     >>> _is_older("02/03/2025 9:00", "02/03/2025 10:00"), _is_older("2025-03-02", "02/03/2025"), _is_older("x", "")
     (True, False, False)
     """
-    if not other or one in (None, other):
+    if not other or version in (None, other):
         return False
-    if not one:
+    if not version:
         return True
-    times = [each if isinstance(each, datetime) else _instant(each) for each in (one, other)]
+    times = [each if isinstance(each, datetime) else _instant(each) for each in (version, other)]
     if times[0] and times[1]:
         return times[0] < times[1]
-    if isinstance(one, str) and re.sub("[0-9]+", "0", one) == re.sub("[0-9]+", "0", other):
+    if isinstance(version, str) and re.sub("[0-9]+", "0", version) == re.sub("[0-9]+", "0", other):
         return True
     days = [
         {time.date()} if time else {*formats.as_read(str(each)).values()}
-        for each, time in zip((one, other), times, strict=True)
+        for each, time in zip((version, other), times, strict=True)
     ]
     return not days[0] & days[1]
 
@@ -178,13 +184,13 @@ def _is_older(one: str | datetime | None, other: str) -> bool:
 def _instant(text: str) -> datetime | None:
     """The time in UTC that a text in ISO 8601 is."""
     try:
-        found = datetime.fromisoformat(text) if formats.is_iso(text) else None
+        time = datetime.fromisoformat(text) if formats.is_iso(text) else None
     except ValueError:
         return None
-    return found.astimezone(UTC).replace(tzinfo=None) if found and found.tzinfo else found
+    return time.astimezone(UTC).replace(tzinfo=None) if time and time.tzinfo else time
 
 
 def _whole(file: SourceFile) -> str:
     """The source of which a file is a complete delivery by its contract, "" where it is none."""
-    said = file.mapping.get(COMPLETE) or file.mapping.get(SNAPSHOT)
-    return str(said.value) if said else ""
+    filling = file.mapping.get(COMPLETE) or file.mapping.get(SNAPSHOT)
+    return str(filling.value) if filling else ""

@@ -112,12 +112,12 @@ _read: dict[str, tuple[tuple[str, int, int, int], _Latest]] = {}
 def _latest(lake: Lakehouse) -> _Latest:
     """The journal, read once as long as nobody else adds a commit."""
     now = store.state(lake, JOURNAL)
-    known, found = _read.get(lake.root, (None, {}))
+    known, latest = _read.get(lake.root, (None, {}))
     if not now or known != now:
-        found = _of_journal(lake)
+        latest = _of_journal(lake)
     if now:
-        _read[lake.root] = now, found
-    return {**found}
+        _read[lake.root] = now, latest
+    return {**latest}
 
 
 def _of_journal(lake: Lakehouse) -> _Latest:
@@ -164,7 +164,7 @@ def finished(lake: Lakehouse, version: int) -> set[str] | None:
         rows = lake.place.delta(JOURNAL, version).to_pyarrow_table(columns=["batch_id", "state"])
     except (DeltaError, OSError):
         return None
-    return {one["batch_id"] for one in rows.to_pylist() if one["state"] == FINISHED}
+    return {row["batch_id"] for row in rows.to_pylist() if row["state"] == FINISHED}
 
 
 def _versions(lake: Lakehouse, state: str) -> dict[str, int]:
@@ -179,13 +179,13 @@ def _versions(lake: Lakehouse, state: str) -> dict[str, int]:
 def families(known: Iterable[Batch]) -> dict[str, str]:
     """Per batch the one that brought its rows: a batch of files, or a file that was held back; itself for these."""
     by_id = {batch.batch_id: batch for batch in known}
-    found = {}
+    roots = {}
     for batch in by_id.values():
         root = batch
         while not root.has_files and root.origin in by_id:
             root = by_id[root.origin]
-        found[batch.batch_id] = root.batch_id
-    return found
+        roots[batch.batch_id] = root.batch_id
+    return roots
 
 
 def replaced(known: Iterable[Batch], before: datetime | None = None) -> dict[str, frozenset[str]]:
@@ -200,10 +200,10 @@ def replaced(known: Iterable[Batch], before: datetime | None = None) -> dict[str
     """
     every = [batch for batch in known if batch.state != ABANDONED]
     known = [batch for batch in every if before is None or batch.known_at < before or not batch.is_reread]
-    found: dict[str, set[str]] = {}
+    outdated: dict[str, set[str]] = {}
     for batch in every:
         for entity in {file.entity for file in batch.files} if batch not in known else ():
-            found.setdefault(entity, set()).add(batch.batch_id)
+            outdated.setdefault(entity, set()).add(batch.batch_id)
     roots = families(known)
     latest: dict[tuple[str, str], datetime] = {}
     for batch in known:
@@ -214,18 +214,18 @@ def replaced(known: Iterable[Batch], before: datetime | None = None) -> dict[str
         for entity in {file.entity for file in batch.files}:
             read = latest.get((roots[batch.batch_id], entity))
             if read is not None and batch.known_at < read:
-                found.setdefault(entity, set()).add(batch.batch_id)
-    return {entity: frozenset(ids) for entity, ids in found.items()}
+                outdated.setdefault(entity, set()).add(batch.batch_id)
+    return {entity: frozenset(ids) for entity, ids in outdated.items()}
 
 
 def record(
-    spark: SparkSession, lake: Lakehouse, batch: Batch, state: str, now: datetime, held: Sequence[Batch] = ()
+    spark: SparkSession, lake: Lakehouse, batch: Batch, state: str, now: datetime, held_files: Sequence[Batch] = ()
 ) -> None:
-    """Write that the batch has reached a state, and in the same commit that files are `held` back out of it.
+    """Record that the batch has reached a state, and in the same commit the files that are held back out of it.
 
-    Never before its last state: a clock may have been moved back.
+    The time is never before that of its last state: a clock may have been moved back.
     """
-    reached, latest = [(batch, state), *((item, HELD) for item in held)], _latest(lake)
+    reached, latest = [(batch, state), *((item, HELD) for item in held_files)], _latest(lake)
     now = max([now, *(latest[item.batch_id][1] for item, _ in reached if item.batch_id in latest)])
     versions = _versions(lake, state)
     rows = [

@@ -107,12 +107,12 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
     # in this order: a batch that was killed in between is done again, from bronze; the other way round they would stay
     store.drop(lake, [name for entity in present for name in entity.work])
     store.drop(lake, ends.tables)
-    held = [Batch.held(batch, file) for file in gate.held]
-    if batch.is_held_file and held:
-        batches.record(context.spark, lake, replace(batch, files=held[0].files), batches.HELD, now)
+    held_batches = [Batch.held(batch, file) for file in gate.held]
+    if batch.is_held_file and held_batches:
+        batches.record(context.spark, lake, replace(batch, files=held_batches[0].files), batches.HELD, now)
     else:
         kept = tuple(file for file in batch.files if file.name not in gate.names(file.entity))
-        batches.record(context.spark, lake, replace(batch, files=kept), batches.FINISHED, now, held)
+        batches.record(context.spark, lake, replace(batch, files=kept), batches.FINISHED, now, held_batches)
     return accounts
 
 
@@ -135,7 +135,7 @@ def _tasks(present: list[Entity], entities: Mapping[str, Entity]) -> dict[tuple[
     return needs
 
 
-def _mine(batch: Batch, column: str = "_batch_id", batch_id: str = "") -> str:
+def _of_batch(batch: Batch, column: str = "_batch_id", batch_id: str = "") -> str:
     return f"{column} = '{batch_id or batch.batch_id}'"
 
 
@@ -151,7 +151,7 @@ def _ingest(context: Context, batch: Batch, present: list[Entity], retried: bool
         if gone.hashes:
             frame = redaction.withheld(frame, entity, context.entities, bronze.mapping_of(files), gone)
         if retried:
-            context.delete_rows(name, _mine(batch))
+            context.delete_rows(name, _of_batch(batch))
             for file in files:
                 sources.unchanged(file)
         store.append_raw(frame, spark, lake, name, bronze.types_of(columns))
@@ -166,7 +166,7 @@ def _ingest(context: Context, batch: Batch, present: list[Entity], retried: bool
         if not reason:
             raise
         for entity in present:
-            context.delete_rows(f"bronze.{entity.name}", _mine(batch))
+            context.delete_rows(f"bronze.{entity.name}", _of_batch(batch))
         batches.record(spark, lake, batch, batches.ABANDONED, context.now)
         raise SourceError(
             reason, "Mend or remove the file and run again; nothing of this delivery was kept."
@@ -179,10 +179,10 @@ def _mark_reprocessed(context: Context, batch: Batch, chosen: Collection[str]) -
     quarantine = context.read(contract)
     if chosen:
         ids = context.spark.createDataFrame([(item,) for item in sorted(chosen)], "quarantine_id string")
-        waiting = quarantine.filter(_mine(batch, "batch_id", batch.origin) + " AND resolved_by IS NULL")
-        mine = waiting.join(ids, on="quarantine_id", how="left_semi")
-        context.merge(mine.withColumn("resolved_by", F.lit(batch.batch_id)), contract)
-    marked = context.read(contract).filter(_mine(batch, "resolved_by"))
+        waiting = quarantine.filter(_of_batch(batch, "batch_id", batch.origin) + " AND resolved_by IS NULL")
+        records = waiting.join(ids, on="quarantine_id", how="left_semi")
+        context.merge(records.withColumn("resolved_by", F.lit(batch.batch_id)), contract)
+    marked = context.read(contract).filter(_of_batch(batch, "resolved_by"))
     return not marked.isEmpty()
 
 
@@ -210,16 +210,16 @@ def _again(context: Context, entity: Entity, batch: Batch) -> DataFrame:
     known = {other.batch_id: other.known_at for other in batches.history(context.lake)}
     learned = known[batch.origin] if batch.is_reread else batch.known_at
     names = [file.name for file in batch.files_of(entity.name)]
-    whole = context.read(f"bronze.{entity.name}").filter(_mine(batch, batch_id=batch.in_bronze))
+    whole = context.read(f"bronze.{entity.name}").filter(_of_batch(batch, batch_id=batch.in_bronze))
     known_at = F.lit(learned.isoformat(sep=" ")).cast("timestamp")
-    mine = whole.filter(F.col("_source_file").isin(*names))
-    return mine.withColumns({"_batch_id": F.lit(batch.batch_id), "_ingested_at": known_at})
+    rows = whole.filter(F.col("_source_file").isin(*names))
+    return rows.withColumns({"_batch_id": F.lit(batch.batch_id), "_ingested_at": known_at})
 
 
 def _raw(context: Context, entity: Entity, batch: Batch) -> DataFrame:
     """The records of a batch as bronze has them, or as refused rows and their corrections have them."""
     if not batch.origin:
-        rows, name = context.read(f"bronze.{entity.name}").filter(_mine(batch)), f"bronze.{entity.name}"
+        rows, name = context.read(f"bronze.{entity.name}").filter(_of_batch(batch)), f"bronze.{entity.name}"
         names = context.lake.place.reads_files and [column for column, _ in store.spark_types(context.lake, name)]
         return with_known_names(rows, names) if names else rows
     if batch.is_held_file:
@@ -242,7 +242,7 @@ def _raw(context: Context, entity: Entity, batch: Batch) -> DataFrame:
 
 def _refused(context: Context, entity: Entity, batch: Batch) -> DataFrame:
     quarantine = context.read("silver.quarantine")
-    return quarantine.filter(f"{_mine(batch, 'resolved_by')} AND entity = '{entity.name}'")
+    return quarantine.filter(f"{_of_batch(batch, 'resolved_by')} AND entity = '{entity.name}'")
 
 
 def _conform(context: Context, entity: Entity, batch: Batch, gate: Gate) -> None:
@@ -269,13 +269,13 @@ def _conform(context: Context, entity: Entity, batch: Batch, gate: Gate) -> None
         references = silver.references_as_written(referring, entity, mapping)
 
     def stage(rows: DataFrame) -> None:
-        found = silver.readings(rows, entity, mapping, lookups, survivors, merges)
-        rows, names = silver.conform(found, entity, unknown), entity.staged.column_names
+        readings = silver.readings(rows, entity, mapping, lookups, survivors, merges)
+        rows, names = silver.conform(readings, entity, unknown), entity.staged.column_names
         context.save_files(rows, {entity.staged: "true"}, append=False, names=names)
 
     stage(raw)
-    if held := gate.look(entity, parents, references):
-        stage(raw.filter(~F.col("_source_file").isin(*held)))
+    if held_files := gate.look(entity, parents, references):
+        stage(raw.filter(~F.col("_source_file").isin(*held_files)))
 
 
 def _orphan_keys(
@@ -302,14 +302,14 @@ def _keep(context: Context, entity: Entity, batch: Batch, retried: bool, ends: E
         judged = resolved.merged(judged, entity, identities.merged_keys(members))
     kept, names = {entity.history: "true"}, silver.outcome_columns(entity, may_end)
     if retried:
-        context.delete_rows(entity.history.name, _mine(batch))
+        context.delete_rows(entity.history.name, _of_batch(batch))
     if met or retried:
         context.save_files(silver.versions(judged), kept, names=names)
-        mine = context.read(entity.history).filter(_mine(batch))
-        context.merge(silver.current(mine, entity), entity.clean, whole=True, met=met)
+        rows = context.read(entity.history).filter(_of_batch(batch))
+        context.merge(silver.current(rows, entity), entity.clean, whole=True, met=met)
     else:
         tables = {**kept, entity.clean: silver.CURRENT}
-        context.save_files(silver.versions(judged), tables, _mine(batch), names=names)
+        context.save_files(silver.versions(judged), tables, _of_batch(batch), names=names)
     if ends.may_end(entity):
         ends.close(entity, met or retried)
     return conflicting
@@ -335,14 +335,16 @@ class Conflicts:
 def _conflicting(context: Context, entity: Entity, batch: Batch) -> Conflicts:
     """The conflicting keys of an entity: kept in this process, or of a large delivery in a work table."""
     earlier = _earlier(context, entity, batch)
-    found = silver.conflicting_keys(context.read(entity.staged), earlier, entity)
+    conflicting = silver.conflicting_keys(context.read(entity.staged), earlier, entity)
     if sum(file.size_bytes for file in batch.files_of(entity.name)) <= _SMALL:
-        rows = found.limit(_MANY + 1).collect()
+        rows = conflicting.limit(_MANY + 1).collect()
         if len(rows) <= _MANY:
             met, hashes = any(row["known"] for row in rows), [row["key_hash"] for row in rows]
             few = len(hashes) <= _FEW
-            return Conflicts(hashes if few else context.spark.createDataFrame([(one,) for one in hashes], _HASHES), met)
-    context.save(found, entity.conflicting_keys, whole=True)
+            return Conflicts(
+                hashes if few else context.spark.createDataFrame([(key_hash,) for key_hash in hashes], _HASHES), met
+            )
+    context.save(conflicting, entity.conflicting_keys, whole=True)
     keys = context.read(entity.conflicting_keys)
     return Conflicts(keys, not keys.filter("known").isEmpty())
 
@@ -369,7 +371,7 @@ def _parent_keys(context: Context, entity: Entity, batch: Batch) -> dict[str, Da
         if parent.name in context.members:
             known.append(context.members[parent.name].select("_key"))
         if known:
-            keys[column.name] = reduce(lambda one, other: one.unionByName(other), known)
+            keys[column.name] = reduce(lambda left, right: left.unionByName(right), known)
         elif column.checks.get("reference") == "reject":
             keys[column.name] = context.spark.createDataFrame([], "_key string")
     return keys
@@ -388,15 +390,15 @@ def _earlier(context: Context, entity: Entity, batch: Batch) -> DataFrame | None
     if not context.lake.exists(entity.history.name):
         return None
     counting = silver.without(context.read(entity.history), context.replaced.get(entity.name, ()))
-    return counting.filter(f"NOT ({_mine(batch)})")
+    return counting.filter(f"NOT ({_of_batch(batch)})")
 
 
 def _save_once(
-    context: Context, frame: DataFrame, contract: Table, mine: str, retried: bool, whole: bool = False
+    context: Context, frame: DataFrame, contract: Table, own_rows: str, retried: bool, whole: bool = False
 ) -> None:
-    """Append, in place of what an attempt before a kill has written of the same batch; `whole` as in `store.save`."""
+    """Append rows, in place of those that an attempt before a kill wrote of the same batch; `whole` as in `store.save`."""
     if retried:
-        context.delete_rows(contract.name, mine)
+        context.delete_rows(contract.name, own_rows)
     context.save(frame, contract, append=True, whole=whole)
 
 
@@ -404,7 +406,7 @@ def _quarantine(context: Context, present: list[Entity], batch: Batch, retried: 
     parts = [silver.quarantined(context.read(entity.staged), entity) for entity in present]
     contract = contracts.table("silver.quarantine")
     refused = reduce(Frame.unionByName, parts).withColumn("resolved_by", F.lit(None).cast("string"))
-    _save_once(context, refused, contract, _mine(batch, "batch_id"), retried, whole=True)
+    _save_once(context, refused, contract, _of_batch(batch, "batch_id"), retried, whole=True)
 
 
 def _accounts(
@@ -418,7 +420,7 @@ def _accounts(
 ) -> list[dict[str, Any]]:
     """Count where every record of the batch went, table by table, and write it down."""
     parts = []
-    quarantine = context.read("silver.quarantine").filter(_mine(batch, "batch_id"))
+    quarantine = context.read("silver.quarantine").filter(_of_batch(batch, "batch_id"))
     for entity in present:
         keys, repeated = conflicting[entity.name], None
         if keys.any:
@@ -427,15 +429,15 @@ def _accounts(
             repeated = silver.conflicts(staged, keys.keys, history, entity, may_end)
         again = batch.origin and not (batch.is_held_file or batch.is_reread)
         read = _refused(context, entity, batch) if again else _raw(context, entity, batch)
-        if held := gate.names(entity.name):
-            read = read.filter(~F.col("_source_file").isin(*held))
+        if held_files := gate.names(entity.name):
+            read = read.filter(~F.col("_source_file").isin(*held_files))
         parts.append(
             silver.account(
                 entity,
                 read,
                 context.read(entity.staged),
                 repeated,
-                context.read(entity.history).filter(_mine(batch)),
+                context.read(entity.history).filter(_of_batch(batch)),
                 quarantine.filter(F.col("entity") == entity.name),
             )
         )
@@ -451,7 +453,7 @@ def _accounts(
         account["balanced"] = account["rows_read"] == sum(account[name] for name in silver.ACCOUNTS)
     contract = contracts.table("ops.row_accounts")
     if retried:
-        context.delete_rows(contract.name, _mine(batch, "batch_id"))
+        context.delete_rows(contract.name, _of_batch(batch, "batch_id"))
     rows = [tuple(account[name] for name in contract.column_names) for account in accounts]
     context.append_rows(rows, contract)
     return accounts
@@ -470,15 +472,15 @@ def _quality(
     ]
     contract = contracts.table("ops.quality_metrics")
     if retried:
-        context.delete_rows(contract.name, _mine(batch, "batch_id"))
+        context.delete_rows(contract.name, _of_batch(batch, "batch_id"))
     context.append_rows([tuple(row[name] for name in contract.column_names) for row in rows], contract)
 
 
 def _conserve(accounts: list[dict[str, Any]], batch: Batch) -> None:
     for account in accounts:
         if not account["balanced"]:
-            told = " + ".join(f"{account[name]} {name}" for name in silver.ACCOUNTS)
+            accounted = " + ".join(f"{account[name]} {name}" for name in silver.ACCOUNTS)
             raise ConservationError(
-                f"{account['entity']}: {account['rows_read']} rows were read, but {told} is another number",
+                f"{account['entity']}: {account['rows_read']} rows were read, but {accounted} is another number",
                 f"Batch {batch.batch_id} stays unfinished; run again, and report this if it stays.",
             )

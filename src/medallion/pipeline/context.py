@@ -77,13 +77,13 @@ class Context:
         self,
         frame: DataFrame,
         tables: Mapping[Table, str],
-        mine: str = "true",
+        own_rows: str = "true",
         *,
         append: bool = True,
         names: Iterable[str] | None = None,
     ) -> None:
         """Write rows to several tables in one pass over them, as `store.save_files` does."""
-        store.save_files(frame, self.spark, self.lake, tables, mine, append=append, names=names)
+        store.save_files(frame, self.spark, self.lake, tables, own_rows, append=append, names=names)
 
     def merge(self, frame: DataFrame, contract: Table, *, whole: bool = False, met: bool = False) -> None:
         """Upsert rows by the key of their contract, as `store.merge` does."""

@@ -29,10 +29,10 @@ def read(lake: Lakehouse) -> list[Decision]:
         return [Decision(**row) for row in query.rows(connection, sql)]
 
 
-def record(spark: SparkSession, lake: Lakehouse, made: Iterable[Decision]) -> None:
-    """Write decisions down."""
+def record(spark: SparkSession, lake: Lakehouse, decisions: Iterable[Decision]) -> None:
+    """Record decisions."""
     contract = table(TABLE)
-    rows = [tuple(getattr(one, name) for name in contract.column_names) for one in made]
+    rows = [tuple(getattr(decision, name) for name in contract.column_names) for decision in decisions]
     if rows:
         store.append_rows(rows, spark, lake, contract)
 
@@ -47,21 +47,21 @@ def groups(lake: Lakehouse, entities: Mapping[str, Entity], before: datetime | N
         entities: The contracts.
         before: As it was decided and known before this time, exclusive; None is now.
     """
-    made = read(lake)
-    found, stated = members(made, before), dict[tuple[str, str], Decision]()
-    asking = bool(found)
+    decisions = read(lake)
+    by_entity, stated = members(decisions, before), dict[tuple[str, str], Decision]()
+    asking = bool(by_entity)
     while asking:
-        asked = {name: [one.key for one in listed if not one.rank] for name, listed in found.items()}
+        asked = {name: [member.key for member in listed if not member.rank] for name, listed in by_entity.items()}
         more = {
-            (name, one.source_key): one
+            (name, decision.source_key): decision
             for name, keys in asked.items()
             if name in entities
-            for one in _stated(lake, entities[name], keys, before)
+            for decision in _stated(lake, entities[name], keys, before)
         }
         asking = not more.keys() <= stated.keys()
         stated |= more
-        found = members([*made, *stated.values()], before)
-    return found
+        by_entity = members([*decisions, *stated.values()], before)
+    return by_entity
 
 
 def _stated(lake: Lakehouse, entity: Entity, keys: list[str], before: datetime | None) -> list[Decision]:
@@ -89,8 +89,8 @@ def _stated(lake: Lakehouse, entity: Entity, keys: list[str], before: datetime |
 def fingerprint(lake: Lakehouse, entities: Mapping[str, Entity]) -> str:
     """Hash of the merges that count now; empty without any."""
     merged = [
-        (one.key, one.root, one.rank)
-        for found in groups(lake, entities).values()
-        for one in sorted(found, key=lambda one: (one.root, one.rank))
+        (member.key, member.root, member.rank)
+        for listed in groups(lake, entities).values()
+        for member in sorted(listed, key=lambda member: (member.root, member.rank))
     ]
     return hashlib.sha256(json.dumps(merged).encode()).hexdigest()[:16] if merged else ""

@@ -38,12 +38,12 @@ def following(context: Context, entity: Entity) -> tuple[dict[str, DataFrame], D
 
 def of_source(files: Iterable[SourceFile], entity: str) -> dict[str, list[SourceFile]]:
     """Files of an entity by the source that says what ends its records."""
-    found: dict[str, list[SourceFile]] = {}
+    by_source: dict[str, list[SourceFile]] = {}
     for file in files:
-        said = file.mapping.get(COMPLETE) or file.mapping.get(SNAPSHOT) or file.mapping.get(OF)
-        if file.entity == entity and said:
-            found.setdefault(str(said.value), []).append(file)
-    return found
+        filling = file.mapping.get(COMPLETE) or file.mapping.get(SNAPSHOT) or file.mapping.get(OF)
+        if file.entity == entity and filling:
+            by_source.setdefault(str(filling.value), []).append(file)
+    return by_source
 
 
 class Ends:
@@ -55,7 +55,7 @@ class Ends:
 
     def __init__(self, context: Context, batch: Batch, gate: Gate, retried: bool) -> None:
         self.context, self.lake, self.batch, self.gate, self.retried = context, context.lake, batch, gate, retried
-        self.mine = f"_batch_id = '{batch.batch_id}'"
+        self.of_batch = f"_batch_id = '{batch.batch_id}'"
         self.known_at = batch.known_at.isoformat(sep=" ")
         self.tables: list[str] = []
 
@@ -93,7 +93,7 @@ class Ends:
                 self.context.save(frame, entity.history, append=True)
                 met = True
         if met:
-            ended = self.context.read(entity.history).filter(self.mine).filter(F.col("_outcome").isin(*ENDED))
+            ended = self.context.read(entity.history).filter(self.of_batch).filter(F.col("_outcome").isin(*ENDED))
             keys, clean = ended.select(entity.key), self.context.read(entity.clean)
             if not clean.join(keys, on=entity.key, how="left_semi").isEmpty():
                 store.replace(clean.join(keys, on=entity.key, how="left_anti"), self.lake, entity.clean.name)
@@ -103,24 +103,24 @@ class Ends:
         if self.batch.origin and not self.batch.is_held_file:
             return
         staged = self.context.read(entity.staged)
-        key, held = F.col(entity.key), self.gate.names(entity.name)
+        key, held_files = F.col(entity.key), self.gate.names(entity.name)
         for source, files in of_source(self.batch.files, entity.name).items():
-            if any(file.name in held for file in files):
+            if any(file.name in held_files for file in files):
                 continue
             names = source_names(self.lake, entity.name, source, files)
-            here = staged.filter(F.col("_source_file").isin(*(file.name for file in files)) & key.isNotNull())
+            delivered = staged.filter(F.col("_source_file").isin(*(file.name for file in files)) & key.isNotNull())
             ours = history.filter(F.col("_source_file").isin(*names)).select(entity.key).distinct()
-            left_out = here.filter("_fate = 'excluded'").select(entity.key).distinct()
-            counts = silver.counted(here).select(entity.key)
+            left_out = delivered.filter("_fate = 'excluded'").select(entity.key).distinct()
+            counts = silver.counted(delivered).select(entity.key)
             keys = {"where": ours.join(left_out.join(counts, on=entity.key, how="left_anti"), entity.key, "left_semi")}
             if any(COMPLETE in file.mapping for file in files):
-                keys["complete"] = ours.join(here.select(entity.key), on=entity.key, how="left_anti")
+                keys["complete"] = ours.join(delivered.select(entity.key), on=entity.key, how="left_anti")
             for why, asked in keys.items():
                 current = life.standing(history, entity, asked).filter(F.col("_source_file").isin(*names))
                 stamped = life.stamped(current, self.batch.batch_id, self.known_at, files[-1].name)
                 yield life.gone(stamped, entity, why)
             if any(SNAPSHOT in file.mapping for file in files):
-                refused = here.filter("_reasons IS NOT NULL").select(entity.key)  # it is there all the same
+                refused = delivered.filter("_reasons IS NOT NULL").select(entity.key)  # it is there all the same
                 asked, ours_too = ours.join(refused, on=entity.key, how="left_anti"), F.col("_source_file").isin(*names)
                 current = life.standing(history, entity, asked).filter(ours_too)
                 stamped = life.stamped(current, self.batch.batch_id, self.known_at, files[-1].name)
@@ -168,14 +168,14 @@ class Ends:
             if not (alone or pairs) or not store.grow(self.lake, entity.history):
                 continue
             if entity.name not in names and self.retried:
-                self.context.delete_rows(entity.history.name, self.mine)
+                self.context.delete_rows(entity.history.name, self.of_batch)
             if alone:
                 self._end(entity, list(self._listed(entity, self.context.read(entity.history))), self.retried)
                 self._tell_survivors(entity)
             if pairs:
                 self._move(entity, pairs)
             if entity.name not in names:
-                count = self.context.read(entity.history).filter(self.mine).count()
+                count = self.context.read(entity.history).filter(self.of_batch).count()
                 touched |= {entity.name: count} if count else {}
         return touched
 
@@ -185,13 +185,13 @@ class Ends:
             history.join(frame.select(F.col("_from").alias(name)), on=name, how="left_semi").select(entity.key)
             for name, frame in pairs.items()
         ]
-        keys = reduce(lambda one, other: one.unionByName(other), refers).distinct()
+        keys = reduce(lambda left, right: left.unionByName(right), refers).distinct()
         stamped = life.stamped(life.standing(history, entity, keys), self.batch.batch_id, self.known_at, None)
         moved = life.moved(stamped, entity, pairs)
         if not moved.isEmpty():
             self.context.save(moved, entity.history, append=True)
-            mine = self.context.read(entity.history).filter(self.mine).filter("_outcome = 'moved'")
-            self.context.merge(mine.select(*entity.clean.column_names), entity.clean)
+            versions = self.context.read(entity.history).filter(self.of_batch).filter("_outcome = 'moved'")
+            self.context.merge(versions.select(*entity.clean.column_names), entity.clean)
 
 
 def named_days(files: Iterable[SourceFile], entity: Entity) -> set[str]:

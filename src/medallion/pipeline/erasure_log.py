@@ -108,15 +108,15 @@ def leave(lake: Lakehouse, erasure_id: str, arguments: Mapping[str, Any] | None)
     In a folder in a file that its owner alone may read, elsewhere in the lock.
     """
     known, path = left(lake), Path(lake.root, LEFT_FILE)
-    found = {name: kept for name, kept in known.items() if name != erasure_id}
+    pending = {name: kept for name, kept in known.items() if name != erasure_id}
     if arguments is not None:
-        found[erasure_id] = dict(arguments)
+        pending[erasure_id] = dict(arguments)
     if lake.folder is None:
-        if found != known:
-            locks.held(lake.root).keep(_LEFT, found or None)
+        if pending != known:
+            locks.held(lake.root).keep(_LEFT, pending or None)
             locks.held(lake.root).settle()
-    elif found:
-        door.write(path, json.dumps(found))
+    elif pending:
+        door.write(path, json.dumps(pending))
     elif known:
         with door.through(path):
             path.unlink()
@@ -126,7 +126,7 @@ def contacts(emails: Iterable[str], phones: Iterable[str]) -> dict[str, set[str]
     """The forms in which addresses and numbers are hashed, by kind."""
     from medallion.silver import mentions
 
-    written = [one for text in phones for one in mentions.numbers(text)]
+    written = [number for text in phones for number in mentions.numbers(text)]
     return {
         EMAIL: {form for text in emails for form in mentions.addresses(text)},
         PHONE: {form for text in written for form in mentions.phone_forms(text)},
@@ -182,7 +182,7 @@ def returned(
     log = read(lake)
     if not any(log.hashes.get(kind) for kind in CONTACTS):
         return []
-    found, known = [], _kept(lake, KEPT)
+    records, known = [], _kept(lake, KEPT)
     for entity in entities.values():
         columns = {column.name: column.kind for column in entity.columns if column.kind in ("email", "phone")}
         if not columns or not lake.exists(entity.clean.name):
@@ -198,12 +198,12 @@ def returned(
         for row in rows:
             emails = [row[name] or "" for name, kind in columns.items() if kind == "email"]
             phones = [row[name] or "" for name, kind in columns.items() if kind == "phone"]
-            said = {(of, log.hashed(of, form)) for of, forms in contacts(emails, phones).items() for form in forms}
-            theirs = {(of, value) for of, value in said if value in log.hashes.get(of, ())}
+            hashed = {(of, log.hashed(of, form)) for of, forms in contacts(emails, phones).items() for form in forms}
+            theirs = {(of, value) for of, value in hashed if value in log.hashes.get(of, ())}
             key = str(row[entity.key])
             if theirs := theirs - known.get((entity.name, key), set()):
-                found.append(Returned(entity.name, key, str(row[account]), frozenset(theirs)))
-    return found
+                records.append(Returned(entity.name, key, str(row[account]), frozenset(theirs)))
+    return records
 
 
 def waiting(lake: Lakehouse, entities: Mapping[str, Entity]) -> list[Returned]:
@@ -213,15 +213,17 @@ def waiting(lake: Lakehouse, entities: Mapping[str, Entity]) -> list[Returned]:
     decided = _kept(lake, KEPT)
     accounts = {(row["entity"], row["record_key"]): row["customer_id"] for row in _rows(lake, FLAGGED)}
     left = {place: contacts - decided.get(place, set()) for place, contacts in _kept(lake, FLAGGED).items()}
-    return [Returned(*place, accounts[place], frozenset(found)) for place, found in sorted(left.items()) if found]
+    return [
+        Returned(*place, accounts[place], frozenset(contacts)) for place, contacts in sorted(left.items()) if contacts
+    ]
 
 
 def _kept(lake: Lakehouse, state: str) -> dict[tuple[str, str], set[tuple[str, str]]]:
     """Kind and hash of the addresses and numbers in a state, by entity and key of the record."""
-    found: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    by_record: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for row in _rows(lake, state):
-        found.setdefault((row["entity"], row["record_key"]), set()).add((row["kind"], row["value_hash"]))
-    return found
+        by_record.setdefault((row["entity"], row["record_key"]), set()).add((row["kind"], row["value_hash"]))
+    return by_record
 
 
 def _rows(lake: Lakehouse, state: str) -> list[dict[str, Any]]:
@@ -234,18 +236,18 @@ def _rows(lake: Lakehouse, state: str) -> list[dict[str, Any]]:
 def note(
     spark: SparkSession,
     lake: Lakehouse,
-    found: Iterable[Returned],
+    records: Iterable[Returned],
     state: str,
     now: datetime,
     who: str | None = None,
     why: str | None = None,
 ) -> None:
-    """Write down once that records were flagged, or that someone decided to keep them, and who and why."""
+    """Record once that records were flagged, or that someone decided to keep them, with who and why."""
     known = _kept(lake, state)
     rows = [
-        (one.entity, one.key, value, state, one.account, kind, now, who, why)
-        for one in found
-        for kind, value in sorted(one.contacts - known.get((one.entity, one.key), set()))
+        (record.entity, record.key, value, state, record.account, kind, now, who, why)
+        for record in records
+        for kind, value in sorted(record.contacts - known.get((record.entity, record.key), set()))
     ]
     store.create(spark, lake, table(RETURNED))
     if rows:

@@ -29,7 +29,7 @@ _folder: list[str] = []
 def load(settings: Settings) -> None:
     """Import the modules that the settings name as they are now, and check what they add.
 
-    They are looked for as Python does, then in the working folder.
+    They are looked for on Python's path, then in the working folder.
 
     Raises:
         ContractError: A module cannot be imported, or does not say what makes a table; names it.
@@ -39,13 +39,13 @@ def load(settings: Settings) -> None:
     if not (settings.features or settings.gold):
         _check()
         return
-    here = str(Path.cwd())
-    while _folder and (before := _folder.pop()) != here:
+    folder = str(Path.cwd())
+    while _folder and (before := _folder.pop()) != folder:
         if before in sys.path:
             sys.path.remove(before)  # its modules are not those of this folder
-    if here not in sys.path:
-        sys.path.append(here)
-        _folder.append(here)
+    if folder not in sys.path:
+        sys.path.append(folder)
+        _folder.append(folder)
     _forget((*settings.features, *settings.gold))
     try:
         _load(settings)
@@ -139,7 +139,7 @@ def _import(key: str, name: str) -> ModuleType:
         imported = import_module(name)
     except (Exception, SystemExit) as error:
         raise ContractError(
-            f"config.yaml: {key}: {name} cannot be imported: {_told(error)}",
+            f"config.yaml: {key}: {name} cannot be imported: {_in_words(error)}",
             "Install it beside medallion, or run from the folder that holds it.",
         ) from error
     finally:
@@ -153,7 +153,7 @@ def _import(key: str, name: str) -> ModuleType:
     return imported
 
 
-def _told(error: BaseException) -> str:
+def _in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
@@ -183,7 +183,7 @@ def _step(name: str, module: ModuleType) -> Step:
         contract = module.contract()
     except (Exception, SystemExit) as error:
         raise ContractError(
-            f"{where}: contract() fails: {_told(error)}", "Correct it: it gives a medallion.contracts.Table."
+            f"{where}: contract() fails: {_in_words(error)}", "Correct it: it gives a medallion.contracts.Table."
         ) from error
     if not isinstance(contract, Table):
         raise ContractError(

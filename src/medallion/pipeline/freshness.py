@@ -70,13 +70,13 @@ def _imports(path: str) -> tuple[tuple[str, str, str], ...]:
 
 
 def _paths(within: str, name: str) -> Iterator[str]:
-    """The modules that an imported name comes from; a name that a package passes on comes from where it has it from."""
+    """The modules that an imported name comes from, through the packages that pass it on."""
     place, package = f"{within}/{name}".strip("/"), f"{within}/__init__.py"
     if path := next((path for path in (f"{place}.py", f"{place}/__init__.py") if _module(path) is not None), None):
         yield path
     elif _module(package) is None:
         yield f"{within}.py"
-    elif passed_on := [(inner, there) for inner, there, here in _imports(package) if here == name]:
+    elif passed_on := [(inner, there) for inner, there, alias in _imports(package) if alias == name]:
         for inner, there in passed_on:
             yield from _paths(inner, there)
     else:
@@ -117,9 +117,9 @@ def _hash(value: Any) -> str:
 
 
 def optional_tables(lake: Lakehouse, entities: Mapping[str, Entity]) -> frozenset[str]:
-    """Tables of optional entities that are there, as the package knows them: not those of a user's own by their names."""
-    mine = (entities[name] for name in OPTIONAL_NAMES if is_shipped(entities[name]))
-    return frozenset(entity.clean.name for entity in mine if lake.exists(entity.clean.name))
+    """Tables of the package's optional entities that are there; entities of a user's own by the same names do not count."""
+    shipped = (entities[name] for name in OPTIONAL_NAMES if is_shipped(entities[name]))
+    return frozenset(entity.clean.name for entity in shipped if lake.exists(entity.clean.name))
 
 
 @dataclass(frozen=True)
@@ -265,10 +265,12 @@ class Freshness:
             with ThreadPoolExecutor(_AT_ONCE if self.lake.place.reads_files else 1) as pool:
                 self._versions.update(zip(names, pool.map(self.lake.version, names), strict=True))
             if manifest := manifests.newest(self.lake):  # a compaction is no other content
-                there = {name: one for name, one in manifest.tables.items() if self._versions.get(name, -1) >= 0}
-                kept = {n: one for n, one in there.items() if publishing.is_as(self.lake, n, one, self._versions[n])}
-                self._versions.update({name: one.since for name, one in kept.items()})
-                self._rows.update({name: one.rows for name, one in kept.items()})
+                there = {name: table for name, table in manifest.tables.items() if self._versions.get(name, -1) >= 0}
+                kept = {
+                    n: table for n, table in there.items() if publishing.is_as(self.lake, n, table, self._versions[n])
+                }
+                self._versions.update({name: table.since for name, table in kept.items()})
+                self._rows.update({name: table.rows for name, table in kept.items()})
         return self._versions[name]
 
     def _all_versions(self, names: Iterable[str]) -> dict[str, int]:

@@ -117,25 +117,25 @@ class Gate:
             unread = {name: (row[f"unread_{name}"], row[f"filled_{name}"]) for name in _nulled(entity)}
             empty = {name: row[f"empty_{name}"] for name in required}
             counts = Counts(row["rows"], row["refused"], empty, unread)
-            says, held = judged(file, counts, self.limits, parent_held), True
+            says, is_held = judged(file, counts, self.limits, parent_held), True
             if says is None:
-                says, held = poor(file, self._without_footer(staged, file.name, row, counts)), False
+                says, is_held = poor(file, self._without_footer(staged, file.name, row, counts)), False
             if says:
                 reasons = (*_unread(entity, row), *self._reasons(staged, file.name))
                 way_out = (
                     remedy(file)
-                    if held
+                    if is_held
                     else (
                         "The rows wait in quarantine (`medallion quarantine list`). Correct the export and run again, or "
                         "correct the contract and take them through it with `medallion quarantine replay --all`."
                     )
                 )
-                self.verdicts.append(Verdict(file, held, says, reasons, conversion(entity.name, reasons) + way_out))
+                self.verdicts.append(Verdict(file, is_held, says, reasons, conversion(entity.name, reasons) + way_out))
         return self.names(entity.name)
 
     def _shrunk(self, entity: Entity) -> dict[str, str]:
         """Files that lack most of the known records though a contract says that their deliveries are complete."""
-        found: dict[str, str] = {}
+        shrunk: dict[str, str] = {}
         for source, files in of_source(self.batch.files, entity.name).items():
             if not any({COMPLETE, SNAPSHOT} & {*file.mapping} and not file.accept for file in files):
                 continue
@@ -154,8 +154,8 @@ class Gate:
             missing = keys.join(there.select(entity.key), on=entity.key, how="left_anti").count()
             if count >= _KNOWN and missing > _GONE * count:
                 says = f"it lacks {part_of(missing, count, says)}, which would all be gone, since a contract says that its deliveries are complete"
-                found |= {file.name: f"{file.name}: {says}" for file in files}
-        return found
+                shrunk |= {file.name: f"{file.name}: {says}" for file in files}
+        return shrunk
 
     def _last_two(
         self, entity: Entity, known: DataFrame, there: DataFrame, files: list[SourceFile]
@@ -264,7 +264,7 @@ class Gate:
         if not pairs:
             return doubtful
         summary = (
-            reduce(lambda one, other: one.unionByName(other), pairs)
+            reduce(lambda left, right: left.unionByName(right), pairs)
             .groupBy("_source_file", "by_length")
             .agg(
                 F.countDistinct("_source_row").alias("n"),
@@ -272,13 +272,13 @@ class Gate:
             )
         )
         for row in sorted(summary.collect(), key=lambda row: row["by_length"]):
-            line, column, one, other = row["first"]
+            line, column, spelling, other = row["first"]
             file = files[row["_source_file"]]
             if row["by_length"]:
                 says, text = "an identifier has a short and a long form", cut(file)
             else:
                 says, text = "identifiers are equal only after folding case", case_sensitive(file, *owners[column])
-            reason = Reason(f"{column}: {says}", row["n"], line, f"{one!r} and {other!r}")
+            reason = Reason(f"{column}: {says}", row["n"], line, f"{spelling!r} and {other!r}")
             doubtful.setdefault(file.name, (text, reason))
         return doubtful
 
@@ -313,8 +313,8 @@ class Gate:
         place = ["_source_file", "_source_row"]
         asked = staged if every else staged.filter(F.col("_spelling").isNotNull())
         keys = asked.select(F.col(entity.key).alias("_key")).distinct()
-        mine = F.col("_batch_id") != F.lit(self.batch.batch_id)
-        kept = self.context.read(history).filter(mine).select(F.col(entity.key).alias("_key"), *place)
+        earlier = F.col("_batch_id") != F.lit(self.batch.batch_id)
+        kept = self.context.read(history).filter(earlier).select(F.col(entity.key).alias("_key"), *place)
         kept = kept.join(keys, on="_key", how="left_semi").distinct()
         cell = words.unspaced(F.coalesce(*(F.col(f"`{column}`") for column in columns)))
         raw = self.context.read(name).select(*place, cell.alias("_known"))

@@ -197,10 +197,10 @@ def to_try(
 
 
 def replaced(known: Iterable[Batch]) -> list[Batch]:
-    """Held files in whose place there is another content later, read before or now."""
+    """Held files in whose place other content has come later, whether it was read before or now."""
     known = list(known)
-    held = [(_place(file), file.content_hash, batch) for batch in waiting(known) for file in batch.files]
-    if not held:
+    held_files = [(_place(file), file.content_hash, batch) for batch in waiting(known) for file in batch.files]
+    if not held_files:
         return []
     read = [
         (_place(file), file.content_hash, batch.known_at)
@@ -210,8 +210,8 @@ def replaced(known: Iterable[Batch]) -> list[Batch]:
     ]
     return [
         batch
-        for place, mine, batch in held
-        if any(at == place and content != mine and when > batch.known_at for at, content, when in read)
+        for place, content_hash, batch in held_files
+        if any(at == place and content != content_hash and when > batch.known_at for at, content, when in read)
     ]
 
 
@@ -235,15 +235,15 @@ def left_behind(lake: Lakehouse, entity: Entity, batch: Batch, limits: HoldBack)
     file, bronze = batch.files[0], f"bronze.{entity.name}"
     filling = file.mapping.get(entity.key)
     key = "upper(regexp_replace(\"{}\", '\\s', '', 'g'))"
-    mine = f"select {key.format(filling.column)} as k" if filling and filling.column else "select _source_row as k"
-    mine += f" from {bronze} where _source_file = ? and _batch_id "
+    rows_sql = f"select {key.format(filling.column)} as k" if filling and filling.column else "select _source_row as k"
+    rows_sql += f" from {bronze} where _source_file = ? and _batch_id "
     known = (
         f"select upper({entity.key}) from {entity.history.name}" if lake.exists(entity.history.name) else "select ''"
     )
     with query.connect(lake, layers=["bronze", "silver"], only={bronze, entity.history.name}) as connection:
         counts = query.rows(
             connection,
-            f"with held as (select distinct k from ({mine} = ?) where k is not null), later as (select k from ({mine} > ?)) "
+            f"with held as (select distinct k from ({rows_sql} = ?) where k is not null), later as (select k from ({rows_sql} > ?)) "
             "select (select count(*) from held) as n, (select count(*) from later) as later, "
             "(select count(*) from held where k not in (select k from later where k is not null) "
             f"and cast(k as varchar) not in ({known})) as missing",

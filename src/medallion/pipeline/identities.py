@@ -43,7 +43,7 @@ def frames(
 
 
 def _frame(spark: SparkSession, members: Iterable[Member]) -> DataFrame:
-    return spark.createDataFrame([(one.key, one.root, one.rank) for one in members], resolved.MEMBERS)
+    return spark.createDataFrame([(member.key, member.root, member.rank) for member in members], resolved.MEMBERS)
 
 
 def merged_keys(members: DataFrame) -> DataFrame:
@@ -69,7 +69,7 @@ def _history(context: Context, entity: Entity) -> DataFrame:
 
 
 def settle(context: Context, delivered: bool) -> None:
-    """Bring the clean tables to what the decisions say; may be repeated.
+    """Apply the decisions to the clean tables; may be repeated.
 
     Args:
         context: The run.
@@ -83,7 +83,7 @@ def settle(context: Context, delivered: bool) -> None:
     applied = _applied(lake)
     if not wanted and not applied:
         return
-    same = {(name, one.key, one.root) for name, members in wanted.items() for one in members} == {
+    same = {(name, member.key, member.root) for name, members in wanted.items() for member in members} == {
         (row["entity"], row["source_key"], _group(row, wanted)) for row in applied
     }
     if same and not delivered:
@@ -108,13 +108,13 @@ def _applied(lake: Lakehouse) -> list[dict[str, Any]]:
 
 
 def _group(row: Mapping[str, Any], wanted: Mapping[str, list[Member]]) -> str | None:
-    """The group of a record by the decisions of now, where it was merged by the same one as it was then."""
-    for one in wanted.get(row["entity"], ()):
+    """The group of a record by the decisions of now, if it is merged by the same decision as then."""
+    for member in wanted.get(row["entity"], ()):
         if (
-            one.key == row["source_key"]
-            and ((one.decision.decision_id or None) if one.decision else None) == row["decision_id"]
+            member.key == row["source_key"]
+            and ((member.decision.decision_id or None) if member.decision else None) == row["decision_id"]
         ):
-            return one.root
+            return member.root
     return None
 
 
@@ -123,7 +123,9 @@ class _Settling:
         self, context: Context, wanted: Mapping[str, list[Member]], applied: Iterable[Mapping[str, Any]], same: bool
     ) -> None:
         self.context, self.wanted, self.same = context, wanted, same
-        self.affected: dict[str, set[str]] = {name: {one.key for one in members} for name, members in wanted.items()}
+        self.affected: dict[str, set[str]] = {
+            name: {member.key for member in members} for name, members in wanted.items()
+        }
         for row in applied:
             self.affected.setdefault(row["entity"], set()).add(row["source_key"])
         self.standing: dict[str, DataFrame] = {}
@@ -142,14 +144,14 @@ class _Settling:
             )
 
     def do(self, entity: Entity) -> None:
-        """Bring one clean table to what the decisions say."""
+        """Apply the decisions to one clean table."""
         context, references = self.context, resolved.references(entity, self.pairs)
         clean = context.read(entity.clean).select(*entity.clean.column_names)
         parts, keys = [], []
         if entity.name in self.standing:
-            mine = resolved.composed(self.standing[entity.name], entity, self.pairs[entity.name])
-            self._conserved(entity, mine)
-            parts.append(mine)
+            composed = resolved.composed(self.standing[entity.name], entity, self.pairs[entity.name])
+            self._conserved(entity, composed)
+            parts.append(composed)
             keys.append(self._keys(self.affected[entity.name], entity.key))
         if references:
             led = [self._led(clean, entity, name) for name in references]
@@ -177,22 +179,22 @@ class _Settling:
 
     def rows(self) -> list[tuple[Any, ...]]:
         """The rows of `silver.identities`."""
-        found = []
+        rows = []
         for name, members in self.wanted.items():
-            for one in members:
-                to, made = self.into.get(name, {}).get(one.key, one.key), one.decision
-                why = "the survivor" if made is None else made.reason or f"merged by {made.decided_by}"
-                found.append(
+            for member in members:
+                to, decision = self.into.get(name, {}).get(member.key, member.key), member.decision
+                why = "the survivor" if decision is None else decision.reason or f"merged by {decision.decided_by}"
+                rows.append(
                     (
                         name,
-                        one.key,
+                        member.key,
                         to,
                         why,
-                        (made.decision_id or None) if made else None,
-                        made.decided_at if made else None,
+                        (decision.decision_id or None) if decision else None,
+                        decision.decided_at if decision else None,
                     )
                 )
-        return sorted(found, key=lambda row: row[:2])
+        return sorted(rows, key=lambda row: row[:2])
 
     def _led(self, clean: DataFrame, entity: Entity, name: str) -> DataFrame:
         """Keys of records whose reference may lead elsewhere than the clean table has it."""

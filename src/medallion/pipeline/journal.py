@@ -174,15 +174,15 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
         LakehouseError: Another process holds it, it cannot be written, a table's last commit is damaged, or an
             erasure is not complete.
     """
-    with locks.hold(lake.root) as held, store.kept_open(lake):
-        writer = Writer(lake, held)
+    with locks.hold(lake.root) as lock, store.kept_open(lake):
+        writer = Writer(lake, lock)
         store.sweep(lake)
-        if found := store.damage(lake, manifests.TABLE):
-            found.set_aside()  # the command did not end; its tables are as they are, and rolled back where it has an intent
+        if torn := store.damage(lake, manifests.TABLE):
+            torn.set_aside()  # the command did not end; its tables are as they are, and rolled back where it has an intent
         for name in lake.tables() if lake.folder is not None else ():
             store.mend(lake, name)
         spoiled = damaged(lake)
-        if passing := [one.table for one in spoiled if one.table.endswith(publishing.WORK)]:
+        if passing := [damage.table for damage in spoiled if damage.table.endswith(publishing.WORK)]:
             store.drop(lake, passing)  # the batch makes them anew from bronze
         if recover:
             if writer.is_erasing():
@@ -190,7 +190,7 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
             for damage in spoiled:
                 if damage.table in passing:
                     continue
-                if not _is_of(held.intent, damage):
+                if not _is_of(lock.intent, damage):
                     raise damage.error()
                 damage.set_aside()
             for lost in lost_commits(lake).values():
@@ -202,12 +202,12 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
         if recover and not (writer.published or manifests.number(lake)):
             writer.kind = FOUND  # a lakehouse of an earlier version: the state that readers open meanwhile, and restore
             writer.publish()
-            held.settle()
+            lock.settle()
             writer.published = False
         yield writer
         if not writer.published:
             writer.publish()
-            held.settle()
+            lock.settle()
 
 
 def _is_of(intent: Mapping[str, Any] | None, damage: store.Damage) -> bool:
@@ -227,11 +227,11 @@ def lost_commits(lake: Lakehouse) -> dict[str, LakehouseError]:
     intent = unfinished_intent(lake) or {}
     if intent.get("kind") == FORGET:
         return {}
-    found = {name: (version, "the last manifest") for name, version in publishing.lost(lake).items()}
-    with suppress(LakehouseError):  # a damaged journal is told by itself
+    lost = {name: (version, "the last manifest") for name, version in publishing.lost(lake).items()}
+    with suppress(LakehouseError):  # a damaged journal is reported by itself
         for batch in [] if lake.folder is None else half_done(lake):
             for name, version in batches.lost(lake, batch).items():
-                found.setdefault(name, (version, f"the journal of batch {batch.batch_id}"))
+                lost.setdefault(name, (version, f"the journal of batch {batch.batch_id}"))
     back = (
         f"{store.GO_BACK}."
         if manifests.number(lake) or (lake.exists(RUNS) and store.count(lake, RUNS))
@@ -244,7 +244,7 @@ def lost_commits(lake: Lakehouse) -> dict[str, LakehouseError]:
             + f", and {names} names a later one",
             back,
         )
-        for name, (version, names) in found.items()
+        for name, (version, names) in lost.items()
         if name not in intent.get("arguments", {}).get("dropping", ())
     }
 
@@ -253,7 +253,7 @@ def damaged(lake: Lakehouse) -> list[store.Damage]:
     """Tables whose newest commit was not written whole."""
     if lake.folder is None:
         return []
-    return [found for name in lake.tables() if (found := store.damage(lake, name))]
+    return [damage for name in lake.tables() if (damage := store.damage(lake, name))]
 
 
 def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
@@ -274,8 +274,8 @@ def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
         )
     if intent["kind"] == publishing.MAINTAIN:
         before = _unlike(lake, before)
-    made = {name for name in lake.tables() if name not in before and name not in KEPT and manifests.is_ours(name)}
-    created = made if intent["all"] else set()
+    new_tables = {name for name in lake.tables() if name not in before and name not in KEPT and manifests.is_ours(name)}
+    created = new_tables if intent["all"] else set()
     for name, version in before.items():
         now = lake.version(name)
         if version < 0:
@@ -300,7 +300,9 @@ def _unlike(lake: Lakehouse, before: Mapping[str, int]) -> dict[str, int]:
     known = manifest.tables if manifest and manifest.hashed_by == publishing.hashed_by(lake) else {}
     changed = [name for name, version in before.items() if lake.version(name) != version]
     now = dict(publishing.kept(lake, only=[name for name in changed if name in known]))
-    same = {name for name, one in now.items() if (one.rows, one.content) == (known[name].rows, known[name].content)}
+    same = {
+        name for name, table in now.items() if (table.rows, table.content) == (known[name].rows, known[name].content)
+    }
     return {name: before[name] for name in changed if name not in same}
 
 
@@ -333,12 +335,14 @@ def without_gold(lake: Lakehouse) -> list[Batch]:
         then = manifest.tables.get(batches.JOURNAL) if manifest else None
         if now <= (then.version if then else -1) or _has_recorded_a_run_since(lake, manifest):
             return []
-    except LakehouseError:  # a damaged table, which is told by itself
+    except LakehouseError:  # a damaged table, which is reported by itself
         return []
     before = batches.finished(lake, then.version) if then else set()
     if before is None:
         return []
-    return [one for one in batches.history(lake) if one.state == batches.FINISHED and one.batch_id not in before]
+    return [
+        batch for batch in batches.history(lake) if batch.state == batches.FINISHED and batch.batch_id not in before
+    ]
 
 
 def _has_recorded_a_run_since(lake: Lakehouse, manifest: Manifest | None) -> bool:

@@ -148,15 +148,15 @@ class Proof:
 
     def document(self) -> dict[str, Any]:
         """As plain values."""
-        found = asdict(self)
-        found["examples"] = [
+        document = asdict(self)
+        document["examples"] = [
             {
                 **asdict(each),
                 "cells": [dict(zip(("column", "cell", "read_as"), cell, strict=True)) for cell in each.cells],
             }
             for each in self.examples
         ]
-        return {"question": self.question, **{state: self.deals(state) for state in STATES}, **found}
+        return {"question": self.question, **{state: self.deals(state) for state in STATES}, **document}
 
 
 def in_currencies(foreign: Iterable[Mapping[str, Any]], reporting: str) -> str:
@@ -166,16 +166,16 @@ def in_currencies(foreign: Iterable[Mapping[str, Any]], reporting: str) -> str:
     >>> in_currencies([each], "USD")
     'Figures are in USD. 2 deals in EUR are converted: €100 to $110. 1 deal in EUR is held out of every figure.'
     """
-    told = []
+    sentences = []
     for each in foreign:
         code, there, out = each["currency"], int(each["converted"]), int(each["held_out"])
         if there:
             value, worth = (figures.money(Decimal(each[n]), c) for n, c in (("value", code), ("worth", reporting)))
-            told.append(f"{figures.count(there, 'deal')} in {code} {_are(there)} converted: {value} to {worth}.")
+            sentences.append(f"{figures.count(there, 'deal')} in {code} {_are(there)} converted: {value} to {worth}.")
         if out:
             value = "" if each["held_value"] is None else f": {figures.money(Decimal(each['held_value']), code)}"
-            told.append(f"{figures.count(out, 'deal')} in {code} {_are(out)} held out of every figure{value}.")
-    return " ".join([f"Figures are in {reporting}.", *told]) if told else ""
+            sentences.append(f"{figures.count(out, 'deal')} in {code} {_are(out)} held out of every figure{value}.")
+    return " ".join([f"Figures are in {reporting}.", *sentences]) if sentences else ""
 
 
 def _are(count: int) -> str:
@@ -205,8 +205,8 @@ def of_lake(lake: Lakehouse, entities: Mapping[str, Entity], currency: str) -> P
             if not files or root is None:
                 return None, {}
             sql = "select * from bronze.leads where _batch_id = ? and _source_file = ? and _source_row = ?"
-            found = query.rows(connection, sql, [root.in_bronze, row["_source_file"], row["_source_row"]])
-            return files[0], found[0] if found else {}
+            rows = query.rows(connection, sql, [root.in_bronze, row["_source_file"], row["_source_row"]])
+            return files[0], rows[0] if rows else {}
 
         proof = over(connection, entities, currency, there)
         foreign = tuple(_foreign(connection, there, known, entities["leads"]))
@@ -217,7 +217,7 @@ def _foreign(
     connection: duckdb.DuckDBPyConnection, there: set[str], known: list[batches.Batch], leads: Entity
 ) -> Iterable[Foreign]:
     """Deals in other currencies: those with rates as gold has them, and those refused since there are no rates."""
-    found: dict[str, Foreign] = {}
+    by_code: dict[str, Foreign] = {}
     if CONVERSIONS in there:
         for row in query.rows(
             connection,
@@ -225,7 +225,7 @@ def _foreign(
             "coalesce(sum(original_amount) filter (value is not null), 0) as value, coalesce(sum(value), 0) as worth, "
             f"coalesce(sum(original_amount) filter (value is null), 0) as held_value from {CONVERSIONS} group by 1",
         ):
-            found[row["currency"]] = Foreign(**row)
+            by_code[row["currency"]] = Foreign(**row)
     files = {(batch.batch_id, file.name): file for batch in known for file in batch.files_of("leads")}
     waiting = awaiting.deals(connection, there, known, leads)
     for row in {row["record_key"] or row["quarantine_id"]: row for row in waiting}.values():
@@ -233,15 +233,15 @@ def _foreign(
         code = currencies.code_of(reason.split("'", 1)[-1].rstrip("'"))
         if code:
             amount = _amount(row["raw"], files.get((row["batch_id"], row["source_file"])), leads.column("deal_value"))
-            found[code] = _held(found.get(code), code, amount)
-    return [found[code] for code in sorted(found)]
+            by_code[code] = _with_held_deal(by_code.get(code), code, amount)
+    return [by_code[code] for code in sorted(by_code)]
 
 
-def _held(before: Foreign | None, code: str, amount: Decimal | None) -> Foreign:
+def _with_held_deal(before: Foreign | None, code: str, amount: Decimal | None) -> Foreign:
     """With one more deal that is held out."""
     so_far = before or Foreign(code, 0, Decimal(0), Decimal(0), 0, Decimal(0))
-    held = None if amount is None or so_far.held_value is None else so_far.held_value + amount
-    return replace(so_far, held_out=so_far.held_out + 1, held_value=held)
+    held_value = None if amount is None or so_far.held_value is None else so_far.held_value + amount
+    return replace(so_far, held_out=so_far.held_out + 1, held_value=held_value)
 
 
 def _amount(raw: str, file: SourceFile | None, declared: Column) -> Decimal | None:
@@ -371,7 +371,7 @@ def examples(connection: duckdb.DuckDBPyConnection, cells: Any) -> Iterable[Exam
 
 def example(row: Mapping[str, Any], file: SourceFile | None, raw: Mapping[str, Any]) -> Example:
     """A deal beside its cells, as its file's mapping takes them."""
-    found = []
+    cells = []
     for name in _SHOWN:
         item = file.mapping.get(name) if file else None
         if item is None or name not in row:
@@ -381,8 +381,8 @@ def example(row: Mapping[str, Any], file: SourceFile | None, raw: Mapping[str, A
         else:
             names = [item.column] if item.column else names_in(item.sql or "''")
             cell = " | ".join(_short(raw.get(each)) for each in names)
-        found.append((name, cell, _meaning(row[name])))
-    return Example(str(row["status"]), f"{row['_source_file']}:{row['_source_row']}", tuple(found))
+        cells.append((name, cell, _meaning(row[name])))
+    return Example(str(row["status"]), f"{row['_source_file']}:{row['_source_row']}", tuple(cells))
 
 
 def _short(cell: Any) -> str:

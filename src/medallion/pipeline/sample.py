@@ -54,10 +54,10 @@ def _proved(spark: SparkSession, entities: Mapping[str, Entity], files: Iterable
     whole: dict[str, bool] = {}
     rows: dict[str, pa.Table] = {}
     for name in entities:
-        mine = [file for file in files if file.entity == name]
-        if mine:
-            raw[name], whole[name] = _cells(mine)
-            rows[name] = _read(spark, entities, name, mine, raw[name], rows, whole)
+        of_entity = [file for file in files if file.entity == name]
+        if of_entity:
+            raw[name], whole[name] = _cells(of_entity)
+            rows[name] = _read(spark, entities, name, of_entity, raw[name], rows, whole)
     if "leads" not in rows:
         return None
     return _over(entities, files, raw, rows, all(whole.values()))
@@ -108,7 +108,7 @@ def _read(
         for filling in fillings
         if filling.lookup
     }
-    found = silver.readings(silver.filled_down(frame, mapping), entity, mapping, lookups)
+    readings = silver.readings(silver.filled_down(frame, mapping), entity, mapping, lookups)
     unknown = {}
     for column in entity.references:
         target = column.reference
@@ -116,9 +116,9 @@ def _read(
             keys = _clean(spark, entities[target.entity], known).select(
                 F.col(target.column).cast("string").alias("_key")
             )
-            orphans = silver.orphan_keys(found, {column.name: keys})
+            orphans = silver.orphan_keys(readings, {column.name: keys})
             unknown[column.name] = orphans
-    return silver.conform(found, entity, unknown).toArrow()
+    return silver.conform(readings, entity, unknown).toArrow()
 
 
 def _clean(spark: SparkSession, entity: Entity, known: Mapping[str, pa.Table]) -> Any:
@@ -136,11 +136,11 @@ def _newest(entity: Entity, files: list[SourceFile]) -> str:
     for file in files:
         if file.entity == entity.name and SNAPSHOT in file.mapping:
             states.setdefault(str(file.mapping[SNAPSHOT].value), []).append(file.name.replace("'", "''"))
-    day, found = f'cast("{entity.version_column}" as date)', ""
+    day, condition = f'cast("{entity.version_column}" as date)', ""
     for names in states.values():
         ours = "_source_file in (" + ", ".join(f"'{name}'" for name in names) + ")"
-        found += f" and (not {ours} or {day} = (select max({day}) from read_{entity.name} where {ours}))"
-    return found
+        condition += f" and (not {ours} or {day} = (select max({day}) from read_{entity.name} where {ours}))"
+    return condition
 
 
 def _over(
@@ -173,9 +173,9 @@ def _over(
         def cells(row: Mapping[str, Any]) -> tuple[SourceFile | None, dict[str, Any]]:
             file = next((f for f in files if f.entity == "leads" and f.name == row["_source_file"]), None)
             sql = "select * from cells_leads where _source_file = ? and _source_row = ?"
-            found = query.rows(connection, sql, [row["_source_file"], row["_source_row"]])
-            return file, found[0] if found else {}
+            matches = query.rows(connection, sql, [row["_source_file"], row["_source_row"]])
+            return file, matches[0] if matches else {}
 
         there.add("silver.quarantine")
-        found = proof.over(connection, entities, entities["leads"].currency, there, sampled=not whole)
-        return replace(found, examples=tuple(proof.examples(connection, cells)))
+        totals = proof.over(connection, entities, entities["leads"].currency, there, sampled=not whole)
+        return replace(totals, examples=tuple(proof.examples(connection, cells)))

@@ -145,8 +145,8 @@ def silver_to_gold(
     special = {("gold.deal_changes", "silver.leads_history"): every}
 
     by_table = {step.table: step for step in possible(optional)}
-    found = Stale(dict.fromkeys(by_table, ""), anew) if stale is None else stale(day)
-    wanted, anew = set(found.tables), found.anew
+    outdated = Stale(dict.fromkeys(by_table, ""), anew) if stale is None else stale(day)
+    wanted, anew = set(outdated.tables), outdated.anew
     since = Additions()
     if not any(by_table[name].adds for name in wanted):
         pass
@@ -189,7 +189,7 @@ def silver_to_gold(
                 ]
             contract = gold_contract(name)
             written = _write(
-                out, step, contract, inputs, since, found.rows.get(name, 0) if name in found.kept else None
+                out, step, contract, inputs, since, outdated.rows.get(name, 0) if name in outdated.kept else None
             )
             frames[name] = out.read(name)
             rows = frames[name] if written is None else frames[name].filter(written)
@@ -266,10 +266,10 @@ def _in_reporting_currency(
 
 
 def _doubt(row: Mapping[str, Any], place: str, last: date | None) -> str:
-    """What is said of a row of `converted.in_doubt`; `last` is the last day with a rate of the currency."""
+    """The warning about a row of `converted.in_doubt`; `last` is the last day with a rate of the currency."""
     code = row["original_currency"]
-    value, one = figures.money(row["amount"], code), row["deals"] == 1
-    deals = "1 deal is" if one else f"{row['deals']:,} deals are"
+    value, is_one = figures.money(row["amount"], code), row["deals"] == 1
+    deals = "1 deal is" if is_one else f"{row['deals']:,} deals are"
     example = f"such as {row['lead_id']} ({row['source_file']}:{row['source_row']})"
     if not row["held"]:
         return (
@@ -312,7 +312,7 @@ def _of_module(step: Step) -> Iterator[None]:
     """Name the user's own module that makes a table when it cannot be made.
 
     Raises:
-        MedallionError: It cannot; what was said of it already is passed on.
+        MedallionError: It cannot; an error that says why already is passed on.
     """
     try:
         yield
@@ -325,9 +325,9 @@ def _of_module(step: Step) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         if not step.module:
             raise
-        said = (str(error).strip().splitlines() or [""])[0][:300]
+        reason = (str(error).strip().splitlines() or [""])[0][:300]
         raise MedallionError(
-            f"{step.module}: {step.table} cannot be made: {type(error).__name__}: {said}",
+            f"{step.module}: {step.table} cannot be made: {type(error).__name__}: {reason}",
             "Correct the module, or take it out of gold in config.yaml; --debug shows the traceback.",
         ) from error
 
@@ -436,18 +436,19 @@ def _delete_scores(context: Context, same: str, unfinished: bool) -> set[date]:
 
 
 def _scores_before(context: Context, days: Iterable[date], as_of: AsOf) -> DataFrame | None:
-    """The scores among which is the last one of each open deal; None where there is none.
+    """Scores that include the last one of each open deal; None where there are none.
 
-    Those of the newest day before, and of the deals that have none of that day: reading every day took longer with each.
+    They are the scores of the newest day before, and those of deals that have none of that day: reading every day took
+    longer with each.
     """
     past = [day for day in days if day < as_of.day]
     if not past:
         return None
     scores, day = context.read(_SCORES), max(past)
-    mine = f"select lead_id from {_SCORES} where as_of = DATE '{day}' and probability is not null"
+    scored = f"select lead_id from {_SCORES} where as_of = DATE '{day}' and probability is not null"
     others = context.ask(
         f"select lead_id from gold.deals where status = 'open' and coalesce(created_at < DATE '{day}', true) "
-        f"and lead_id not in ({mine}) limit {_FEW_DEALS + 1}",
+        f"and lead_id not in ({scored}) limit {_FEW_DEALS + 1}",
         *(_SCORES, "gold.deals"),
     )
     return scores if len(others) > _FEW_DEALS else newest(scores, day, [row["lead_id"] for row in others])
@@ -488,7 +489,7 @@ def _verdicts(frames: Mapping[str, DataFrame]) -> dict[str, Any]:
     if not frames:
         return {}
     each = [_verdict(frame, gold_contract(name)) for name, frame in frames.items()]
-    rows = {row["name"]: row for row in reduce(lambda one, other: one.unionByName(other), each).collect()}
+    rows = {row["name"]: row for row in reduce(lambda left, right: left.unionByName(right), each).collect()}
     return {name: rows[name] for name in frames}
 
 

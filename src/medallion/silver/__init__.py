@@ -55,7 +55,7 @@ class Readings:
 
 
 def filled_down(bronze: DataFrame, mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]]) -> DataFrame:
-    """Rows of whole files with the cell above in place of an empty one, in the columns of which a contract says so.
+    """Rows of whole files with empty cells filled from the cell above, in the columns that a contract fills down.
 
     A record whose cells are not known may be the head of a group: below it, up to the next head, `_headless` names a
     column that has no value for that reason. It is null elsewhere.
@@ -70,9 +70,9 @@ def filled_down(bronze: DataFrame, mapping: Mapping[str, Mapping[Filling, tuple[
         lost = ~whole & cell.isNull()  # a cell that is known to have been empty is left as an empty text
         head = F.when((words.squish(cell) != "") | lost, F.struct("_source_row", F.when(whole, cell).alias("_cell")))
         above = F.max(head).over(in_file)
-        here = whole & (F.col("_source_file").isin(*files) if files else F.lit(True))
-        filled[name] = F.when(here, above["_cell"]).otherwise(filled.get(name, cell))
-        headless.append(F.when(here & above.isNotNull() & above["_cell"].isNull(), F.lit(canonical)))
+        applies = whole & (F.col("_source_file").isin(*files) if files else F.lit(True))
+        filled[name] = F.when(applies, above["_cell"]).otherwise(filled.get(name, cell))
+        headless.append(F.when(applies & above.isNotNull() & above["_cell"].isNull(), F.lit(canonical)))
     return bronze.withColumns({**filled, "_headless": F.coalesce(*headless)}) if filled else bronze
 
 
@@ -121,7 +121,7 @@ def readings(
     }
     parts = {f"_text_{name}_{place}": text for name, of in filled.items() for place, (_, text) in enumerate(of)}
     may_end = entity.key in entity.column_names and (life.is_told(mapping) or merges is not None)
-    told = life.told(mapping) if may_end else {}
+    conditions = life.told(mapping) if may_end else {}
     into = {f"_text_into_{n}": text for n, text in enumerate(life.merged_into(mapping, entity))} if may_end else {}
     headless = F.col("_headless") if "_headless" in bronze.columns else F.lit(None).cast("string")
     carried = {
@@ -133,7 +133,7 @@ def readings(
         "_malformed": F.col("_malformed"),
         "_malformed_reason": F.col("_malformed_reason"),
         **({"_cells": F.struct(*map(_cell, names), F.col("_malformed").alias("_record"))} if with_cells else {}),
-        **told,
+        **conditions,
         **parts,
         **into,
     }
@@ -412,12 +412,15 @@ def lookup_table(parent: DataFrame, entity: Entity, filling: Filling, groups: Da
     by, take = entity.column(str(filling.by)), filling.take or entity.key
     table = LookupTable(parent, parent, by)
     text, value = F.col(by.name).cast("string"), F.col(take).cast("string")
-    one = value
+    group = value
     if groups is not None and take == entity.key:
         parent = parent.join(groups.select("_key", "_group"), F.col(entity.key) == F.col("_key"), how="left")
-        one = F.coalesce("_group", value)
+        group = F.coalesce("_group", value)
     pairs = parent.select(
-        table.comparable(text).alias("_by"), words.squish(text).alias("_text"), value.alias("_take"), one.alias("_one")
+        table.comparable(text).alias("_by"),
+        words.squish(text).alias("_text"),
+        value.alias("_take"),
+        group.alias("_one"),
     )
     known = pairs.filter(F.col("_by").isNotNull() & (F.col("_by") != "") & F.col("_take").isNotNull())
     first, count = F.min("_take").alias("_take"), F.countDistinct("_one").alias("_hits")
@@ -434,7 +437,7 @@ def _look_up(
     texts: Mapping[str, Column],
     lookups: Mapping[Filling, LookupTable],
 ) -> tuple[DataFrame, dict[str, checks.Lookup]]:
-    """Put what a text leads to in another entity in its place, and tell where it leads nowhere."""
+    """Replace each text with what it leads to in another entity, and flag where it leads nowhere."""
     done = {}
     keys = {
         column
@@ -446,20 +449,20 @@ def _look_up(
         for place, (filling, _) in enumerate(of):
             if filling not in lookups:
                 continue
-            table, here = lookups[filling], f"{name}_{place}"
-            text = F.col(f"_text_{here}")
-            meant = F.col(f"_meant_{here}") if filling.values or filling.otherwise else text
+            table, suffix = lookups[filling], f"{name}_{place}"
+            text = F.col(f"_text_{suffix}")
+            meant = F.col(f"_meant_{suffix}") if filling.values or filling.otherwise else text
             matches = table.frame.select(
-                *(F.col(column).alias(f"{column}_{here}") for column in ("_by", "_take", "_hits"))
+                *(F.col(column).alias(f"{column}_{suffix}") for column in ("_by", "_take", "_hits"))
             )
-            typed = typed.withColumn(f"_for_{here}", table.comparable(meant))
-            typed = typed.join(matches, F.col(f"_for_{here}") == F.col(f"_by_{here}"), how="left")
-            exact = table.exact.select(F.col("_text").alias(f"_as_{here}"), F.col("_exact").alias(f"_exact_{here}"))
-            typed = typed.join(exact, words.squish(meant) == F.col(f"_as_{here}"), how="left")
-            hit = F.coalesce(F.col(f"_exact_{here}"), F.when(F.col(f"_hits_{here}") == 1, F.col(f"_take_{here}")))
+            typed = typed.withColumn(f"_for_{suffix}", table.comparable(meant))
+            typed = typed.join(matches, F.col(f"_for_{suffix}") == F.col(f"_by_{suffix}"), how="left")
+            exact = table.exact.select(F.col("_text").alias(f"_as_{suffix}"), F.col("_exact").alias(f"_exact_{suffix}"))
+            typed = typed.join(exact, words.squish(meant) == F.col(f"_as_{suffix}"), how="left")
+            hit = F.coalesce(F.col(f"_exact_{suffix}"), F.when(F.col(f"_hits_{suffix}") == 1, F.col(f"_take_{suffix}")))
             typed = _with_hits(typed.withColumn("_hit", hit), entity.column(name))
             orphan = text.isNotNull() & hit.isNull()
-            flags.append((filling, orphan, orphan & F.coalesce(F.col(f"_hits_{here}") > 1, F.lit(False))))
+            flags.append((filling, orphan, orphan & F.coalesce(F.col(f"_hits_{suffix}") > 1, F.lit(False))))
         if flags:
             done[name] = checks.Lookup(
                 str(flags[0][0].lookup),
@@ -720,8 +723,8 @@ def account(
     accepted, merged, superseded and withdrawn in what history now holds, quarantined in the quarantine table, duplicates
     among those of conflicting keys, excluded among the staged. `implied` counts what history has besides. So a row lost in writing shows: the caller compares the sum with the rows read.
     """
-    one = F.count(F.lit(1))
-    read = bronze.agg(one.alias("rows_read")).select(F.lit(entity.name).alias("entity"), "rows_read")
+    row_count = F.count(F.lit(1))
+    read = bronze.agg(row_count.alias("rows_read")).select(F.lit(entity.name).alias("entity"), "rows_read")
     kept = history.agg(
         F.count_if(F.col("_outcome") == "accepted").alias("accepted"),
         F.count_if(F.col("_outcome") == "superseded").alias("superseded"),
@@ -730,9 +733,9 @@ def account(
         F.count_if(F.col("_outcome").isin(*IMPLIED)).alias("implied"),
     )
     left_out = staged.agg(F.count_if(F.coalesce(F.col("_fate") == "excluded", F.lit(False))).alias("excluded"))
-    refused = quarantine.agg(one.alias("quarantined"))
+    refused = quarantine.agg(row_count.alias("quarantined"))
     counts = [kept, refused, left_out]
     if conflicts is not None:
         counts.append(conflicts.agg(F.count_if(F.col("_outcome") == "duplicate").alias("duplicate")))
-    whole = reduce(lambda one, other: one.join(other, how="cross"), counts, read)
+    whole = reduce(lambda left, right: left.join(right, how="cross"), counts, read)
     return whole if conflicts is not None else whole.withColumn("duplicate", F.lit(0).cast("bigint"))

@@ -120,8 +120,8 @@ class Lookup:
 
 
 def _lookup(column: Declared, lookup: Lookup, text: Column) -> Check:
-    one = lookup.entity.removesuffix("s").replace("_", " ")
-    none = MESSAGES["lookup"].format(no="no", entity=one)
+    singular = lookup.entity.removesuffix("s").replace("_", " ")
+    none = MESSAGES["lookup"].format(no="no", entity=singular)
     many = MESSAGES["lookup"].format(no="several", entity=lookup.entity.replace("_", " "))
     head = F.when(lookup.several, F.lit(many)).otherwise(F.lit(none))
     message = F.concat(F.lit(f"{column.name}{_SEPARATOR}"), head, *_quoted(text))
@@ -242,15 +242,15 @@ def quality(counted: Mapping[str, Any], entity: Entity, repeated: int) -> list[d
     """
     rows = counted["rows"]
     failed = dict(zip(_failing(entity), counted["failed"], strict=True)) | {(entity.key, "uniqueness"): repeated}
-    found: list[dict[str, Any]] = [
+    measures: list[dict[str, Any]] = [
         {"column_name": name, "metric": metric, "rows": rows, "failed": count, "value": passed_share(count, rows)}
         for (name, metric), count in failed.items()
     ]
     if counted["hours"] is not None:
-        found.append(
+        measures.append(
             {"column_name": "", "metric": "freshness", "rows": rows, "failed": None, "value": counted["hours"]}
         )
-    return found
+    return measures
 
 
 _METRICS = {

@@ -71,8 +71,8 @@ def versions(valued: DataFrame, current: DataFrame, columns: list[str]) -> DataF
         current: `in_currency` of the deals.
         columns: Those of `silver.leads_history`.
     """
-    held = current.filter(F.col("held_out").isNotNull()).select("lead_id")
-    there = valued.join(held, on="lead_id", how="left_anti")
+    held_out = current.filter(F.col("held_out").isNotNull()).select("lead_id")
+    there = valued.join(held_out, on="lead_id", how="left_anti")
     return there.withColumn("deal_value", F.col("value")).select(*columns)
 
 
@@ -117,20 +117,22 @@ def conversions(valued: DataFrame, reporting: str) -> DataFrame:
 
 
 def in_doubt(conversions: DataFrame, last: date) -> DataFrame:
-    """What of `silver.conversions` is to be told, per currency and kind: how many deals of what value, and one of them.
+    """Conversions to warn about, per currency and kind: how many deals of what value, and one of them.
 
-    Deals are told that are held out (`held`), without a rate (`unknown`) or too large; and those that are converted by a
+    They are deals that are held out (`held`), without a rate (`unknown`) or too large; and those that are converted at a
     rate of more than `OLD` days before their day, or `last` where that is earlier: `newest` is its newest day.
     """
     day = F.least(F.col("day"), F.lit(last))
     is_old = F.col("held_out").isNull() & (F.date_add(F.col("rate_date"), OLD) < day)
-    told = conversions.filter(F.col("held_out").isNotNull() | is_old).withColumn("held", F.col("held_out").isNotNull())
+    doubtful = conversions.filter(F.col("held_out").isNotNull() | is_old).withColumn(
+        "held", F.col("held_out").isNotNull()
+    )
     kinds = ["original_currency", "held", F.col("rate").isNull().alias("unknown")]
-    found = told.groupBy(*kinds).agg(
+    totals = doubtful.groupBy(*kinds).agg(
         F.count(F.lit(1)).alias("deals"),
         F.sum("original_amount").alias("amount"),
         F.max("rate_date").alias("newest"),
         F.min("lead_id").alias("lead_id"),
     )
     example = conversions.select("lead_id", "source_file", "source_row", "held_out")
-    return found.join(example, on="lead_id").orderBy("original_currency", "held", "unknown")
+    return totals.join(example, on="lead_id").orderBy("original_currency", "held", "unknown")

@@ -46,7 +46,7 @@ def reprocessed(
 
 
 def applied(raw: DataFrame, corrections: DataFrame, refused: DataFrame) -> DataFrame:
-    """Rows of bronze with what people have put right in those of them that were refused, as `=column` cells.
+    """Rows of bronze with what people have corrected in refused ones, as `=column` cells.
 
     Args:
         raw: Rows of bronze, of one batch.
@@ -61,8 +61,8 @@ def applied(raw: DataFrame, corrections: DataFrame, refused: DataFrame) -> DataF
     if not columns:
         return raw
     latest = _latest(placed, columns).withColumnRenamed("quarantine_id", "_place")
-    here = F.concat_ws(":", "_source_file", F.col("_source_row").cast("string"))
-    joined = raw.withColumn("_place", here).join(latest, on="_place", how="left")
+    raw_place = F.concat_ws(":", "_source_file", F.col("_source_row").cast("string"))
+    joined = raw.withColumn("_place", raw_place).join(latest, on="_place", how="left")
     mended = reduce(Column.__or__, (F.col(f"_after_{name}").isNotNull() for name in columns))
     cells = [F.col(f"_after_{name}").alias(f"={name}") for name in columns]
     kept = [F.col(f"`{name}`") for name in raw.columns if name != "_malformed"]

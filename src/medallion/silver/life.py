@@ -40,16 +40,16 @@ def told(mapping: Fillings) -> dict[str, Column]:
     excluded, absent, unclear = [F.lit(False)], [F.lit(False)], []
     for word, name in (("where", WHERE), ("absent", ABSENT)):
         for filling, files in mapping.get(name, {}).items():
-            here = F.col("_source_file").isin(*files) if files else F.lit(True)
+            in_files = F.col("_source_file").isin(*files) if files else F.lit(True)
             holds = F.expr(str(filling.sql)).try_cast("boolean")
             text = F.trim(F.expr(str(filling.sql)).cast("string"))
             shown = F.substring(text, 1, 80)
             says = F.concat(F.lit(f"record: {word} is neither true nor false: '"), shown, F.lit("'"))
-            unclear.append(F.when(here & ~malformed & holds.isNull() & (text != ""), says))
+            unclear.append(F.when(in_files & ~malformed & holds.isNull() & (text != ""), says))
             if name == WHERE:
-                excluded.append(here & ~F.coalesce(holds, malformed))
+                excluded.append(in_files & ~F.coalesce(holds, malformed))
             else:
-                absent.append(here & F.coalesce(holds, F.lit(False)))
+                absent.append(in_files & F.coalesce(holds, F.lit(False)))
     nothing = F.lit(None).cast("string")
     return {
         "_excluded": reduce(Column.__or__, excluded),
@@ -213,18 +213,18 @@ def survivors(pairs: DataFrame) -> DataFrame:
 def following(typed: DataFrame, pairs: Mapping[str, DataFrame]) -> DataFrame:
     """Records whose references to merged ones lead to the survivor, per referring column."""
     for name, frame in pairs.items():
-        here = frame.select(F.col("_from").alias(f"_from_{name}"), F.col("_to").alias(f"_to_{name}"))
-        typed = typed.join(here, F.col(name) == F.col(f"_from_{name}"), how="left")
+        links = frame.select(F.col("_from").alias(f"_from_{name}"), F.col("_to").alias(f"_to_{name}"))
+        typed = typed.join(links, F.col(name) == F.col(f"_from_{name}"), how="left")
         typed = typed.withColumn(name, F.coalesce(f"_to_{name}", name)).drop(f"_from_{name}", f"_to_{name}")
     return typed
 
 
 def moved(current: DataFrame, entity: Entity, pairs: Mapping[str, DataFrame]) -> DataFrame:
-    """New versions of current ones whose references lead to a merged record, as they are without it."""
+    """New versions of current records that refer to a merged one, with its survivor in its place."""
     refers: Iterable[DataFrame] = [
         current.join(frame.select(F.col("_from").alias(name)), on=name, how="left_semi").select(entity.key)
         for name, frame in pairs.items()
     ]
-    mine = current.join(reduce(DataFrame.unionByName, refers).distinct(), on=entity.key, how="left_semi")
-    changed = following(mine, pairs)
+    referring = current.join(reduce(DataFrame.unionByName, refers).distinct(), on=entity.key, how="left_semi")
+    changed = following(referring, pairs)
     return changed.withColumns({"_outcome": F.lit("moved"), "_version_hash": F.xxhash64(*entity.column_names)})

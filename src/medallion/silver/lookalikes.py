@@ -45,9 +45,9 @@ def by_case(staged: DataFrame, entity: Entity) -> DataFrame:
         )
         .filter((F.col("_lowest") != F.col("_highest")) & F.col("_doubtful"))
     )
-    found = rows.join(keys, F.col(entity.key) == F.col("_key"), how="inner")
+    spellings = rows.join(keys, F.col(entity.key) == F.col("_key"), how="inner")
     other = F.when(F.col("_spelled") == F.col("_lowest"), F.col("_highest")).otherwise(F.col("_lowest"))
-    return found.select(
+    return spellings.select(
         *_PLACE, F.lit(entity.key).alias("column"), F.col("_spelled").alias("one"), other.alias("other")
     )
 
@@ -75,11 +75,11 @@ def by_length(rows: DataFrame, known: DataFrame, column: str) -> DataFrame:
         known: Identifiers elsewhere, `_known`.
         column: The column that they are of.
     """
-    mine = rows.filter(F.length("_key").isin(SHORT, LONG)).withColumn("_stem", F.substring("_key", 1, SHORT))
+    keys = rows.filter(F.length("_key").isin(SHORT, LONG)).withColumn("_stem", F.substring("_key", 1, SHORT))
     theirs = known.filter(F.length("_known").isin(SHORT, LONG)).select(
         F.substring("_known", 1, SHORT).alias("_stem"), "_known"
     )
-    pairs = mine.join(theirs.distinct(), on="_stem", how="inner").filter(F.length("_key") != F.length("_known"))
+    pairs = keys.join(theirs.distinct(), on="_stem", how="inner").filter(F.length("_key") != F.length("_known"))
     return pairs.select(
         *_PLACE, F.lit(column).alias("column"), F.col("_key").alias("one"), F.col("_known").alias("other")
     )

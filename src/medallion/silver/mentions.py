@@ -188,11 +188,11 @@ def phone_forms(text: str) -> set[str]:
     ['3055512345', '493055512345']
     """
     code, number = phone_form(text)
-    found = {number}
+    forms = {number}
     if not code and len(number) > 2 * 5:
         width = 1 if number[0] in "17" else 2 if _TWO_DIGITS.match(number) else 3
-        found |= {number[width:].lstrip("0")}
-    return {one for one in found if len(one) >= _DIGITS}
+        forms |= {number[width:].lstrip("0")}
+    return {form for form in forms if len(form) >= _DIGITS}
 
 
 def addresses(text: str) -> set[str]:
@@ -201,8 +201,8 @@ def addresses(text: str) -> set[str]:
     >>> sorted(addresses("Ann <Ann+x@x.example>; bob@x.example")), addresses("ask")
     (['ann@x.example', 'bob@x.example'], set())
     """
-    found = {email_form(f"{hit[1].lstrip('.-+')}@{hit[2]}") for hit in _ADDRESS.finditer(text)}
-    return (found or {email_form(text)}) - {""}
+    forms = {email_form(f"{hit[1].lstrip('.-+')}@{hit[2]}") for hit in _ADDRESS.finditer(text)}
+    return (forms or {email_form(text)}) - {""}
 
 
 def numbers(text: str) -> list[str]:
@@ -227,11 +227,11 @@ def _forms(word: str) -> frozenset[str]:
         return frozenset((low,))
     low = unicodedata.normalize("NFC", low)
     spelled = ("".join(letters.get(letter, letter) for letter in low) for letters in (_PLAIN, _GERMAN | {"æ": "ae"}))
-    found = {
+    forms = {
         "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.combining(c) in (0, _VOICED))
         for text in spelled
     }
-    return frozenset(found - {""} or {low})
+    return frozenset(forms - {""} or {low})
 
 
 #: The class of the marks that make another letter of kana.
@@ -328,9 +328,9 @@ class Name:
 
     def has_surname_of(self, other: Name) -> bool:
         """Whether its last name is that of another."""
-        mine, theirs = self.surname, other.surname
-        return len(mine) == len(theirs) > 0 and all(
-            _forms(one) & _forms(two) for one, two in zip(mine, theirs, strict=True)
+        surname, other_surname = self.surname, other.surname
+        return len(surname) == len(other_surname) > 0 and all(
+            _forms(word) & _forms(other_word) for word, other_word in zip(surname, other_surname, strict=True)
         )
 
     @cached_property
@@ -352,15 +352,15 @@ class Name:
         if len(letters) < 2 or (not eastern and len(pieces) < 2):
             return ""
         parts, gap = (letters, rf"{_BETWEEN_PIECES}?") if eastern else (pieces, r"[\s\u200b]{0,3}")
-        found = gap.join(map(re.escape, parts))
+        expression = gap.join(map(re.escape, parts))
         if len(letters) < _UNMISTAKABLE:
-            found = rf"(?<![{_EASTERN}]){found}(?=(?:{_AFTER_NAME})|(?![{_EASTERN}]))"
+            expression = rf"(?<![{_EASTERN}]){expression}(?=(?:{_AFTER_NAME})|(?![{_EASTERN}]))"
         elif re.match(rf"[{_KOREAN}]", letters):
-            found = rf"(?<![{_KOREAN}]){found}(?={_KOREAN_ENDINGS}|(?![{_KOREAN}]))"
+            expression = rf"(?<![{_KOREAN}]){expression}(?={_KOREAN_ENDINGS}|(?![{_KOREAN}]))"
         if len(pieces) == 2:
             between = rf"(?:{_BETWEEN_PIECES}|{_COMMA}){{1,2}}"
-            found += rf"|{re.escape(pieces[1])}{between}{re.escape(pieces[0])}"
-        return rf"(?:{found})(?![{_MARKS}])"
+            expression += rf"|{re.escape(pieces[1])}{between}{re.escape(pieces[0])}"
+        return rf"(?:{expression})(?![{_MARKS}])"
 
     @property
     def readings(self) -> list[Name]:
@@ -395,8 +395,8 @@ class Name:
         yield from self._of_words(words, shared)
 
     def _of_words(self, words: list[frozenset[str]], shared: bool) -> Iterator[_Pattern]:
-        said = _TOKEN.findall(self.text)
-        joined = "&" in self.text or any(_forms(word) & _AND for word in said)
+        tokens = _TOKEN.findall(self.text)
+        joined = "&" in self.text or any(_forms(word) & _AND for word in tokens)
         lower = [word[0].islower() and not _forms(word) & _PARTICLES for word in self.words]
         # a title of a deal, such as "Website redesign", is no name, and as a phrase in lower case it is everyone's
         phrase = not lower[0] and any(lower)
@@ -422,11 +422,11 @@ class Name:
         if len(given) > 1:
             yield _Pattern((given[0], *family), capitals=capitals, middle=not capitals)
             yield _Pattern((*family, given[0]), comma=len(family) - 1, capitals=capitals, strict=bool(capitals))
-        if one := [] if capitals else self._first_surname(words, len(given)):
-            for names in {tuple(words[: words.index(one[0], 1)]), (words[0],)}:
-                yield _Pattern((*names, *one), last=True)
-                yield _Pattern((*names, *one, *family))
-            yield _Pattern((*one, words[0]), comma=len(one) - 1, strict=True, last=True)
+        if first_surname := [] if capitals else self._first_surname(words, len(given)):
+            for names in {tuple(words[: words.index(first_surname[0], 1)]), (words[0],)}:
+                yield _Pattern((*names, *first_surname), last=True)
+                yield _Pattern((*names, *first_surname, *family))
+            yield _Pattern((*first_surname, words[0]), comma=len(first_surname) - 1, strict=True, last=True)
         if shared:
             return
         letters = [frozenset(form[0] for form in word) for word in given]
@@ -487,17 +487,17 @@ class Mentions:
 
     @cached_property
     def _written(self) -> list[str]:
-        return [one for text in self.phones for one in numbers(text)]
+        return [number for text in self.phones for number in numbers(text)]
 
     @cached_property
     def _phones(self) -> dict[str, set[str]]:
         """Country codes by number within the country."""
-        found: dict[str, set[str]] = defaultdict(set)
+        codes: dict[str, set[str]] = defaultdict(set)
         for text in self._written:
             code, number = phone_form(text)
             if len(number) >= _DIGITS:
-                found[number].add(code)
-        return dict(found)
+                codes[number].add(code)
+        return dict(codes)
 
     @cached_property
     def _literal(self) -> re.Pattern[str] | None:
@@ -516,46 +516,46 @@ class Mentions:
     @cached_property
     def _unspaced(self) -> re.Pattern[str] | None:
         """Names in scripts without spaces, which are found within other words."""
-        names = (one for name in self.names if name.text not in self.common for one in name.readings)
-        known = {one.unspaced for one in names if one.unspaced}
+        names = (reading for name in self.names if name.text not in self.common for reading in name.readings)
+        known = {reading.unspaced for reading in names if reading.unspaced}
         return re.compile("|".join(sorted(known, key=len, reverse=True))) if known else None
 
     @cached_property
     def _keys(self) -> dict[str, list[tuple[str, int]]]:
         """Keys in lower case, longest first, with where their first word begins, by that word."""
-        found: dict[str, list[tuple[str, int]]] = defaultdict(list)
+        keys: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for key in self.keys:
             if first := _TOKEN.search(key.casefold()):
-                found[first.group()].append((key.casefold(), first.start()))
-        return {word: sorted(known, key=lambda one: -len(one[0])) for word, known in found.items()}
+                keys[first.group()].append((key.casefold(), first.start()))
+        return {word: sorted(known, key=lambda entry: -len(entry[0])) for word, known in keys.items()}
 
     @cached_property
     def _patterns(self) -> dict[str, list[_Pattern]]:
         """Forms of names, longest first, by their first word; those with an initial or a title first by the surname."""
-        found: dict[str, list[_Pattern]] = defaultdict(list)
+        patterns: dict[str, list[_Pattern]] = defaultdict(list)
         for name in self.names:
             if name.text in self.common:
                 continue
-            for pattern in {each for one in name.readings for each in one.patterns(name.text in self.shared)}:
+            for pattern in {each for reading in name.readings for each in reading.patterns(name.text in self.shared)}:
                 for form in pattern.words[0]:
-                    found[form].append(pattern)
-        return {word: sorted(known, key=lambda one: -len(one.words)) for word, known in found.items()}
+                    patterns[form].append(pattern)
+        return {word: sorted(known, key=lambda pattern: -len(pattern.words)) for word, known in patterns.items()}
 
     def spans(self, text: str, kinds: Collection[str] = KINDS) -> list[tuple[int, int, str]]:
         """Where the text mentions them and how: beginning, end and kind. The text is in composed form (NFC)."""
-        found = [(*hit.span(), KEY) for hit in (self._cited.finditer(text) if self._cited else ())]
+        spans = [(*hit.span(), KEY) for hit in (self._cited.finditer(text) if self._cited else ())]
         if NAME in kinds and self.vocabulary and text.strip().casefold() in self.vocabulary:
             kinds = [kind for kind in kinds if kind != NAME]
         if NAME in kinds and self._unspaced:
-            found += ((*hit.span(), NAME) for hit in self._unspaced.finditer(text))
+            spans += ((*hit.span(), NAME) for hit in self._unspaced.finditer(text))
         if EMAIL in kinds and self._emails and _MAY_BE_ADDRESS.search(text):
             for hit in _ADDRESS.finditer(text):
                 local = hit[1].lstrip(".-+")
                 if email_form(f"{local}@{hit[2]}") in self._emails:
-                    found.append((hit.end(1) - len(local), hit.end(), EMAIL))
+                    spans.append((hit.end(1) - len(local), hit.end(), EMAIL))
         if PHONE in kinds and (self._phones or self._literal):
-            found += ((*span, PHONE) for span in self._numbers(text))
-            found += ((*hit.span(), PHONE) for hit in (self._literal.finditer(text) if self._literal else ()))
+            spans += ((*span, PHONE) for span in self._numbers(text))
+            spans += ((*hit.span(), PHONE) for hit in (self._literal.finditer(text) if self._literal else ()))
         names = self._patterns if NAME in kinds else {}
         keys = self._keys if KEY in kinds else {}
         if (names or keys) and self._may_begin(text):
@@ -571,15 +571,15 @@ class Mentions:
                     for key, offset in keys.get(form, ()) if not skipped else ():
                         start = token.start() - offset
                         if start >= 0 and text[start : start + len(key)].casefold() == key and _is_alone(text, start, start + len(key)):  # fmt: skip
-                            found.append((start, start + len(key), KEY))
+                            spans.append((start, start + len(key), KEY))
                             break
                     for pattern in names.get(form, ()):
                         if end := _matched(text, tokens, at, pattern, skipped):
                             start = tokens[at + 1].start() if pattern.title else token.start() + skipped
                             word = pattern.alone and not _is_legal(text, tokens, at + 1)
-                            found.append((start, end, _WORD if word else NAME))
+                            spans.append((start, end, _WORD if word else NAME))
                             break
-        return found
+        return spans
 
     @cached_property
     def _beginnings(self) -> frozenset[str]:
@@ -678,12 +678,12 @@ class Mentions:
 
     def found(self, text: str, kinds: Collection[str] = KINDS) -> set[str]:
         """Kinds of mentions in a text; in a document in JSON those of its texts."""
-        found: set[str] = set()
+        mentioned: set[str] = set()
         for each in texts_in(text):
             composed = unicodedata.normalize("NFC", each)
             for plain in filter(None, (composed, _unescaped(composed))):
-                found |= {NAME if kind == _WORD else kind for _, _, kind in self.spans(plain, kinds)}
-        return found
+                mentioned |= {NAME if kind == _WORD else kind for _, _, kind in self.spans(plain, kinds)}
+        return mentioned
 
     def is_contact(self, text: str) -> bool:
         """Whether a whole cell is one of the addresses or numbers."""
@@ -699,11 +699,11 @@ class Mentions:
 
     def searched(self) -> list[dict[str, Any]]:
         """What is looked for, by kind: how many, in which forms, and what is not; holds none of it."""
-        told = [name for name in self.names if name.is_searched and name.text not in self.common]
-        ordinary = sum(name.is_ordinary for name in told)
-        shared = sum(name.person and name.text in self.shared for name in told)
+        searched = [name for name in self.names if name.is_searched and name.text not in self.common]
+        ordinary = sum(name.is_ordinary for name in searched)
+        shared = sum(name.person and name.text in self.shared for name in searched)
         alone = sum(len(name.words) <= 1 and not name.is_searched for name in self.names)
-        people = sum(name.person for name in told)
+        people = sum(name.person for name in searched)
         counted = {
             "names of one word": alone,
             "names made of common words, in lower case": ordinary,
@@ -724,7 +724,7 @@ class Mentions:
              "forms": "in any script and case, with or without accents (ü as u or ue), hyphens and titles; last name first; without middle names or the "
              "second of two surnames; and, if no one else in the lakehouse has the surname, with initials, after a title, or a hyphenated surname alone",
              "not_searched": "; ".join(["nicknames; given names and other surnames alone; inflected forms; the name in another script", *others])},
-            {"kind": "names of accounts", "count": len(told) - people,
+            {"kind": "names of accounts", "count": len(searched) - people,
              "forms": f"with a capital letter, with or without accents and legal form; a name of one word in running text from {_LONG} letters on, elsewhere with its legal form",
              "not_searched": "abbreviations; shorter names of one word; common words without their legal form"},
         ]  # fmt: skip
@@ -848,8 +848,8 @@ def _is_name_beside(text: str, tokens: list[re.Match[str]], at: int, step: int) 
     """Whether the word before or after one, with a space between, may belong to the same name."""
     if not 0 <= at + step < len(tokens):
         return False
-    one, two = sorted((tokens[at], tokens[at + step]), key=re.Match.start)
-    return text[one.end() : two.start()].isspace() and not tokens[at + step].group()[0].islower()
+    first, second = sorted((tokens[at], tokens[at + step]), key=re.Match.start)
+    return text[first.end() : second.start()].isspace() and not tokens[at + step].group()[0].islower()
 
 
 def _is_legal(text: str, tokens: list[re.Match[str]], at: int) -> bool:
@@ -882,8 +882,10 @@ def _as_number(
             continue
         if start and last - first + 1 < 9 and text[place - 1 : place] != "+":
             continue  # what stands before may be the area code of another number
-        said = before[:2] == "00" or text[place - 1 : place] == "+"
-        if not _is_prefix(before, known) or (known is None and before not in ("", "0") and last - first + 1 < 9 - said):
+        international = before[:2] == "00" or text[place - 1 : place] == "+"
+        if not _is_prefix(before, known) or (
+            known is None and before not in ("", "0") and last - first + 1 < 9 - international
+        ):
             continue
         if not before and last - first + 1 < _BARE and text[places[first] : end].isdecimal() and not _EXTENSION.match(text, end):  # fmt: skip
             continue
@@ -972,7 +974,7 @@ def cleaner(
                     columns.append(batch.column(name))
                     continue
                 new = [clean(cell, name, is_same) for cell, is_same in zip(cells[name], same, strict=True)]
-                touched = [was or one != two for was, one, two in zip(touched, new, cells[name], strict=True)]
+                touched = [was or after != before for was, after, before in zip(touched, new, cells[name], strict=True)]
                 if name in own_names:
                     alike = [was or (isinstance(cell, str) and mentions.names_all(cell)) for was, cell in zip(alike, new, strict=True)]  # fmt: skip
                 columns.append(pa.array(new, declared.type))

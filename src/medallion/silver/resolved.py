@@ -53,8 +53,8 @@ def composed(rows: DataFrame, entity: Entity, pairs: DataFrame) -> DataFrame:
         pairs.select(F.col("_to").alias("_root")).distinct(), F.col(entity.key) == F.col("_root"), how="left"
     )
     alone = into.filter(F.col("_from").isNull() & F.col("_root").isNull()).select(*entity.clean.column_names)
-    mine = into.filter(F.col("_from").isNotNull() | F.col("_root").isNotNull())
-    mine = mine.withColumn("_to", F.coalesce("_to", entity.key))
+    merged = into.filter(F.col("_from").isNotNull() | F.col("_root").isNotNull())
+    merged = merged.withColumn("_to", F.coalesce("_to", entity.key))
     order = _order(entity)
     values = []
     for column in entity.columns:
@@ -72,10 +72,10 @@ def composed(rows: DataFrame, entity: Entity, pairs: DataFrame) -> DataFrame:
             chosen = F.max(F.when(value.isNotNull(), F.struct(*order, value.alias("_value"))))["_value"]
         values.append(chosen.alias(column.name))
     own = F.when(F.col(entity.key) == F.col("_to"), F.struct(*names))
-    one = mine.groupBy("_to").agg(*values, F.max(own).alias("_own"))
+    composite = merged.groupBy("_to").agg(*values, F.max(own).alias("_own"))
     named = {name: F.col("_own")[name] for name in names}
-    one = one.withColumns(named).withColumnRenamed("_to", entity.key)
-    return alone.unionByName(one.select(*entity.clean.column_names))
+    composite = composite.withColumns(named).withColumnRenamed("_to", entity.key)
+    return alone.unionByName(composite.select(*entity.clean.column_names))
 
 
 def _order(entity: Entity) -> list[Column]:
@@ -102,7 +102,7 @@ def _order(entity: Entity) -> list[Column]:
 def resolved(
     frames: Mapping[str, DataFrame], entities: Iterable[Entity], members: Mapping[str, DataFrame]
 ) -> dict[str, DataFrame]:
-    """Tables of current records, by the name of the table, with those that are one resolved.
+    """Tables of current records by name, with one row in place of records that are one.
 
     Args:
         frames: Records as delivered, by the name of the clean table.
@@ -115,15 +115,15 @@ def resolved(
         for entity in known
         if entity.name in members and entity.clean.name in frames
     }
-    found = {}
+    tables = {}
     for entity in known:
         if entity.clean.name not in frames:
             continue
         frame = frames[entity.clean.name]
         if entity.name in pairs:
             frame = composed(frame, entity, pairs[entity.name])
-        found[entity.clean.name] = life.following(frame, references(entity, pairs))
-    return found
+        tables[entity.clean.name] = life.following(frame, references(entity, pairs))
+    return tables
 
 
 def references(entity: Entity, pairs: Mapping[str, DataFrame]) -> dict[str, DataFrame]:

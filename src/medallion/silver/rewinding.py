@@ -25,8 +25,8 @@ def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Colum
     is not there; a history from before there were ends has none.
     """
     known = history if known_as_of is None else history.filter(F.col("known_at") < known_as_of)
-    told = known.columns
-    if "_ended_at" in told:
+    names = known.columns
+    if "_ended_at" in names:
         known = known.filter(F.col("_ended_at").isNull() | (F.col("_ended_at") < as_of))
     arrival = [F.desc("known_at"), F.desc("_source_file"), F.desc("_source_row")]
     if entity.version_column is None:  # an event: the version learned last corrects the others
@@ -34,11 +34,11 @@ def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Colum
     else:
         version = F.col(entity.version_column)
         since = F.coalesce(version.cast("timestamp"), F.col("known_at"))
-        if "_ended_at" in told:  # an end may leave the version as it was
+        if "_ended_at" in names:  # an end may leave the version as it was
             since = F.coalesce("_ended_at", since)
         if entity.name == "leads":  # closed, it was so from its close on; an end is none
             closed = F.when(F.col("status") != "open", F.col("closed_at"))
-            ends = F.col("_ended_at").isNotNull() if "_ended_at" in told else F.lit(False)
+            ends = F.col("_ended_at").isNotNull() if "_ended_at" in names else F.lit(False)
             since = F.when(ends, since).otherwise(F.least(since, closed))
         known = known.withColumns({"_held": since < as_of, "_since": since})
         order = [
@@ -53,10 +53,10 @@ def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Colum
         later = ~F.col("_held") & ~F.coalesce((F.col("status") != "open") & (F.col("closed_at") < as_of), F.lit(False))
         later = later & (version.isNotNull() | F.col("created_at").isNull())  # else it holds from the opening
         chosen = chosen.withColumn("stage", F.when(~later, F.col("stage")))
-    if "_outcome" in told:
+    if "_outcome" in names:
         chosen = chosen.filter(~F.coalesce(F.col("_outcome").isin(*ENDED), F.lit(False)))
     columns = ((c.name, c.type) for c in entity.clean.columns)  # those that the contract has gained since are null
-    return chosen.select(*(name if name in told else F.lit(None).cast(type_).alias(name) for name, type_ in columns))
+    return chosen.select(*(name if name in names else F.lit(None).cast(type_).alias(name) for name, type_ in columns))
 
 
 def without(history: DataFrame, replaced: Collection[str]) -> DataFrame:

@@ -115,19 +115,19 @@ def _write(
     writer = None
     try:
         for start in range(0, strands, together):
-            made = []
+            tables = []
             for number in range(start, min(start + together, strands)):
                 accounts, deals, touches, changes = process.past(number)
-                made.append(exporter.strand(number, accounts, deals, touches, changes))
+                tables.append(exporter.strand(number, accounts, deals, touches, changes))
                 known = exporter.truth(accounts, deals, touches, truth)
                 writer = writer or pq.ParquetWriter(folder / "truth.parquet", known.schema)
                 writer.write_table(known, row_group_size=max(1, len(known)))
                 leads, opened = leads + len(deals.account), opened + len(known)
                 expected += float(known["probability"].to_numpy().sum())
                 report(number + 1, strands)
-            for name in made[0]:
-                table = pa.concat_tables([strand[name][0] for strand in made])
-                files.append(name, table, np.concatenate([strand[name][1] for strand in made]))
+            for name in tables[0]:
+                table = pa.concat_tables([strand[name][0] for strand in tables])
+                files.append(name, table, np.concatenate([strand[name][1] for strand in tables]))
     finally:
         if writer:
             writer.close()

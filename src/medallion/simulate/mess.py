@@ -93,7 +93,7 @@ def spelled(mess: Mess, rng: np.random.Generator, name: str, codes: Ints) -> pa.
 
 
 def dated(rng: np.random.Generator, times: pa.Array, planted: Ints) -> pa.Array:
-    """Timestamps as texts, ISO 8601 but for those that are to be written otherwise or not to be read."""
+    """Timestamps as texts, ISO 8601 except those that are planted in another format or as unreadable."""
     texts = pc.cast(times, pa.string())
     if not planted.any():
         return texts
@@ -101,7 +101,7 @@ def dated(rng: np.random.Generator, times: pa.Array, planted: Ints) -> pa.Array:
     for place, (format_, unreadable) in enumerate(zip(_FORMATS, _UNREADABLE, strict=True)):
         chosen = (form == place) & (planted == REFORMATTED)
         if chosen.any():
-            here = pa.array(chosen)
-            texts = pc.replace_with_mask(texts, here, pc.strftime(times.filter(here), format_))
+            mask = pa.array(chosen)
+            texts = pc.replace_with_mask(texts, mask, pc.strftime(times.filter(mask), format_))
         texts = pc.if_else(pa.array((form == place) & (planted == UNREADABLE)), unreadable, texts)
     return texts

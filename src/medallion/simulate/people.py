@@ -60,8 +60,8 @@ class People:
 
     def of_touches(self, account: Ints) -> pa.Array:
         """Whom each touch of an account reached; one in ten does not say."""
-        found = self.first[account] + np.floor(self.rng.random(len(account)) * self.count[account]).astype(np.int64)
-        return pc.if_else(pa.array(self.rng.random(len(account)) < 0.9), self.ids(found), None)
+        person = self.first[account] + np.floor(self.rng.random(len(account)) * self.count[account]).astype(np.int64)
+        return pc.if_else(pa.array(self.rng.random(len(account)) < 0.9), self.ids(person), None)
 
     def contacts(self, first_names: tuple[str, ...], last_names: tuple[str, ...], reps: tuple[str, ...]) -> pa.Table:
         """One row per person; the time of it is that of the account."""

@@ -112,12 +112,12 @@ class Exporter:
         people = None
         if self.with_people:
             people = People(self.world.stream(_PEOPLE, number), accounts, leads, customer)
-        made = {"customers": self._customers(rng, mess, accounts, customer)}
+        tables = {"customers": self._customers(rng, mess, accounts, customer)}
         product, value = _priced(rng, accounts, leads)
-        made["leads"] = self._leads(rng, mess, accounts, leads, changes, customer, product, value)
-        made["interactions"] = self._interactions(rng, mess, leads, touches, customer, people)
-        made["stage_history"] = self._stage_history(mess, leads, changes, customer)
-        return {**made, **(self._people(people, product, value) if people else {})}
+        tables["leads"] = self._leads(rng, mess, accounts, leads, changes, customer, product, value)
+        tables["interactions"] = self._interactions(rng, mess, leads, touches, customer, people)
+        tables["stage_history"] = self._stage_history(mess, leads, changes, customer)
+        return {**tables, **(self._people(people, product, value) if people else {})}
 
     def team(self) -> dict[str, pa.Table]:
         """Owners and their quotas; they come with the first delivery."""
@@ -140,9 +140,9 @@ class Exporter:
 
     def _count(self, file: str, kinds: Ints, **more: int) -> None:
         counts = np.bincount(kinds, minlength=len(messy.PLANTED) + 1)[1:]
-        found = self.planted.setdefault(file, Counter())
-        found.update({name: int(count) for name, count in zip(messy.PLANTED, counts, strict=True)})
-        found.update(more, rows=len(kinds))
+        counter = self.planted.setdefault(file, Counter())
+        counter.update({name: int(count) for name, count in zip(messy.PLANTED, counts, strict=True)})
+        counter.update(more, rows=len(kinds))
 
     def _customer_ids(self, rng: np.random.Generator, customer: Ints, kinds: Ints) -> pa.Array:
         if not (kinds == messy.UNKNOWN).any():

@@ -93,25 +93,25 @@ def resume(settings: Settings, report: Report = lambda name, seconds: None) -> d
                 f"{settings.lakehouse}: no erasure was interrupted",
                 "Begin one with `medallion forget KEY --reason ...`; `medallion status` shows what is unfinished.",
             )
-        return [one.proved() for one in done][-1]
+        return [erasure.proved() for erasure in done][-1]
 
 
 def _searched_again(settings: Settings, steps: Steps, customer_id: str | None = None) -> list[Erasure]:
     """Erasures whose search found something, all or those of an account, after it was repeated."""
-    found = []
+    erasures = []
     for arguments in erasure_log.left(Lakehouse(settings.lakehouse)).values():
         if customer_id is not None and not Subject.of(arguments["subject"]).is_account(customer_id):
             continue
         work = Erasure(settings, "", datetime.fromisoformat(arguments["now"]), steps, arguments)
         work.search_again(arguments)
-        found.append(work)
-    if found:
+        erasures.append(work)
+    if erasures:
         locks.held(settings.lakehouse).purge()
-    return found
+    return erasures
 
 
 def keep(settings: Settings, customer_id: str, reason: str, who: str, now: datetime) -> dict[str, Any]:
-    """Decide that the flagged records of an account are somebody else's than the person who was forgotten; gives them.
+    """Decide that the flagged records of an account are not those of the person who was forgotten; gives them.
 
     Raises:
         LakehouseError: None of its records waits for a decision, or another run is writing.
@@ -119,7 +119,7 @@ def keep(settings: Settings, customer_id: str, reason: str, who: str, now: datet
     lake = Lakehouse(settings.lakehouse)
     entities = contracts.entities(contracts_in_use.overrides(lake, settings.contracts))
     flagged = erasure_log.waiting(lake, entities)
-    known = [one for one in flagged if Subject({"customers": {one.account}}).is_account(customer_id)]
+    known = [record for record in flagged if Subject({"customers": {record.account}}).is_account(customer_id)]
     if not known:
         raise LakehouseError(
             f"{lake.root}: no record of account {customer_id} waits for a decision",
@@ -128,7 +128,7 @@ def keep(settings: Settings, customer_id: str, reason: str, who: str, now: datet
     with journal.writing(lake) as writer, writer.intent(journal.KEEP, [erasure_log.RETURNED]):
         spark = session(settings.engine, settings.memory_gib)
         erasure_log.note(spark, lake, known, erasure_log.KEPT, now, who, reason)
-    return {"kept": [one.says for one in known]}
+    return {"kept": [record.says for record in known]}
 
 
 @contextmanager
@@ -137,8 +137,8 @@ def _locked(settings: Settings, steps: Steps) -> Iterator[tuple[journal.Writer, 
     extensions.load(settings)
     lake = Lakehouse(settings.lakehouse)
     with journal.writing(lake, recover=False) as writer:
-        for found in journal.damaged(lake):
-            _without(found, writer)
+        for damage in journal.damaged(lake):
+            _without(damage, writer)
         intent, work = writer.held.intent, None
         for lost in journal.lost_commits(lake).values():
             raise lost
@@ -157,37 +157,37 @@ def _locked(settings: Settings, steps: Steps) -> Iterator[tuple[journal.Writer, 
         yield writer, work
 
 
-def _without(found: store.Damage, writer: journal.Writer) -> None:
-    """Set aside a commit that an interrupted erasure did not write whole: completing it starts from the version before.
+def _without(damage: store.Damage, writer: journal.Writer) -> None:
+    """Set aside a commit that an interrupted erasure wrote only in part: completing it starts from the version before.
 
     Raises:
         LakehouseError: No erasure wrote it, or the version before is not whole either.
     """
     lake = writer.lake
     if not writer.is_erasing():
-        raise found.error()
-    if not found.version and found.table in {erasure_log.TABLE, *(step.table for step in graph())}:
-        store.drop(lake, [found.table])  # made by the erasure, and made again
+        raise damage.error()
+    if not damage.version and damage.table in {erasure_log.TABLE, *(step.table for step in graph())}:
+        store.drop(lake, [damage.table])  # made by the erasure, and made again
         return
-    folder = Path(lake.path(found.table))
+    folder = Path(lake.path(damage.table))
     try:
-        files = DeltaTable(str(folder), version=found.version - 1).file_uris()
+        files = DeltaTable(str(folder), version=damage.version - 1).file_uris()
         whole = all((folder / unquote(uri.rsplit("/", 1)[-1])).exists() for uri in files)
     except (DeltaError, OverflowError):
         whole = False
     if not whole:
         raise LakehouseError(
-            f"{found.error().problem}; the erasure that was interrupted needs it, and the version before is not there",
+            f"{damage.error().problem}; the erasure that was interrupted needs it, and the version before is not there",
             "Restore the lakehouse from a backup, and forget the account there.",
         )
-    found.set_aside()
+    damage.set_aside()
 
 
 def _grow(settings: Settings, lake: Lakehouse) -> None:
     """Give tables of an earlier version the columns that their contracts have gained since."""
     entities = contracts.entities(contracts_in_use.overrides(lake, settings.contracts)).values()
     declared = [table for name, table in contracts.tables().items() if name.split(".")[0] in ("silver", "ops")]
-    for table in [*declared, *(one for entity in entities for one in (entity.history, entity.clean))]:
+    for table in [*declared, *(table for entity in entities for table in (entity.history, entity.clean))]:
         store.grow(lake, table)
 
 

@@ -98,12 +98,12 @@ class About:
             entity, _, column = kind.partition(".")
             forms = {self._form(entity, column, value) for value in values} - {""}
             hashes[kind] = hashes.get(kind, frozenset()) | {known.hashed(kind, form) for form in forms}
-        self.mine = ErasureLog(known.salt)
+        self.own_log = ErasureLog(known.salt)
         self.mentions = self._looked_for()
         contacts = erasure_log.contacts(self.mentions.emails, self.mentions.phones)
         for kind, forms in contacts.items():
             hashes[kind] = frozenset(known.hashed(kind, form) for form in forms)
-        self.mine = ErasureLog(known.salt, hashes)
+        self.own_log = ErasureLog(known.salt, hashes)
         self.alike: dict[str, int] = {}
         self.tables: list[dict[str, Any]] = []
         #: Temporary folders that were removed, and that others still use.
@@ -112,7 +112,7 @@ class About:
     def _looked_for(self) -> Mentions:
         """Whom to look for, names of files that mention them among it."""
         known = subject.vocabulary(self.entities.values())
-        plain = replace(self.subject.mentions(self.mine.salt), vocabulary=known)
+        plain = replace(self.subject.mentions(self.own_log.salt), vocabulary=known)
         named = {part for b in self.journal for f in b.files for part in (*f.uri.split("/"), f.name, f.member, f.sheet)}
         self.subject.files |= {name for name in named if name and plain.in_file_name(name) != name}
         columns = {pair for b in self.journal for f in b.files for pair in f.columns}
@@ -129,11 +129,11 @@ class About:
             for column, (target, _) in redaction.links(entity, self.entities).items()
             if (known := self.subject.keys.get(target))
         ]
-        return reduce(lambda one, other: one | other, tests, F.lit(False))
+        return reduce(lambda left, right: left | right, tests, F.lit(False))
 
     def _quarantined(self) -> set[str]:
         """Refused records that name the account; those reprocessed since then as well."""
-        found = set()
+        ids = set()
         files = {(b.batch_id, f.entity, f.name): f for b in self.journal for f in b.files}
         customer = f"customers.{self.entities['customers'].key}"
         with query.connect(self.lake) as connection:
@@ -146,7 +146,7 @@ class About:
             entity, cells = self.entities[row["entity"]], json.loads(row["raw"] or "{}")
             file = files.get((row["batch_id"], row["entity"], row["source_file"]))
             if str(row["record_key"]) in self.subject.keys.get(row["entity"], set()):
-                found.add(row["quarantine_id"])
+                ids.add(row["quarantine_id"])
                 continue
             has_owner = False
             for name, (target, column) in redaction.links(entity, self.entities).items():
@@ -155,19 +155,19 @@ class About:
                 looked_in, by = (item.lookup, str(item.by)) if item and item.lookup else (target, column)
                 for where, what, text in ((target, column, texts[0]), (looked_in, by, texts[1])):
                     kind = f"{where}.{what}"
-                    known = self.mine.hashes.get(kind, frozenset())
-                    if text and self.mine.hashed(kind, self._form(where, what, text)) in known:
-                        found.add(row["quarantine_id"])
+                    known = self.own_log.hashes.get(kind, frozenset())
+                    if text and self.own_log.hashed(kind, self._form(where, what, text)) in known:
+                        ids.add(row["quarantine_id"])
                 if name != entity.key or entity.name == "customers":
                     has_owner |= any(str(text or "").strip() for text in texts)
             for text in re.split(r"[,;|\t\"]+", str(cells.get("_record") or "")):
                 form = self._form("customers", self.entities["customers"].key, text)
-                if form and self.mine.hashed(customer, form) in self.mine.hashes[customer]:
-                    found.add(row["quarantine_id"])
+                if form and self.own_log.hashed(customer, form) in self.own_log.hashes[customer]:
+                    ids.add(row["quarantine_id"])
             # the number of a switchboard is that of many: it says whose a record is only where nothing else does
             if not has_owner and any(self.mentions.is_contact(str(text).strip()) for text in cells.values() if text):
-                found.add(row["quarantine_id"])
-        return found
+                ids.add(row["quarantine_id"])
+        return ids
 
     # table by table
 
@@ -183,12 +183,12 @@ class About:
             mapping = bronze.mapping_of(files)
             places = self._bronze_places(frame, entity, mapping)
             filled, written = redaction.filled_beside(frame, mapping)
-            told = filled.join(places.withColumn("_place", F.lit(True)), on=list(_PROVENANCE), how="left")
-            told = told.withColumn("_about", F.col("_place").isNotNull()).drop("_place")
-            # what was the head of a group when it went is so no more: the next row of the group says what it said
+            marked = filled.join(places.withColumn("_place", F.lit(True)), on=list(_PROVENANCE), how="left")
+            marked = marked.withColumn("_about", F.col("_place").isNotNull()).drop("_place")
+            # where the head of a group goes, the next row of the group takes over its cells
             above = F.lag("_about").over(Window.partitionBy("_batch_id", "_source_file").orderBy("_source_row"))
             cells = {name: F.when(above, F.col(f"`{name}`")).otherwise(F.col(at)) for name, at in written.items()}
-            return (told.withColumns(cells) if cells else told).select(*frame.columns, "_about")
+            return (marked.withColumns(cells) if cells else marked).select(*frame.columns, "_about")
         if name in ("silver.quarantine", "ops.corrections"):
             ids = sorted(self.refused)
             return frame.withColumn("_about", F.col("quarantine_id").isin(ids) if ids else F.lit(False))
@@ -199,7 +199,7 @@ class About:
                 if known
             ]
             tests.append(F.col("customer_id").isin(sorted(self.subject.keys["customers"])))
-            return frame.withColumn("_about", reduce(lambda one, other: one | other, tests))
+            return frame.withColumn("_about", reduce(lambda left, right: left | right, tests))
         if name in (decisions.TABLE, _IDENTITIES):
             tests = [
                 (F.col("entity") == entity) & F.col(column).isin(sorted(known))
@@ -207,12 +207,12 @@ class About:
                 for column in ("source_key", "entity_key")
                 if known
             ]
-            return frame.withColumn("_about", reduce(lambda one, other: one | other, tests, F.lit(False)))
+            return frame.withColumn("_about", reduce(lambda left, right: left | right, tests, F.lit(False)))
         if name == follow_ups.TABLE:
             return self._marked_gold(frame)
         if name == _AGENT_LOG:
-            told = frame.mapInArrow(mentions.cleaner(self.mentions, KEPT, (), ()), with_marks(frame))
-            ids = [row["entry_id"] for row in told.filter("_touched").select("entry_id").collect()]
+            marked = frame.mapInArrow(mentions.cleaner(self.mentions, KEPT, (), ()), with_marks(frame))
+            ids = [row["entry_id"] for row in marked.filter("_touched").select("entry_id").collect()]
             return frame.withColumn("_about", F.col("entry_id").isin(ids) if ids else F.lit(False))
         entity = self.entities.get(table.removesuffix("_history").removesuffix("_clean"))
         if layer == "silver" and entity is not None:
@@ -227,28 +227,28 @@ class About:
         tests = [F.col(name).isin(sorted(keys[name])) for name in frame.columns if keys.get(name)]
         if not tests:
             return None
-        either = reduce(lambda one, other: one | other, [F.coalesce(test, F.lit(False)) for test in tests])
+        either = reduce(lambda left, right: left | right, [F.coalesce(test, F.lit(False)) for test in tests])
         return frame.withColumn("_about", either)
 
     def _bronze_places(self, frame: DataFrame, entity: Entity, mapping: Any) -> DataFrame:
-        """Where in the files the account's rows of an entity stood: by their cells, by silver, by quarantine, and
+        """Where in the files the account's rows of an entity are: found by their cells, in silver, in quarantine, and as
         the same rows delivered again.
         """
         filled = silver.filled_down(frame, mapping)
-        about = redaction.about(filled, entity, self.entities, mapping, self.mine)
+        about = redaction.about(filled, entity, self.entities, mapping, self.own_log)
         place = F.concat_ws(_MARK, "_batch_id", "_source_file", F.col("_source_row").cast("string"))
         listed = filled.agg(F.collect_list(F.when(about, place)).alias("places")).collect()[0]["places"]
         schema = "_batch_id string, _source_file string, _source_row bigint"
         rows = [tuple(text.split(_MARK)) for text in listed or ()]
-        found = self.spark.createDataFrame([(batch, file, int(row)) for batch, file, row in rows], schema)
+        places = self.spark.createDataFrame([(batch, file, int(row)) for batch, file, row in rows], schema)
         if self.lake.exists(entity.history.name):
             versions = store.read(self.spark, self.lake, entity.history.name)
             rows = versions.filter(self._about_silver(entity)).filter(F.col("_source_row").isNotNull())
-            found = found.unionByName(rows.select(*_PROVENANCE))
+            places = places.unionByName(rows.select(*_PROVENANCE))
         quarantine = store.read(self.spark, self.lake, "silver.quarantine")
         ids = sorted(self.refused) or [""]
         refused = quarantine.filter((F.col("entity") == entity.name) & F.col("quarantine_id").isin(ids))
-        found = found.unionByName(
+        places = places.unionByName(
             refused.select(
                 F.col("batch_id").alias("_batch_id"),
                 F.col("source_file").alias("_source_file"),
@@ -256,29 +256,29 @@ class About:
             )
         )
         for ending in (batches.OF_REREAD, batches.OF_HELD_FILE):
-            found = found.withColumn("_batch_id", F.regexp_replace("_batch_id", ending, ""))
+            places = places.withColumn("_batch_id", F.regexp_replace("_batch_id", ending, ""))
         # the same row is that of another account below another head of its group
         same = [F.coalesce(F.col(f"`{name}`"), F.lit(_MARK)) for name in sorted(silver.filled_columns(mapping))]
         rows = filled.select(*_PROVENANCE, F.concat_ws(_MARK, "_row_hash", *same).alias("_same"))
-        mine = rows.join(found, on=list(_PROVENANCE), how="left_semi").select("_same").distinct()
-        again = rows.join(mine, on="_same", how="left_semi").select(*_PROVENANCE)
-        collected = {tuple(row) for row in found.unionByName(again).collect()}
+        contents = rows.join(places, on=list(_PROVENANCE), how="left_semi").select("_same").distinct()
+        again = rows.join(contents, on="_same", how="left_semi").select(*_PROVENANCE)
+        collected = {tuple(row) for row in places.unionByName(again).collect()}
         return self.spark.createDataFrame(sorted(collected), schema)
 
     def count(self) -> list[dict[str, Any]]:
         """Per table the rows that are about the account."""
         self.refused = self._quarantined()
-        found = []
+        counts = []
         for name in self.lake.tables():
             marked = self.marked(name)
             if marked is not None:
                 row = marked.agg(F.count(F.lit(1)), F.count_if(F.col("_about"))).collect()[0]
-                found.append({"table": name, "rows": int(row[0]), "about_the_account": int(row[1])})
-        return found
+                counts.append({"table": name, "rows": int(row[0]), "about_the_account": int(row[1])})
+        return counts
 
     def _as_written(self) -> set[str]:
         """Addresses and numbers of the account as the exports wrote them."""
-        found: set[str] = set()
+        texts: set[str] = set()
         for entity in self.entities.values():
             name = f"bronze.{entity.name}"
             if not self.lake.exists(name) or entity.name == "products":
@@ -295,11 +295,11 @@ class About:
             ]
             for text in wanted:
                 rows = marked.filter("_about").select(F.trim(text).alias("text")).distinct().collect()
-                found |= {row["text"] for row in rows if row["text"]}
-        return found
+                texts |= {row["text"] for row in rows if row["text"]}
+        return texts
 
 
 def with_marks(frame: DataFrame) -> str:
     """The columns of a frame as SQL declares them, with those that `cleaner` adds."""
-    told = [f"`{field.name.replace('`', '``')}` {field.dataType.simpleString()}" for field in frame.schema.fields]
-    return ", ".join([*told, "_touched boolean", "_alike boolean"])
+    columns = [f"`{field.name.replace('`', '``')}` {field.dataType.simpleString()}" for field in frame.schema.fields]
+    return ", ".join([*columns, "_touched boolean", "_alike boolean"])

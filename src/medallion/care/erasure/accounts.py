@@ -58,7 +58,7 @@ def _gone(about: About) -> dict[str, dict[tuple[str, str], int]]:
     for none until the file is accepted.
     """
     counted = ("read", "reprocessed", "accepted", "merged", "superseded", "withdrawn", "quarantined", "implied")
-    found: dict[str, dict[tuple[str, str], int]] = {name: {} for name in counted}
+    gone: dict[str, dict[tuple[str, str], int]] = {name: {} for name in counted}
 
     def count(name: str, by: Iterable[str]) -> list[Any]:
         marked = about.marked(name) if about.lake.exists(name) else None
@@ -66,24 +66,24 @@ def _gone(about: About) -> dict[str, dict[tuple[str, str], int]]:
             [] if marked is None else marked.filter("_about").groupBy(*by).agg(F.count(F.lit(1)).alias("n")).collect()
         )
 
-    held = {(b.origin, f.entity, f.name): b for b in about.journal if b.is_held_file for f in b.files}
+    held_batches = {(b.origin, f.entity, f.name): b for b in about.journal if b.is_held_file for f in b.files}
     for entity in about.entities.values():
         for row in count(f"bronze.{entity.name}", ["_batch_id", "_source_file"]):
-            own = held.get((row["_batch_id"], entity.name, row["_source_file"]))
+            own = held_batches.get((row["_batch_id"], entity.name, row["_source_file"]))
             if own is None or own.state == batches.FINISHED:
                 key = (own.batch_id if own else row["_batch_id"], entity.name)
-                found["read"][key] = found["read"].get(key, 0) + row["n"]
+                gone["read"][key] = gone["read"].get(key, 0) + row["n"]
         if entity.name != "products":
             for row in count(entity.history.name, ["_batch_id", "_outcome"]):
                 name = "implied" if row["_outcome"] in silver.IMPLIED else row["_outcome"]
                 key = (row["_batch_id"], entity.name)
-                found[name][key] = found[name].get(key, 0) + row["n"]
+                gone[name][key] = gone[name].get(key, 0) + row["n"]
     for row in count("silver.quarantine", ["batch_id", "resolved_by", "entity"]):
         for what, batch in (("quarantined", row["batch_id"]), ("reprocessed", row["resolved_by"])):
             if batch is not None:
                 key = (batch, row["entity"])
-                found[what][key] = found[what].get(key, 0) + row["n"]
-    return found
+                gone[what][key] = gone[what].get(key, 0) + row["n"]
+    return gone
 
 
 def save(about: About, changed: Iterable[Mapping[str, Any]]) -> None:

@@ -64,26 +64,26 @@ def not_searched(lake: Lakehouse, tables: Iterable[Mapping[str, Any]], folders: 
         tables: Its tables, each with what its purge has said.
         folders: How many temporary folders other programs still use.
     """
-    found, tables = [*_NOT_SEARCHED], [*tables]
+    places, tables = [*_NOT_SEARCHED], [*tables]
     if folders:
-        found.append(
+        places.append(
             f"{folders} temporary folders that running programs hold, such as dashboards: each goes when its program ends, and a "
             "dashboard drops what it has copied after the next request"
         )
     if lake.folder is not None:
-        return found
+        return places
     left = []
     if names := _left(tables):
-        why = next(one[LEFT] for one in tables if LEFT in one)
+        why = next(table[LEFT] for table in tables if LEFT in table)
         left.append(
             f"earlier versions of {names}: they are left to the next VACUUM of the platform, such as that of predictive optimization ({why})"
         )
-    return [*_NOT_SEARCHED_IN_A_CATALOG, *left, *found]
+    return [*_NOT_SEARCHED_IN_A_CATALOG, *left, *places]
 
 
 def _left(tables: Iterable[Mapping[str, Any]]) -> str:
     """The tables whose older versions the platform did not remove on request."""
-    return ", ".join(str(one["table"]) for one in tables if LEFT in one)
+    return ", ".join(str(table["table"]) for table in tables if LEFT in table)
 
 
 def read(lake: Lakehouse, erasure_id: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def search(root: Path, wanted: Mentions, but: Collection[str] = ()) -> tuple[int
     that cannot be read, such as Parquet that is not whole, counts as found: nobody can say what it holds.
     """
     files = sorted(path for path in root.rglob("*") if path.is_file() and str(path.relative_to(root)) not in but)
-    found = []
+    places = []
     for path in files:
         place = str(path.relative_to(root))
         says = _says if path.suffix == ".parquet" or path.parent.name == "_delta_log" else _mentions
@@ -41,10 +41,10 @@ def search(root: Path, wanted: Mentions, but: Collection[str] = ()) -> tuple[int
             if any(wanted.found(text) for text in (place, path.stem)) or any(
                 says(text, wanted) for text in texts(path)
             ):
-                found.append(place)
+                places.append(place)
         except (pa.ArrowException, OSError, ValueError):
-            found.append(f"{place}: cannot be read")
-    return len(files), found
+            places.append(f"{place}: cannot be read")
+    return len(files), places
 
 
 def search_tables(spark: SparkSession, lake: Lakehouse, wanted: Mentions) -> tuple[int, list[str]]:
@@ -52,13 +52,13 @@ def search_tables(spark: SparkSession, lake: Lakehouse, wanted: Mentions) -> tup
 
     Gives how many tables, and where they were found, with how many texts.
     """
-    names, found = lake.tables(), []
+    names, places = lake.tables(), []
     for name in names:
         rows = store.read(spark, lake, name)
         texts = int(rows.mapInArrow(_counting(wanted), "n bigint").agg(F.sum("n")).collect()[0][0] or 0)
         if texts or any(wanted.found(text) for text in (name, *rows.columns)):
-            found.append(f"{name}: {texts} texts")
-    return len(names), found
+            places.append(f"{name}: {texts} texts")
+    return len(names), places
 
 
 def _counting(wanted: Mentions) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
@@ -77,7 +77,7 @@ def _mentions(text: str, wanted: Mentions) -> bool:
 
 
 def _says(text: str, wanted: Mentions) -> bool:
-    """Whether a text of a file tells of them; statistics in a checkpoint are a document, of which each text counts."""
+    """Whether a text of a file mentions them; of statistics in a checkpoint, a JSON document, each text counts."""
     kinds = wanted.found(text)
     if kinds != {mentions.NAME}:
         return bool(kinds)
@@ -85,7 +85,7 @@ def _says(text: str, wanted: Mentions) -> bool:
         each = list(mentions.texts_in(json.loads(text)))
     except (ValueError, RecursionError):
         each = [text]
-    return any(wanted.found(one) and not wanted.names_all(one) for one in each)
+    return any(wanted.found(part) and not wanted.names_all(part) for part in each)
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -102,8 +102,8 @@ def texts(path: Path) -> Iterator[str]:
                 yield text.decode("utf-8", "replace")
             for batch in file.iter_batches():
                 for column in batch.columns:
-                    found = _texts_of(column)
-                    yield from map(_without_last_letters, found) if in_log else found
+                    column_texts = _texts_of(column)
+                    yield from map(_without_last_letters, column_texts) if in_log else column_texts
         return
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
@@ -120,18 +120,18 @@ def texts(path: Path) -> Iterator[str]:
 
 
 def _without_last_letters(text: str) -> str:
-    """The statistics of a data file, of whose long maxima the last letter may be another than was written."""
+    """The statistics of a data file without the last letter of long maxima, which may differ from what was written."""
     if _MAXIMA not in text:
         return text
     try:
-        told = json.loads(text)
-        told[_MAXIMA] = {
+        statistics = json.loads(text)
+        statistics[_MAXIMA] = {
             name: value[:-1] if isinstance(value, str) and _may_be_cut(value) else value
-            for name, value in told[_MAXIMA].items()
+            for name, value in statistics[_MAXIMA].items()
         }
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
         return text
-    return json.dumps(told, ensure_ascii=False)
+    return json.dumps(statistics, ensure_ascii=False)
 
 
 def _may_be_cut(maximum: str) -> bool:

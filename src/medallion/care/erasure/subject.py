@@ -36,10 +36,10 @@ class Subject:
     files: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Subject:
+    def of(cls, document: Mapping[str, Any]) -> Subject:
         """From what `told` gave."""
-        keys, names = ({name: set(known) for name, known in told[what].items()} for what in ("keys", "names"))
-        return cls(keys, names, *(set(told.get(name, ())) for name in _TEXTS))
+        keys, names = ({name: set(known) for name, known in document[what].items()} for what in ("keys", "names"))
+        return cls(keys, names, *(set(document.get(name, ())) for name in _TEXTS))
 
     def told(self) -> dict[str, Any]:
         """As values that JSON has."""
@@ -131,15 +131,15 @@ def found(lake: Lakehouse, entities: Mapping[str, Entity], customer_id: str) -> 
             rows = query.rows(connection, f"select * from {entity.history.name} where {where}", values)
             subject.keys.setdefault(entity.name, set()).update(str(row[entity.key]) for row in rows)
             for column in entity.columns:
-                said = {str(row[column.name]) for row in rows if row[column.name] is not None}
+                texts = {str(row[column.name]) for row in rows if row[column.name] is not None}
                 if (entity.name, column.name) in looked_by:
-                    subject.names.setdefault(f"{entity.name}.{column.name}", set()).update(said)
+                    subject.names.setdefault(f"{entity.name}.{column.name}", set()).update(texts)
                 if column.kind in ("email", "phone"):
-                    subject.texts |= said
+                    subject.texts |= texts
                 elif column.name in COMPANIES:
-                    subject.companies |= said
+                    subject.companies |= texts
                 elif _is_person(column):
-                    subject.spoken |= said
+                    subject.spoken |= texts
             if entity.name == "customers" and not rows and _was_begun(lake, entities, customer_id):
                 if not erasure_log.unfinished(lake):
                     raise LakehouseError(
@@ -158,7 +158,7 @@ def found(lake: Lakehouse, entities: Mapping[str, Entity], customer_id: str) -> 
 
 def _compare(lake: Lakehouse, entities: Mapping[str, Entity], connection: Any, subject: Subject) -> None:
     """Note which surnames, names and keys others have too."""
-    mine = {Name(text) for text in subject.spoken} | {Name(text, person=False) for text in subject.companies}
+    names = {Name(text) for text in subject.spoken} | {Name(text, person=False) for text in subject.companies}
     accounts: dict[str, set[str]] = {}
     for entity in entities.values():
         if entity.name == "products" or not lake.exists(entity.history.name):
@@ -181,19 +181,19 @@ def _compare(lake: Lakehouse, entities: Mapping[str, Entity], connection: Any, s
     folded: dict[str, set[str]] = {}
     for text, known in accounts.items():
         folded.setdefault(text.casefold(), set()).update(known)
-    subject.common = {one.text for one in mine if len(folded.get(one.text.casefold(), ())) >= _COMMON}
-    people = [one for one in mine if one.person and one.surname]
+    subject.common = {name.text for name in names if len(folded.get(name.text.casefold(), ())) >= _COMMON}
+    people = [name for name in names if name.person and name.surname]
     for text in accounts if people else ():
         other = Name(text)
         subject.shared |= {
-            one.text for one in people if one.has_surname_of(other) and one.text.casefold() != text.casefold()
+            name.text for name in people if name.has_surname_of(other) and name.text.casefold() != text.casefold()
         }
 
 
 def _switchboards(lake: Lakehouse, entities: Mapping[str, Entity], connection: Any, subject: Subject) -> set[str]:
     """Numbers of theirs that the record of another account has too, in the forms in which they are hashed."""
     wanted = {form for text in subject.texts if "@" not in text for form in _number_forms(text)}
-    entity, found = entities["customers"], set()
+    entity, numbers = entities["customers"], set()
     columns = [column.name for column in entity.columns if column.kind == "phone"]
     if not wanted or not columns or not lake.exists(entity.clean.name):
         return set()
@@ -204,36 +204,36 @@ def _switchboards(lake: Lakehouse, entities: Mapping[str, Entity], connection: A
         for row in query.rows(connection, sql, values):
             digits = re.sub(r"\D", "", str(row["said"]))
             if any(end in digits for end in ends):  # its forms take longer
-                found |= wanted & _number_forms(str(row["said"]))
-    return found
+                numbers |= wanted & _number_forms(str(row["said"]))
+    return numbers
 
 
 def _merged_into(lake: Lakehouse, entities: Mapping[str, Entity], keys: set[str]) -> set[str]:
-    """These accounts, those that were merged into them, however many merges ago, and those that a decision has made one
+    """These accounts, those that were merged into them, however many merges ago, and those that a decision has merged
     with them.
     """
     entity = entities["customers"]
     members = decisions.groups(lake, entities).get("customers", [])
-    roots = {one.root for one in members if one.key in keys}
-    keys = keys | {one.key for one in members if one.root in roots}
+    roots = {member.root for member in members if member.key in keys}
+    keys = keys | {member.key for member in members if member.root in roots}
     if not lake.exists(entity.history.name) or "_merged_into" not in dict(store.spark_types(lake, entity.history.name)):
         return keys
-    found, more = set(keys), set(keys)
+    accounts, more = set(keys), set(keys)
     with query.connect(lake, layers=["silver"], only={entity.history.name}) as connection:
         while more:
             sql = (
                 f'select distinct "{entity.key}" as key from {entity.history.name} where list_contains(?, _merged_into)'
             )
-            more = {str(row["key"]) for row in query.rows(connection, sql, [sorted(more)])} - found
-            found |= more
-    return found
+            more = {str(row["key"]) for row in query.rows(connection, sql, [sorted(more)])} - accounts
+            accounts |= more
+    return accounts
 
 
 def _was_begun(lake: Lakehouse, entities: Mapping[str, Entity], customer_id: str) -> bool:
     known = erasure_log.read(lake)
     kind = f"customers.{entities['customers'].key}"
-    said = form(entities, "customers", entities["customers"].key, customer_id)
-    return known.hashed(kind, said) in known.hashes.get(kind, frozenset())
+    key = form(entities, "customers", entities["customers"].key, customer_id)
+    return known.hashed(kind, key) in known.hashes.get(kind, frozenset())
 
 
 def _links_sql(entities: Mapping[str, Entity], entity: Entity, subject: Subject) -> tuple[str, list[Any]]:

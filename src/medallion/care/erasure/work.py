@@ -73,7 +73,7 @@ class Erasure(About):
         day = None if arguments["day"] is None else date.fromisoformat(arguments["day"])
         erasure = (self.erasure_id, arguments["who"], arguments["reason"])
         with self.steps.step("write down the hashes"):
-            erasure_log.record(self.spark, self.lake, self.mine, erasure, erasure_log.STARTED, self.now)
+            erasure_log.record(self.spark, self.lake, self.own_log, erasure, erasure_log.STARTED, self.now)
         self.refused = self._quarantined()
         store.drop(self.lake, [name for name in self.lake.tables() if name.endswith(publishing.WORK)])  # of failed runs
         removed = {}
@@ -103,7 +103,7 @@ class Erasure(About):
                 purged = self._purge(name)
             gone, blanked = removed.get(name, (0, 0))
             self.tables.append({"table": name, "rows_removed": gone, "rows_blanked": blanked, **purged})
-        erasure_log.record(self.spark, self.lake, self.mine, erasure, erasure_log.FINISHED, self.now)
+        erasure_log.record(self.spark, self.lake, self.own_log, erasure, erasure_log.FINISHED, self.now)
 
     def _purge(self, name: str) -> dict[str, Any]:
         """Remove the earlier versions of a table; gives what the certificate says of it."""
@@ -140,7 +140,7 @@ class Erasure(About):
                     path.unlink()
 
     def _certify(self, arguments: Mapping[str, Any]) -> None:
-        """Search what is left, and write down what was done."""
+        """Search what is left, and write the certificate."""
         in_files = self.lake.folder is not None
         with self.steps.step("search every remaining file" if in_files else "search every table"):
             self.journal = batches.history(self.lake)
@@ -151,11 +151,11 @@ class Erasure(About):
                 else search_tables(self.spark, self.lake, self.mentions)
             )
         left = [row for row in self.count() if row["about_the_account"]]
-        found = [*findings, *(f"{row['table']}: {row['about_the_account']} rows" for row in left)]
+        remaining = [*findings, *(f"{row['table']}: {row['about_the_account']} rows" for row in left)]
         searched_for = self.mentions.searched()
-        told = {
+        document = {
             "erasure_id": self.erasure_id,
-            "account": sorted(self.mine.hashes[f"customers.{self.entities['customers'].key}"])[0],
+            "account": sorted(self.own_log.hashes[f"customers.{self.entities['customers'].key}"])[0],
             "forgotten_at": self.now.isoformat(sep=" ", timespec="seconds"),
             "forgotten_by": arguments["who"],
             "reason": arguments["reason"],
@@ -163,22 +163,22 @@ class Erasure(About):
             "tables": self.tables,
             "gold_computed_again_as_of": arguments["day"],
             "files_searched" if in_files else "tables_searched": searched,
-            "terms_searched": sum(one["count"] for one in searched_for),
+            "terms_searched": sum(term["count"] for term in searched_for),
             "searched_for": searched_for,
             "searched_in": certificate.searched_in(self.lake),
             "older_versions": certificate.older_versions(self.tables),
-            "contact_hashes": {kind: sorted(self.mine.hashes.get(kind, ())) for kind in erasure_log.CONTACTS},
+            "contact_hashes": {kind: sorted(self.own_log.hashes.get(kind, ())) for kind in erasure_log.CONTACTS},
             "names_that_stay": dict(sorted(self.alike.items())),
             "numbers_that_stay": len(self.subject.switchboards),
-            "found": found,
+            "found": remaining,
             "temporary_folders": {"removed": self.temporary[0], "in_use": self.temporary[1]},
             "not_searched": certificate.not_searched(self.lake, self.tables, self.temporary[1]),
             "not_touched": "the exports that were read: "
             + ", ".join(sorted({file.name for batch in self.journal for file in batch.files})),
         }
-        place = certificate.write(self.lake, self.erasure_id, told)
-        erasure_log.leave(self.lake, self.erasure_id, arguments if found else None)
-        self.certificate = {**told, "certificate": place}
+        place = certificate.write(self.lake, self.erasure_id, document)
+        erasure_log.leave(self.lake, self.erasure_id, arguments if remaining else None)
+        self.certificate = {**document, "certificate": place}
 
     def proved(self) -> dict[str, Any]:
         """The certificate.
@@ -186,9 +186,9 @@ class Erasure(About):
         Raises:
             LakehouseError: Something of the account is still there.
         """
-        if found := self.certificate["found"]:
+        if remaining := self.certificate["found"]:
             raise LakehouseError(
-                f"{self.lake.root}: after the erasure something of the account is still there, or cannot be read: {found[:5]}",
+                f"{self.lake.root}: after the erasure something of the account is still there, or cannot be read: {remaining[:5]}",
                 f"See {self.certificate['certificate']}. Files that are yours, such as copies of exports, remove yourself; then "
                 f"search again with `{journal.RESUME}`.",
             )
@@ -200,7 +200,7 @@ class Erasure(About):
             return 0, 0
         marked = self.marked(name)
         if marked is None:
-            # asked without the engine, which plans for longer than that takes
+            # checked without the engine, whose planning alone takes longer
             if self.lake.folder is not None and not self._is_mentioned_in(name):
                 return 0, 0
             marked = store.read(self.spark, self.lake, name).withColumn("_about", F.lit(False))
@@ -209,11 +209,11 @@ class Erasure(About):
             self.mentions if name != contracts_in_use.TABLE else replace(self.mentions, mark="erased")
         )  # brackets are YAML
         clean = mentions.cleaner(wanted, kept, own_names, _FILE_NAMES)
-        told = marked.mapInArrow(clean, with_marks(marked))
+        cleaned = marked.mapInArrow(clean, with_marks(marked))
         stays = ~F.col("_about")
         gone, changed, alike = (
             int(count)
-            for count in told.agg(
+            for count in cleaned.agg(
                 F.count_if("_about"), F.count_if(stays & F.col("_touched")), F.count_if(stays & F.col("_alike"))
             ).collect()[0]
         )
@@ -223,7 +223,7 @@ class Erasure(About):
             else {}
         )
         if gone or changed or headers:
-            rows = told.filter(stays).drop("_about", "_touched", "_alike")
+            rows = cleaned.filter(stays).drop("_about", "_touched", "_alike")
             rows = rows.withColumnsRenamed(headers) if headers else rows
             store.replace(rows, self.lake, name, anew=bool(headers))
         if alike and name.endswith("_clean"):
@@ -250,11 +250,11 @@ class Erasure(About):
             return {*KEPT, *keys}, {column for column in columns if column not in free}
         files = [file for batch in self.journal if batch.has_files for file in batch.files_of(table)]
         filled = {c: {str(f.mapping[c].column) for f in files if c in f.mapping and f.mapping[c].column} for c in entity.column_names}  # fmt: skip
-        texts = {column for one in free for column in filled.get(one, ())}
+        texts = {column for field in free for column in filled.get(field, ())}
         read = {column for file in files for column in file.columns_read}
-        others = {column for one, named in filled.items() if one not in keys for column in named}
-        mine = {column for one in keys for column in filled.get(one, ())}
-        return {*KEPT, *(mine - others)}, read - texts
+        others = {column for field, named in filled.items() if field not in keys for column in named}
+        key_columns = {column for field in keys for column in filled.get(field, ())}
+        return {*KEPT, *(key_columns - others)}, read - texts
 
 
 def _place(name: str, last: list[str]) -> int:
