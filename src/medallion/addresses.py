@@ -108,12 +108,12 @@ def of_service(text: str) -> str:
         ValueError: It is none, goes unencrypted elsewhere, or has a user in it.
     """
     try:
-        told = urlsplit(text)
-        host, _ = told.hostname, told.port
+        url = urlsplit(text)
+        host, _ = url.hostname, url.port
     except ValueError:
         raise ValueError(f"{text!r} is no address") from None
-    here = told.scheme == "http" and host in LOOPBACK
-    if not host or told.username or told.password or not (told.scheme == "https" or here):
+    local = url.scheme == "http" and host in LOOPBACK
+    if not host or url.username or url.password or not (url.scheme == "https" or local):
         raise ValueError("use an https address without a user; a token does not travel in the open")
     return text
 
@@ -216,7 +216,7 @@ def _instead(scheme: str, text: str, schemes: tuple[str, ...]) -> str:
         return "Exports in a catalog are in a volume: write /Volumes/CATALOG/SCHEMA/VOLUME."
     if close := get_close_matches(scheme, (*schemes, "file"), 1):
         return f"Write {close[0]}://{text.partition('://')[2]}, if that was meant."
-    known = ", ".join(f"{one}://..." for one in schemes if one not in ("abfs", *_READ_ONLY))
+    known = ", ".join(f"{name}://..." for name in schemes if name not in ("abfs", *_READ_ONLY))
     first = (
         "Download the files into a folder, and name that"
         if scheme in ("http", "https", "ftp", "sftp")

@@ -57,12 +57,12 @@ def distinct(texts: Sequence[object], longest: int = _LONGEST) -> list[str]:
     ['Acme', 'Acme (2)', 'not known']
     """
     seen: dict[str, int] = {}
-    found = []
+    names = []
     for text in texts:
         name = label(text, longest)
         seen[name] = seen.get(name, 0) + 1
-        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return found
+        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return names
 
 
 def bars(
