@@ -287,7 +287,7 @@ def command(
 
         own = list(inspect.signature(body, eval_str=True).parameters.values())[1:]
         kind = inspect.Parameter.KEYWORD_ONLY
-        both = [one.replace(kind=kind) for one in own]
+        both = [parameter.replace(kind=kind) for parameter in own]
         both += [inspect.Parameter(key, kind, default=d, annotation=a) for key, (a, d) in shared.items()]
         run.__name__, run.__doc__, run.__annotations__ = body.__name__, body.__doc__, {}
         run.__signature__ = inspect.Signature(both)  # type: ignore[attr-defined]
