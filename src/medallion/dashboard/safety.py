@@ -101,11 +101,12 @@ class Door:
         since = monotonic() - WINDOW
         self._failures = {name: [t for t in times if t > since] for name, times in self._failures.items()}
         self._failures = {name: times for name, times in self._failures.items() if times}
-        all_of_them, mine = sum(map(len, self._failures.values())), self._failures.get(self._guesser(who, user), [])
-        if len(mine) >= ATTEMPTS or all_of_them >= ATTEMPTS_OF_ALL:
+        guesser, total = self._guesser(who, user), sum(map(len, self._failures.values()))
+        failures = self._failures.get(guesser, [])
+        if len(failures) >= ATTEMPTS or total >= ATTEMPTS_OF_ALL:
             return None
-        self._failures[self._guesser(who, user)] = [*mine, monotonic()]
-        return self._failures[self._guesser(who, user)][-1]
+        self._failures[guesser] = [*failures, monotonic()]
+        return self._failures[guesser][-1]
 
     def _guesser(self, who: str, user: str) -> str:
         return f"{who} {user.casefold()[:200]}" if self.passwords is not None else who
@@ -136,8 +137,8 @@ class Door:
 def kept(password: str, salt: bytes | None = None) -> str:
     """What a file of passwords has of one: salt and scrypt of it, in hexadecimal digits."""
     salt = salt or secrets.token_bytes(16)
-    made = hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=2**14, r=8, p=1, dklen=32)
-    return "$".join(("scrypt", salt.hex(), made.hex()))
+    digest = hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=2**14, r=8, p=1, dklen=32)
+    return "$".join(("scrypt", salt.hex(), digest.hex()))
 
 
 def fits(password: str, known: str | None) -> bool:
@@ -158,18 +159,18 @@ def passwords(path: Path) -> dict[str, str]:
         raise MedallionError(
             f"{path}: cannot be read: {error}", f"Make it: medallion dashboard --passwords {path} --set-password USER"
         ) from error
-    found: dict[str, str] = {}
+    hashes: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         user, _, text = line.rpartition(":")
         if not user.strip() or not re.fullmatch(r"scrypt[$][0-9a-f]{32}[$][0-9a-f]{64}", text):
             raise MedallionError(
                 f"{path}: line {number}: not a user with a password hash", "Write it with --set-password USER."
             )
-        if found.setdefault(user.strip().casefold(), text) is not text:
+        if hashes.setdefault(user.strip().casefold(), text) is not text:
             raise MedallionError(
                 f"{path}: line {number}: {user.strip()} has a password already", "Keep one of the two."
             )
-    return found
+    return hashes
 
 
 def set_password(path: Path, user: str, password: str) -> None:
@@ -183,10 +184,10 @@ def set_password(path: Path, user: str, password: str) -> None:
         raise MedallionError(f"{user!r} is not a valid user name", "Use the name in the access file, without a colon.")
     if len(password) < SHORTEST:
         raise MedallionError(f"the password is shorter than {SHORTEST} characters", "Choose a longer one.")
-    found = passwords(path) if path.exists() else {}
-    found[user.casefold()] = kept(password)
+    hashes = passwords(path) if path.exists() else {}
+    hashes[user.casefold()] = kept(password)
     try:
-        door.write(path, "".join(f"{name}:{text}\n" for name, text in sorted(found.items())))
+        door.write(path, "".join(f"{name}:{text}\n" for name, text in sorted(hashes.items())))
     except OSError as error:
         raise MedallionError(
             f"{path}: cannot be written: {error.strerror}", "Choose another --passwords FILE."

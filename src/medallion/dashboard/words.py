@@ -131,7 +131,7 @@ def declined(problem: str, remedy: str) -> str:
     if problem.count("`") % 2:
         problem = problem.replace("`", "'")
     text = f"{problem}{'' if problem.endswith('?') else '.'} {remedy}".strip()
-    return text[:1].upper() + re.sub(r"(`[^`]*`)|(?<!\S)--(?=[a-z])", lambda found: found[1] or "", text[1:])
+    return text[:1].upper() + re.sub(r"(`[^`]*`)|(?<!\S)--(?=[a-z])", lambda match: match[1] or "", text[1:])
 
 
 def commands(text: str) -> Markup:
