@@ -59,7 +59,7 @@ def read(path: Path) -> tuple[Person, ...]:
     """The people that a file declares, in its order.
 
     Raises:
-        ContractError: It cannot be read, or says something that is not understood; names file and line.
+        ContractError: The file cannot be read or understood; the message names file and line.
     """
     try:
         root = yaml.nodes(path.read_text(encoding="utf-8"))
@@ -102,7 +102,7 @@ def who(path: Path, user: str | None) -> Person:
 
 
 def named(people: Iterable[Person], user: str | None) -> Person | None:
-    """The person whom a consumer knows by that name; None where nobody is declared so."""
+    """The person of that user name; None where nobody is declared under it."""
     asked = (user or "").strip().casefold()
     return next((person for person in people if person.user.casefold() == asked), None)
 
@@ -117,7 +117,7 @@ class _Place:
         return ContractError(f"{self.path}: line {node.start_mark.line + 1}: {problem}", remedy)
 
     def words(self, node: Node, known: Collection[str], what: str) -> dict[str, Node]:
-        """The values of a mapping by their words."""
+        """The values of a mapping by their keys, each of which must be known."""
         if not isinstance(node, MappingNode):
             raise self.wrong(node, f"{what} is no mapping", f"Words here: {', '.join(known)}.")
         values: dict[str, Node] = {}
@@ -187,12 +187,12 @@ class _Place:
 def unknown(
     people: Iterable[Person], owners: Mapping[str, int], teams: Collection[str]
 ) -> Iterator[tuple[Person, str]]:
-    """Owners and teams that people are declared with and that nobody has, or several.
+    """Owners and teams in declarations that match nobody, or several owners.
 
     Args:
         people: Those of `read`.
-        owners: Identifiers, addresses and names of owners, in small letters, each with how many owners it leads to.
-        teams: Names of teams, in small letters.
+        owners: Identifiers, addresses and names of owners, in lower case, each with the number of owners it matches.
+        teams: Names of teams, in lower case.
     """
     for person in people:
         for owner in person.owners:

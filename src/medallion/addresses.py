@@ -99,13 +99,13 @@ def of_source(text: str) -> str:
 
 
 def of_service(text: str) -> str:
-    """The address of a service that is called over the network: encrypted, unless it is on this machine.
+    """Check the address of a network service, and return it: it must be encrypted unless it is on this machine.
 
     >>> of_service("https://hooks.example/a"), of_service("http://127.0.0.1:8080")
     ('https://hooks.example/a', 'http://127.0.0.1:8080')
 
     Raises:
-        ValueError: It is none, goes unencrypted elsewhere, or has a user in it.
+        ValueError: It is not an address, is unencrypted and on another machine, or has a user in it.
     """
     try:
         url = urlsplit(text)

@@ -37,7 +37,7 @@ def columns_of(files: Iterable[SourceFile]) -> list[str]:
 
 
 def mapping_of(files: Iterable[SourceFile]) -> dict[str, dict[Filling, tuple[str, ...]]]:
-    """Per canonical column what fills it, each filling with its files; none named means all of them.
+    """What fills each canonical column, each filling with its files; no files means all of them.
 
     A header means something in its own file only: `Name` is the contact in one and, beside `Contact`, the deal in
     the next.

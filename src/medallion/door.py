@@ -82,5 +82,5 @@ def flush(path: Path) -> None:
 
 
 def full(error: BaseException) -> bool:
-    """Whether an error means that a disk is full, or a quota or a limit of file sizes reached."""
+    """Whether an error means that a disk is full, or that a quota or a file size limit is reached."""
     return getattr(error, "errno", None) in _FULL or any(message in str(error) for message in _MESSAGES)

@@ -42,7 +42,7 @@ def event(name: str, level: int = logging.INFO, **fields: Any) -> None:
 
 
 def start(target: str, written: Format, level: str = "info") -> None:
-    """Write events to a file, to which they are added, or to standard error for `-`.
+    """Append events to a file, or write them to standard error for `-`.
 
     Args:
         target: The file, or `-`.

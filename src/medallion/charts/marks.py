@@ -51,7 +51,7 @@ def label(text: object, longest: int = _LONGEST) -> str:
 
 
 def distinct(texts: Sequence[object], longest: int = _LONGEST) -> list[str]:
-    """`label` of each, two that look alike told apart by a number, so that an axis keeps them apart.
+    """`label` of each text; labels that look alike get a number, so that an axis keeps them apart.
 
     >>> distinct(["Acme", "Acme ", None])
     ['Acme', 'Acme (2)', 'not known']

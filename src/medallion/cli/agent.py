@@ -159,7 +159,7 @@ def _flags(row: dict[str, Any]) -> list[str]:
 
 
 def _title(finding: Found) -> str:
-    """What a finding is, and how many rows of how many it has."""
+    """The title of a finding, with how many of its rows are shown."""
     cut = f", {len(finding.rows):,} of {finding.count:,}" if finding.count > len(finding.rows) else ""
     return finding.title + cut
 

@@ -28,12 +28,12 @@ Wheel = Annotated[Path | None, typer.Option("--wheel", help="Wheel to deploy [de
 
 @contextmanager
 def _deployment(target: str, config: Path | None, wheel: Path | None, *, build: bool = True) -> Iterator[Any]:
-    """A signed-in client and the deployment of a target; without `build`, code is of no importance."""
+    """A signed-in client and the deployment of a target; without `build`, the code does not matter."""
     deploy_settings = settings.load(config)
     if target not in deploy_settings.targets:
         raise ContractError(f"There is no target {target!r}", f"Targets: {', '.join(deploy_settings.targets)}.")
     chosen = deploy_settings.targets[target]
-    bundle.load(Path(deploy_settings.bundle), target, chosen, None)  # what is wrong here needs no workspace to be told
+    bundle.load(Path(deploy_settings.bundle), target, chosen, None)  # an error here is reported without a workspace
     if wheel is not None and not (wheel.is_file() and wheel.suffix == ".whl"):
         raise ContractError(f"{wheel}: is no wheel", "Build one with `uv build --wheel`.")
     client = workspace.client(chosen.profile or None, chosen.host or None)

@@ -41,7 +41,7 @@ def time(text: str | None, name: str = "--known-as-of") -> datetime | None:
 
 
 def of_delivery(text: str | None, source: str) -> datetime | None:
-    """When a delivery came: a time, or with `name` the day or month at the end of which it came, in its folder's name."""
+    """When a delivery came: the time given, or with `name` the end of the day or month in its folder's name."""
     if text != "name":
         return time(text, "--known-at")
     folder = source.rstrip("/").rpartition("/")[2]

@@ -129,7 +129,7 @@ def make(out: Path, steps: Steps) -> dict[str, Any]:
 
 
 def _show(call: Call, result: dict[str, Any]) -> None:
-    """What there is, and what to try on it."""
+    """Show the figures of the demo, and what to try next."""
 
     def amount(value: Any) -> str:
         return money(value, "USD")

@@ -50,7 +50,7 @@ def forecast(
 
 
 def _show(call: Call, forecast: Forecast) -> None:
-    """The forecast as a table, what it is made of, and what stands apart."""
+    """Show the forecast as a table with its parts, and the deals listed apart from it."""
 
     def amount(value: float) -> str:
         return money(value, call.currency)

@@ -153,7 +153,7 @@ _NAMES = {"rules": "rates per score band", "logistic": "logistic regression", "x
 
 
 def _show_trained(call: Call, outcome: Outcome) -> None:
-    """The candidates on later deals, and what came of it."""
+    """Show the candidates' scores on later deals, and the outcome."""
     e = outcome.evaluation
     rows = [
         {

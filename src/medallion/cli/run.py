@@ -217,7 +217,7 @@ def init(
     ] = False,
 ) -> None:
     """Look at unknown exports and propose a contract for them, to be reviewed."""
-    from medallion import proposal  # words and spellings of CRMs, which a run has no need of
+    from medallion import proposal  # words and spellings of CRMs, which a run does not need
     from medallion.pipeline import sample
 
     folder = addresses.of_source(folder)
@@ -283,7 +283,7 @@ def _where_next(call: Call, folder: str, target: str) -> None:
 
 
 def _show_proposed(call: Call, proposed: Any) -> None:
-    """What a proposed contract says, and what you should look at."""
+    """Show what a proposed contract says, and what to review."""
     if proposed.system:
         call.say(f"Looks like an export from {proposed.system}.")
     call.records("Proposed", proposed.tables)

@@ -86,7 +86,7 @@ _USUAL = {"excluded": 0, "withdrawn": 0, "merged": 0, "implied": 0, "erased": 0,
 
 
 def _without_usual(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The accounts of a batch without what is usual."""
+    """The accounts of a batch, without the columns that have their usual value in all of them."""
     usual = {
         "batch_id",
         *(name for name, value in _USUAL.items() if all(account[name] == value for account in accounts)),
@@ -99,7 +99,7 @@ def tables(call: Call) -> None:
     """List the tables with their rows, version and grain."""
     try:
         extensions.load(call.settings())
-    except MedallionError as error:  # only the grain of your own tables is not known then
+    except MedallionError as error:  # then only the grain of your own tables is unknown
         console.wrong("Warning:", error.problem, error.remedy)
     details = state.tables(call.lake)
     rows = [{name: value for name, value in row.items() if name not in ("path", "columns")} for row in details]

@@ -53,10 +53,10 @@ _PUSHES = (
 
 
 def days(reading: Reading, params: Given) -> tuple[date, date]:
-    """The two days of an address; the last of the data and thirty days before it without.
+    """The two days of an address; by default the last day of the data and the one thirty days before it.
 
     Raises:
-        BadRequestError: There is no history, or the days cannot be read, are in the wrong order, or lie after the data.
+        BadRequestError: There is no history, or the days cannot be read, are in the wrong order, or are after the data.
     """
     last = _last_day(reading)
     if last is None:
@@ -76,7 +76,7 @@ def days(reading: Reading, params: Given) -> tuple[date, date]:
 
 
 def page(reading: Reading, params: Given) -> dict[str, Any]:
-    """What the page shows; nothing but the days and the split, which are None, where there is no history."""
+    """What the page shows; without history only the days and the split, all None."""
     if _last_day(reading) is None:
         return {"start": None, "end": None, "by": None}
     start, end = days(reading, params)
@@ -125,7 +125,7 @@ def _history(reading: Reading, last: date) -> tuple[date, date]:
 
 
 def _bars(whole: dict[str, Any], start: date, end: date) -> list[dict[str, Any]]:
-    """The bridge: each part from where the one before ended, in shares of the longest bar."""
+    """The bars of the bridge: each starts where the one before ended; positions are shares of the whole width."""
     bars, at = [], 0.0
     for part in PARTS:
         value = float(whole[part])
@@ -145,7 +145,7 @@ def _bars(whole: dict[str, Any], start: date, end: date) -> list[dict[str, Any]]
 
 
 def _presets(last: date | None, by: str | None, start: date, end: date) -> list[tuple[str, str, bool]]:
-    """Spans of days to choose from, with their addresses, and whether each is the one that is shown."""
+    """Spans of days to choose from: name, address, and whether the page shows it."""
     presets = []
     for name, span in parameters.presets(last).items():
         first, until = span.first - timedelta(days=1), min(span.last, last)  # type: ignore[operator, type-var]

@@ -88,7 +88,7 @@ class _Work:
 
 
 def _rows(work: _Work, name: str) -> None:
-    """A copy of the rows of a table of the dashboard, and of what metrics over them read."""
+    """Copy the rows of a table of the dashboard, with what metrics over them read."""
     table = tables.TABLES[name]
     needed = {*table.key, *table.search}
     needed.update(name for column in _columns(table) for name in (column.name, column.link_by or column.name))
@@ -115,8 +115,8 @@ def _columns(table: tables.Table) -> Iterable[tables.Column]:
 
 
 def _touches(work: _Work) -> None:
-    """Touches of one hour, channel and outcome as one row."""
-    # numbers of rows are doubles here: DuckDB 2.0 takes a sum of small integers for smaller than it may be, and fails
+    """Fold the touches of one hour, channel and outcome into one row."""
+    # counts are doubles here: DuckDB 2.0 underestimates the range of a sum of small integers, and fails
     work.do(
         "create table copies.touches as select date_trunc('hour', cast(occurred_at as timestamp)) as occurred_at, "
         "channel, outcome, cast(count(*) as double) as rows_folded from silver.interactions_clean group by all order by 1"
@@ -181,7 +181,7 @@ def _visits(work: _Work) -> None:
 def _reached(
     cursor: duckdb.DuckDBPyConnection, over: Relation, name: str, by: tuple[str, ...], where: tuple[Filter, ...]
 ) -> Answer | None:
-    """Accounts touched, of any days and one channel, also by month; None for another question."""
+    """Accounts touched on any days, by one channel or any, in total or by month; None for another question."""
     metric = metrics.named(name)
     if (
         metric.view is not _TOUCHES

@@ -53,7 +53,7 @@ def _score(reading: Reading, key: str, day: Any) -> dict[str, Any] | None:
 
 
 def _people(reading: Reading, row: dict[str, Any], *, pii: bool) -> list[dict[str, Any]] | None:
-    """The people of the deal, with their part in it, or of its account where no export says who is of the deal; None where
+    """The people of the deal with their roles, or those of its account where no export links people to deals; None where
     no export has people.
     """
     if "silver.deal_contacts_clean" not in reading.tables:

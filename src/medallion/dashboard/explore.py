@@ -36,7 +36,7 @@ MOST = 500
 
 
 def given(items: Sequence[tuple[str, str]], more: Iterable[str] = ()) -> Given:
-    """The parameters of an address; a form gives metrics and splits one by one.
+    """The parameters of an address; a form sends metrics and splits one by one.
 
     Raises:
         BadRequestError: One is unknown, too long, or not text.
@@ -65,10 +65,10 @@ def question(params: Given) -> Question:
 
 
 def answered(reading: Reading, asked: Question) -> Answer:
-    """The answer, remembered; stages in the order of the funnel where the question wishes no other.
+    """The answer, from the cache if it is there; stages in funnel order unless the question asks for another.
 
     Raises:
-        BadRequestError: The question is not understood whole.
+        BadRequestError: The question is not fully understood.
     """
     try:
         result = reading.once(("question", asked), lambda: reading.answer(lambda cursor: answer(cursor, asked)))
@@ -100,7 +100,7 @@ def page(reading: Reading, params: Given) -> dict[str, Any]:
     """What the page shows of an answer.
 
     Raises:
-        BadRequestError: The question is not understood whole.
+        BadRequestError: The question is not fully understood.
     """
     result = answered(reading, question(params))
     understood = result.understood
@@ -129,7 +129,7 @@ def page(reading: Reading, params: Given) -> dict[str, Any]:
 
 
 def shown(result: Answer, params: Given) -> list[Column]:
-    """The columns of an answer that the page shows: beside bars, of a comparison the change in percent alone."""
+    """The columns of an answer that the page shows; a chart has only the change in percent of a comparison."""
     if (params.get("show") or SHOWS[0]) != "chart":
         return list(result.columns)
     return [column for column in result.columns if column.role != "before" and not column.name.endswith("_change")]
@@ -167,7 +167,7 @@ def _cell(
 
 
 def rows_address(params: Given, metric: Metric, keys: Sequence[str | None]) -> str:
-    """The page of the rows behind a figure; of a metric with parts, those of the first."""
+    """The address of the rows behind a figure; for a metric with parts, those of the first part."""
     named = {f"key{place}": parameters.UNKNOWN if key is None else key for place, key in enumerate(keys)}
     asked = Given(
         tuple((name, text) for name, text in params.values if name not in ("show", "order", "limit", "having"))
@@ -183,7 +183,7 @@ def key_of(value: Any) -> str | None:
 
 
 def narrowed(params: Given, understood: Understood, split: Split, dimension: Dimension, value: Any) -> str | None:
-    """The address of the page for one value of a split, which is then no split any more; None where no condition says it."""
+    """The address of the page narrowed to one value of a split, which it no longer has; None where no condition says that."""
     grain = split.grain or (split.name if split.name in GRAINS and split.name != dimension.name else None)
     by = ",".join(str(other) for other, _ in understood.splits if other != split)
     if split.name != dimension.name and (split.name == TIME or split.name in GRAINS):  # the metrics' own time
@@ -249,7 +249,7 @@ def _there(reading: Reading, metric: Metric) -> bool:
 def listed(reading: Reading, params: Given, most: int | None = None) -> Listing:
     """The rows behind one figure of an answer, as an address names it: `of` a metric or part, `key0` and so on its splits.
 
-    At most `most` of them, all without.
+    At most `most` of them; by default all.
 
     Raises:
         BadRequestError: The question is not understood, or there is no such figure.

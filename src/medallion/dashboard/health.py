@@ -35,7 +35,7 @@ KINDS = ("accounts", "contacts")
 
 def health(reading: Reading, settings: Settings, now: datetime) -> dict[str, Any]:
     """What the page shows; `now` is UTC without zone."""
-    from medallion.care import status  # brings the pipeline along, which no other page needs
+    from medallion.care import status  # loads the pipeline, which no other page needs
 
     state = reading.once(
         "status", lambda: reading.answer(lambda over: status.status(reading.lake, now, settings.contracts, over))
@@ -136,7 +136,7 @@ def accounts(reading: Reading) -> Listing:
 
 
 def _growth(reading: Reading) -> list[dict[str, Any]]:
-    """The largest tables: rows and bytes now, and rows that came since some manifests ago."""
+    """The largest tables: rows and bytes now, and rows added over the last `LOOK_BACK` manifests."""
     known = manifests.history(reading.lake)
     if not known:
         return []
@@ -180,10 +180,10 @@ def proof_of(reading: Reading, run_id: str) -> tuple[dict[str, Any] | None, bool
 
 
 def duplicates(reading: Reading, kind: str) -> tuple[list[Pair] | None, dict[str, str]]:
-    """Pairs that may be one as they were last compared, without those that are decided, and names of accounts; None where
-    nothing was compared.
+    """Undecided pairs of the last comparison that may be one, and the names of accounts; None where nothing was
+    compared.
     """
-    from medallion.care import duplicates as care  # brings the pipeline along, which no other page needs
+    from medallion.care import duplicates as care  # loads the pipeline, which no other page needs
 
     pairs = care.last_compared(reading.lake, kind)
     if pairs is None or kind != "accounts":

@@ -54,7 +54,7 @@ def read(reading: Reading, settings: Settings, params: Given) -> tuple[Forecast,
     """The forecast that an address asks for, and its deals.
 
     Raises:
-        BadRequestError: The period or the split is none.
+        BadRequestError: The period or the split is not valid.
     """
     if why := _nothing(reading):
         raise BadRequestError(words.say(why))
@@ -82,7 +82,7 @@ def _nothing(reading: Reading) -> str:
 
 
 def page(reading: Reading, settings: Settings, params: Given) -> dict[str, Any]:
-    """What the page shows; nothing but `told`, which is None, and `why` where there is no forecast."""
+    """What the page shows; where there is no forecast only `why`, and `told` as None."""
     if why := _nothing(reading):
         return {"told": None, "why": why}
     forecast, deals = read(reading, settings, params)

@@ -220,7 +220,7 @@ def cards(page: Page, filters: Given, reading: Reading) -> list[Card]:
 
 
 def _card(name: str, filters: Given, reading: Reading, rows: str, n: int) -> Card:
-    """A metric under the filters of a page, with the page of its rows and how many these are."""
+    """A metric under the filters of a page, with the address of its rows and how many there are."""
     metric = metrics.named(name)
     where = parameters.filters(metric, filters)
     unknown = parameters.unknown(metric, filters)
@@ -247,7 +247,7 @@ def _moves(name: str) -> bool:
 
 
 def _times(filters: Given, reading: Reading) -> list[tuple[Given, str]]:
-    """The filters of a page with the dates of the period before, and of the same a year ago; none without a beginning."""
+    """The filters of a page moved to the period before and to a year ago; none where they have no first day."""
     if not filters.get("from") or reading.last_day is None:
         return []
     first, last = (date.fromisoformat(text) if (text := filters.get(name)) else None for name in parameters.DATES)
@@ -255,7 +255,7 @@ def _times(filters: Given, reading: Reading) -> list[tuple[Given, str]]:
     for compare, when in (("previous", "the period before"), ("year-ago", "a year ago")):
         try:
             _, then, _ = periods.before(periods.Span(first, last), compare, periods.Today(reading.last_day))
-        except ContractError:  # there is no such time: before the year 1
+        except ContractError:  # there is no such time before the year 1
             continue
         dates = {"from": str(then.first), "to": str(then.last)}
         times.append((Given(tuple({**dict(filters.values), **dates}.items())), when))

@@ -104,10 +104,10 @@ def given(pairs: Sequence[tuple[str, str]], allowed: Iterable[str], longest: int
 
 
 def checked(params: Given, reading: Reading) -> Given:
-    """The filters of a page, each of which names something that is there.
+    """The filters of a page, checked against the data.
 
     Raises:
-        BadRequestError: One does not.
+        BadRequestError: A value cannot be read or is not in the data, or the days are in the wrong order or after it.
     """
     dimensions = [_AS_DIMENSIONS[name] for name, _ in params.values if name in _AS_DIMENSIONS]
     wanted = [
@@ -132,7 +132,7 @@ def presets(last: date | None) -> dict[str, periods.Span]:
 
 
 def question(params: Given) -> Question:
-    """The question of an address, in the texts that the command takes.
+    """The question of an address, whose texts are those that the command takes.
 
     Raises:
         BadRequestError: It cannot be read.
@@ -164,7 +164,7 @@ def of_question(asked: Question) -> Given:
 
 
 def records(entity: str, params: Given) -> Records:
-    """The list of an address, in the texts that the command takes.
+    """The list of an address, whose texts are those that the command takes.
 
     Raises:
         BadRequestError: It cannot be read.
@@ -207,7 +207,7 @@ def options(name: str, reading: Reading) -> tuple[str, ...]:
 
 
 def filters(metric: Metric, params: Given) -> tuple[Filter, ...]:
-    """The filters of a page as far as they concern a metric."""
+    """The filters of a page that apply to a metric."""
     chosen = []
     for name, dimension in CHOICES.items():
         text = params.get(name)
@@ -222,7 +222,7 @@ def filters(metric: Metric, params: Given) -> tuple[Filter, ...]:
 
 
 def unknown(metric: Metric, params: Given) -> tuple[str, ...]:
-    """Filters of a page under which a metric has no value: a stock has no dates, and the hot pipeline no other band."""
+    """Filters of a page under which a metric has no value: dates for a stock, another band for the hot pipeline."""
     wrong = metrics.contradicted(metric, filters(metric, params))
     names = [name for name, dimension in CHOICES.items() if wrong and dimension == wrong.dimension]
     stock = metric.measure.additivity == "stock" and any(params.get(name) for name in DATES)
@@ -230,7 +230,7 @@ def unknown(metric: Metric, params: Given) -> tuple[str, ...]:
 
 
 def left_out(metric: Metric, params: Given) -> tuple[str, ...]:
-    """Filters of a page that say nothing of a metric: it is not narrowed by them."""
+    """Filters of a page that do not apply to a metric."""
     concerned = [name for name, dimension in CHOICES.items() if metric.view.dimension(dimension)]
     concerned += DATES if metric.measure.period else []
     return tuple(

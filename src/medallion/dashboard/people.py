@@ -149,7 +149,7 @@ def _made_of(reading: Reading, key: str) -> tuple[str, list[str]]:
 
 
 def _account(reading: Reading, key: str) -> dict[str, Any] | None:
-    """All features, some at a time: pages of all columns of a large file at once are a hundred megabytes."""
+    """All features, a few columns at a time: all columns of a large file at once take a hundred megabytes."""
     names = [row["column_name"] for row in reading.rows("describe gold.customer_features")]
     account: dict[str, Any] = {}
     for start in range(0, len(names), COLUMNS):
@@ -162,7 +162,7 @@ def _account(reading: Reading, key: str) -> dict[str, Any] | None:
 
 
 def last_touch(happened: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The newest of events that is a touch: those have a place in a file."""
+    """The newest event that is a touch; only touches have a place in a file."""
     last = next((event for event in happened if event["file"] is not None), None)
     return last and {
         "channel": last["what"],
@@ -173,7 +173,7 @@ def last_touch(happened: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def events(reading: Reading, key: str, day: Any, column: str = "customer_id", *, pii: bool) -> list[dict[str, Any]]:
-    """What happened at an account, or about the deal that `column` names, until a day: the newest first, at most `EVENTS`."""
+    """What happened at an account, or with the deal that `column` names, until a day: newest first, at most `EVENTS`."""
     notes = "notes" if pii else "null"
     parts = [
         "select created_at as happened, 'deal opened' as what, lead_id as about, source as detail, null as file, null as line, null as notes, null as direction "
@@ -190,7 +190,7 @@ def events(reading: Reading, key: str, day: Any, column: str = "customer_id", *,
             "select entered_at, 'stage', lead_id, stage, null, null, null, null from gold.stage_history "
             f"where lead_id in (select lead_id from gold.deals where {column} = $1)"
         )
-    # one after the other: large tables read at the same time need memory for each
+    # one after the other: large tables that are read in parallel need memory each
     rows = [
         row
         for part in parts

@@ -22,7 +22,7 @@ _PADDING = 34
 
 
 def draw(split: Split, size: Size, currency: str) -> dict[str, Any]:
-    """A split as a chart: without title, which the page has, and on whatever ground it stands."""
+    """A split as a chart, without a title, which the page has, and without a background."""
     part = split.part
     metric = metrics.named(part.metrics[0])
     across, form = ACROSS[size], _AXES.get(metric.measure.format.type, "~s")
@@ -91,7 +91,7 @@ def document(chart: dict[str, Any], mode: theme.Mode) -> dict[str, Any]:
 
 
 def says(split: Split, currency: str) -> str:
-    """The figure in one sentence, for those who do not see it."""
+    """The figure in one sentence, for those who cannot see it."""
     if not split.rows:
         return f"{split.part.title}: no rows."
     metric = metrics.named(split.part.metrics[0])

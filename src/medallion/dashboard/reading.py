@@ -127,12 +127,12 @@ class Reading:
         return self._stack.enter_context(context)
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """What `compute` gives, computed once per key however many ask at a time; a failure is not remembered."""
+        """The result of `compute`, computed once per key even when many ask at once; a failure is not cached."""
         value: T = self._known(key, compute)
         return value
 
     def written(self, key: Hashable, write: Callable[[], bytes]) -> bytes:
-        """What `write` gives, compressed with gzip, once per key as long as it is remembered."""
+        """The result of `write`, compressed with gzip once per key as long as it is cached."""
         content: bytes = self._written(key, lambda: gzip.compress(write(), 6))
         return content
 
@@ -290,7 +290,7 @@ class Source:
         self._later: weakref.WeakSet[threading.Timer] = weakref.WeakSet()
 
     def reading(self, person: Person | None = None) -> Reading:
-        """The reading to answer a request from: what a person sees, or everything.
+        """The reading that answers a request: of what a person may see, or of everything.
 
         Raises:
             LakehouseError: There is no lakehouse, or no gold in it.
@@ -300,7 +300,7 @@ class Source:
             if not self._readings or monotonic() - self._looked > LOOK:
                 sign = self._look()
                 if sign != self._sign:
-                    # those before are closed by nobody: requests may still read from them, and they go with them
+                    # nobody closes the old ones: requests may still read from them, and the last one frees them
                     self._readings.clear()
                     self._waiting.clear()
                 self._sign, self._looked = sign, monotonic()

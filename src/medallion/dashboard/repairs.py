@@ -24,7 +24,7 @@ LONGEST = 1000
 
 
 def waiting(reading: Reading, settings: Settings, params: Given, *, pii: bool) -> dict[str, Any]:
-    """What the page shows: records that wait, each with its likely repairs; without values where no personal data is shown.
+    """What the page shows: records that wait, each with its likely repairs; no values where personal data is not shown.
 
     Raises:
         BadRequestError: Nothing waits of this entity or for this reason, though something else does.
@@ -55,14 +55,14 @@ def waiting(reading: Reading, settings: Settings, params: Given, *, pii: bool) -
 
 
 def record(reading: Reading, settings: Settings, quarantine_id: str, *, pii: bool) -> dict[str, Any] | None:
-    """One record with its cells, what fills which column, and its corrections; None where there is none of this identifier."""
+    """One record with its cells, what fills each column, and its corrections; None where there is no such record."""
     try:
         refused = quarantine.record(reading.lake, quarantine_id)
     except StateRemovedError:  # while a replay writes: the page is read again
         raise
     except LakehouseError:
         return None
-    if refused["quarantine_id"] != quarantine_id:  # an identifier that is cut short
+    if refused["quarantine_id"] != quarantine_id:  # the identifier is abbreviated
         return None
     failed = [check.rpartition(".")[0] for check in refused["failed_checks"] or ()]
     repairs = [

@@ -92,11 +92,12 @@ class Door:
         return until > monotonic()
 
     def attempt(self, who: str, user: str = "") -> float | None:
-        """Count an attempt as a wrong one until `enter` takes it back, and give its time; None where an address, or all of
-        them together, have been wrong too often in the last minute.
+        """Count an attempt as failed until `enter` takes it back, and return its time; None where an address, or all of
+        them together, failed too often in the last minute.
 
-        It is counted before the password is checked, which takes a while: guesses that come at once do not pass together.
-        Where users have passwords of their own, an address is wrong for one of them: a team behind one address goes on.
+        It is counted before the password is checked, which is slow, so that simultaneous guesses do not all pass.
+        Where users have passwords of their own, an address is counted per user, so that one user does not lock out a
+        team behind the same address.
         """
         since = monotonic() - WINDOW
         self._failures = {name: [t for t in times if t > since] for name, times in self._failures.items()}
@@ -135,7 +136,7 @@ class Door:
 
 
 def kept(password: str, salt: bytes | None = None) -> str:
-    """What a file of passwords has of one: salt and scrypt of it, in hexadecimal digits."""
+    """What a file of passwords stores for one: its salt and scrypt hash, in hexadecimal digits."""
     salt = salt or secrets.token_bytes(16)
     digest = hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=2**14, r=8, p=1, dklen=32)
     return "$".join(("scrypt", salt.hex(), digest.hex()))
@@ -148,10 +149,10 @@ def fits(password: str, known: str | None) -> bool:
 
 
 def passwords(path: Path) -> dict[str, str]:
-    """A file of passwords: one user a line, with what `kept` gives after a colon; by the user in small letters.
+    """The hashes in a file of passwords by user in lower case; a line is a user, a colon, and what `kept` returns.
 
     Raises:
-        MedallionError: It cannot be read, or a line is none.
+        MedallionError: The file cannot be read, or a line is not valid.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -177,7 +178,7 @@ def set_password(path: Path, user: str, password: str) -> None:
     """Write the password of a user into a file of passwords, which only its owner may read.
 
     Raises:
-        MedallionError: The name or the password is none, or the file cannot be read or written.
+        MedallionError: The name or the password is not valid, or the file cannot be read or written.
     """
     user = user.strip()
     if not user or ":" in user or not user.isprintable():

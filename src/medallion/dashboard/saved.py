@@ -69,7 +69,7 @@ def save(name: str, params: Given) -> View:
     """Keep a question under a name.
 
     Raises:
-        MedallionError: There is no folder for it, the name is none, or another view has it.
+        MedallionError: There is no folder for views, the name is not valid, or another view has it.
     """
     place, title = folder(), " ".join(name.split())
     if place is None:

@@ -49,7 +49,7 @@ class Hit:
 def answered(reading: Reading, settings: Settings, question: str, owner: str) -> Answer:
     """The answer to a question, by the planner alone; `owner` is the rep whom `I` and `my` mean where nobody is declared.
 
-    It reads what the agent reads: no personal column is there.
+    It reads what the agent reads, which has no personal columns.
     """
 
     def opened() -> Planner:
@@ -63,7 +63,7 @@ def answered(reading: Reading, settings: Settings, question: str, owner: str) ->
 
 
 def hits(reading: Reading, text: str) -> dict[str, list[Hit]]:
-    """What has the text in its name, by kind; kinds without any are left out."""
+    """What has the text in its name, by kind; kinds without a hit are left out."""
     accounts = [
         Hit(
             row["customer_name"] or row["customer_id"],

@@ -213,7 +213,7 @@ def page(
     )
     if source != table.source:  # a copy: narrow enough
         rows = places = _asked(reading, f"select {_names(columns)}, {tail} {chosen}", bindings)
-    else:  # first which rows, by narrow columns alone; then all that is shown of these few
+    else:  # find the rows by narrow columns alone, then read what is shown of these few
         places = _asked(reading, f"select {tail} {chosen}", bindings)
         rows = _shown(reading, table, columns, places[:size])
     last = places[size - 1] if len(places) > size else None
@@ -225,7 +225,7 @@ def page(
 def _shown(
     reading: Reading, table: Table, columns: tuple[Column, ...], places: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The rows of these places, in their order."""
+    """The rows at these places, in their order."""
     if not places:
         return []
     (key,) = table.key
@@ -338,7 +338,7 @@ def download(
     *,
     pii: bool,
 ) -> None:
-    """Write all rows, as they are narrowed and sorted, to a CSV that spreadsheets take as it is, or to Parquet that says `narrowing`.
+    """Write all rows, narrowed and sorted, to CSV that is safe in a spreadsheet, or to Parquet with `narrowing` as metadata.
 
     Raises:
         BadRequestError: The address names no column of it.
@@ -628,7 +628,7 @@ _BEHIND = {metrics()[table.like].view.source: table.name for table in TABLES.val
 
 
 def behind(reading: Reading, asked: Mapping[str, tuple[Filter, ...]]) -> dict[str, tuple[str, int]]:
-    """Of metrics under filters the page of the rows that each counts or sums, and how many these are."""
+    """The address of the rows that each metric counts or sums under its filters, and how many there are."""
     addresses: dict[str, tuple[str, int]] = {}
     together: dict[tuple[str, tuple[Filter, ...]], list[str]] = {}
     for name, where in asked.items():
@@ -674,8 +674,8 @@ def _table_of(name: str) -> Table | None:
 
 @cache
 def _condition(name: str, *, above: bool = False) -> str | None:
-    """Which rows of its table a metric counts or sums, or its numerator does, as DuckDB says it; empty for all of them, None
-    where there is no such numerator.
+    """The condition in DuckDB SQL of the rows that a metric counts or sums, or that its numerator does; empty for all rows,
+    None where there is no such numerator.
     """
     metric = metrics()[name]
     expression = counted_above(metric) if above else counted(metric)
@@ -688,7 +688,7 @@ def _condition(name: str, *, above: bool = False) -> str | None:
 
 
 def above_address(reading: Reading, name: str, where: tuple[Filter, ...]) -> tuple[str, int] | None:
-    """The page of the rows that the numerator of a ratio counts, and how many these are; None where it counts none of them."""
+    """The address of the rows that the numerator of a ratio counts, and how many there are; None where it counts no rows."""
     table = _table_of(name)
     if table is None or _condition(name, above=True) is None or any(len(filter_.values) != 1 for filter_ in where):
         return None
@@ -699,7 +699,7 @@ def above_address(reading: Reading, name: str, where: tuple[Filter, ...]) -> tup
 
 
 def rows_address(name: str, where: tuple[Filter, ...]) -> str:
-    """The page of the rows that a metric counts or sums."""
+    """The address of the rows that a metric counts or sums."""
     table = _table_of(name)
     if table is None:
         metric = metrics()[name]

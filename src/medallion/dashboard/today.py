@@ -110,7 +110,7 @@ def _shown(card: Card, person: Person | None, note: str, settings: Settings) -> 
 
 
 def _people(reading: Reading, planned: Iterable[Card]) -> dict[str, Person]:
-    """Whom to contact about each deal: the contact whom the plan names, or whom the deal names where no contacts are known."""
+    """Whom to contact about each deal: the contact in the plan, or the one in the deal where no contacts are known."""
     contacts = {card.row["contact_id"]: card.row["lead_id"] for card in planned if card.row["contact_id"]}
     people: dict[str, Person] = {}
     if contacts:
@@ -141,7 +141,7 @@ def _spaced(text: str | None) -> str:
 
 
 def _notes(reading: Reading, planned: Iterable[Card]) -> dict[str, str]:
-    """What was noted of each account's last touch."""
+    """The note of each account's last touch."""
     last = {card.row["customer_id"]: card.last["occurred_at"] for card in planned if card.last}
     if not last or "silver.interactions_clean" not in reading.tables:
         return {}

@@ -104,7 +104,7 @@ class Options:
 
 
 def environment() -> Environment:
-    """The templates, with everything escaped."""
+    """The environment of the templates, which escapes everything."""
     templates = Environment(
         loader=PackageLoader("medallion.dashboard"),
         autoescape=True,
@@ -205,7 +205,7 @@ class Dashboard:
             context = page_context(page, params, reading, pii=self._pii(reading))
             return bytes(self._html(request, reading, "page.html.j2", **context).body)
 
-        today = utc_now().date()  # how old figures are stands on the page
+        today = utc_now().date()  # the page says how old its figures are
         content = reading.written(("page", page.name, params, _look(request), today), render)
         return _compressed(request, content, "text/html; charset=utf-8", _FRESH)
 
@@ -344,7 +344,7 @@ class Dashboard:
         return RedirectResponse(view.address, status_code=303)
 
     def search(self, request: Request, reading: Reading) -> Response:
-        """The answer to what was typed into the box, and what has it in its name."""
+        """The answer to what was typed into the search box, and whatever has that text in its name."""
         text = parameters.given(request.query_params.multi_items(), ("q",), searching.LONGEST).get("q") or ""
         if not text:
             return self._html(
@@ -929,7 +929,7 @@ def _plan_owner(request: Request) -> str:
 
 
 def _look(request: Request) -> tuple[str | None, str]:
-    """What of a page is of who looks, beside what it shows: its theme, and whose plan its first link leads to."""
+    """What a page has that depends on the viewer: the theme, and whose plan the first link opens."""
     return request.cookies.get("theme"), _plan_owner(request)
 
 

@@ -36,11 +36,11 @@ MEMORY = "2GB"
 
 
 def eda(lake: Lakehouse, out: Path, report: Report = lambda *_: None) -> list[Path]:
-    """Write the exploratory analysis of a lakehouse into a folder; gives the files.
+    """Write the exploratory analysis of a lakehouse into a folder, and return the files.
 
     Args:
         lake: The lakehouse, which is only read.
-        out: Folder, made when missing; files of the same names are replaced, each when it is whole.
+        out: Folder, created when missing; a file of the same name is replaced once the new one is complete.
         report: Called with each step's name before it (no seconds) and after it.
 
     Raises:
@@ -73,11 +73,11 @@ def eda(lake: Lakehouse, out: Path, report: Report = lambda *_: None) -> list[Pa
 
 
 def slides(lake: Lakehouse, out: Path, weights: ScoreWeights, report: Report = lambda *_: None) -> list[Path]:
-    """Write the slides and the speaker's notes into a folder; gives the files.
+    """Write the slides and the speaker's notes into a folder, and return the files.
 
     Args:
         lake: The lakehouse, which is only read.
-        out: Folder, made when missing; files of the same names are replaced, each when it is whole.
+        out: Folder, created when missing; a file of the same name is replaced once the new one is complete.
         weights: Weights of the rule score, which a slide shows.
         report: Called with each step's name before it (no seconds) and after it.
 

@@ -171,7 +171,7 @@ def split(
         dimension: The column.
         names: Metrics, all over the same source.
         extra: Further expressions over it, in Spark SQL.
-        order: What to order by, in DuckDB's words.
+        order: What to order by, in DuckDB SQL.
     """
     chosen = [metrics.metrics()[name] for name in names]
     view = chosen[0].view
@@ -270,7 +270,7 @@ def _described(
 
 
 def _correlations(connection: duckdb.DuckDBPyConnection) -> tuple[list[Row], int, int]:
-    """Spearman's rho of each pair over the customers with both known, strongest first; customers and pairs looked at."""
+    """Spearman's rho of each pair over the customers with both known, strongest first; with the number of customers and of pairs."""
     names = list(CORRELATED)
     columns = ", ".join(f"cast({name} as double) as {name}" for name in names)
     sampled = connection.execute(

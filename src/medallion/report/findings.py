@@ -231,7 +231,7 @@ def cleaned(profiles: Sequence[Profile]) -> str:
 
 
 def gaps(profiles: Sequence[Profile]) -> str:
-    """What is still missing after it."""
+    """What is still missing after cleaning."""
     every = [(f"{item.entity}.{cell.column}", cell) for item in profiles for cell in item.cells if cell.rows]
     absent = [where for where, cell in every if not cell.values]
     missing = [(1 - cell.values / cell.rows, where) for where, cell in every if 0 < cell.values < cell.rows]

@@ -270,7 +270,7 @@ def _bars(page: Any, bars: Bars, left: float, top: float, width: float, height: 
 
 
 def _in_words(bars: Bars) -> str:
-    """The chart in words, for those who do not see it."""
+    """The chart in words, for those who cannot see it."""
     lines = [
         f"{category}: " + ", ".join(f"{label} {values[place]:g}" for label, values in bars.series.items())
         for place, category in enumerate(bars.categories)
