@@ -59,7 +59,7 @@ def read(path: Path) -> tuple[Person, ...]:
     """The people that a file declares, in its order.
 
     Raises:
-        ContractError: It cannot be read, or says something that is not understood; names file and line.
+        ContractError: The file cannot be read or understood; the message names file and line.
     """
     try:
         root = yaml.nodes(path.read_text(encoding="utf-8"))
@@ -74,13 +74,13 @@ def read(path: Path) -> tuple[Person, ...]:
     listed = words["people"]
     if not isinstance(listed, SequenceNode):
         raise place.wrong(listed, "people is no list", "Begin each of them with `- user:`.")
-    found: dict[str, Person] = {}
+    by_user: dict[str, Person] = {}
     for node in listed.value:
         person = place.person(node)
-        before = found.setdefault(person.user.casefold(), person)
+        before = by_user.setdefault(person.user.casefold(), person)
         if before is not person:
             raise place.wrong(node, f"{person.user} is declared on line {before.line} too", "Keep one of the two.")
-    return tuple(found.values())
+    return tuple(by_user.values())
 
 
 def who(path: Path, user: str | None) -> Person:
@@ -95,16 +95,16 @@ def who(path: Path, user: str | None) -> Person:
             f"{path} declares who may see what, and nothing says who you are",
             "Add `--me USER`, or set `me: USER` in config.yaml.",
         )
-    found = named(people, user)
-    if found is None:
+    person = named(people, user)
+    if person is None:
         raise ContractError(f"{path}: declares no user {user!r}", "See `medallion access`.")
-    return found
+    return person
 
 
 def named(people: Iterable[Person], user: str | None) -> Person | None:
-    """The person whom a consumer knows by that name; None where nobody is declared so."""
+    """The person of that user name; None where nobody is declared under it."""
     asked = (user or "").strip().casefold()
-    return next((one for one in people if one.user.casefold() == asked), None)
+    return next((person for person in people if person.user.casefold() == asked), None)
 
 
 class _Place:
@@ -117,10 +117,10 @@ class _Place:
         return ContractError(f"{self.path}: line {node.start_mark.line + 1}: {problem}", remedy)
 
     def words(self, node: Node, known: Collection[str], what: str) -> dict[str, Node]:
-        """The values of a mapping by their words."""
+        """The values of a mapping by their keys, each of which must be known."""
         if not isinstance(node, MappingNode):
             raise self.wrong(node, f"{what} is no mapping", f"Words here: {', '.join(known)}.")
-        found: dict[str, Node] = {}
+        values: dict[str, Node] = {}
         for key, value in node.value:
             word = str(key.value)
             if word not in known:
@@ -128,10 +128,10 @@ class _Place:
                 raise self.wrong(
                     key, f"{word!r} is not known", f"Nearest: {near[0]}." if near else f"Known: {', '.join(known)}."
                 )
-            if word in found:
+            if word in values:
                 raise self.wrong(key, f"{word} is said twice", "Say it once.")
-            found[word] = value
-        return found
+            values[word] = value
+        return values
 
     def person(self, node: Node) -> Person:
         words = self.words(node, _WORDS, "an entry")
@@ -165,7 +165,7 @@ class _Place:
         """The text of a word that has to be there."""
         if word not in words:
             raise self.wrong(node, f"has no {word}", f"Add `{word}:`.")
-        return self._one(words[word], word)
+        return self._scalar(words[word], word)
 
     def texts(self, node: Node | None) -> tuple[str, ...]:
         """One text, or a list of them."""
@@ -174,10 +174,10 @@ class _Place:
         if isinstance(node, SequenceNode):
             if not node.value:
                 raise self.wrong(node, "the list is empty", "Name at least one.")
-            return tuple(self._one(each, "an entry of the list") for each in node.value)
-        return (self._one(node, "it"),)
+            return tuple(self._scalar(each, "an entry of the list") for each in node.value)
+        return (self._scalar(node, "it"),)
 
-    def _one(self, node: Node, word: str) -> str:
+    def _scalar(self, node: Node, word: str) -> str:
         text = str(node.value).strip() if isinstance(node, ScalarNode) else ""
         if not text or text == "~" or text.lower() == "null":
             raise self.wrong(node, f"{word} is no text", "Write a name.")
@@ -187,22 +187,22 @@ class _Place:
 def unknown(
     people: Iterable[Person], owners: Mapping[str, int], teams: Collection[str]
 ) -> Iterator[tuple[Person, str]]:
-    """Owners and teams that people are declared with and that nobody has, or several.
+    """Owners and teams in declarations that match nobody, or several owners.
 
     Args:
         people: Those of `read`.
-        owners: Identifiers, addresses and names of owners, in small letters, each with how many owners it leads to.
-        teams: Names of teams, in small letters.
+        owners: Identifiers, addresses and names of owners, in lower case, each with the number of owners it matches.
+        teams: Names of teams, in lower case.
     """
     for person in people:
         for owner in person.owners:
-            found = owners.get(" ".join(owner.split()).lower(), 0)
-            if not found:
+            count = owners.get(" ".join(owner.split()).lower(), 0)
+            if not count:
                 yield person, f"no owner is called {owner!r}"
-            elif found > 1:
+            elif count > 1:
                 yield (
                     person,
-                    f"{found} owners are called {owner!r}, and the deals of none are seen; name the identifier",
+                    f"{count} owners are called {owner!r}, and the deals of none are seen; name the identifier",
                 )
         for team in person.teams:
             if " ".join(team.split()).lower() not in teams:

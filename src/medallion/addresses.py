@@ -99,21 +99,21 @@ def of_source(text: str) -> str:
 
 
 def of_service(text: str) -> str:
-    """The address of a service that is called over the network: encrypted, unless it is on this machine.
+    """Check the address of a network service, and return it: it must be encrypted unless it is on this machine.
 
     >>> of_service("https://hooks.example/a"), of_service("http://127.0.0.1:8080")
     ('https://hooks.example/a', 'http://127.0.0.1:8080')
 
     Raises:
-        ValueError: It is none, goes unencrypted elsewhere, or has a user in it.
+        ValueError: It is not an address, is unencrypted and on another machine, or has a user in it.
     """
     try:
-        told = urlsplit(text)
-        host, _ = told.hostname, told.port
+        url = urlsplit(text)
+        host, _ = url.hostname, url.port
     except ValueError:
         raise ValueError(f"{text!r} is no address") from None
-    here = told.scheme == "http" and host in LOOPBACK
-    if not host or told.username or told.password or not (told.scheme == "https" or here):
+    local = url.scheme == "http" and host in LOOPBACK
+    if not host or url.username or url.password or not (url.scheme == "https" or local):
         raise ValueError("use an https address without a user; a token does not travel in the open")
     return text
 
@@ -216,7 +216,7 @@ def _instead(scheme: str, text: str, schemes: tuple[str, ...]) -> str:
         return "Exports in a catalog are in a volume: write /Volumes/CATALOG/SCHEMA/VOLUME."
     if close := get_close_matches(scheme, (*schemes, "file"), 1):
         return f"Write {close[0]}://{text.partition('://')[2]}, if that was meant."
-    known = ", ".join(f"{one}://..." for one in schemes if one not in ("abfs", *_READ_ONLY))
+    known = ", ".join(f"{name}://..." for name in schemes if name not in ("abfs", *_READ_ONLY))
     first = (
         "Download the files into a folder, and name that"
         if scheme in ("http", "https", "ftp", "sftp")

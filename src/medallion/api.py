@@ -52,8 +52,8 @@ def run(
     _load_client()
     from medallion import pipeline
 
-    found = load(config, source=source, lakehouse=lakehouse, **settings)
-    return pipeline.run(found, utc_now(), full_refresh=full_refresh)
+    run_settings = load(config, source=source, lakehouse=lakehouse, **settings)
+    return pipeline.run(run_settings, utc_now(), full_refresh=full_refresh)
 
 
 def open(lakehouse: str | None = None, *, config: Path | None = None) -> Lakehouse:  # noqa: A001

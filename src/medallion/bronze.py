@@ -37,20 +37,20 @@ def columns_of(files: Iterable[SourceFile]) -> list[str]:
 
 
 def mapping_of(files: Iterable[SourceFile]) -> dict[str, dict[Filling, tuple[str, ...]]]:
-    """Per canonical column what fills it, each filling with its files; none named means all of them.
+    """What fills each canonical column, each filling with its files; no files means all of them.
 
     A header means something in its own file only: `Name` is the contact in one and, beside `Contact`, the deal in
     the next.
     """
     files = list(files)
-    found: dict[str, dict[Filling, tuple[str, ...]]] = {}
+    mapping: dict[str, dict[Filling, tuple[str, ...]]] = {}
     for file in files:
         for canonical, filling in file.mapping.items():
-            held = found.setdefault(canonical, {})
-            held[filling] = (*held.get(filling, ()), file.name)
+            fillings = mapping.setdefault(canonical, {})
+            fillings[filling] = (*fillings.get(filling, ()), file.name)
     return {
-        canonical: {filling: () if len(names) == len(files) else names for filling, names in held.items()}
-        for canonical, held in found.items()
+        canonical: {filling: () if len(names) == len(files) else names for filling, names in fillings.items()}
+        for canonical, fillings in mapping.items()
     }
 
 
@@ -73,7 +73,7 @@ def rows(specifications: DataFrame, columns: list[str], batch_id: str, ingested_
                 yield from parse(SourceFile.from_dict(json.loads(text)), columns)
 
     cells = [F.col(f"`{name}`") for name in columns]
-    found = (
+    parsed = (
         with_known_names(specifications, ["file"])
         .mapInArrow(read, schema)
         .select(
@@ -87,7 +87,7 @@ def rows(specifications: DataFrame, columns: list[str], batch_id: str, ingested_
             "_malformed_reason",
         )
     )
-    return with_known_names(found, [*columns, *PROVENANCE])
+    return with_known_names(parsed, [*columns, *PROVENANCE])
 
 
 def types_of(columns: Iterable[str]) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from medallion.errors import LakehouseError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 #: What libraries say of them that have an error of their own.
-_SAID = tuple(os.strerror(number) for number in _FULL)
+_MESSAGES = tuple(os.strerror(number) for number in _FULL)
 
 
 #: Mode of files that are for whom the folder is for: while a lakehouse is held, the mask of the process says who that is.
@@ -82,5 +82,5 @@ def flush(path: Path) -> None:
 
 
 def full(error: BaseException) -> bool:
-    """Whether an error means that a disk is full, or a quota or a limit of file sizes reached."""
-    return getattr(error, "errno", None) in _FULL or any(said in str(error) for said in _SAID)
+    """Whether an error means that a disk is full, or that a quota or a file size limit is reached."""
+    return getattr(error, "errno", None) in _FULL or any(message in str(error) for message in _MESSAGES)

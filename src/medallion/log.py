@@ -42,7 +42,7 @@ def event(name: str, level: int = logging.INFO, **fields: Any) -> None:
 
 
 def start(target: str, written: Format, level: str = "info") -> None:
-    """Write events to a file, to which they are added, or to standard error for `-`.
+    """Append events to a file, or write them to standard error for `-`.
 
     Args:
         target: The file, or `-`.
@@ -60,7 +60,7 @@ def start(target: str, written: Format, level: str = "info") -> None:
     except OSError as error:
         raise MedallionError(f"{target}: cannot be written: {error.strerror}", "Name another --log-file.") from error
     handler.setFormatter(_Json() if written == "json" else _Text())
-    for old in [one for one in _logger.handlers if not isinstance(one, logging.NullHandler)]:
+    for old in [existing for existing in _logger.handlers if not isinstance(existing, logging.NullHandler)]:
         _logger.removeHandler(old)
         old.close()
     _logger.addHandler(handler)
@@ -82,5 +82,5 @@ class _Json(logging.Formatter):
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         parts = _parts(record)
-        told = [f"{name}={json.dumps(value, default=str)}" for name, value in parts.items()][3:]
-        return " ".join([parts["time"], f"{parts['level']:<7}", parts["event"], *told])
+        fields = [f"{name}={json.dumps(value, default=str)}" for name, value in parts.items()][3:]
+        return " ".join([parts["time"], f"{parts['level']:<7}", parts["event"], *fields])

@@ -51,18 +51,18 @@ def label(text: object, longest: int = _LONGEST) -> str:
 
 
 def distinct(texts: Sequence[object], longest: int = _LONGEST) -> list[str]:
-    """`label` of each, two that look alike told apart by a number, so that an axis keeps them apart.
+    """`label` of each text; labels that look alike get a number, so that an axis keeps them apart.
 
     >>> distinct(["Acme", "Acme ", None])
     ['Acme', 'Acme (2)', 'not known']
     """
     seen: dict[str, int] = {}
-    found = []
+    names = []
     for text in texts:
         name = label(text, longest)
         seen[name] = seen.get(name, 0) + 1
-        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return found
+        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return names
 
 
 def bars(

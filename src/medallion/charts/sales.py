@@ -41,7 +41,7 @@ def _labelled(rows: Sequence[Row], field: str) -> list[tuple[str, Row]]:
 
 def deal_status(rows: Sequence[Row], currency: str) -> Chart:
     """Deals by status with their value."""
-    made = [
+    data = [
         {
             "label": name,
             "value": row["total_leads"],
@@ -50,7 +50,7 @@ def deal_status(rows: Sequence[Row], currency: str) -> Chart:
         for name, row in _labelled(rows, "status")
     ]
     return marks.bars(
-        made, "Deals by status", f"Deals and their value, {_n(rows, 'total_leads', 'deals')}", "deals", colours=STATUS
+        data, "Deals by status", f"Deals and their value, {_n(rows, 'total_leads', 'deals')}", "deals", colours=STATUS
     )
 
 
@@ -93,7 +93,7 @@ def outcomes(rows: Sequence[Row]) -> Chart:
     whole = sum(row["interactions"] for row in rows)
     if not whole:
         return marks.nothing("Outcomes", "Touches by outcome, n = 0 touches")
-    made = [
+    data = [
         {
             "label": spaced(row["outcome"]),
             "value": row["interactions"],
@@ -102,7 +102,7 @@ def outcomes(rows: Sequence[Row]) -> Chart:
         for row in sorted(rows, key=lambda row: list(OUTCOME).index(row["outcome"]))
     ]
     return marks.bars(
-        made,
+        data,
         "Outcomes",
         f"Touches by outcome and share, n = {whole:,} touches",
         "touches",
@@ -123,7 +123,7 @@ def rates(
 ) -> Chart:
     """A rate per category with its 95% interval and n; the dashed line is the rate of all."""
     known = [row for row in rows if row[of] and row[rate] is not None]
-    made = [
+    data = [
         {
             "label": name,
             "value": row[rate],
@@ -136,7 +136,7 @@ def rates(
     dashed = "" if overall is None else f"; dashed: all, {percent(overall)}"
     caption = f"Dots with 95% intervals, {_n(known, of, noun)}{dashed}"
     return marks.intervals(
-        made, title, caption, str(spaced(rate)), domain=_tenths(made), reference=overall if made else None, width=width
+        data, title, caption, str(spaced(rate)), domain=_tenths(data), reference=overall if data else None, width=width
     )
 
 
@@ -151,19 +151,19 @@ def score_distribution(rows: Sequence[Row]) -> Chart:
     if not rows:
         return marks.nothing("Lead score", "Customers by rule score, n = 0 customers", 2 * marks.WIDTH)
     bands = {name: colour for name, colour in QUALITY.items() if any(row["lead_quality"] == name for row in rows)}
-    held = {(row["low"], row["lead_quality"]): row["customers"] for row in rows}
-    made = [
+    counts = {(row["low"], row["lead_quality"]): row["customers"] for row in rows}
+    data = [
         {
             "label": f"{low}–{low + 4 if low < 95 else 100}",
-            "value": held.get((low, band), 0),
-            "text": f"{held.get((low, band), 0):,} {band}",
+            "value": counts.get((low, band), 0),
+            "text": f"{counts.get((low, band), 0):,} {band}",
             "part": band,
         }
         for low in range(0, 100, 5)
-        for band in ([name for name in bands if (low, name) in held] or list(bands)[:1])
+        for band in ([name for name in bands if (low, name) in counts] or list(bands)[:1])
     ]
     return marks.columns(
-        made,
+        data,
         "Lead score",
         f"Customers by rule score, in steps of 5 points, {_n(rows, 'customers', 'customers')}",
         "lead score, 0 to 100",
@@ -180,7 +180,7 @@ def quality_bands(rows: Sequence[Row]) -> Chart:
     ranked = sorted(
         rows, key=lambda row: order.index(row["lead_quality"]) if row["lead_quality"] in order else len(order)
     )
-    made = [
+    data = [
         {
             "label": name,
             "value": row["total_customers"],
@@ -189,13 +189,13 @@ def quality_bands(rows: Sequence[Row]) -> Chart:
         for name, row in _labelled(ranked, "lead_quality")
     ]
     caption = f"Customers by band and share, {_n(rows, 'total_customers', 'customers')}"
-    return marks.bars(made, "Quality bands", caption, "customers", colours=QUALITY)
+    return marks.bars(data, "Quality bands", caption, "customers", colours=QUALITY)
 
 
 def top_customers(rows: Sequence[Row], revenue: float, currency: str) -> Chart:
     """Customers with most revenue and their share of all of it."""
     names = distinct([row["customer_name"] or row["customer_id"] for row in rows])
-    made = [
+    data = [
         {
             "label": name,
             "value": float(row["won_value"]),
@@ -203,13 +203,13 @@ def top_customers(rows: Sequence[Row], revenue: float, currency: str) -> Chart:
         }
         for name, row in zip(names, rows, strict=True)
     ]
-    caption = f"Revenue in {currency} and share of all {_money(revenue, currency)}, {len(made):,} customers with most"
-    return marks.bars(made, "Revenue by customer", caption, f"revenue, {currency}", before=sign(currency))
+    caption = f"Revenue in {currency} and share of all {_money(revenue, currency)}, {len(data):,} customers with most"
+    return marks.bars(data, "Revenue by customer", caption, f"revenue, {currency}", before=sign(currency))
 
 
 def revenue_by(rows: Sequence[Row], field: str, title: str, currency: str) -> Chart:
     """Revenue by a category of the account, with the deals won."""
-    made = [
+    data = [
         {
             "label": name,
             "value": row["revenue"],
@@ -220,14 +220,14 @@ def revenue_by(rows: Sequence[Row], field: str, title: str, currency: str) -> Ch
         for name, row in _labelled(rows, field)
     ]
     caption = f"Revenue in {currency} and deals won, {_n(rows, 'won_leads', 'deals won')} of {sum(r['total_leads'] for r in rows):,}"
-    return marks.bars(made, title, caption, f"revenue, {currency}", before=sign(currency))
+    return marks.bars(data, title, caption, f"revenue, {currency}", before=sign(currency))
 
 
 def company_size(rows: Sequence[Row]) -> Chart:
     """Customers by company size with their mean score."""
     order = {name: place for place, name in enumerate(SIZES)}
     ranked = sorted(rows, key=lambda row: order.get(row["size_band"], len(order)))
-    made = [
+    data = [
         {
             "label": name,
             "value": row["total_customers"],
@@ -236,7 +236,7 @@ def company_size(rows: Sequence[Row]) -> Chart:
         for name, row in _labelled(ranked, "size_band")
     ]
     caption = f"Customers by employees, {_n(rows, 'total_customers', 'customers')}"
-    return marks.bars(made, "Company size", caption, "customers", colours=dict.fromkeys(SIZES, AMBER))
+    return marks.bars(data, "Company size", caption, "customers", colours=dict.fromkeys(SIZES, AMBER))
 
 
 def by_size(rows: Sequence[Row]) -> list[Row]:
@@ -247,15 +247,15 @@ def by_size(rows: Sequence[Row]) -> list[Row]:
 
 def months(rows: Sequence[Row], currency: str) -> Chart:
     """Revenue by month of closing; the last month may not be over."""
-    made = [
+    data = [
         {"label": f"{row['month']:%b %Y}", "value": row["revenue"], "text": _money(row["revenue"], currency)}
         for row in rows
     ]
-    if not any(row["value"] for row in made):
+    if not any(row["value"] for row in data):
         return marks.nothing("Revenue by month", "No revenue with a close date yet", 2 * marks.WIDTH)
     caption = f"Revenue in {currency} by the month of closing, {_n(rows, 'won_leads', 'deals won')}"
     return marks.columns(
-        made,
+        data,
         "Revenue by month",
         caption,
         "month",
@@ -268,7 +268,7 @@ def months(rows: Sequence[Row], currency: str) -> Chart:
 
 def correlations(rows: Sequence[Row], looks: int) -> Chart:
     """Rank correlations with intervals that hold for all pairs looked at together."""
-    made = [
+    data = [
         {
             "label": f"{row['a']} – {row['b']}",
             "value": row["rho"],
@@ -279,21 +279,21 @@ def correlations(rows: Sequence[Row], looks: int) -> Chart:
         for row in rows
     ]
     return marks.intervals(
-        made,
+        data,
         "Strongest rank correlations",
         f"Spearman's rho with 95% intervals corrected for {looks:,} pairs",
         "rho",
         domain=(-1, 1),
         form="+.1f",
-        reference=0 if made else None,
+        reference=0 if data else None,
     )
 
 
 def untidy(rows: Sequence[Mapping[str, object]]) -> Chart:
     """Columns by the share of their filled cells that were not written as the contract has them."""
-    made = [
+    data = [
         {"label": row["column"], "value": float(row["share"]) * 100, "text": f"{percent(row['share'])} of {row['filled']:,}"}  # type: ignore[arg-type]
         for row in rows
     ]  # fmt: skip
-    caption = f"Filled cells rewritten by cleaning, the {len(made)} columns with most"
-    return marks.bars(made, "Cells that needed cleaning", caption, "% of filled cells", colours={}, form="~s")
+    caption = f"Filled cells rewritten by cleaning, the {len(data)} columns with most"
+    return marks.bars(data, "Cells that needed cleaning", caption, "% of filled cells", colours={}, form="~s")

@@ -36,10 +36,15 @@ def access(call: Call) -> None:
         counts = {text: len(keys) for text, keys in called.items()}
         unknown = [*declared.unknown(people, counts, {visible.comparable(row["team"] or "") for row in rows})]
     shown = [
-        {"user": one.user, "role": one.role, "sees": one.scope, "personal data": "yes" if one.personal else "no"}
-        for one in people
+        {
+            "user": person.user,
+            "role": person.role,
+            "sees": person.scope,
+            "personal data": "yes" if person.personal else "no",
+        }
+        for person in people
     ]
-    problems = [f"{path}: line {one.line}: {one.user}: {problem}" for one, problem in unknown]
+    problems = [f"{path}: line {person.line}: {person.user}: {problem}" for person, problem in unknown]
 
     def tell() -> None:
         call.records("Declared", shown)

@@ -22,20 +22,23 @@ Who = Annotated[str | None, by("decides")]
 @command(app, "list", examples=("`medallion actions list`",), shows="personal")
 def list_actions(call: Call) -> None:
     """List the proposed changes and their outcomes."""
-    found = Actions(call.lake).all(utc_now())
+    proposals = Actions(call.lake).all(utc_now())
     rows = [
         {
-            "id": one.action_id,
-            "state": one.state,
-            "record": f"{one.kind} {one.key}",
-            "change": ", ".join(f"{name}={value}" for name, value in one.changes.items()),
-            "reason": one.reason,
-            "by": one.proposed_by,
-            "expires": figures.day(one.expires_at),
+            "id": proposal.action_id,
+            "state": proposal.state,
+            "record": f"{proposal.kind} {proposal.key}",
+            "change": ", ".join(f"{name}={value}" for name, value in proposal.changes.items()),
+            "reason": proposal.reason,
+            "by": proposal.proposed_by,
+            "expires": figures.day(proposal.expires_at),
         }
-        for one in found
+        for proposal in proposals
     ]
-    call.answer([one.document() for one in found], lambda: call.records(figures.count(len(rows), "proposal"), rows))
+    call.answer(
+        [proposal.document() for proposal in proposals],
+        lambda: call.records(figures.count(len(rows), "proposal"), rows),
+    )
 
 
 @command(
@@ -52,10 +55,10 @@ def propose(
     who: Who = None,
 ) -> None:
     """Propose a change to a record of the CRM."""
-    wanted = {name.strip(): value.strip() for name, _, value in (one.partition("=") for one in changes)}
-    made = Actions(call.lake).propose(kind, key, wanted, reason, user(who), utc_now())
-    call.say(f"{made.action_id} is {made.state}.")
-    call.next(f"actions approve {made.action_id}")
+    wanted = {name.strip(): value.strip() for name, _, value in (change.partition("=") for change in changes)}
+    proposal = Actions(call.lake).propose(kind, key, wanted, reason, user(who), utc_now())
+    call.say(f"{proposal.action_id} is {proposal.state}.")
+    call.next(f"actions approve {proposal.action_id}")
 
 
 @command(app, examples=("`medallion actions approve 3f2a`",), json=False)
@@ -71,8 +74,8 @@ def reject(call: Call, action: Action, who: Who = None) -> None:
 
 
 def _decide(call: Call, action: str, state: str, who: str | None) -> None:
-    made = Actions(call.lake).decide(action, state, user(who), utc_now())
-    call.say(f"{made.action_id} is {made.state}.")
+    proposal = Actions(call.lake).decide(action, state, user(who), utc_now())
+    call.say(f"{proposal.action_id} is {proposal.state}.")
 
 
 @command(app, examples=("`medallion actions apply 3f2a --dry-run`",), json=False)

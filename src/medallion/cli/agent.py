@@ -71,17 +71,17 @@ def plan(
     except ValueError as error:
         raise MedallionError(f"--date {day!r} is no date", "Write it as 2025-07-01.") from error
     with _tools(call) as (tools, _):
-        found = tools.call_plan(owner, capacity, on)
+        finding = tools.call_plan(owner, capacity, on)
         rows = [
             {
-                "rep": found.written(row, "owner"),
-                "#": found.written(row, "rank"),
+                "rep": finding.written(row, "owner"),
+                "#": finding.written(row, "rank"),
                 "account": f"{row['customer_name'] or ''} ({row['customer_id']})",
                 "do": f"{row['deal_step']} · {row['channel']}"
                 + ("" if row["local_hour"] is None else f" at {row['local_hour']}:00 in {row['time_zone']}")
                 + (f" · {row['contact_id']}" if row["contact_id"] else ""),
-                "expected": found.written(row, "expected_value"),
-                "at stake": found.written(row, "at_stake"),
+                "expected": finding.written(row, "expected_value"),
+                "at stake": finding.written(row, "at_stake"),
                 "for": " · ".join(row["reasons"][:2]),
                 "against": " · ".join([*_flags(row), *row["against"][:2]]),
                 "last": "never"
@@ -90,16 +90,16 @@ def plan(
                     filter(None, (row["last_channel"], row["last_outcome"], f"{row['days_silent']:,} days ago"))
                 ),
             }
-            for row in found.rows
+            for row in finding.rows
         ]
 
         def tell() -> None:
-            call.records(_title(found), rows, found.note)
+            call.records(_title(finding), rows, finding.note)
             if not rows:
-                call.say(f"No one to contact. {found.note}")
+                call.say(f"No one to contact. {finding.note}")
             _show_age(call, tools)
 
-        call.answer(_document(found), tell)
+        call.answer(_document(finding), tell)
 
 
 @command(
@@ -120,15 +120,15 @@ def brief(
     if show_pii and call.person is not None and not call.person.personal:
         raise MedallionError(f"{call.person.user} may not see personal data", "Leave --show-pii out.")
     with _tools(call) as (tools, _):
-        found = tools.account_brief(customer)
-        last = briefing.noted(tools, found[0].rows[0]["customer_id"], 1) if show_pii else []
+        findings = tools.account_brief(customer)
+        last = briefing.noted(tools, findings[0].rows[0]["customer_id"], 1) if show_pii else []
         quoted = [
             {**row, "when": figures.minute(row["occurred_at"]), "place": f"{row['file']}, row {row['line']}"}
             for row in last
         ]
 
         def tell() -> None:
-            account = found[0]
+            account = findings[0]
             row = account.rows[0]
             facts = [
                 {"fact": about.label, "value": account.written(row, about.name)}
@@ -136,19 +136,19 @@ def brief(
                 if row[about.name] is not None
             ]
             call.records(f"{row['customer_name']} ({row['customer_id']}) as of {account.as_of}", facts)
-            for one in found[1:]:
-                rows = [{f.label.lower(): one.written(r, f.name) for f in one.fields} for r in one.rows]
-                call.records(_title(one), rows)
+            for finding in findings[1:]:
+                rows = [{f.label.lower(): finding.written(r, f.name) for f in finding.fields} for r in finding.rows]
+                call.records(_title(finding), rows)
             for row in quoted:
                 call.say(f"Last note, {row['when']}, {row['channel']} ({row['place']}): {row['notes']}")
             if receipts:
-                call.say(*map(_receipt, found))
+                call.say(*map(_receipt, findings))
             _show_age(call, tools)
 
-        told = [
+        notes = [
             {"title": "Last note", "rows": [{name: simple(value) for name, value in row.items()}]} for row in quoted
         ]
-        call.answer([*map(_document, found), *told], tell)
+        call.answer([*map(_document, findings), *notes], tell)
 
 
 def _flags(row: dict[str, Any]) -> list[str]:
@@ -158,28 +158,28 @@ def _flags(row: dict[str, Any]) -> list[str]:
     return [*flags, f"moved later {'once' if pushes == 1 else f'{pushes} times'}"] if pushes else flags
 
 
-def _title(found: Found) -> str:
-    """What a finding is, and how many rows of how many it has."""
-    cut = f", {len(found.rows):,} of {found.count:,}" if found.count > len(found.rows) else ""
-    return found.title + cut
+def _title(finding: Found) -> str:
+    """The title of a finding, with how many of its rows are shown."""
+    cut = f", {len(finding.rows):,} of {finding.count:,}" if finding.count > len(finding.rows) else ""
+    return finding.title + cut
 
 
-def _receipt(found: Found) -> str:
-    tables = ", ".join(f"{name} version {version}" for name, version in found.tables.items())
-    return f"{found.title}: {tables}; {' '.join(found.sql.split())} {list(found.bindings) or ''}".rstrip()
+def _receipt(finding: Found) -> str:
+    tables = ", ".join(f"{name} version {version}" for name, version in finding.tables.items())
+    return f"{finding.title}: {tables}; {' '.join(finding.sql.split())} {list(finding.bindings) or ''}".rstrip()
 
 
-def _document(found: Found) -> dict[str, Any]:
+def _document(finding: Found) -> dict[str, Any]:
     return {
-        "title": found.title,
-        "as_of": found.as_of,
-        "rows": [{name: simple(value) for name, value in row.items()} for row in found.rows],
-        "shown": len(found.rows),
-        "total": found.count,
-        "note": found.note,
-        "tables": dict(found.tables),
-        "sql": found.sql,
-        "bindings": [simple(value) for value in found.bindings],
+        "title": finding.title,
+        "as_of": finding.as_of,
+        "rows": [{name: simple(value) for name, value in row.items()} for row in finding.rows],
+        "shown": len(finding.rows),
+        "total": finding.count,
+        "note": finding.note,
+        "tables": dict(finding.tables),
+        "sql": finding.sql,
+        "bindings": [simple(value) for value in finding.bindings],
     }
 
 
@@ -224,16 +224,16 @@ def _show(call: Call, answer: Answer, receipts: bool) -> None:
     if receipts:
         rows = [
             {
-                "cell": one.reference,
-                "label": one.label,
-                "value": one.written,
-                "row": ", ".join(f"{name}={value}" for name, value in one.key.items()),
-                "tables": ", ".join(f"{name} v{version}" for name, version in one.tables.items()),
+                "cell": receipt.reference,
+                "label": receipt.label,
+                "value": receipt.written,
+                "row": ", ".join(f"{name}={value}" for name, value in receipt.key.items()),
+                "tables": ", ".join(f"{name} v{version}" for name, version in receipt.tables.items()),
             }
-            for one in answer.receipts
+            for receipt in answer.receipts
         ]
         call.records("Receipts", rows)
-        call.say(*dict.fromkeys(" ".join(one.sql.split()) for one in answer.receipts))
+        call.say(*dict.fromkeys(" ".join(receipt.sql.split()) for receipt in answer.receipts))
 
 
 @command(
@@ -322,17 +322,17 @@ def mcp(
         lambda tools: _me(call, tools),
         settings.agent.trace_content,
     )
-    made = mcp_server.server(Offered(current))
+    server = mcp_server.server(Offered(current))
     try:
         with nullcontext() if each else call.looking("asks"):
             with nullcontext() if each else current.view():
                 pass  # the first question need not wait, and what is wrong is told now
             if not http:
-                mcp_server.serve(made)
+                mcp_server.serve(server)
                 return
             from medallion.agent import mcp_http
 
             door = mcp_http.Door(mcp_http.tokens(tokens) if tokens else {}, user_header, declared if each else None)
-            mcp_http.serve(made, door, host, port)
+            mcp_http.serve(server, door, host, port)
     finally:
         current.close()

@@ -134,7 +134,7 @@ _PANELS: dict[str, dict[str, tuple[str, str]]] = {
         "databricks": ("databricks", "The job and what it needs in a Databricks workspace."),
     },
 }
-COMMANDS = {name: told for panel in _PANELS.values() for name, told in panel.items()}
+COMMANDS = {name: entry for panel in _PANELS.values() for name, entry in panel.items()}
 _PANEL = {name: title for title, panel in _PANELS.items() for name in panel}
 
 
@@ -143,8 +143,8 @@ class _Loaded(MutableMapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         module, _ = COMMANDS[name]
-        found = get_command(import_module(f"medallion.cli.{module}").app)
-        return found if found.name == name else cast(TyperGroup, found).commands[name]
+        loaded = get_command(import_module(f"medallion.cli.{module}").app)
+        return loaded if loaded.name == name else cast(TyperGroup, loaded).commands[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(COMMANDS)

@@ -243,14 +243,14 @@ def command(
 
     Args:
         app: The command or group that it belongs to.
-        name: What it is called; the function's name unless said.
+        name: Its name; by default the function's.
         examples: Lines of Markdown, each a call between backticks and perhaps what it does.
         json: It has `--json`.
         lakehouse: It has `--lakehouse` and `--config`.
         at: It has `--at`: it reads one state, the last or an earlier one.
         live: Without `--at` it follows what other commands do.
-        shows: What it shows, where a file declares who may see what. With None it asks itself who looks, or is for whoever
-            keeps the lakehouse.
+        shows: Which data it shows, where a file declares who may see what. With None it checks the user itself, or is for
+            the administrator of the lakehouse.
     """
     shows = shows if shows != "by --at" else "personal" if at else None
     shared: dict[str, tuple[Any, Any]] = {}
@@ -282,12 +282,12 @@ def command(
                 except StateRemovedError:
                     if call.at or not at:
                         raise
-                    with call.reading() if opened else nullcontext():  # once more, of the newest state
+                    with call.reading() if opened else nullcontext():  # once more, from the newest state
                         body(call, **options)
 
         own = list(inspect.signature(body, eval_str=True).parameters.values())[1:]
         kind = inspect.Parameter.KEYWORD_ONLY
-        both = [one.replace(kind=kind) for one in own]
+        both = [parameter.replace(kind=kind) for parameter in own]
         both += [inspect.Parameter(key, kind, default=d, annotation=a) for key, (a, d) in shared.items()]
         run.__name__, run.__doc__, run.__annotations__ = body.__name__, body.__doc__, {}
         run.__signature__ = inspect.Signature(both)  # type: ignore[attr-defined]

@@ -28,25 +28,27 @@ Wheel = Annotated[Path | None, typer.Option("--wheel", help="Wheel to deploy [de
 
 @contextmanager
 def _deployment(target: str, config: Path | None, wheel: Path | None, *, build: bool = True) -> Iterator[Any]:
-    """A signed-in client and the deployment of a target; without `build`, code is of no importance."""
-    told = settings.load(config)
-    if target not in told.targets:
-        raise ContractError(f"There is no target {target!r}", f"Targets: {', '.join(told.targets)}.")
-    chosen = told.targets[target]
-    bundle.load(Path(told.bundle), target, chosen, None)  # what is wrong here needs no workspace to be told
+    """A signed-in client and the deployment of a target; without `build`, the code does not matter."""
+    deploy_settings = settings.load(config)
+    if target not in deploy_settings.targets:
+        raise ContractError(f"There is no target {target!r}", f"Targets: {', '.join(deploy_settings.targets)}.")
+    chosen = deploy_settings.targets[target]
+    bundle.load(Path(deploy_settings.bundle), target, chosen, None)  # an error here is reported without a workspace
     if wheel is not None and not (wheel.is_file() and wheel.suffix == ".whl"):
         raise ContractError(f"{wheel}: is no wheel", "Build one with `uv build --wheel`.")
     client = workspace.client(chosen.profile or None, chosen.host or None)
     with workspace.told("sign in"):
         user = client.current_user.me()
-    found = bundle.load(Path(told.bundle), target, chosen, user.user_name or "", user.display_name or "")
+    user_bundle = bundle.load(
+        Path(deploy_settings.bundle), target, chosen, user.user_name or "", user.display_name or ""
+    )
     with temporary.folder() as folder:
         if wheel is None and build:
-            wheel = build_wheel(Path(told.bundle).absolute().parent, Path(folder))
+            wheel = build_wheel(Path(deploy_settings.bundle).absolute().parent, Path(folder))
         if wheel is None:
             wheel = Path(folder, "none.whl")
             wheel.write_bytes(b"")
-        yield client, Deployment(client, found, wheel)
+        yield client, Deployment(client, user_bundle, wheel)
 
 
 @command(
@@ -128,12 +130,14 @@ def run(
     with _deployment(target, config, None, build=False) as (client, deployment):
         run_id = runs.start(client, deployment, parameters, once)
         console.line(screen, f"Run {run_id} started.")
-        found: dict[str, Any] = {"run_id": run_id, "result": None}
+        outcome: dict[str, Any] = {"run_id": run_id, "result": None}
         if wait:
-            found = runs.wait(client, run_id, lambda task, state: console.line(screen, f"{state:<12}{task}"), interval)
-    ended = f"Run {run_id}: {found['result'] or 'goes on'} {found.get('url') or ''}".rstrip()
-    call.answer(found, lambda: call.say(ended))
-    if wait and found["result"] != runs.SUCCESS:
+            outcome = runs.wait(
+                client, run_id, lambda task, state: console.line(screen, f"{state:<12}{task}"), interval
+            )
+    ended = f"Run {run_id}: {outcome['result'] or 'goes on'} {outcome.get('url') or ''}".rstrip()
+    call.answer(outcome, lambda: call.say(ended))
+    if wait and outcome["result"] != runs.SUCCESS:
         raise typer.Exit(1)
 
 
@@ -153,22 +157,22 @@ def status(
 ) -> None:
     """Tell the deployed job, its schedule and its last runs."""
     with _deployment(target, config, None, build=False) as (client, deployment):
-        found = runs.status(client, deployment)
+        job = runs.status(client, deployment)
 
     def tell() -> None:
-        if found["job_id"] is None:
+        if job["job_id"] is None:
             call.say(f"{target}: is not deployed. Next: medallion databricks deploy -t {target}")
             return
-        starts = f"Starts when files arrive in {found['arrival']}" if found["arrival"] else "Starts by hand"
-        starts = f"Schedule: {found['schedule']} UTC" if found["schedule"] else starts
-        call.say(f"Job {found['job_id']}: {found['url']}", f"{starts}{', paused' * found['paused']}")
+        starts = f"Starts when files arrive in {job['arrival']}" if job["arrival"] else "Starts by hand"
+        starts = f"Schedule: {job['schedule']} UTC" if job["schedule"] else starts
+        call.say(f"Job {job['job_id']}: {job['url']}", f"{starts}{', paused' * job['paused']}")
         shown = ("state", "result", "message")
-        rows = [{"run": str(row["run_id"]), **{name: row[name] for name in shown}} for row in found["runs"]]
+        rows = [{"run": str(row["run_id"]), **{name: row[name] for name in shown}} for row in job["runs"]]
         call.records("Last runs", rows)
 
-    call.answer(found, tell)
-    ended = [row["result"] for row in found["runs"] if row["result"]]
-    if check and (found["job_id"] is None or (ended and ended[0] != runs.SUCCESS)):
+    call.answer(job, tell)
+    ended = [row["result"] for row in job["runs"] if row["result"]]
+    if check and (job["job_id"] is None or (ended and ended[0] != runs.SUCCESS)):
         raise typer.Exit(1)
 
 
@@ -189,8 +193,8 @@ def destroy(
     with _deployment(target, config, None, build=False) as (client, deployment):
         gone = deploying.destroy(client, deployment)
         kept = [*deployment.bundle.schemas, *deployment.bundle.volumes]
-    told = f"Deleted: {', '.join(gone) or 'nothing, it was not deployed'}. Kept: {', '.join(kept)}."
-    call.answer({"target": target, "deleted": gone, "kept": kept}, lambda: call.say(told))
+    summary = f"Deleted: {', '.join(gone) or 'nothing, it was not deployed'}. Kept: {', '.join(kept)}."
+    call.answer({"target": target, "deleted": gone, "kept": kept}, lambda: call.say(summary))
 
 
 def _answer_changes(call: Call, target: str, changes: list[Any], verb: str) -> None:

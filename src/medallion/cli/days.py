@@ -41,14 +41,14 @@ def time(text: str | None, name: str = "--known-as-of") -> datetime | None:
 
 
 def of_delivery(text: str | None, source: str) -> datetime | None:
-    """When a delivery came: a time, or with `name` the day or month at the end of which it came, in its folder's name."""
+    """When a delivery came: the time given, or with `name` the end of the day or month in its folder's name."""
     if text != "name":
         return time(text, "--known-at")
     folder = source.rstrip("/").rpartition("/")[2]
-    found = _DATED.findall(folder)
+    dates = _DATED.findall(folder)
     try:
-        if len(found) == 1:
-            year, month, on = (int(part) for part in (*found[0][:2], found[0][2] or 0))
+        if len(dates) == 1:
+            year, month, on = (int(part) for part in (*dates[0][:2], dates[0][2] or 0))
             return end_of_day(date(year, month, on or calendar.monthrange(year, month)[1]))
     except ValueError:  # no such day
         pass

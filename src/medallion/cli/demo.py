@@ -53,9 +53,9 @@ def demo(
     begun = perf_counter()
     make_room(out, force)
     with call.steps() as report:
-        made = make(out, Steps(report))
-    made["seconds"] = round(perf_counter() - begun, 1)
-    call.answer(made, lambda: _show(call, made))
+        result = make(out, Steps(report))
+    result["seconds"] = round(perf_counter() - begun, 1)
+    call.answer(result, lambda: _show(call, result))
 
 
 def make_room(out: Path, force: bool) -> None:
@@ -84,10 +84,10 @@ def make_room(out: Path, force: bool) -> None:
 
 def _is_demo(marker: Path) -> bool:
     try:
-        told = json.loads(marker.read_text(encoding="utf-8"))
+        content = json.loads(marker.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(told, dict) and told.get("made_by") == MADE_BY
+    return isinstance(content, dict) and content.get("made_by") == MADE_BY
 
 
 def make(out: Path, steps: Steps) -> dict[str, Any]:
@@ -128,33 +128,33 @@ def make(out: Path, steps: Steps) -> dict[str, Any]:
     }
 
 
-def _show(call: Call, made: dict[str, Any]) -> None:
-    """What there is, and what to try on it."""
+def _show(call: Call, result: dict[str, Any]) -> None:
+    """Show the figures of the demo, and what to try next."""
 
     def amount(value: Any) -> str:
         return money(value, "USD")
 
-    ahead, quota = made["forecast"], made["forecast"]["quota"]
+    ahead, quota = result["forecast"], result["forecast"]["quota"]
     call.records(
-        f"A simulated company as of {made['as_of']}: {count(WORLD.customers, 'account')}, {WORLD.days // 365} years of deals",
+        f"A simulated company as of {result['as_of']}: {count(WORLD.customers, 'account')}, {WORLD.days // 365} years of deals",
         [
-            {"figure": "Revenue", "value": amount(made["revenue"])},
-            {"figure": "Open pipeline", "value": amount(made["open_pipeline"])},
-            {"figure": "Win rate", "value": percent(made["win_rate"])},
-            {"figure": f"Won in {made['quarter']} so far", "value": amount(ahead["won"])},
+            {"figure": "Revenue", "value": amount(result["revenue"])},
+            {"figure": "Open pipeline", "value": amount(result["open_pipeline"])},
+            {"figure": "Win rate", "value": percent(result["win_rate"])},
+            {"figure": f"Won in {result['quarter']} so far", "value": amount(ahead["won"])},
             {
-                "figure": f"Forecast of {made['quarter']}",
+                "figure": f"Forecast of {result['quarter']}",
                 "value": f"{amount(ahead['expected'])} (80%: {amount(ahead['low_80'])} to {amount(ahead['high_80'])})",
             },
-            *([] if quota is None else [{"figure": f"Quota of {made['quarter']}", "value": amount(quota)}]),
-            {"figure": "Model", "value": made["model"] or "none: rates by age and stage"},
-            {"figure": "Records refused", "value": f"{count(made['quarantined'])} of {count(made['rows_read'])}"},
+            *([] if quota is None else [{"figure": f"Quota of {result['quarter']}", "value": amount(quota)}]),
+            {"figure": "Model", "value": result["model"] or "none: rates by age and stage"},
+            {"figure": "Records refused", "value": f"{count(result['quarantined'])} of {count(result['rows_read'])}"},
         ],
     )
-    call.say(f"Made in {duration(made['seconds'])}, in {made['folder']}. To remove it, delete that folder.", "")
-    best = [f"explain {made['best_deal']}"] if made["best_deal"] else []
-    whose = f" --owner {shlex.quote(made['its_owner'])}" if made["its_owner"] else ""
-    _there(Path(made["folder"])).next(
+    call.say(f"Made in {duration(result['seconds'])}, in {result['folder']}. To remove it, delete that folder.", "")
+    best = [f"explain {result['best_deal']}"] if result["best_deal"] else []
+    whose = f" --owner {shlex.quote(result['its_owner'])}" if result["its_owner"] else ""
+    _there(Path(result["folder"])).next(
         "dashboard --open", f"plan{whose} --capacity 3", f"ask '{QUESTION}'", *best, "quarantine list"
     )
 

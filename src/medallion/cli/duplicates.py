@@ -42,24 +42,24 @@ def list_pairs(
 ) -> None:
     """List pairs that may be one, the likeliest first, each with its probability and the evidence."""
     if decided:
-        made = duplicates.in_effect(call.settings(), of)
+        decisions = duplicates.in_effect(call.settings(), of)
         rows = [
             {
-                "id": one.decision_id,
-                "decision": one.action.replace("_", " "),
-                "record": one.source_key,
-                "and": one.entity_key,
-                "by": one.decided_by,
-                "when": figures.minute(one.decided_at),
-                "why": one.reason,
+                "id": decision.decision_id,
+                "decision": decision.action.replace("_", " "),
+                "record": decision.source_key,
+                "and": decision.entity_key,
+                "by": decision.decided_by,
+                "when": figures.minute(decision.decided_at),
+                "why": decision.reason,
             }
-            for one in made
+            for decision in decisions
         ]
         call.answer(rows, lambda: call.records(figures.count(len(rows), "decision"), rows))
         return
-    found = duplicates.candidates(call.settings(), of, above)
+    candidates = duplicates.candidates(call.settings(), of, above)
     document = {
-        "learned": found.learned,
+        "learned": candidates.learned,
         "pairs": [
             {
                 "left": pair.left,
@@ -69,7 +69,7 @@ def list_pairs(
                 "automatic": pair.automatic,
                 "review": pair.because,
             }
-            for pair in found.pairs
+            for pair in candidates.pairs
         ],
     }
 
@@ -82,13 +82,13 @@ def list_pairs(
                 "evidence": "; ".join(says.partition(" (")[0] for says in pair.evidence),
                 "for review, since": pair.because,
             }
-            for pair in found.pairs[:limit]
+            for pair in candidates.pairs[:limit]
         ]
-        call.say(found.learned)
-        call.records(figures.count(len(found.pairs), "pair"), rows)
-        if len(found.pairs) > limit:
-            call.say(f"The first {limit} of {len(found.pairs):,}; --limit shows more.")
-        if found.pairs:
+        call.say(candidates.learned)
+        call.records(figures.count(len(candidates.pairs), "pair"), rows)
+        if len(candidates.pairs) > limit:
+            call.say(f"The first {limit} of {len(candidates.pairs):,}; --limit shows more.")
+        if candidates.pairs:
             call.next("duplicates show KEY KEY", "duplicates merge SURVIVOR KEY", "duplicates keep-apart KEY KEY")
         else:
             call.say(f"No two {of} look like one.")
@@ -241,9 +241,9 @@ def keep_apart(
     who: Who = None,
 ) -> None:
     """Say that two records are two: they are not listed again, and never merged."""
-    made = duplicates.keep_apart(call.settings(), of, one, other, user(who), reason, utc_now())
+    decision = duplicates.keep_apart(call.settings(), of, one, other, user(who), reason, utc_now())
     call.say(
-        f"{made.source_key} and {made.entity_key} are kept apart. Undo: medallion duplicates undo {made.decision_id}"
+        f"{decision.source_key} and {decision.entity_key} are kept apart. Undo: medallion duplicates undo {decision.decision_id}"
     )
 
 

@@ -45,21 +45,21 @@ def forecast(
 
     That of a rep's or manager's own deals is not kept.
     """
-    found = forecasts.make(call.settings(), utc_now(), period, by, new_deals=new, keep=keep)
-    call.answer(asdict(found), lambda: _show(call, found))
+    result = forecasts.make(call.settings(), utc_now(), period, by, new_deals=new, keep=keep)
+    call.answer(asdict(result), lambda: _show(call, result))
 
 
-def _show(call: Call, found: Forecast) -> None:
-    """The forecast as a table, what it is made of, and what stands apart."""
+def _show(call: Call, forecast: Forecast) -> None:
+    """Show the forecast as a table with its parts, and the deals listed apart from it."""
 
     def amount(value: float) -> str:
         return money(value, call.currency)
 
-    with_quota = any(part["quota"] is not None for part in (found.total, *found.groups))
+    with_quota = any(part["quota"] is not None for part in (forecast.total, *forecast.groups))
 
     def row(part: dict[str, Any], name: str) -> dict[str, Any]:
         return {
-            found.dimension or "": name,
+            forecast.dimension or "": name,
             "expected": amount(part["expected"]),
             "80%": f"{amount(part['low_80'])} to {amount(part['high_80'])}",
             "50%": f"{amount(part['low_50'])} to {amount(part['high_50'])}",
@@ -71,17 +71,17 @@ def _show(call: Call, found: Forecast) -> None:
             **({"quota": money(part["quota"], call.currency, none="")} if with_quota else {}),
         }
 
-    rows = [row(part, str(part[found.dimension])) for part in found.groups if found.dimension]
-    by = f"{count(found.scored_deals)} of {count(found.open_deals, 'open deal')} scored by a model, the rest by age"
+    rows = [row(part, str(part[forecast.dimension])) for part in forecast.groups if forecast.dimension]
+    by = f"{count(forecast.scored_deals)} of {count(forecast.open_deals, 'open deal')} scored by a model, the rest by age"
     call.records(
-        f"Revenue of {found.period.name} ({found.period.first} to {found.period.last}), as of {found.as_of}",
-        [*rows, row(found.total, "total" if rows else "revenue")],
+        f"Revenue of {forecast.period.name} ({forecast.period.first} to {forecast.period.last}), as of {forecast.as_of}",
+        [*rows, row(forecast.total, "total" if rows else "revenue")],
         f"{by}. Commit and best case: won, and deals with a probability from 70% and 40%.",
     )
-    call.say(f"Pipeline (expected close date in the period): {amount(found.pipeline)}")
+    call.say(f"Pipeline (expected close date in the period): {amount(forecast.pipeline)}")
     for name, what in (("overdue", "expected close date has passed"), ("slipped", "moved out of the period")):
-        part = getattr(found, name)
+        part = getattr(forecast, name)
         if part["deals"]:
             call.say(f"{name.capitalize()} ({what}): {count(part['deals'], 'deal')}, {amount(part['value'])}")
-    if found.unknown:
-        call.say(f"Not counted, without a value or a probability: {count(found.unknown, 'open deal')}")
+    if forecast.unknown:
+        call.say(f"Not counted, without a value or a probability: {count(forecast.unknown, 'open deal')}")

@@ -54,7 +54,7 @@ def forget(
             raise typer.BadParameter("say why", param_hint="--reason")
         if keep:
             kept = erasure.keep(settings, customer_id, reason, user(who), utc_now())
-            call.answer(kept, lambda: call.say(*(f"{one}; this is flagged no more." for one in kept["kept"])))
+            call.answer(kept, lambda: call.say(*(f"{flagged}; this is flagged no more." for flagged in kept["kept"])))
             return
         if not (dry_run or yes):
             typer.confirm(f"Remove everything about {customer_id}? It cannot be undone", abort=True, err=True)
@@ -84,9 +84,9 @@ def _show(call: Call, result: dict[str, Any]) -> None:
         result["older_versions"],
         f"{_searched(result)} searched for {result['terms_searched']} terms: nothing found.",
         *(
-            f"Searched for {one['kind']} ({one['count']}): {one['forms']}. Not searched for: {one['not_searched']}."
-            for one in result["searched_for"]
-            if one["count"]
+            f"Searched for {term['kind']} ({term['count']}): {term['forms']}. Not searched for: {term['not_searched']}."
+            for term in result["searched_for"]
+            if term["count"]
         ),
         *(
             f"{count:,} rows of {name} have a name of the account, but no address or number of it. If one is the same person, forget its account too."
@@ -99,7 +99,7 @@ def _show(call: Call, result: dict[str, Any]) -> None:
             if (stay := result["numbers_that_stay"])
             else []
         ),
-        *(f"Searched {one['where']}: {one['how']}." for one in result["searched_in"]),
+        *(f"Searched {place['where']}: {place['how']}." for place in result["searched_in"]),
         f"Not searched: {'; '.join(result['not_searched'])}.",
         f"Not touched: {result['not_touched']}",
         f"Certificate: {result['certificate']}",

@@ -44,7 +44,7 @@ def list_metrics(call: Call) -> None:
             "metric": name,
             "label": metric.measure.display_name,
             "means": metric.measure.comment,
-            "dimensions": ", ".join(one.name for one in metric.dimensions),
+            "dimensions": ", ".join(dimension.name for dimension in metric.dimensions),
         }
         for name, metric in metrics.metrics().items()
     ]
@@ -67,8 +67,8 @@ def show_metric(call: Call, name: Name) -> None:
         "format": metric.measure.format.model_dump(),
         "expression": metric.measure.expr,
         "source": metric.view.source,
-        "parameters": [one.model_dump() for one in metric.parameters],
-        "dimensions": [one.model_dump() for one in metric.dimensions],
+        "parameters": [parameter.model_dump() for parameter in metric.parameters],
+        "dimensions": [dimension.model_dump() for dimension in metric.dimensions],
         "spark_sql": metric.spark_sql(),
         "duckdb_sql": metric.duckdb_sql(),
     }
@@ -147,29 +147,33 @@ def value(
     if largest is not None:
         order, limit = [f"-{first.name if len(names) > 1 else 'value'}"], largest
     question = Question.read(name, by or (), where, period, compare, having, order or (), limit, as_of, given or ())
-    status.needs(call.lake, sorted({table for one in names for table in metrics.named(one).view.tables}))
+    status.needs(
+        call.lake, sorted({table for metric_name in names for table in metrics.named(metric_name).view.tables})
+    )
     with query.connect(call.lake, layers=("gold", "silver")) as connection:
-        found = answer(connection, question, call.lake.version)
-    understood = found.understood
+        result = answer(connection, question, call.lake.version)
+    understood = result.understood
     assert isinstance(understood, Understood)  # noqa: S101 - a question was asked
     day = status.as_of(call.lake)
     document = {
         "metric": name,
         "as_of": day,
         "by": [str(split) for split, _ in understood.splits],
-        "parameters": {p.name: understood.parameters[p.name] for one in understood.metrics for p in one.parameters},
-        **found.document(),
-        "where": [str(one) for one in conjuncts(understood.where)],
+        "parameters": {
+            p.name: understood.parameters[p.name] for metric in understood.metrics for p in metric.parameters
+        },
+        **result.document(),
+        "where": [str(condition) for condition in conjuncts(understood.where)],
     }
 
     def tell() -> None:
         title = f"{understood}, as of {understood.today.day}"
-        title += f", {found.shown:,} of {found.total:,} rows" if not found.complete else ""
-        call.records(title, written_rows(found, call.currency), " ".join((first.measure.comment, *understood.notes)))
-        if not found.rows:
+        title += f", {result.shown:,} of {result.total:,} rows" if not result.complete else ""
+        call.records(title, written_rows(result, call.currency), " ".join((first.measure.comment, *understood.notes)))
+        if not result.rows:
             call.say("No rows.")
-        elif found.totals:
-            totals = written_rows(dataclasses.replace(found, rows=[found.totals]), call.currency)[0]
+        elif result.totals:
+            totals = written_rows(dataclasses.replace(result, rows=[result.totals]), call.currency)[0]
             call.say("In total: " + ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in totals.items()))
 
     call.answer(document, tell)
@@ -206,14 +210,15 @@ def movement(
         begins, _ = metrics.days(connection)
         if begins and last < begins:
             raise ContractError(f"{last} is before {begins}, the first day of the data", "Give later days.")
-        found = over_time.movement(connection, first, last, names, known)
+        movements = over_time.movement(connection, first, last, names, known)
     rows = [
-        {name: metrics.plain(one) if isinstance(one, Decimal) else one for name, one in row.items()} for row in found
+        {name: metrics.plain(cell) if isinstance(cell, Decimal) else cell for name, cell in row.items()}
+        for row in movements
     ]
 
     def tell() -> None:
         parts = [name for name in ("start", *over_time.PARTS, "end") if name in ("start", "end") or _moves(rows, name)]
-        said = [
+        shown = [
             {
                 **{name: row[name] for name in names},
                 **{part: figures.money(row[part], call.currency) for part in parts},
@@ -222,8 +227,8 @@ def movement(
         ]
         if not names:  # one row reads better downwards
             counted = {part: rows[0].get(f"{part}_deals", "") for part in parts}
-            said = [{"part": part, "value": said[0][part], "deals": counted[part]} for part in parts]
-        call.records(f"Open pipeline from {first} to {last}", said, "The start and the parts add up to the end.")
+            shown = [{"part": part, "value": shown[0][part], "deals": counted[part]} for part in parts]
+        call.records(f"Open pipeline from {first} to {last}", shown, "The start and the parts add up to the end.")
 
     call.answer({"start": first, "end": last, "by": list(names), "known_as_of": known, "rows": rows}, tell)
 
@@ -264,37 +269,37 @@ def check(
         _random(call, count, 1 if seed is None else seed, dax=dax)
         return
     with call.steps() as report:
-        found = _in_dax(call.lake) if dax else metric_check.check(call.settings(), call.lake, report)
-    different = [row for row in found if not row["same"]]
+        results = _in_dax(call.lake) if dax else metric_check.check(call.settings(), call.lake, report)
+    different = [row for row in results if not row["same"]]
 
     def tell() -> None:
         call.records("Different", different)
-        counted = sum(row["contexts" if dax else "queries"] for row in found)
+        counted = sum(row["contexts" if dax else "queries"] for row in results)
         asked = f"{counted} filter contexts" if dax else f"{counted} queries each way"
-        call.say(f"{figures.count(len(found), 'metric')}, {asked}, {len(different)} different.")
+        call.say(f"{figures.count(len(results), 'metric')}, {asked}, {len(different)} different.")
 
-    call.answer(found, tell)
+    call.answer(results, tell)
     if different:
         raise typer.Exit(1)
 
 
 def _random(call: Call, count: int, seed: int, *, dax: bool) -> None:
-    status.needs(call.lake, sorted({table for one in metrics.metrics().values() for table in one.view.tables}))
+    status.needs(call.lake, sorted({table for metric in metrics.metrics().values() for table in metric.view.tables}))
     with call.steps() as report:
         if dax:
-            found = _in_dax(call.lake, count, seed)
+            outcome = _in_dax(call.lake, count, seed)
         else:
-            found = metric_random.check(call.settings(), call.lake, count, seed, report)
+            outcome = metric_random.check(call.settings(), call.lake, count, seed, report)
 
     def tell() -> None:
-        call.records("Different", found["different"])
-        asked = f"{figures.count(found['asked'], 'question')} each way, {found['refused']:,} refused"
+        call.records("Different", outcome["different"])
+        asked = f"{figures.count(outcome['asked'], 'question')} each way, {outcome['refused']:,} refused"
         if dax:
-            asked += f", {found['untold']:,} that a report cannot ask"
-        call.say(f"{asked}, {len(found['different'])} different.")
+            asked += f", {outcome['untold']:,} that a report cannot ask"
+        call.say(f"{asked}, {len(outcome['different'])} different.")
 
-    call.answer(found, tell)
-    if found["different"]:
+    call.answer(outcome, tell)
+    if outcome["different"]:
         raise typer.Exit(1)
 
 
@@ -306,10 +311,10 @@ def _in_dax(lake: Lakehouse, count: int | None = None, seed: int = 1) -> Any:
     tables = {table for metric in metrics.metrics().values() for table in metric.view.tables}
     status.needs(lake, sorted(tables.union(*(table.sources for table in whole.tables))))
     with query.connect(lake, layers=("gold", "silver")) as connection:
-        found = rows.read(connection, whole)
+        data = rows.read(connection, whole)
         if count is None:
-            return check.check(connection, whole, found)
-        other = partial(asked.differences, evaluate.Evaluator(whole, found))
+            return check.check(connection, whole, data)
+        other = partial(asked.differences, evaluate.Evaluator(whole, data))
         return metric_random.compared_with(connection, other, count, seed)
 
 

@@ -78,13 +78,13 @@ def score(
     call.lake.delta("silver.leads_clean")
     with call.steps() as report:
         result = pipeline.run(settings, utc_now(), report, stages=[pipeline.SILVER_TO_GOLD])
-    found = status.scores(call.lake, top)
+    scores = status.scores(call.lake, top)
 
     def tell() -> None:
         call.say(*result.recovered)
-        _show_scores(call, found)
+        _show_scores(call, scores)
 
-    call.answer({"changed": result.changed, "recovered": result.recovered, **found}, tell)
+    call.answer({"changed": result.changed, "recovered": result.recovered, **scores}, tell)
 
 
 @command(app, examples=("`medallion explain L-1012`", "`medallion explain C004 --json`"), at=True, shows="own")
@@ -96,8 +96,8 @@ def explain(
     """Tell why a deal or an account has its score, what would change it, and the rows behind it."""
     from medallion.care import explain as explaining
 
-    found = explaining.explain(call.settings(models=models), key)
-    call.answer(found, lambda: _show_explained(call, found))
+    explanation = explaining.explain(call.settings(models=models), key)
+    call.answer(explanation, lambda: _show_explained(call, explanation))
 
 
 @command(app, examples=("`medallion monitor`", "`medallion monitor --json | jq .recommendation`"), at=True, shows="all")
@@ -107,9 +107,9 @@ def monitor(call: Call, models: Models = None) -> None:
 
     settings = call.settings(models=models)
     with notifying.on_error(settings, "monitor"), call.steps() as report:
-        found = monitor.watch(settings, report)
-    call.answer(asdict(found), lambda: _show_watched(call, found))
-    notifying.tell(settings, notices.of_watch(found))
+        watch = monitor.watch(settings, report)
+    call.answer(asdict(watch), lambda: _show_watched(call, watch))
+    notifying.tell(settings, notices.of_watch(watch))
 
 
 @command(
@@ -133,37 +133,39 @@ def list_models(
     settings = call.settings(models=models)
     if use is not None:
         registered.use(settings, use)
-    found = registered.versions(settings)
+    versions = registered.versions(settings)
 
     def tell() -> None:
-        call.records("Models", [{"active" if k == "speaks" else k: v for k, v in one.items()} for one in found])
-        if not found:
+        call.records(
+            "Models", [{"active" if k == "speaks" else k: v for k, v in version.items()} for version in versions]
+        )
+        if not versions:
             call.say("No model is trained yet: the rates per score band are used.")
             call.next("train")
         if use is not None:
             call.say("Scoring brings gold up to date with it.")
             call.next("score")
 
-    call.answer(found, tell)
+    call.answer(versions, tell)
 
 
 _NAMES = {"rules": "rates per score band", "logistic": "logistic regression", "xgboost": "XGBoost"}
 
 
 def _show_trained(call: Call, outcome: Outcome) -> None:
-    """The candidates on later deals, and what came of it."""
+    """Show the candidates' scores on later deals, and the outcome."""
     e = outcome.evaluation
     rows = [
         {
             "candidate": _NAMES[kind],
-            "roc_auc": one["roc_auc"],
-            "pr_auc": one["pr_auc"],
-            "brier": one["brier"],
-            "log_loss": one["log_loss"],
-            "ece": one["ece"],
-            "lift_at_10": one["lift_at_10"],
+            "roc_auc": scores["roc_auc"],
+            "pr_auc": scores["pr_auc"],
+            "brier": scores["brier"],
+            "log_loss": scores["log_loss"],
+            "ece": scores["ece"],
+            "lift_at_10": scores["lift_at_10"],
         }
-        for kind, one in e["candidates"].items()
+        for kind, scores in e["candidates"].items()
     ]
     title = f"On {e['snapshots']['test']:,} later snapshots of {e['deals']['test']:,} deals"
     call.records(title, rows, f"Won within {outcome.horizon_days} days: {percent(e['base_rate']['won_share'])}")
@@ -182,7 +184,7 @@ def _show_trained(call: Call, outcome: Outcome) -> None:
         call.say(f"Nothing changes: {outcome.reason}.")
 
 
-def _show_scores(call: Call, found: dict[str, Any]) -> None:
+def _show_scores(call: Call, scores: dict[str, Any]) -> None:
     """The best deals with their reasons."""
     rows = [
         {
@@ -199,16 +201,16 @@ def _show_scores(call: Call, found: dict[str, Any]) -> None:
                 + [f"but: {reason}" for reason in (row["reasons_down"] or [])[:1]]
             ),
         }
-        for row in found["deals"]
+        for row in scores["deals"]
     ]
-    by = f"by {found['model_version']}" if found["model_version"] else "by the rates per score band"
-    wins = "" if found["expected_wins"] is None else f", {ratio(found['expected_wins'])} wins expected"
-    first = f"The first {len(rows):,} of " if 0 < len(rows) < found["open_deals"] else ""
-    title = f"{first}{found['open_deals']:,} open deals as of {found['as_of']}, scored {by}{wins}"
+    by = f"by {scores['model_version']}" if scores["model_version"] else "by the rates per score band"
+    wins = "" if scores["expected_wins"] is None else f", {ratio(scores['expected_wins'])} wins expected"
+    first = f"The first {len(rows):,} of " if 0 < len(rows) < scores["open_deals"] else ""
+    title = f"{first}{scores['open_deals']:,} open deals as of {scores['as_of']}, scored {by}{wins}"
     call.records(title, rows)
     if not rows:
-        call.say(f"{title}." if found["open_deals"] else "No deal is open.")
-    if found["bands"]:
+        call.say(f"{title}." if scores["open_deals"] else "No deal is open.")
+    if scores["bands"]:
         bands = [
             {
                 "band": band["band"],
@@ -217,17 +219,17 @@ def _show_scores(call: Call, found: dict[str, Any]) -> None:
                 "closed deals": band["closed"],
                 "won": percent(band["win_rate"], none=""),
             }
-            for band in found["bands"]
+            for band in scores["bands"]
         ]
         call.records("Bands of the rule score, with the share won of closed deals", bands)
-    for doubt in found["doubts"]:
+    for doubt in scores["doubts"]:
         call.say(f"{doubt}.")
 
 
-def _show_explained(call: Call, found: dict[str, Any]) -> None:
+def _show_explained(call: Call, explanation: dict[str, Any]) -> None:
     """One score with everything behind it."""
-    account, rule = found["account"], found["rule_score"]
-    deal = f"{found['deal']['lead_id']} of " if found["deal"] else ""
+    account, rule = explanation["account"], explanation["rule_score"]
+    deal = f"{explanation['deal']['lead_id']} of " if explanation["deal"] else ""
     call.say(f"{deal}{account['customer_name']} ({account['customer_id']}), as of {account['as_of']}")
     call.records(
         f"Rule score {rule['lead_score']} ({rule['lead_quality']})",
@@ -237,7 +239,7 @@ def _show_explained(call: Call, found: dict[str, Any]) -> None:
         call.records("What would change it", changes)
     else:
         call.say("No touch today would change it.", "")
-    for row in found["scores"]:
+    for row in explanation["scores"]:
         by = row["model_version"] or row["probability_source"]
         interval = (
             "" if row["probability_low"] is None else f" ({span(row['probability_low'], row['probability_high'])})"
@@ -249,56 +251,58 @@ def _show_explained(call: Call, found: dict[str, Any]) -> None:
         for sign, reasons in (("+", row["reasons_up"]), ("-", row["reasons_down"])):
             for reason in reasons or ():
                 call.say(f"  {sign} {reason}")
-    if found["model"]:
-        for lead_id, told in found["model"]["deals"].items():
-            call.records(f"{lead_id}: what the model makes of it", told["signals"][:10], found["model"]["trained_on"])
+    if explanation["model"]:
+        for lead_id, detail in explanation["model"]["deals"].items():
+            call.records(
+                f"{lead_id}: what the model makes of it", detail["signals"][:10], explanation["model"]["trained_on"]
+            )
             call.records(
                 f"{lead_id}: if it looked otherwise",
                 [
                     {"if": row["if"], "probability": percent(row["probability"], none="")}
-                    for row in told["if_it_looked_otherwise"]
+                    for row in detail["if_it_looked_otherwise"]
                 ],
                 "Forecasts for deals that look like that; no promise that doing it has the effect.",
             )
     for name, title in (("deals", "Deals behind it"), ("touches", "Last touches behind it")):
-        rows, total = found["rows"][name], found["total"][name]
+        rows, total = explanation["rows"][name], explanation["total"][name]
         call.records(title + (f", {len(rows)} of {total:,}" if len(rows) < total else ""), rows)
 
 
-def _show_watched(call: Call, found: Watch) -> None:
+def _show_watched(call: Call, watch: Watch) -> None:
     """Drift, calibration, bands and the recommendation."""
     call.records(
-        f"Drift of the signals of open deals, as of {found.as_of} (PSI; from 0.25 on others than learned from)",
-        [{"signal": name, "psi": f"{psi:.3f}"} for name, psi in list(found.drift.items())[:10]],
+        f"Drift of the signals of open deals, as of {watch.as_of} (PSI; from 0.25 on others than learned from)",
+        [{"signal": name, "psi": f"{psi:.3f}"} for name, psi in list(watch.drift.items())[:10]],
     )
     call.records(
         "Scores whose horizon is over",
         [
             {"by": name, "scores": f["n"], "forecast": percent(f["mean_forecast"], none=""), "won": percent(f["won_share"], none=""), "roc_auc": f["roc_auc"], "ece": f["ece"]}
-            for name, f in found.ended.items()
+            for name, f in watch.ended.items()
         ],
     )  # fmt: skip
     call.records(
         "Observed conversion per band",
         [
             {"by": b["means"], "band": b["lead_quality"], "scores": b["scores"], "forecast": percent(b["forecast"], none=""), "won": percent(b["converted"], none="")}
-            for b in found.bands
+            for b in watch.bands
         ],
     )  # fmt: skip
     call.records(
         "Weeks after a score",
         [
             {"days": row["days"], "end": row["end"], "scores": row["scores"], "expected": row["expected"], "came": row["came"], "off by": ratio(row["off"], 1, after=" sd", none="too few")}
-            for row in found.short
+            for row in watch.short
         ],
         "In standard deviations; from 3.5 on something has changed.",
     )  # fmt: skip
-    if found.forecasts:
-        f = found.forecasts
+    if watch.forecasts:
+        f = watch.forecasts
         call.say(
             f"Forecasts of periods that are over: {f['forecasts']}, {percent(f['inside_80'])} inside their 80% interval, "
             f"{percent(f['inside_50'])} inside their 50% interval, mean error {percent(f['error'])}"
         )
-    if not found.ended:
+    if not watch.ended:
         call.say("No score is old enough for its horizon to be over.")
-    call.say(f"Recommendation: {found.recommendation}. Because {'; '.join(found.because)}.")
+    call.say(f"Recommendation: {watch.recommendation}. Because {'; '.join(watch.because)}.")

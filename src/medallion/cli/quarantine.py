@@ -34,7 +34,7 @@ def list_waiting(
     limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 50,
 ) -> None:
     """List the records that wait, each with its reasons and its place in the file."""
-    found = quarantine.waiting(call.lake, reason, entity)
+    waiting = quarantine.waiting(call.lake, reason, entity)
     rows = [
         {
             "id": row["quarantine_id"],
@@ -44,21 +44,21 @@ def list_waiting(
             "reasons": "; ".join(row["reasons"] or ()),
             "corrected": ", ".join(f"{name}={value}" for name, value in row["corrections"].items()),
         }
-        for row in found[:limit]
+        for row in waiting[:limit]
     ]
 
     def tell() -> None:
-        call.records(figures.count(len(found), "waiting record"), rows)
-        if len(found) > limit:
-            call.say(f"The first {limit} of {len(found):,}; --limit shows more.")
-        if found:
+        call.records(figures.count(len(waiting), "waiting record"), rows)
+        if len(waiting) > limit:
+            call.say(f"The first {limit} of {len(waiting):,}; --limit shows more.")
+        if waiting:
             call.next(
                 "quarantine show ID", "quarantine suggest", "quarantine fix ID --set column=value", "quarantine replay"
             )
         else:
             call.say("Nothing waits in quarantine.")
 
-    call.answer(found, tell)
+    call.answer(waiting, tell)
 
 
 @command(app, examples=("`medallion quarantine show 3F2A`",), at=True)
@@ -66,8 +66,8 @@ def show(
     call: Call, quarantine_id: Annotated[str, typer.Argument(help="Identifier of the record, or the beginning of it.")]
 ) -> None:
     """Show one record: its cells as they came, what fills which column, what was corrected."""
-    found = quarantine.record(call.lake, quarantine_id)
-    call.answer(found, lambda: _show_record(call, found))
+    record = quarantine.record(call.lake, quarantine_id)
+    call.answer(record, lambda: _show_record(call, record))
 
 
 def _show_record(call: Call, record: dict[str, Any]) -> None:
@@ -77,7 +77,9 @@ def _show_record(call: Call, record: dict[str, Any]) -> None:
         f"{record['source_file']}, line {record['source_row']}, read {figures.minute(record['known_at'])} UTC",
         *(f"  {reason}" for reason in record["reasons"] or ()),
     )
-    call.records("What fills the columns", [{"column": name, "says": said} for name, said in record["columns"].items()])
+    call.records(
+        "What fills the columns", [{"column": name, "says": filling} for name, filling in record["columns"].items()]
+    )
     filled = {name for name in record["cells"] if record["cells"][name]}
     call.records("Its cells", [{"cell": name, "text": record["cells"][name]} for name in sorted(filled)])
     call.records("Corrections", record["corrections"])
@@ -92,19 +94,21 @@ def suggest(
     out: Annotated[Path | None, typer.Option(help="Write them as CSV, for `fix --from`.")] = None,
 ) -> None:
     """Suggest likely repairs, each with its reason; nothing is changed."""
-    found = quarantine.suggest(call.lake, call.settings(), reason)
+    suggestions = quarantine.suggest(call.lake, call.settings(), reason)
     if out:
-        quarantine.write_suggestions(found, out)
-    rows = [{"id" if name == "quarantine_id" else name: value for name, value in row.items()} for row in found[:50]]
+        quarantine.write_suggestions(suggestions, out)
+    rows = [
+        {"id" if name == "quarantine_id" else name: value for name, value in row.items()} for row in suggestions[:50]
+    ]
 
     def tell() -> None:
-        call.records(figures.count(len(found), "suggestion"), rows)
-        if out and found:
+        call.records(figures.count(len(suggestions), "suggestion"), rows)
+        if out and suggestions:
             call.say(f"Written: {out}. Read it, delete what is wrong, then medallion quarantine fix --from {out}")
-        elif not found:
+        elif not suggestions:
             call.say("No suggestion for what waits.")
 
-    call.answer(found, tell)
+    call.answer(suggestions, tell)
 
 
 @command(

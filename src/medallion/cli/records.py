@@ -52,14 +52,14 @@ def records(
     if view := metrics.views().get(asked.entity):
         status.needs(call.lake, view.tables)
     with query.connect(call.lake, layers=("gold", "silver")) as connection:
-        found = answer(connection, asked, call.lake.version)
-    document = {"entity": entity, "as_of": status.as_of(call.lake), **found.document()}
+        result = answer(connection, asked, call.lake.version)
+    document = {"entity": entity, "as_of": status.as_of(call.lake), **result.document()}
 
     def tell() -> None:
-        shown = f"{found.shown:,} of " if not found.complete else ""
-        title = f"{found.understood}: {shown}{figures.count(found.total, 'record')}"
-        call.records(title, written_rows(found, call.currency))
-        if not found.rows:
+        shown = f"{result.shown:,} of " if not result.complete else ""
+        title = f"{result.understood}: {shown}{figures.count(result.total, 'record')}"
+        call.records(title, written_rows(result, call.currency))
+        if not result.rows:
             call.say(f"No {entity.replace('_', ' ')}.")
 
     call.answer(document, tell)

@@ -43,7 +43,7 @@ def maintain(call: Call) -> None:
     extensions.load(call.settings())  # your own tables of gold are kept up as well
     left = maintaining.left_to(call.lake)
     done = [] if left else maintaining.maintain(call.lake, utc_now())
-    rows = [asdict(one) for one in done]
+    rows = [asdict(table) for table in done]
     changed = [row for row in rows if row["removed"] or row["files_before"] != row["files_after"]]
 
     def tell() -> None:
@@ -56,14 +56,14 @@ def maintain(call: Call) -> None:
     call.answer(rows, tell)
 
 
-def _tell(call: Call, found: list[examining.Finding]) -> None:
-    document = examining.document(found)
-    bad = [one for one in found if one.state != examining.OK]
+def _tell(call: Call, findings: list[examining.Finding]) -> None:
+    document = examining.document(findings)
+    bad = [finding for finding in findings if finding.state != examining.OK]
     rows = [{"state": o.state, "check": o.check, "about": o.about, "says": o.says, "what to do": o.remedy} for o in bad]
 
     def tell() -> None:
         call.records("Not well", rows)
-        well = figures.count(len(found) - len(bad), "check")
+        well = figures.count(len(findings) - len(bad), "check")
         call.say(f"{well} passed, {len(bad)} not. The lakehouse is {document['state']}.")
 
     call.answer(document, tell)
@@ -92,8 +92,8 @@ def restore(
     """Go back to how a command left the lakehouse; files that came later count as new again."""
     if points or to is None:
         states = [
-            {"manifest": one.manifest, "ended": f"{one.ended:%Y-%m-%dT%H:%M:%S.%f}"[:-3], "by": one.by}
-            for one in going_back.points(call.lake)
+            {"manifest": point.manifest, "ended": f"{point.ended:%Y-%m-%dT%H:%M:%S.%f}"[:-3], "by": point.by}
+            for point in going_back.points(call.lake)
         ]
         call.answer(states, lambda: call.records("States that can be gone back to (UTC)", states))
         if not points:

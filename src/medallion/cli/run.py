@@ -68,16 +68,16 @@ def run(
     with notifying.on_error(settings, "run"), call.steps() as report:
         known = days.of_delivery(known_at, settings.source)
         result = pipeline.run(settings, utc_now(), report, full_refresh=full_refresh, known_at=known)
-    found, day = status.insights(call.lake), status.as_of(call.lake)
+    insights, day = status.insights(call.lake), status.as_of(call.lake)
 
     def tell() -> None:
         show_result(call, result)
         if result.proof and result.first_proof:
             proving.show(call, result.proof)
-        show_insights(call, found, day, call.currency, note(call.lake))
+        show_insights(call, insights, day, call.currency, note(call.lake))
         _next_steps(call, settings.source, settings.lakehouse)
 
-    call.answer(_document(result, found, day, call.lake) if call.as_json else None, tell)
+    call.answer(_document(result, insights, day, call.lake) if call.as_json else None, tell)
     for label, refusal in result.wrong:
         console.wrong(f"{label}:", refusal.problem, refusal.remedy)
     notifying.tell(settings, notices.of_run(result))
@@ -217,7 +217,7 @@ def init(
     ] = False,
 ) -> None:
     """Look at unknown exports and propose a contract for them, to be reviewed."""
-    from medallion import proposal  # words and spellings of CRMs, which a run has no need of
+    from medallion import proposal  # words and spellings of CRMs, which a run does not need
     from medallion.pipeline import sample
 
     folder = addresses.of_source(folder)
@@ -234,14 +234,14 @@ def init(
     proposed = proposal.propose(folder, name, preset, ask, utc_now().date())
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(proposed.text, encoding="utf-8")
-    found, why_not = sample.proved(folder, proposed.text)
-    proved = {"proof": found.document() if found else None, "no_proof": why_not or None}
+    proof, why_not = sample.proved(folder, proposed.text)
+    proved = {"proof": proof.document() if proof else None, "no_proof": why_not or None}
     document = {"contract": str(target), **asdict(proposed, dict_factory=_without_text), **proved}
 
     def tell() -> None:
         _show_proposed(call, proposed)
-        if found:
-            proving.show(call, found)
+        if proof:
+            proving.show(call, proof)
         elif why_not:
             call.say(f"No proof: {why_not}")
         _where_next(call, folder, str(target))
@@ -282,25 +282,25 @@ def _where_next(call: Call, folder: str, target: str) -> None:
     )
 
 
-def _show_proposed(call: Call, found: Any) -> None:
-    """What a proposed contract says, and what you should look at."""
-    if found.system:
-        call.say(f"Looks like an export from {found.system}.")
-    call.records("Proposed", found.tables)
-    for table, rows in found.sampled.items():
+def _show_proposed(call: Call, proposed: Any) -> None:
+    """Show what a proposed contract says, and what to review."""
+    if proposed.system:
+        call.say(f"Looks like an export from {proposed.system}.")
+    call.records("Proposed", proposed.tables)
+    for table, rows in proposed.sampled.items():
         call.say(f"{table}: proposed from {rows}; `medallion run` looks at every row.")
     doubtful = [
         {name: row.get(name) for name in ("table", "entity", "column", "from", "confidence", "reason")}
-        for row in found.columns
+        for row in proposed.columns
         if row.get("confidence") is not None and row["confidence"] < CONFIDENT
     ]
     call.records("To review: nothing runs on these unless you confirm them", doubtful)
-    for table, columns in found.not_mapped.items():
+    for table, columns in proposed.not_mapped.items():
         shown = ", ".join(columns[:12]) + (f" and {len(columns) - 12} more" if len(columns) > 12 else "")
         call.say(f"{table}: not mapped: {shown}")
-    for table, why in found.not_used.items():
+    for table, why in proposed.not_used.items():
         call.say(f"Not used: {table}: {why}")
-    for error in found.unreadable:
+    for error in proposed.unreadable:
         call.say(f"Not read: {error.problem}")
 
 
@@ -326,11 +326,11 @@ def replay(
         target = to or folder
         with call.steps() as report:
             pipeline.replay(settings, last, known, target, report)
-        found, currency = status.insights(Lakehouse(target)), contracts_in_use.currency(Lakehouse(target))
+        insights, currency = status.insights(Lakehouse(target)), contracts_in_use.currency(Lakehouse(target))
 
     def tell() -> None:
-        show_insights(call, found, last, currency)
+        show_insights(call, insights, last, currency)
         if to:
             call.say(f"Tables: {to}/gold (Delta)")
 
-    call.answer({**found, "as_of": last, "known_as_of": known, "lakehouse": to}, tell)
+    call.answer({**insights, "as_of": last, "known_as_of": known, "lakehouse": to}, tell)

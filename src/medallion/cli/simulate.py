@@ -50,15 +50,15 @@ def simulate(
     except ValueError:
         raise typer.BadParameter(f"{last_day!r} is not a date such as 2025-06-30", param_hint="--last-day") from None
     world = simulating.World(customers, days, seed, last_day=day)
-    made = simulating.simulate(world, out, mess, batches, people=people, force=force)
+    summary = simulating.simulate(world, out, mess, batches, people=people, force=force)
     seconds = perf_counter() - begun
 
     def tell() -> None:
-        files = [{"file": f"{name}.csv", "rows": rows} for name, rows in made["rows"].items()]
-        call.records("Simulated", [*files, {"file": "truth.parquet", "rows": made["open_leads"]}])
+        files = [{"file": f"{name}.csv", "rows": rows} for name, rows in summary["rows"].items()]
+        call.records("Simulated", [*files, {"file": "truth.parquet", "rows": summary["open_leads"]}])
         call.say(f"{world.first_day} to {day}, mess: {mess}, batches: {batches:,}")
         first = out if batches == 1 else out / f"day_{1:0{max(3, len(str(batches)))}d}"
         call.say(f"Written: {out}, in {duration(seconds)}.")
         call.next(f"run --source {shlex.quote(str(first))}")
 
-    call.answer({**made, "out": str(out), "seconds": round(seconds, 3)}, tell)
+    call.answer({**summary, "out": str(out), "seconds": round(seconds, 3)}, tell)

@@ -73,7 +73,7 @@ def status(call: Call) -> None:
         call.records("Runs that failed", document["failures"])
         call.records("Batches", document["batches"])
         for batch_id, accounts in groupby(document["row_accounts"], key=lambda account: account["batch_id"]):
-            call.records(f"Row accounts of {batch_id}", _told(list(accounts)))
+            call.records(f"Row accounts of {batch_id}", _without_usual(list(accounts)))
         call.records("What the deals came to", document["proofs"])
         call.records("Quarantine by failed check", document["quarantine"])
         call.records("Freshness", document["freshness"], "hours from the newest event to now")
@@ -85,10 +85,13 @@ def status(call: Call) -> None:
 _USUAL = {"excluded": 0, "withdrawn": 0, "merged": 0, "implied": 0, "erased": 0, "balanced": True}
 
 
-def _told(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The accounts of a batch without what is usual."""
-    usual = {"batch_id", *(name for name, value in _USUAL.items() if all(one[name] == value for one in accounts))}
-    return [{name: value for name, value in one.items() if name not in usual} for one in accounts]
+def _without_usual(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The accounts of a batch, without the columns that have their usual value in all of them."""
+    usual = {
+        "batch_id",
+        *(name for name, value in _USUAL.items() if all(account[name] == value for account in accounts)),
+    }
+    return [{name: value for name, value in account.items() if name not in usual} for account in accounts]
 
 
 @command(app, examples=("`medallion tables`", "`medallion tables --lakehouse /data/lake --json`"), at=True, shows="all")
@@ -96,11 +99,11 @@ def tables(call: Call) -> None:
     """List the tables with their rows, version and grain."""
     try:
         extensions.load(call.settings())
-    except MedallionError as error:  # only the grain of your own tables is not known then
+    except MedallionError as error:  # then only the grain of your own tables is unknown
         console.wrong("Warning:", error.problem, error.remedy)
-    found = state.tables(call.lake)
-    rows = [{name: value for name, value in row.items() if name not in ("path", "columns")} for row in found]
-    call.answer(found, lambda: call.records("Tables", rows))
+    details = state.tables(call.lake)
+    rows = [{name: value for name, value in row.items() if name not in ("path", "columns")} for row in details]
+    call.answer(details, lambda: call.records("Tables", rows))
 
 
 @command(
@@ -129,10 +132,10 @@ def export(
     written = exporting.export(call.lake, to, form, table or (), pii=show_pii)  # type: ignore[arg-type]
 
     def tell() -> None:
-        call.records("Exported", [{name: one[name] for name in ("table", "rows", "path")} for one in written])
-        for one in written:
-            if "left_out" in one:
-                call.say(f"{one['table']}: without {one['left_out']}; --show-pii writes these too.")
+        call.records("Exported", [{name: entry[name] for name in ("table", "rows", "path")} for entry in written])
+        for entry in written:
+            if "left_out" in entry:
+                call.say(f"{entry['table']}: without {entry['left_out']}; --show-pii writes these too.")
 
     call.answer(written, tell)
 
@@ -145,10 +148,10 @@ def gate(
     ] = 0.10,
 ) -> None:
     """Check the newest delivery and gold; end with 1 when they must not be published."""
-    found = gates.checks(call.lake, max_refused)
+    checks = gates.checks(call.lake, max_refused)
     rows = [
-        {"check": c.name, "passed": "yes" if c.passed else "NO", "found": c.value, "allowed": c.limit} for c in found
+        {"check": c.name, "passed": "yes" if c.passed else "NO", "found": c.value, "allowed": c.limit} for c in checks
     ]
-    call.answer(gates.as_dict(found), lambda: call.records("Quality gate", rows))
-    if not all(check.passed for check in found):
+    call.answer(gates.as_dict(checks), lambda: call.records("Quality gate", rows))
+    if not all(check.passed for check in checks):
         raise typer.Exit(1)

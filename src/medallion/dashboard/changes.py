@@ -52,16 +52,16 @@ _PUSHES = (
 )
 
 
-def days(reading: Reading, found: Given) -> tuple[date, date]:
-    """The two days of an address; the last of the data and thirty days before it without.
+def days(reading: Reading, params: Given) -> tuple[date, date]:
+    """The two days of an address; by default the last day of the data and the one thirty days before it.
 
     Raises:
-        BadRequestError: There is no history, or the days cannot be read, are in the wrong order, or lie after the data.
+        BadRequestError: There is no history, or the days cannot be read, are in the wrong order, or are after the data.
     """
     last = _last_day(reading)
     if last is None:
         raise BadRequestError(words.say("no_changes"))
-    read = parameters.checked(found, reading)
+    read = parameters.checked(params, reading)
     end = date.fromisoformat(read.get("to") or last.isoformat())
     start = date.fromisoformat(
         read.get("from") or (end - timedelta(days=min(SPAN_DAYS, (end - date.min).days))).isoformat()
@@ -70,17 +70,17 @@ def days(reading: Reading, found: Given) -> tuple[date, date]:
         raise BadRequestError(words.say("after_the_data", day=end, last=last))
     if start > end:
         raise BadRequestError(words.say("turned", first=start, last=end))
-    if found.get("by") not in (None, *SPLITS):
-        raise BadRequestError(words.say("no_such_split", name=found.get("by"), known=", ".join(SPLITS)))
+    if params.get("by") not in (None, *SPLITS):
+        raise BadRequestError(words.say("no_such_split", name=params.get("by"), known=", ".join(SPLITS)))
     return start, end
 
 
-def page(reading: Reading, found: Given) -> dict[str, Any]:
-    """What the page shows; nothing but the days and the split, which are None, where there is no history."""
+def page(reading: Reading, params: Given) -> dict[str, Any]:
+    """What the page shows; without history only the days and the split, all None."""
     if _last_day(reading) is None:
         return {"start": None, "end": None, "by": None}
-    start, end = days(reading, found)
-    by = found.get("by")
+    start, end = days(reading, params)
+    by = params.get("by")
     whole, groups, slipped = reading.once(("changes", start, end, by), lambda: reading.answer(
         lambda cursor: (
             over_time.movement(cursor, start, end)[0],
@@ -125,8 +125,8 @@ def _history(reading: Reading, last: date) -> tuple[date, date]:
 
 
 def _bars(whole: dict[str, Any], start: date, end: date) -> list[dict[str, Any]]:
-    """The bridge: each part from where the one before ended, in shares of the longest bar."""
-    told, at = [], 0.0
+    """The bars of the bridge: each starts where the one before ended; positions are shares of the whole width."""
+    bars, at = [], 0.0
     for part in PARTS:
         value = float(whole[part])
         if part not in ("start", "end") and not value and not whole.get(f"{part}_deals"):
@@ -135,33 +135,33 @@ def _bars(whole: dict[str, Any], start: date, end: date) -> list[dict[str, Any]]
         at = value if part in ("start", "end") else at + value
         name = PARTS[part] + {"start": f" {start}", "end": f" {end}"}.get(part, "")
         kind = "total" if part in ("start", "end") else "up" if value >= 0 else "down"
-        told.append({"part": part, "name": name, "kind": kind, "value": whole[part], "low": min(begin, at), "high": max(begin, at),
+        bars.append({"part": part, "name": name, "kind": kind, "value": whole[part], "low": min(begin, at), "high": max(begin, at),
                      "deals": whole.get(f"{part}_deals")})  # fmt: skip
-    low, high = min(0.0, *(one["low"] for one in told)), max(1.0, *(one["high"] for one in told))
+    low, high = min(0.0, *(bar["low"] for bar in bars)), max(1.0, *(bar["high"] for bar in bars))
     return [
-        {**one, "x": (one["low"] - low) / (high - low), "width": (one["high"] - one["low"]) / (high - low)}
-        for one in told
+        {**bar, "x": (bar["low"] - low) / (high - low), "width": (bar["high"] - bar["low"]) / (high - low)}
+        for bar in bars
     ]
 
 
 def _presets(last: date | None, by: str | None, start: date, end: date) -> list[tuple[str, str, bool]]:
-    """Spans of days to choose from, with their addresses, and whether each is the one that is shown."""
-    told = []
+    """Spans of days to choose from: name, address, and whether the page shows it."""
+    presets = []
     for name, span in parameters.presets(last).items():
         first, until = span.first - timedelta(days=1), min(span.last, last)  # type: ignore[operator, type-var]
         address = f"/changes{Given().query(by=by, from_=str(first), to=str(until))}"
-        told.append((name, address, (first, until) == (start, end)))
-    return told
+        presets.append((name, address, (first, until) == (start, end)))
+    return presets
 
 
-def listed(reading: Reading, found: Given) -> Listing:
+def listed(reading: Reading, params: Given) -> Listing:
     """The steps behind a bar, or a cell of its split.
 
     Raises:
         BadRequestError: There is no such part.
     """
-    start, end = days(reading, found)
-    part, by, group = found.get("part") or "", found.get("by"), found.get("group")
+    start, end = days(reading, params)
+    part, by, group = params.get("part") or "", params.get("by"), params.get("group")
     if part not in _MEANS:
         raise BadRequestError(words.say("no_such_step", name=part[:40], known=", ".join(_MEANS)))
     _needs_group(reading, part, start, end, by, group)

@@ -88,14 +88,14 @@ class _Work:
 
 
 def _rows(work: _Work, name: str) -> None:
-    """A copy of the rows of a table of the dashboard, and of what metrics over them read."""
+    """Copy the rows of a table of the dashboard, with what metrics over them read."""
     table = tables.TABLES[name]
     needed = {*table.key, *table.search}
     needed.update(name for column in _columns(table) for name in (column.name, column.link_by or column.name))
     needed.update(*map(columns_of, table.dimensions.values()))
     view = metrics.named(table.like).view if table.like else None
     if view:
-        expressions = [*(one.expr for one in view.dimensions), *(one.expr for one in view.measures)]
+        expressions = [*(dimension.expr for dimension in view.dimensions), *(measure.expr for measure in view.measures)]
         needed.update(*map(columns_of, expressions), {"as_of"})
     reading, source = work.reading, work.reading.at_hand(table.source)
     # a timestamp in UTC without a zone reads the same, and its day and month are found much faster
@@ -115,16 +115,16 @@ def _columns(table: tables.Table) -> Iterable[tables.Column]:
 
 
 def _touches(work: _Work) -> None:
-    """Touches of one hour, channel and outcome as one row."""
-    # numbers of rows are doubles here: DuckDB 2.0 takes a sum of small integers for smaller than it may be, and fails
+    """Fold the touches of one hour, channel and outcome into one row."""
+    # counts are doubles here: DuckDB 2.0 underestimates the range of a sum of small integers, and fails
     work.do(
         "create table copies.touches as select date_trunc('hour', cast(occurred_at as timestamp)) as occurred_at, "
         "channel, outcome, cast(count(*) as double) as rows_folded from silver.interactions_clean group by all order by 1"
     )
     source = _touches_from("copies.touches")
     columns = frozenset({"occurred_at", "channel", "outcome"})
-    found = Relation(f"({source})", columns, "rows_folded")
-    work.reading.relations = {**work.reading.relations, _TOUCHES.source: found}
+    relation = Relation(f"({source})", columns, "rows_folded")
+    work.reading.relations = {**work.reading.relations, _TOUCHES.source: relation}
 
 
 def _touches_from(rows: str) -> str:
@@ -181,7 +181,7 @@ def _visits(work: _Work) -> None:
 def _reached(
     cursor: duckdb.DuckDBPyConnection, over: Relation, name: str, by: tuple[str, ...], where: tuple[Filter, ...]
 ) -> Answer | None:
-    """Accounts touched, of any days and one channel, also by month; None for another question."""
+    """Accounts touched on any days, by one channel or any, in total or by month; None for another question."""
     metric = metrics.named(name)
     if (
         metric.view is not _TOUCHES
@@ -190,13 +190,19 @@ def _reached(
     ):
         return None
     within, conditions, bindings, start = "", ["within = ?"], [], None
-    for one in where:
-        if one.dimension == "channel" and one.operator == "=" and len(one.values) == 1 and one.values[0] and not within:
-            within = one.values[0]
-        elif one.dimension == "date" and one.operator in (">=", "<="):
-            conditions.append(f"day {one.operator} cast(? as date)")
-            bindings.append(one.values[0])
-            start = max(start or "", one.values[0]) if one.operator == ">=" else start
+    for filter_ in where:
+        if (
+            filter_.dimension == "channel"
+            and filter_.operator == "="
+            and len(filter_.values) == 1
+            and filter_.values[0]
+            and not within
+        ):
+            within = filter_.values[0]
+        elif filter_.dimension == "date" and filter_.operator in (">=", "<="):
+            conditions.append(f"day {filter_.operator} cast(? as date)")
+            bindings.append(filter_.values[0])
+            start = max(start or "", filter_.values[0]) if filter_.operator == ">=" else start
         else:
             return None
     month, begin = ("strftime(day, '%Y-%m')", "date_trunc('month', day)") if by else ("''", "date '-infinity'")
@@ -204,7 +210,7 @@ def _reached(
         f"select {month}, sum(accounts)::bigint from copies.visits where {' and '.join(conditions)} "
         f"and coalesce(before < greatest({begin}, cast(? as date)), true) group by 1"
     )
-    found = dict(cursor.execute(sql, [within, *bindings, start or "-infinity"]).fetchall())
+    accounts = dict(cursor.execute(sql, [within, *bindings, start or "-infinity"]).fetchall())
     rows = metrics.computed(cursor, metrics.named("touches"), by, where, over=over)
-    told = [{**row, "value": found.get(row[by[0]] if by else "", 0)} for row in rows.rows]
-    return dataclasses.replace(rows, metric=metric, rows=told, sql=metrics.query_of(metric, by, where))
+    counted = [{**row, "value": accounts.get(row[by[0]] if by else "", 0)} for row in rows.rows]
+    return dataclasses.replace(rows, metric=metric, rows=counted, sql=metrics.query_of(metric, by, where))

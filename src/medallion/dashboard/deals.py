@@ -14,14 +14,14 @@ def deal(reading: Reading, key: str, *, pii: bool) -> dict[str, Any] | None:
 
     With `pii` its people have names and numbers, and touches their notes.
     """
-    found = reading.rows(
+    rows = reading.rows(
         "select d.*, c._source_file as file, c._source_row as line from gold.deals d "
         "left join silver.leads_clean c using (lead_id) where d.lead_id = ?",
         [key],
     )
-    if not found:
+    if not rows:
         return None
-    (row,) = found
+    (row,) = rows
     events = people.events(reading, key, row["as_of"], "lead_id", pii=pii)
     touch = people.last_touch(events)
     steps = reading.rows("select next_step from gold.customer_features where customer_id = ?", [row["customer_id"]])
@@ -53,15 +53,15 @@ def _score(reading: Reading, key: str, day: Any) -> dict[str, Any] | None:
 
 
 def _people(reading: Reading, row: dict[str, Any], *, pii: bool) -> list[dict[str, Any]] | None:
-    """The people of the deal, with their part in it, or of its account where no export says who is of the deal; None where
+    """The people of the deal with their roles, or those of its account where no export links people to deals; None where
     no export has people.
     """
     if "silver.deal_contacts_clean" not in reading.tables:
         return people.people(reading, row["customer_id"], pii=pii)
     links = reading.rows("select contact_id, role from silver.deal_contacts_clean where lead_id = ?", [row["lead_id"]])
-    roles = {one["contact_id"]: one["role"] for one in links}
+    roles = {link["contact_id"]: link["role"] for link in links}
     known = people.people(reading, row["customer_id"], deal=row["lead_id"], pii=pii)
-    return known and [{**one, "role": roles[one["contact_id"]] or one["role"]} for one in known]
+    return known and [{**person, "role": roles[person["contact_id"]] or person["role"]} for person in known]
 
 
 def _stages(reading: Reading, key: str) -> list[dict[str, Any]]:

@@ -54,7 +54,7 @@ def page(reading: Reading, settings: Settings, *, pii: bool = False) -> str:
         currencies=reading.currencies,
         currency=reading.currency,
         lakehouse=Path(reading.lake.root).name,
-        pages=[_page(one, reading, pii=pii) for one in pages.PAGES.values()],
+        pages=[_page(page, reading, pii=pii) for page in pages.PAGES.values()],
         reliability=_reliability(health.model(reading, settings)),
         health=None if reading.person and not reading.person.sees_all else health.health(reading, settings, utc_now()),
         pii=pii,

@@ -35,12 +35,12 @@ KINDS = ("accounts", "contacts")
 
 def health(reading: Reading, settings: Settings, now: datetime) -> dict[str, Any]:
     """What the page shows; `now` is UTC without zone."""
-    from medallion.care import status  # brings the pipeline along, which no other page needs
+    from medallion.care import status  # loads the pipeline, which no other page needs
 
-    found = reading.once(
+    state = reading.once(
         "status", lambda: reading.answer(lambda over: status.status(reading.lake, now, settings.contracts, over))
     )
-    accounts = found["row_accounts"]
+    accounts = state["row_accounts"]
     later = [name for name in ("excluded", "withdrawn", "merged", "erased") if any(row[name] for row in accounts)]
     names = ("rows_read", "accepted", "duplicate", "superseded", "quarantined", *later)
     known = list(dict.fromkeys(row["batch_id"] for row in reversed(accounts)))[:BATCHES]
@@ -52,26 +52,26 @@ def health(reading: Reading, settings: Settings, now: datetime) -> dict[str, Any
         "account_columns": [(name, name.capitalize()) for name in later],
         "balanced": all(row["balanced"] for row in accounts),
         "parts": PARTS,
-        "unfinished": found["unfinished"],
-        "returned": found["returned"],
-        "failures": found["failures"],
-        "manifests": found["manifests"],
+        "unfinished": state["unfinished"],
+        "returned": state["returned"],
+        "failures": state["failures"],
+        "manifests": state["manifests"],
         "growth": reading.once("growth", lambda: _growth(reading)),
-        "proofs": found["proofs"],
+        "proofs": state["proofs"],
         "deliveries": [
             {
                 **row,
                 "names": ", ".join(row["files"][:3]) + (" …" if len(row["files"]) > 3 else ""),
                 "count": len(row["files"]),
             }
-            for row in found["batches"][::-1][:BATCHES]
+            for row in state["batches"][::-1][:BATCHES]
         ],
-        "quarantine": found["quarantine"],
-        "freshness": [status.aged(row, now) for row in found["freshness"]],
-        "drift": found["drift"],
-        "runs": found["runs"],
-        "states": [batch for batch in found["batches"] if batch["state"] != "finished"],
-        "tables": found["tables"],
+        "quarantine": state["quarantine"],
+        "freshness": [status.aged(row, now) for row in state["freshness"]],
+        "drift": state["drift"],
+        "runs": state["runs"],
+        "states": [batch for batch in state["batches"] if batch["state"] != "finished"],
+        "tables": state["tables"],
         "model": model(reading, settings),
     }
 
@@ -121,7 +121,7 @@ def accounts(reading: Reading) -> Listing:
     """All row accounts; their sums are the figures of the page."""
     rows = reading.rows("select * from ops.row_accounts order by known_at desc, batch_id, entity")
     known = [name for name in (*PARTS, "excluded", "erased") if rows and name in rows[0]]
-    told = [
+    linked = [
         {**row, **{f"{name}_at": f"{row['batch_id']}/{row['entity']}/{name}" for name in known if name in PARTS}}
         for row in rows
     ]
@@ -131,17 +131,17 @@ def accounts(reading: Reading) -> Listing:
         columns.append(Column(name, PARTS.get(name, name.capitalize()), "number", link, f"{name}_at"))
     return Listing(
         "accounts", "Row accounts", "One row per batch and entity: every row read is in one of the columns after it.",
-        tuple(columns), told, {name: sum(row[name] or 0 for row in rows) for name in known},
+        tuple(columns), linked, {name: sum(row[name] or 0 for row in rows) for name in known},
     )  # fmt: skip
 
 
 def _growth(reading: Reading) -> list[dict[str, Any]]:
-    """The largest tables: rows and bytes now, and rows that came since some manifests ago."""
+    """The largest tables: rows and bytes now, and rows added over the last `LOOK_BACK` manifests."""
     known = manifests.history(reading.lake)
     if not known:
         return []
     last, before = known[-1], known[-min(len(known), LOOK_BACK)]
-    told: list[dict[str, Any]] = [
+    growth: list[dict[str, Any]] = [
         {
             "table": name,
             "rows": kept.rows,
@@ -152,7 +152,7 @@ def _growth(reading: Reading) -> list[dict[str, Any]]:
         }
         for name, kept in last.tables.items()
     ]
-    return sorted(told, key=lambda row: (-row["rows"], row["table"]))[:LARGEST]
+    return sorted(growth, key=lambda row: (-row["rows"], row["table"]))[:LARGEST]
 
 
 def proof_of(reading: Reading, run_id: str) -> tuple[dict[str, Any] | None, bool]:
@@ -160,34 +160,35 @@ def proof_of(reading: Reading, run_id: str) -> tuple[dict[str, Any] | None, bool
     if "ops.proofs" not in reading.tables:
         return None, False
     rows = reading.rows("select * from ops.proofs order by known_at desc, run_id desc")
-    found = next((row for row in rows if row["run_id"] == run_id), None)
-    if found is None:
+    proof = next((row for row in rows if row["run_id"] == run_id), None)
+    if proof is None:
         return None, False
-    document = json.loads(found["document"])
+    document = json.loads(proof["document"])
     amounts = [
         {
-            "currency": one["currency"],
-            **{state: one["deals"][state] for state in one["deals"]},
+            "currency": amount["currency"],
+            **{state: amount["deals"][state] for state in amount["deals"]},
             **{
-                f"{state}_value": figures.money(float(one["values"][state]), one["currency"]) for state in one["values"]
+                f"{state}_value": figures.money(float(amount["values"][state]), amount["currency"])
+                for state in amount["values"]
             },
         }
-        for one in document["amounts"]
+        for amount in document["amounts"]
     ]
-    filled = [one for one in document["filled"] if one["refused"] or one["empty"]]
-    return {**document, **found, "amounts": amounts, "filled": filled}, found is rows[0]
+    filled = [column for column in document["filled"] if column["refused"] or column["empty"]]
+    return {**document, **proof, "amounts": amounts, "filled": filled}, proof is rows[0]
 
 
 def duplicates(reading: Reading, kind: str) -> tuple[list[Pair] | None, dict[str, str]]:
-    """Pairs that may be one as they were last compared, without those that are decided, and names of accounts; None where
-    nothing was compared.
+    """Undecided pairs of the last comparison that may be one, and the names of accounts; None where nothing was
+    compared.
     """
-    from medallion.care import duplicates as care  # brings the pipeline along, which no other page needs
+    from medallion.care import duplicates as care  # loads the pipeline, which no other page needs
 
     pairs = care.last_compared(reading.lake, kind)
     if pairs is None or kind != "accounts":
         return pairs, {}
-    keys = tuple({key for one in pairs for key in (one.left, one.right)})
+    keys = tuple({key for pair in pairs for key in (pair.left, pair.right)})
     rows = reading.rows(
         "select customer_id, customer_name from gold.customer_features where customer_id in (select unnest(?))", [keys]
     )

@@ -63,22 +63,24 @@ class Listing:
         written(self.rows, [column.name for column in self.columns], self.told, to)
 
 
-def file_name(name: str, told: Iterable[tuple[str, str]], kind: str) -> str:
+def file_name(name: str, narrowing: Iterable[tuple[str, str]], kind: str) -> str:
     """A name that says what narrows a file.
 
     >>> file_name("deals", [("owner", "Ann Lee"), ("as of", "2025-06-30")], "csv")
     'deals-Ann-Lee-2025-06-30.csv'
     """
-    parts = [name, *(text for _, text in told)]
+    parts = [name, *(text for _, text in narrowing)]
     return "-".join(filter(None, (re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in parts)))[:120] + f".{kind}"
 
 
-def written(rows: Iterable[dict[str, Any]], names: Iterable[str], told: Iterable[tuple[str, str]], to: Path) -> None:
+def written(
+    rows: Iterable[dict[str, Any]], names: Iterable[str], narrowing: Iterable[tuple[str, str]], to: Path
+) -> None:
     """Write rows to a file that ends in `.csv` or `.parquet`."""
     chosen = [{name: row.get(name) for name in names} for row in rows]
     table = pa.Table.from_pylist(chosen) if chosen else pa.table({name: pa.array([], pa.string()) for name in names})
     if to.suffix == ".parquet":
-        pq.write_table(table.replace_schema_metadata({"medallion": json.dumps(dict(told))}), to)
+        pq.write_table(table.replace_schema_metadata({"medallion": json.dumps(dict(narrowing))}), to)
         return
     with duckdb.connect() as connection:
         connection.register("listed", table)

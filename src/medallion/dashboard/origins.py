@@ -45,13 +45,13 @@ _REFUSED = (
 )
 
 
-def listed(reading: Reading, found: Given) -> Listing:
+def listed(reading: Reading, params: Given) -> Listing:
     """The records of one part of the account of an entity in a batch, in the order of files and lines.
 
     Raises:
         BadRequestError: There is no such part, entity or batch.
     """
-    part, name, batch = found.get("part") or "", found.get("entity"), found.get("batch")
+    part, name, batch = params.get("part") or "", params.get("entity"), params.get("batch")
     if part not in PARTS:
         raise BadRequestError(words.say("no_such_account", name=part[:40], known=", ".join(PARTS)))
     accounts = reading.rows("select batch_id, entity from ops.row_accounts order by 1, 2")
@@ -78,8 +78,8 @@ def _rows(reading: Reading, entity: Entity, part: str, batch: str) -> tuple[list
             "history": _read(connection, history, entity, "known_at", "_outcome") if history in names else _NOTHING,
             "refused": _QUARANTINE if refused in names else _NOTHING,
         }
-        told = ", ".join(f"{name} as ({sql})" for name, sql in parts.items())
-        sql = f"with {told} {_PART.get(part) or _OUTCOME}"
+        ctes = ", ".join(f"{name} as ({sql})" for name, sql in parts.items())
+        sql = f"with {ctes} {_PART.get(part) or _OUTCOME}"
         given = {"batch": batch, "entity": entity.name, **({} if part in _PART else {"part": part})}
         wanted = {name: given[name] for name in re.findall(r"[$](\w+)", sql)}
         total = connection.execute(f"select count(*) from ({sql})", wanted).fetchall()[0][0]

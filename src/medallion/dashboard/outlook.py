@@ -50,20 +50,20 @@ _COLUMNS = (
 )
 
 
-def read(reading: Reading, settings: Settings, found: Given) -> tuple[Forecast, list[Deal]]:
+def read(reading: Reading, settings: Settings, params: Given) -> tuple[Forecast, list[Deal]]:
     """The forecast that an address asks for, and its deals.
 
     Raises:
-        BadRequestError: The period or the split is none.
+        BadRequestError: The period or the split is not valid.
     """
     if why := _nothing(reading):
         raise BadRequestError(words.say(why))
-    by = found.get("by") or SPLITS[0]
+    by = params.get("by") or SPLITS[0]
     if by not in SPLITS:
         raise BadRequestError(words.say("no_such_split", name=by[:40], known=", ".join(SPLITS)))
     day = reading.last_day
     try:
-        when = forecasts.period(found.get("period"), day).name
+        when = forecasts.period(params.get("period"), day).name
     except MedallionError as error:
         raise BadRequestError(words.refused(error)) from error
     horizon, quotas = settings.score.horizon_days, "gold.attainment" in reading.tables
@@ -81,19 +81,19 @@ def _nothing(reading: Reading) -> str:
     return "" if "gold.lead_scores" in reading.tables and reading.last_day is not None else "no_scores"
 
 
-def page(reading: Reading, settings: Settings, found: Given) -> dict[str, Any]:
-    """What the page shows; nothing but `told`, which is None, and `why` where there is no forecast."""
+def page(reading: Reading, settings: Settings, params: Given) -> dict[str, Any]:
+    """What the page shows; where there is no forecast only `why`, and `told` as None."""
     if why := _nothing(reading):
         return {"told": None, "why": why}
-    told, deals = read(reading, settings, found)
-    by, silent, names = str(told.dimension), _silent(reading), _names(reading, str(told.dimension))
+    forecast, deals = read(reading, settings, params)
+    by, silent, names = str(forecast.dimension), _silent(reading), _names(reading, str(forecast.dimension))
     members: dict[str, dict[str, list[Deal]]] = defaultdict(lambda: {part: [] for part in PARTS})
     whole: dict[str, list[Deal]] = {part: [] for part in PARTS}
-    for one in deals:
+    for deal in deals:
         for part in PARTS:
-            if _counts(one, part, silent):
-                members[one.group][part].append(one)
-                whole[part].append(one)
+            if _counts(deal, part, silent):
+                members[deal.group][part].append(deal)
+                whole[part].append(deal)
     rows = [
         {
             **group,
@@ -101,26 +101,26 @@ def page(reading: Reading, settings: Settings, found: Given) -> dict[str, Any]:
             "name": names.get(str(group[by]), str(group[by])),
             **{part: len(members[str(group[by])][part]) for part in ("overdue", "slipped", "silent")},
         }
-        for group in told.groups
+        for group in forecast.groups
     ]
     return {
-        "told": told,
+        "told": forecast,
         "rows": reading.in_funnel(
             [row for row in rows if any(row[name] for name in ("expected", "overdue", "silent", "quota"))], by
         ),
-        "base": Given((("by", by), ("period", told.period.name))),
+        "base": Given((("by", by), ("period", forecast.period.name))),
         "parts": PARTS,
         "means": _MEANS,
         "counts": {part: len(some) for part, some in whole.items()},
-        "silent_value": sum(one.value for one in whole["silent"]),
+        "silent_value": sum(deal.value for deal in whole["silent"]),
         "most": max([row["high_80"] or 0 for row in rows] + [row["quota"] or 0 for row in rows] + [1]),
-        "periods": _periods(reading, told),
+        "periods": _periods(reading, forecast),
         "outcomes": _outcomes(reading),
     }
 
 
-def _counts(one: Deal, part: str, silent: frozenset[str]) -> bool:
-    return one.lead_id in silent if part == "silent" else one.part_of(part)
+def _counts(deal: Deal, part: str, silent: frozenset[str]) -> bool:
+    return deal.lead_id in silent if part == "silent" else deal.part_of(part)
 
 
 def _silent(reading: Reading) -> frozenset[str]:
@@ -140,14 +140,14 @@ def _names(reading: Reading, by: str) -> dict[str, str]:
     return {row["product_id"]: row["product_name"] for row in rows}
 
 
-def _periods(reading: Reading, told: Forecast) -> list[str]:
+def _periods(reading: Reading, forecast: Forecast) -> list[str]:
     """Periods to choose from: the quarter of the last day and the next one, the months, the year, and the chosen one."""
     day, this = reading.last_day, forecasts.period(None, reading.last_day)
     next_month = day.replace(day=1) + timedelta(days=32)
     days = (this.first - timedelta(days=1), day, this.last + timedelta(days=1))
-    quarters = [forecasts.period(None, one).name for one in days]
-    months = [forecasts.period(f"{one.year}-{one.month}", day).name for one in (day, next_month)]
-    return list(dict.fromkeys([*quarters, *months, str(day.year), told.period.name]))
+    quarters = [forecasts.period(None, quarter_day).name for quarter_day in days]
+    months = [forecasts.period(f"{month.year}-{month.month}", day).name for month in (day, next_month)]
+    return list(dict.fromkeys([*quarters, *months, str(day.year), forecast.period.name]))
 
 
 def _outcomes(reading: Reading) -> list[dict[str, Any]]:
@@ -165,21 +165,21 @@ def _outcomes(reading: Reading) -> list[dict[str, Any]]:
     ]
 
 
-def listed(reading: Reading, settings: Settings, found: Given) -> Listing:
+def listed(reading: Reading, settings: Settings, params: Given) -> Listing:
     """The deals behind a figure of the page: `part` says which, `group` narrows them to a row of its table.
 
     Raises:
         BadRequestError: There is no such figure or row.
     """
-    told, deals = read(reading, settings, found)
-    by = str(told.dimension)
-    part, group = found.get("part") or "", found.get("group")
+    forecast, deals = read(reading, settings, params)
+    by = str(forecast.dimension)
+    part, group = params.get("part") or "", params.get("group")
     if part not in PARTS:
         raise BadRequestError(words.say("no_such_part", name=part[:40], known=", ".join(PARTS)))
-    if group is not None and group not in {str(one[by]) for one in told.groups}:
+    if group is not None and group not in {str(row[by]) for row in forecast.groups}:
         raise BadRequestError(words.say("no_such_group", name=group[:60], by=by))
     silent = _silent(reading)
-    chosen = {one.lead_id: one for one in deals if _counts(one, part, silent) and group in (None, one.group)}
+    chosen = {deal.lead_id: deal for deal in deals if _counts(deal, part, silent) and group in (None, deal.group)}
     named = reading.rows(
         "select lead_id, customer_id, customer_name, owner, status, stage, deal_value, expected_close_date, "
         f"days_since_last_interaction{', product_name' if _has_products(reading) else ''} from gold.deals "
@@ -195,12 +195,12 @@ def listed(reading: Reading, settings: Settings, found: Given) -> Listing:
     totals = {"deal_value": sum(chosen[row["lead_id"]].value for row in rows)}
     if part == "open":
         totals["expected_value"] = sum(row["expected_value"] for row in rows)
-    columns = tuple(one for one in _COLUMNS if one.name != "product_name" or _has_products(reading))
-    asked = [("figure", PARTS[part]), ("period", told.period.name)]
+    columns = tuple(column for column in _COLUMNS if column.name != "product_name" or _has_products(reading))
+    asked = [("figure", PARTS[part]), ("period", forecast.period.name)]
     asked += [(by, _names(reading, by).get(group, group))] if group is not None else []
     return Listing(
-        "forecast", f"{PARTS[part]}, {told.period.name}", _MEANS[part], columns, rows, totals,
-        (*asked, ("as of", str(told.as_of))),
+        "forecast", f"{PARTS[part]}, {forecast.period.name}", _MEANS[part], columns, rows, totals,
+        (*asked, ("as of", str(forecast.as_of))),
     )  # fmt: skip
 
 

@@ -106,13 +106,13 @@ class Trend:
     says: str = ""
     wide: bool = False
 
-    def rows(self, found: Given, reading: Reading) -> list[dict[str, Any]]:
+    def rows(self, filters: Given, reading: Reading) -> list[dict[str, Any]]:
         """Its `day` and `value`, within the dates of the page."""
         sql = (
             f"select day, {self.column} as value from gold.sales_summary "
             "where ($1 is null or day >= cast($1 as date)) and ($2 is null or day <= cast($2 as date)) order by day"
         )
-        return reading.rows(sql, [found.get("from"), found.get("to")])
+        return reading.rows(sql, [filters.get("from"), filters.get("to")])
 
 
 @dataclass(frozen=True)
@@ -205,25 +205,25 @@ PAGES = {
 }  # fmt: skip
 
 
-def cards(page: Page, found: Given, reading: Reading) -> list[Card]:
+def cards(page: Page, filters: Given, reading: Reading) -> list[Card]:
     """The metrics at the top of a page."""
     known = [name for name in page.cards if _there(metrics.named(name), reading)]
-    answerable = [name for name in known if not parameters.unknown(metrics.named(name), found)]
-    wheres = {name: parameters.filters(metrics.named(name), found) for name in answerable}
-    others = [then for then, _ in _times(found, reading)]
+    answerable = [name for name in known if not parameters.unknown(metrics.named(name), filters)]
+    wheres = {name: parameters.filters(metrics.named(name), filters) for name in answerable}
+    others = [then for then, _ in _times(filters, reading)]
     before = [
         (name, parameters.filters(metrics.named(name), then)) for then in others for name in answerable if _moves(name)
     ]
     reading.ahead([*wheres.items(), *before])
-    behind = tables.behind(reading, {name: parameters.filters(metrics.named(name), found) for name in known})
-    return [_card(name, found, reading, *behind[name]) for name in known]
+    behind = tables.behind(reading, {name: parameters.filters(metrics.named(name), filters) for name in known})
+    return [_card(name, filters, reading, *behind[name]) for name in known]
 
 
-def _card(name: str, found: Given, reading: Reading, rows: str, n: int) -> Card:
-    """A metric under the filters of a page, with the page of its rows and how many these are."""
+def _card(name: str, filters: Given, reading: Reading, rows: str, n: int) -> Card:
+    """A metric under the filters of a page, with the address of its rows and how many there are."""
     metric = metrics.named(name)
-    where = parameters.filters(metric, found)
-    unknown = parameters.unknown(metric, found)
+    where = parameters.filters(metric, filters)
+    unknown = parameters.unknown(metric, filters)
     value = None if unknown else reading.ask(name, where=where).value
     address = Given(tuple(parameters.of_dimensions(where).items())).query()
     return Card(
@@ -235,9 +235,9 @@ def _card(name: str, found: Given, reading: Reading, rows: str, n: int) -> Card:
         n,
         f"/metrics/{name}{address}",
         rows,
-        tuple(one for one in parameters.left_out(metric, found) if one not in unknown),
+        tuple(key for key in parameters.left_out(metric, filters) if key not in unknown),
         unknown,
-        () if value is None or not _moves(name) else tuple(_beside(metric, value, found, reading)),
+        () if value is None or not _moves(name) else tuple(_beside(metric, value, filters, reading)),
     )
 
 
@@ -246,24 +246,24 @@ def _moves(name: str) -> bool:
     return metrics.named(name).measure.period is not None
 
 
-def _times(found: Given, reading: Reading) -> list[tuple[Given, str]]:
-    """The filters of a page with the dates of the period before, and of the same a year ago; none without a beginning."""
-    if not found.get("from") or reading.last_day is None:
+def _times(filters: Given, reading: Reading) -> list[tuple[Given, str]]:
+    """The filters of a page moved to the period before and to a year ago; none where they have no first day."""
+    if not filters.get("from") or reading.last_day is None:
         return []
-    first, last = (date.fromisoformat(text) if (text := found.get(name)) else None for name in parameters.DATES)
-    told = []
+    first, last = (date.fromisoformat(text) if (text := filters.get(name)) else None for name in parameters.DATES)
+    times = []
     for compare, when in (("previous", "the period before"), ("year-ago", "a year ago")):
         try:
             _, then, _ = periods.before(periods.Span(first, last), compare, periods.Today(reading.last_day))
-        except ContractError:  # there is no such time: before the year 1
+        except ContractError:  # there is no such time before the year 1
             continue
         dates = {"from": str(then.first), "to": str(then.last)}
-        told.append((Given(tuple({**dict(found.values), **dates}.items())), when))
-    return told
+        times.append((Given(tuple({**dict(filters.values), **dates}.items())), when))
+    return times
 
 
-def _beside(metric: metrics.Metric, value: Any, found: Given, reading: Reading) -> Iterator[Beside]:
-    for then, when in _times(found, reading):
+def _beside(metric: metrics.Metric, value: Any, filters: Given, reading: Reading) -> Iterator[Beside]:
+    for then, when in _times(filters, reading):
         where = parameters.filters(metric, then)
         before = reading.ask(metric.name, where=where).value
         if not before:
@@ -271,8 +271,8 @@ def _beside(metric: metrics.Metric, value: Any, found: Given, reading: Reading) 
         share = metric.measure.format.type == "percentage"
         change = float(value) - float(before) if share else float(value) / float(before) - 1
         address = f"/metrics/{metric.name}{Given(tuple(parameters.of_dimensions(where).items())).query()}"
-        told = figures.change(change, points=share)
-        yield Beside(told, metrics.written(metric.name, before, reading.currency), when, address)
+        text = figures.change(change, points=share)
+        yield Beside(text, metrics.written(metric.name, before, reading.currency), when, address)
 
 
 def _there(metric: metrics.Metric, reading: Reading) -> bool:
@@ -302,21 +302,21 @@ class Split:
         return sum(row["n"] for row in self.rows)
 
 
-def split(part: Part, found: Given, reading: Reading) -> Split:
+def split(part: Part, filters: Given, reading: Reading) -> Split:
     """A part's metrics by its dimension, under the filters of a page."""
     answers: dict[str, dict[str | None, dict[str, Any]]] = {}
     for name in part.metrics:
         metric = metrics.named(name)
         if not _there(metric, reading):
             return Split(part, [], Answer(metric, (part.by,), [], ""), 0)
-        if name != part.metrics[0] and parameters.unknown(metric, found):
+        if name != part.metrics[0] and parameters.unknown(metric, filters):
             answers[name] = {}
             continue
-        answer = reading.ask(name, (part.by,), (*part.where, *parameters.filters(metric, found)))
+        answer = reading.ask(name, (part.by,), (*part.where, *parameters.filters(metric, filters)))
         answers[name] = {_key(row[part.by]): row for row in answer.rows}
         if name == part.metrics[0]:
             first = answer
-            behind = tables.behind_split(reading, name, part.by, (*part.where, *parameters.filters(metric, found)))
+            behind = tables.behind_split(reading, name, part.by, (*part.where, *parameters.filters(metric, filters)))
     rows = []
     for key, row in answers[part.metrics[0]].items():
         values = {name: (answers[name].get(key) or {}).get("value") for name in part.metrics}

@@ -103,25 +103,25 @@ def given(pairs: Sequence[tuple[str, str]], allowed: Iterable[str], longest: int
     return Given(tuple(sorted(seen.items())))
 
 
-def checked(found: Given, reading: Reading) -> Given:
-    """The filters of a page, each of which names something that is there.
+def checked(params: Given, reading: Reading) -> Given:
+    """The filters of a page, checked against the data.
 
     Raises:
-        BadRequestError: One does not.
+        BadRequestError: A value cannot be read or is not in the data, or the days are in the wrong order or after it.
     """
-    dimensions = [_AS_DIMENSIONS[name] for name, _ in found.values if name in _AS_DIMENSIONS]
-    told = [
+    dimensions = [_AS_DIMENSIONS[name] for name, _ in params.values if name in _AS_DIMENSIONS]
+    wanted = [
         Filter(name, (stored(text),), {"from": ">=", "to": "<="}.get(name, "="))
-        for name, text in found.values
+        for name, text in params.values
         if name in _AS_DIMENSIONS
     ]
-    read = understood(told, dimensions, lambda one: options(one.name, reading))
-    first, last = (next((one.values[0] for one in read if one.dimension == name), None) for name in DATES)
+    read = understood(wanted, dimensions, lambda dimension: options(dimension.name, reading))
+    first, last = (next((filter_.values[0] for filter_ in read if filter_.dimension == name), None) for name in DATES)
     if first and last and first > last:
         raise BadRequestError(words.say("turned", first=first, last=last))
     if first and reading.last_day and first > reading.last_day.isoformat():
         raise BadRequestError(words.say("after_the_data", day=first, last=reading.last_day))
-    return Given(tuple({**dict(found.values), **of_page(read)}.items()))
+    return Given(tuple({**dict(params.values), **of_page(read)}.items()))
 
 
 def presets(last: date | None) -> dict[str, periods.Span]:
@@ -131,14 +131,14 @@ def presets(last: date | None) -> dict[str, periods.Span]:
     return {name: periods.read(name, periods.Today(last, starts)) for name in names} if last else {}
 
 
-def question(found: Given) -> Question:
-    """The question of an address, in the texts that the command takes.
+def question(params: Given) -> Question:
+    """The question of an address, whose texts are those that the command takes.
 
     Raises:
         BadRequestError: It cannot be read.
     """
     try:
-        return Question.read(**{"metrics": "", **dict(found.values)})
+        return Question.read(**{"metrics": "", **dict(params.values)})
     except ContractError as error:
         raise BadRequestError(words.refused(error)) from error
 
@@ -146,9 +146,10 @@ def question(found: Given) -> Question:
 def of_question(asked: Question) -> Given:
     """A question as the parameters of its address."""
     where, having = (
-        " and ".join(f"({one})" if len(some) > 1 else str(one) for one in some) for some in (asked.where, asked.having)
+        " and ".join(f"({condition})" if len(some) > 1 else str(condition) for condition in some)
+        for some in (asked.where, asked.having)
     )
-    told = {
+    texts = {
         "metrics": ",".join(asked.metrics),
         "by": ",".join(map(str, asked.by)),
         "where": where,
@@ -159,17 +160,17 @@ def of_question(asked: Question) -> Given:
         "limit": asked.limit,
         "as_of": asked.as_of,
     }
-    return Given(tuple((name, str(text)) for name, text in sorted(told.items()) if text))
+    return Given(tuple((name, str(text)) for name, text in sorted(texts.items()) if text))
 
 
-def records(entity: str, found: Given) -> Records:
-    """The list of an address, in the texts that the command takes.
+def records(entity: str, params: Given) -> Records:
+    """The list of an address, whose texts are those that the command takes.
 
     Raises:
         BadRequestError: It cannot be read.
     """
     try:
-        return Records.read(entity, **dict(found.values))
+        return Records.read(entity, **dict(params.values))
     except ContractError as error:
         raise BadRequestError(words.refused(error)) from error
 
@@ -181,7 +182,7 @@ def stored(text: str) -> str:
 
 def of_page(where: Iterable[Filter]) -> dict[str, str]:
     """Filters of a page as its parameters."""
-    return {one.dimension: one.values[0] or UNKNOWN for one in where}
+    return {filter_.dimension: filter_.values[0] or UNKNOWN for filter_ in where}
 
 
 def understood(
@@ -205,56 +206,56 @@ def options(name: str, reading: Reading) -> tuple[str, ...]:
     return BANDS if name == "band" else reading.values(*_COLUMNS[name])
 
 
-def filters(metric: Metric, found: Given) -> tuple[Filter, ...]:
-    """The filters of a page as far as they concern a metric."""
+def filters(metric: Metric, params: Given) -> tuple[Filter, ...]:
+    """The filters of a page that apply to a metric."""
     chosen = []
     for name, dimension in CHOICES.items():
-        text = found.get(name)
+        text = params.get(name)
         if text and metric.view.dimension(dimension):
             chosen.append(Filter(dimension, (stored(text),)))
     dated = metric.measure.period
     for name, operator in (("from", ">="), ("to", "<=")):
-        text = found.get(name)
+        text = params.get(name)
         if text and dated:
             chosen.append(Filter(dated, (text,), operator))
     return tuple(chosen)
 
 
-def unknown(metric: Metric, found: Given) -> tuple[str, ...]:
-    """Filters of a page under which a metric has no value: a stock has no dates, and the hot pipeline no other band."""
-    wrong = metrics.contradicted(metric, filters(metric, found))
+def unknown(metric: Metric, params: Given) -> tuple[str, ...]:
+    """Filters of a page under which a metric has no value: dates for a stock, another band for the hot pipeline."""
+    wrong = metrics.contradicted(metric, filters(metric, params))
     names = [name for name, dimension in CHOICES.items() if wrong and dimension == wrong.dimension]
-    stock = metric.measure.additivity == "stock" and any(found.get(name) for name in DATES)
+    stock = metric.measure.additivity == "stock" and any(params.get(name) for name in DATES)
     return (*(("dates",) if stock else ()), *names)
 
 
-def left_out(metric: Metric, found: Given) -> tuple[str, ...]:
-    """Filters of a page that say nothing of a metric: it is not narrowed by them."""
+def left_out(metric: Metric, params: Given) -> tuple[str, ...]:
+    """Filters of a page that do not apply to a metric."""
     concerned = [name for name, dimension in CHOICES.items() if metric.view.dimension(dimension)]
     concerned += DATES if metric.measure.period else []
     return tuple(
         dict.fromkeys(
-            "dates" if n in DATES else n for n, _ in found.values if n in (*CHOICES, *DATES) and n not in concerned
+            "dates" if n in DATES else n for n, _ in params.values if n in (*CHOICES, *DATES) and n not in concerned
         )
     )
 
 
 def of_dimensions(where: Iterable[Filter]) -> dict[str, str]:
     """Filters of a metric as parameters of the page of its rows: `dimension`, `dimension_from`, `dimension_to`."""
-    found = {}
-    for one in where:
-        name = one.dimension + {"=": "", ">=": "_from", "<=": "_to"}[one.operator]
-        found[name] = one.values[0] or UNKNOWN
-    return found
+    params = {}
+    for filter_ in where:
+        name = filter_.dimension + {"=": "", ">=": "_from", "<=": "_to"}[filter_.operator]
+        params[name] = filter_.values[0] or UNKNOWN
+    return params
 
 
 def to_filters(
-    found: Given, dimensions: Sequence[Dimension], known: Known, last: date | None = None
+    params: Given, dimensions: Sequence[Dimension], known: Known, last: date | None = None
 ) -> tuple[Filter, ...]:
     """The parameters of a page of rows, or of a metric, as filters.
 
     Args:
-        found: The parameters.
+        params: The parameters.
         dimensions: What they may name; days have `_from` and `_to` too.
         known: Reads the values that a dimension has in the data.
         last: The last day of the data, where it is known.
@@ -263,15 +264,15 @@ def to_filters(
         BadRequestError: A value cannot be read, or is not there.
     """
     chosen = []
-    for one in dimensions:
-        ends = (("", "="), ("_from", ">="), ("_to", "<=")) if one.type == "day" else (("", "="),)
+    for dimension in dimensions:
+        ends = (("", "="), ("_from", ">="), ("_to", "<=")) if dimension.type == "day" else (("", "="),)
         for end, operator in ends:
-            if text := found.get(one.name + end):
-                chosen.append(Filter(one.name, (stored(text),), operator))
+            if text := params.get(dimension.name + end):
+                chosen.append(Filter(dimension.name, (stored(text),), operator))
     return understood(chosen, dimensions, known, last)
 
 
 def allowed_of(dimensions: Sequence[Dimension]) -> list[str]:
     """Names of the parameters that `to_filters` takes."""
-    days = [one.name + end for one in dimensions if one.type == "day" for end in ("_from", "_to")]
-    return [*(one.name for one in dimensions), *days]
+    days = [dimension.name + end for dimension in dimensions if dimension.type == "day" for end in ("_from", "_to")]
+    return [*(dimension.name for dimension in dimensions), *days]

@@ -107,32 +107,32 @@ def points(
     reading: Reading, column: str, key: str, deals: list[dict[str, Any]], last: dict[str, Any] | None
 ) -> list[str]:
     """What is open, one sentence each: dates that have passed or are near, people who were not reached, no answer."""
-    told = []
+    sentences = []
     for deal in deals:
         closes = deal["expected_close_date"]
         nears = due(closes, deal["as_of"]) if deal["status"] == "open" else ""
         if nears == "passed":
-            told.append(f"{deal['lead_id']} was expected to close on {closes} and is still open.")
+            sentences.append(f"{deal['lead_id']} was expected to close on {closes} and is still open.")
         elif nears == "near":
-            told.append(f"{deal['lead_id']} is expected to close on {closes}.")
+            sentences.append(f"{deal['lead_id']} is expected to close on {closes}.")
     if "gold.deal_people" in reading.tables:
         rows = reading.rows(
             f"select lead_id, contacts, contacts_touched from gold.deal_people where {column} = ? and status = 'open' "
             "and contacts_touched < contacts order by lead_id",
             [key],
         )
-        told += [
+        sentences += [
             f"{row['lead_id']}: {row['contacts_touched']} of {row['contacts']} contacts were touched." for row in rows
         ]
     if last and last["outcome"] == "no_answer":
         day = figures.day(last["occurred_at"])
         inbound = last["direction"] == "inbound"
-        told.append(
+        sentences.append(
             f"They tried to reach us on {day}, and nobody answered."
             if inbound
             else f"The last touch, on {day}, was not answered."
         )
-    return told
+    return sentences
 
 
 def _made_of(reading: Reading, key: str) -> tuple[str, list[str]]:
@@ -149,21 +149,21 @@ def _made_of(reading: Reading, key: str) -> tuple[str, list[str]]:
 
 
 def _account(reading: Reading, key: str) -> dict[str, Any] | None:
-    """All features, some at a time: pages of all columns of a large file at once are a hundred megabytes."""
+    """All features, a few columns at a time: all columns of a large file at once take a hundred megabytes."""
     names = [row["column_name"] for row in reading.rows("describe gold.customer_features")]
     account: dict[str, Any] = {}
     for start in range(0, len(names), COLUMNS):
         some = ", ".join(names[start : start + COLUMNS])
-        found = reading.rows(f"select {some} from gold.customer_features where customer_id = ?", [key])
-        if not found:
+        rows = reading.rows(f"select {some} from gold.customer_features where customer_id = ?", [key])
+        if not rows:
             return None
-        account.update(found[0])
+        account.update(rows[0])
     return account
 
 
 def last_touch(happened: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The newest of events that is a touch: those have a place in a file."""
-    last = next((one for one in happened if one["file"] is not None), None)
+    """The newest event that is a touch; only touches have a place in a file."""
+    last = next((event for event in happened if event["file"] is not None), None)
     return last and {
         "channel": last["what"],
         "outcome": last["detail"],
@@ -173,7 +173,7 @@ def last_touch(happened: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def events(reading: Reading, key: str, day: Any, column: str = "customer_id", *, pii: bool) -> list[dict[str, Any]]:
-    """What happened at an account, or about the deal that `column` names, until a day: the newest first, at most `EVENTS`."""
+    """What happened at an account, or with the deal that `column` names, until a day: newest first, at most `EVENTS`."""
     notes = "notes" if pii else "null"
     parts = [
         "select created_at as happened, 'deal opened' as what, lead_id as about, source as detail, null as file, null as line, null as notes, null as direction "
@@ -190,8 +190,8 @@ def events(reading: Reading, key: str, day: Any, column: str = "customer_id", *,
             "select entered_at, 'stage', lead_id, stage, null, null, null, null from gold.stage_history "
             f"where lead_id in (select lead_id from gold.deals where {column} = $1)"
         )
-    # one after the other: large tables read at the same time need memory for each
-    found = [
+    # one after the other: large tables that are read in parallel need memory each
+    rows = [
         row
         for part in parts
         for row in reading.rows(
@@ -200,8 +200,8 @@ def events(reading: Reading, key: str, day: Any, column: str = "customer_id", *,
             [key, end_of_day(day)],
         )
     ]
-    found.sort(key=lambda row: (row["what"], row["about"] or ""))
-    return sorted(found, key=lambda row: row["happened"], reverse=True)[:EVENTS]
+    rows.sort(key=lambda row: (row["what"], row["about"] or ""))
+    return sorted(rows, key=lambda row: row["happened"], reverse=True)[:EVENTS]
 
 
 #: Columns of gold that the head of the page already shows.

@@ -21,27 +21,27 @@ _AXES = {"percentage": ".0%", "percent": ".0%"}
 _PADDING = 34
 
 
-def draw(found: Split, size: Size, currency: str) -> dict[str, Any]:
-    """A split as a chart: without title, which the page has, and on whatever ground it stands."""
-    part = found.part
+def draw(split: Split, size: Size, currency: str) -> dict[str, Any]:
+    """A split as a chart, without a title, which the page has, and without a background."""
+    part = split.part
     metric = metrics.named(part.metrics[0])
     across, form = ACROSS[size], _AXES.get(metric.measure.format.type, "~s")
     before = figures.sign(currency) if metric.measure.format.type == "currency" else ""
-    names = marks.distinct([row["label"] for row in found.rows], 16 if size == "narrow" else 30)
-    made = [
+    names = marks.distinct([row["label"] for row in split.rows], 16 if size == "narrow" else 30)
+    data = [
         {"label": name, "value": row[metric.name], "text": metrics.written(metric.name, row[metric.name], currency)}
-        for name, row in zip(names, found.rows, strict=True)
+        for name, row in zip(names, split.rows, strict=True)
         if row[metric.name] is not None
     ]
     if part.form == "columns":
         chart = marks.columns(
-            made, part.title, "", part_axis(part.by), metric.measure.display_name, form=form, before=before,
-            tilt=-45 if part.by.endswith("month") and len(made) > 6 else 0, width=min(across - 84, 90 * len(made) + 60), height=200,
+            data, part.title, "", part_axis(part.by), metric.measure.display_name, form=form, before=before,
+            tilt=-45 if part.by.endswith("month") and len(data) > 6 else 0, width=min(across - 84, 90 * len(data) + 60), height=200,
         )  # fmt: skip
     else:
-        gutter = min(theme.LABEL_LIMIT, max((len(row["label"]) for row in made), default=0) * 6.6) + 10
+        gutter = min(theme.LABEL_LIMIT, max((len(row["label"]) for row in data), default=0) * 6.6) + 10
         chart = marks.bars(
-            made, part.title, "", metric.measure.display_name, form=form, before=before, colours=_COLOURS.get(part.by),
+            data, part.title, "", metric.measure.display_name, form=form, before=before, colours=_COLOURS.get(part.by),
             width=int(across - gutter - _PADDING),
         )  # fmt: skip
     return _untitled(chart)
@@ -52,19 +52,19 @@ def part_axis(by: str) -> str:
     return {"hour": "hour of the day, UTC", "weekday": "weekday, UTC"}.get(by, "month")
 
 
-def trend(found: Trend, rows: list[dict[str, Any]], size: Size, currency: str) -> dict[str, Any]:
+def trend(figure: Trend, rows: list[dict[str, Any]], size: Size, currency: str) -> dict[str, Any]:
     """A column of the daily summary as a line."""
-    made = [
+    data = [
         {
             "day": row["day"].isoformat(),
             "value": None if row["value"] is None else float(row["value"]),
-            "text": writing.cell(found.kind, row["value"], currency),
+            "text": writing.cell(figure.kind, row["value"], currency),
         }
         for row in rows
     ]
     chart = marks.course(
-        made, found.title, "", found.title, form=_AXES.get(found.kind, "~s"),
-        before=figures.sign(currency) if found.kind == "money" else "", width=ACROSS[size] - 84,
+        data, figure.title, "", figure.title, form=_AXES.get(figure.kind, "~s"),
+        before=figures.sign(currency) if figure.kind == "money" else "", width=ACROSS[size] - 84,
     )  # fmt: skip
     return _untitled(chart)
 
@@ -86,15 +86,15 @@ def svg(chart: dict[str, Any], mode: theme.Mode) -> str:
 
 def document(chart: dict[str, Any], mode: theme.Mode) -> dict[str, Any]:
     """A chart for Vega-Embed, in the colours of `mode`."""
-    made = charts.themed(chart, mode)
-    return {**made, "config": {**made["config"], "background": "transparent", "padding": 4}}
+    themed = charts.themed(chart, mode)
+    return {**themed, "config": {**themed["config"], "background": "transparent", "padding": 4}}
 
 
-def says(found: Split, currency: str) -> str:
-    """The figure in one sentence, for those who do not see it."""
-    if not found.rows:
-        return f"{found.part.title}: no rows."
-    metric = metrics.named(found.part.metrics[0])
-    told = [f"{row['label']} {metrics.written(metric.name, row[metric.name], currency)}" for row in found.rows[:6]]
-    more = f" and {len(found.rows) - 6} more" if len(found.rows) > 6 else ""
-    return f"{found.part.title}: {', '.join(told)}{more}."
+def says(split: Split, currency: str) -> str:
+    """The figure in one sentence, for those who cannot see it."""
+    if not split.rows:
+        return f"{split.part.title}: no rows."
+    metric = metrics.named(split.part.metrics[0])
+    values = [f"{row['label']} {metrics.written(metric.name, row[metric.name], currency)}" for row in split.rows[:6]]
+    more = f" and {len(split.rows) - 6} more" if len(split.rows) > 6 else ""
+    return f"{split.part.title}: {', '.join(values)}{more}."

@@ -127,14 +127,14 @@ class Reading:
         return self._stack.enter_context(context)
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """What `compute` gives, computed once per key however many ask at a time; a failure is not remembered."""
-        found: T = self._known(key, compute)
-        return found
+        """The result of `compute`, computed once per key even when many ask at once; a failure is not cached."""
+        value: T = self._known(key, compute)
+        return value
 
     def written(self, key: Hashable, write: Callable[[], bytes]) -> bytes:
-        """What `write` gives, compressed with gzip, once per key as long as it is remembered."""
-        found: bytes = self._written(key, lambda: gzip.compress(write(), 6))
-        return found
+        """The result of `write`, compressed with gzip once per key as long as it is cached."""
+        content: bytes = self._written(key, lambda: gzip.compress(write(), 6))
+        return content
 
     def version(self, name: str) -> int:
         """The version of a table that is read."""
@@ -176,8 +176,8 @@ class Reading:
         where = self._understood(name, by, where)
 
         def question(cursor: duckdb.DuckDBPyConnection) -> Answer:
-            if self.shortcut and not largest and (found := self.shortcut(cursor, name, by, where)):
-                return found
+            if self.shortcut and not largest and (answer := self.shortcut(cursor, name, by, where)):
+                return answer
             return metrics.computed(
                 cursor, metrics.named(name), by, where, parameters, largest, self._over(name, by, where)
             )
@@ -186,8 +186,8 @@ class Reading:
         return self.once(key, lambda: self.answer(question))
 
     def _understood(self, name: str, by: tuple[str, ...], where: tuple[Filter, ...]) -> tuple[Filter, ...]:
-        times = {one.name for one in metrics.named(name).view.dimensions if one.is_time}
-        last = self.last_day if times & {one.dimension for one in where} else None
+        times = {dimension.name for dimension in metrics.named(name).view.dimensions if dimension.is_time}
+        last = self.last_day if times & {filter_.dimension for filter_ in where} else None
         return metrics.understand(metrics.named(name), by, where, self.known, last)
 
     @property
@@ -205,14 +205,14 @@ class Reading:
         for (source, where, over), names in groups.items():
             question = partial(metrics.together, names=names, where=where, over=over)
             if len(names) > 1:
-                found = self.once(("together", source, where, tuple(names)), partial(self.answer, question))
-                for name, answer in zip(names, found, strict=True):
-                    self.once(("ask", name, (), where, None, ()), partial(_held, answer))
+                answers = self.once(("together", source, where, tuple(names)), partial(self.answer, question))
+                for name, answer in zip(names, answers, strict=True):
+                    self.once(("ask", name, (), where, None, ()), partial(_identity, answer))
 
     def _over(self, name: str, by: tuple[str, ...], where: tuple[Filter, ...]) -> Relation | None:
         metric = metrics.named(name)
         over = self.relations.get(metric.view.source)
-        return over if over and over.covers(metric, (*by, *(one.dimension for one in where))) else None
+        return over if over and over.covers(metric, (*by, *(filter_.dimension for filter_ in where))) else None
 
     def at_hand(self, source: str) -> str:
         """A relation of DuckDB, read from copies where there are some."""
@@ -265,7 +265,7 @@ def quoted(text: str) -> str:
     return text.replace("'", "''")
 
 
-def _held(answer: Answer) -> Answer:
+def _identity(answer: Answer) -> Answer:
     return answer
 
 
@@ -290,7 +290,7 @@ class Source:
         self._later: weakref.WeakSet[threading.Timer] = weakref.WeakSet()
 
     def reading(self, person: Person | None = None) -> Reading:
-        """The reading to answer a request from: what a person sees, or everything.
+        """The reading that answers a request: of what a person may see, or of everything.
 
         Raises:
             LakehouseError: There is no lakehouse, or no gold in it.
@@ -300,14 +300,14 @@ class Source:
             if not self._readings or monotonic() - self._looked > LOOK:
                 sign = self._look()
                 if sign != self._sign:
-                    # those before are closed by nobody: requests may still read from them, and they go with them
+                    # nobody closes the old ones: requests may still read from them, and the last one frees them
                     self._readings.clear()
                     self._waiting.clear()
                 self._sign, self._looked = sign, monotonic()
             if alike not in self._readings:
-                found = Reading(replace(self.lake, person=alike), _short((*(self._sign or ()), alike)))
-                self._readings[alike] = found
-                self._waiting.append(found)
+                reading = Reading(replace(self.lake, person=alike), _short((*(self._sign or ()), alike)))
+                self._readings[alike] = reading
+                self._waiting.append(reading)
                 while len(self._readings) > OPEN:
                     self._readings.popitem(last=False)
             self._readings.move_to_end(alike)
@@ -340,13 +340,13 @@ class Source:
     def _look(self) -> tuple[int, ...]:
         if self.lake.folder is None:
             return tuple(self.lake.version(name) for name in _SIGNS)
-        found = []
+        times = []
         for name in _SIGNS:
             try:
-                found.append(Path(self.lake.path(name), "_delta_log").stat().st_mtime_ns)
+                times.append(Path(self.lake.path(name), "_delta_log").stat().st_mtime_ns)
             except OSError:
-                found.append(-1)
-        return tuple(found)
+                times.append(-1)
+        return tuple(times)
 
 
 def _short(sign: tuple[int | Person | None, ...]) -> str:

@@ -23,13 +23,13 @@ SHOWN = 200
 LONGEST = 1000
 
 
-def waiting(reading: Reading, settings: Settings, found: Given, *, pii: bool) -> dict[str, Any]:
-    """What the page shows: records that wait, each with its likely repairs; without values where no personal data is shown.
+def waiting(reading: Reading, settings: Settings, params: Given, *, pii: bool) -> dict[str, Any]:
+    """What the page shows: records that wait, each with its likely repairs; no values where personal data is not shown.
 
     Raises:
         BadRequestError: Nothing waits of this entity or for this reason, though something else does.
     """
-    entity, reason = found.get("entity"), found.get("reason")
+    entity, reason = params.get("entity"), params.get("reason")
     every = quarantine.waiting(reading.lake)
     checks = sorted({check for row in every for check in row["failed_checks"] or ()})
     for name, value, known in (("entity", entity, sorted({row["entity"] for row in every})), ("reason", reason, [*checks, *{check.rpartition(".")[0] for check in checks}])):  # fmt: skip
@@ -40,8 +40,8 @@ def waiting(reading: Reading, settings: Settings, found: Given, *, pii: bool) ->
     chosen = quarantine.waiting(reading.lake, reason, entity)
     repairs: dict[str, list[dict[str, Any]]] = {}
     if pii and chosen:
-        for one in quarantine.suggest(reading.lake, settings, reason):
-            repairs.setdefault(one["quarantine_id"], []).append(one)
+        for suggestion in quarantine.suggest(reading.lake, settings, reason):
+            repairs.setdefault(suggestion["quarantine_id"], []).append(suggestion)
     return {
         "entities": sorted({row["entity"] for row in every}),
         "checks": checks,
@@ -55,24 +55,28 @@ def waiting(reading: Reading, settings: Settings, found: Given, *, pii: bool) ->
 
 
 def record(reading: Reading, settings: Settings, quarantine_id: str, *, pii: bool) -> dict[str, Any] | None:
-    """One record with its cells, what fills which column, and its corrections; None where there is none of this identifier."""
+    """One record with its cells, what fills each column, and its corrections; None where there is no such record."""
     try:
-        found = quarantine.record(reading.lake, quarantine_id)
+        refused = quarantine.record(reading.lake, quarantine_id)
     except StateRemovedError:  # while a replay writes: the page is read again
         raise
     except LakehouseError:
         return None
-    if found["quarantine_id"] != quarantine_id:  # an identifier that is cut short
+    if refused["quarantine_id"] != quarantine_id:  # the identifier is abbreviated
         return None
-    failed = [check.rpartition(".")[0] for check in found["failed_checks"] or ()]
-    repairs = [one for one in quarantine.suggest(reading.lake, settings) if one["quarantine_id"] == quarantine_id]
-    columns = found["columns"] if pii else dict.fromkeys(found["columns"])
+    failed = [check.rpartition(".")[0] for check in refused["failed_checks"] or ()]
+    repairs = [
+        suggestion
+        for suggestion in quarantine.suggest(reading.lake, settings)
+        if suggestion["quarantine_id"] == quarantine_id
+    ]
+    columns = refused["columns"] if pii else dict.fromkeys(refused["columns"])
     return {
-        **found,
+        **refused,
         "columns": columns,
-        "cells": {name: text for name, text in found["cells"].items() if text not in (None, "")} if pii else {},
-        "corrections": found["corrections"] if pii else [],
-        "why": found["reasons"] if pii else found["failed_checks"],
+        "cells": {name: text for name, text in refused["cells"].items() if text not in (None, "")} if pii else {},
+        "corrections": refused["corrections"] if pii else [],
+        "why": refused["reasons"] if pii else refused["failed_checks"],
         "failed": [name for name in dict.fromkeys(failed) if name in columns],
         "repairs": repairs if pii else [],
     }

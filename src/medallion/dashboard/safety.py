@@ -92,20 +92,22 @@ class Door:
         return until > monotonic()
 
     def attempt(self, who: str, user: str = "") -> float | None:
-        """Count an attempt as a wrong one until `enter` takes it back, and give its time; None where an address, or all of
-        them together, have been wrong too often in the last minute.
+        """Count an attempt as failed until `enter` takes it back, and return its time; None where an address, or all of
+        them together, failed too often in the last minute.
 
-        It is counted before the password is checked, which takes a while: guesses that come at once do not pass together.
-        Where users have passwords of their own, an address is wrong for one of them: a team behind one address goes on.
+        It is counted before the password is checked, which is slow, so that simultaneous guesses do not all pass.
+        Where users have passwords of their own, an address is counted per user, so that one user does not lock out a
+        team behind the same address.
         """
         since = monotonic() - WINDOW
         self._failures = {name: [t for t in times if t > since] for name, times in self._failures.items()}
         self._failures = {name: times for name, times in self._failures.items() if times}
-        all_of_them, mine = sum(map(len, self._failures.values())), self._failures.get(self._guesser(who, user), [])
-        if len(mine) >= ATTEMPTS or all_of_them >= ATTEMPTS_OF_ALL:
+        guesser, total = self._guesser(who, user), sum(map(len, self._failures.values()))
+        failures = self._failures.get(guesser, [])
+        if len(failures) >= ATTEMPTS or total >= ATTEMPTS_OF_ALL:
             return None
-        self._failures[self._guesser(who, user)] = [*mine, monotonic()]
-        return self._failures[self._guesser(who, user)][-1]
+        self._failures[guesser] = [*failures, monotonic()]
+        return self._failures[guesser][-1]
 
     def _guesser(self, who: str, user: str) -> str:
         return f"{who} {user.casefold()[:200]}" if self.passwords is not None else who
@@ -134,10 +136,10 @@ class Door:
 
 
 def kept(password: str, salt: bytes | None = None) -> str:
-    """What a file of passwords has of one: salt and scrypt of it, in hexadecimal digits."""
+    """What a file of passwords stores for one: its salt and scrypt hash, in hexadecimal digits."""
     salt = salt or secrets.token_bytes(16)
-    made = hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=2**14, r=8, p=1, dklen=32)
-    return "$".join(("scrypt", salt.hex(), made.hex()))
+    digest = hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=2**14, r=8, p=1, dklen=32)
+    return "$".join(("scrypt", salt.hex(), digest.hex()))
 
 
 def fits(password: str, known: str | None) -> bool:
@@ -147,10 +149,10 @@ def fits(password: str, known: str | None) -> bool:
 
 
 def passwords(path: Path) -> dict[str, str]:
-    """A file of passwords: one user a line, with what `kept` gives after a colon; by the user in small letters.
+    """The hashes in a file of passwords by user in lower case; a line is a user, a colon, and what `kept` returns.
 
     Raises:
-        MedallionError: It cannot be read, or a line is none.
+        MedallionError: The file cannot be read, or a line is not valid.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -158,35 +160,35 @@ def passwords(path: Path) -> dict[str, str]:
         raise MedallionError(
             f"{path}: cannot be read: {error}", f"Make it: medallion dashboard --passwords {path} --set-password USER"
         ) from error
-    found: dict[str, str] = {}
+    hashes: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         user, _, text = line.rpartition(":")
         if not user.strip() or not re.fullmatch(r"scrypt[$][0-9a-f]{32}[$][0-9a-f]{64}", text):
             raise MedallionError(
                 f"{path}: line {number}: not a user with a password hash", "Write it with --set-password USER."
             )
-        if found.setdefault(user.strip().casefold(), text) is not text:
+        if hashes.setdefault(user.strip().casefold(), text) is not text:
             raise MedallionError(
                 f"{path}: line {number}: {user.strip()} has a password already", "Keep one of the two."
             )
-    return found
+    return hashes
 
 
 def set_password(path: Path, user: str, password: str) -> None:
     """Write the password of a user into a file of passwords, which only its owner may read.
 
     Raises:
-        MedallionError: The name or the password is none, or the file cannot be read or written.
+        MedallionError: The name or the password is not valid, or the file cannot be read or written.
     """
     user = user.strip()
     if not user or ":" in user or not user.isprintable():
         raise MedallionError(f"{user!r} is not a valid user name", "Use the name in the access file, without a colon.")
     if len(password) < SHORTEST:
         raise MedallionError(f"the password is shorter than {SHORTEST} characters", "Choose a longer one.")
-    found = passwords(path) if path.exists() else {}
-    found[user.casefold()] = kept(password)
+    hashes = passwords(path) if path.exists() else {}
+    hashes[user.casefold()] = kept(password)
     try:
-        door.write(path, "".join(f"{name}:{text}\n" for name, text in sorted(found.items())))
+        door.write(path, "".join(f"{name}:{text}\n" for name, text in sorted(hashes.items())))
     except OSError as error:
         raise MedallionError(
             f"{path}: cannot be written: {error.strerror}", "Choose another --passwords FILE."

@@ -44,7 +44,7 @@ def views() -> list[View]:
     """All of them, by name."""
     place = folder()
     paths = sorted(place.glob("*.yaml")) if place and place.is_dir() else []
-    return sorted((_read(path) for path in paths), key=lambda one: one.name.casefold())
+    return sorted((_read(path) for path in paths), key=lambda view: view.name.casefold())
 
 
 def _read(path: Path) -> View:
@@ -65,11 +65,11 @@ def _read(path: Path) -> View:
     return View(str(document["view"]), f"/explore{Given(tuple(sorted(asked.items()))).query()}", path)
 
 
-def save(name: str, found: Given) -> View:
+def save(name: str, params: Given) -> View:
     """Keep a question under a name.
 
     Raises:
-        MedallionError: There is no folder for it, the name is none, or another view has it.
+        MedallionError: There is no folder for views, the name is not valid, or another view has it.
     """
     place, title = folder(), " ".join(name.split())
     if place is None:
@@ -83,7 +83,7 @@ def save(name: str, found: Given) -> View:
     if path.exists():
         raise MedallionError(f"{path}: there is a view of this name", "Choose another name, or remove the file.")
     lines = [f"view: {yaml.quoted(title)}", "question:"]
-    lines += [f"  {key}: {yaml.quoted(text)}" for key, text in found.values]
+    lines += [f"  {key}: {yaml.quoted(text)}" for key, text in params.values]
     try:
         door.write(path, "\n".join(lines) + "\n", door.SHARED)
     except OSError as error:

@@ -46,10 +46,10 @@ class Hit:
     says: str = ""
 
 
-def answered(reading: Reading, settings: Settings, question: str, mine: str) -> Answer:
-    """The answer to a question, by the planner alone; `mine` is the owner whom `I` and `my` mean where nobody is declared.
+def answered(reading: Reading, settings: Settings, question: str, owner: str) -> Answer:
+    """The answer to a question, by the planner alone; `owner` is the rep whom `I` and `my` mean where nobody is declared.
 
-    It reads what the agent reads: no personal column is there.
+    It reads what the agent reads, which has no personal columns.
     """
 
     def opened() -> Planner:
@@ -58,12 +58,12 @@ def answered(reading: Reading, settings: Settings, question: str, mine: str) -> 
         return Planner(served)
 
     planner = copy.copy(reading.once("planner", opened))
-    planner.me = serving.speaker(planner.serving, reading.person) if reading.person else mine or None
+    planner.me = serving.speaker(planner.serving, reading.person) if reading.person else owner or None
     return planned(Tools(planner.serving, rules(settings.agent, reading.lake)), planner, question)
 
 
 def hits(reading: Reading, text: str) -> dict[str, list[Hit]]:
-    """What has the text in its name, by kind; kinds without any are left out."""
+    """What has the text in its name, by kind; kinds without a hit are left out."""
     accounts = [
         Hit(
             row["customer_name"] or row["customer_id"],
@@ -91,30 +91,36 @@ def hits(reading: Reading, text: str) -> dict[str, list[Hit]]:
         for row in reading.rows(_DEALS, [text, MOST])
     ]
     known = [
-        Hit(one.measure.display_name, f"/metrics/{name}", one.measure.comment)
-        for name, one in metrics.metrics().items()
-        if _has(text, (name, one.measure.display_name, *one.measure.synonyms))
-        and all(table in reading.tables for table in one.view.tables)
+        Hit(metric.measure.display_name, f"/metrics/{name}", metric.measure.comment)
+        for name, metric in metrics.metrics().items()
+        if _has(text, (name, metric.measure.display_name, *metric.measure.synonyms))
+        and all(table in reading.tables for table in metric.view.tables)
     ]
     pages = [Hit(title, f"/{name}", says) for name, (title, says) in words.PAGES.items() if _has(text, (title, says))]
-    views = [Hit(one.name, one.address) for one in saved.views() if one.address and _has(text, (one.name,))]
-    found = {"Accounts": accounts, "Deals": deals, "Metrics": known[:MOST], "Pages": pages, "Saved views": views[:MOST]}
-    return {kind: some for kind, some in found.items() if some}
+    views = [Hit(view.name, view.address) for view in saved.views() if view.address and _has(text, (view.name,))]
+    by_kind = {
+        "Accounts": accounts,
+        "Deals": deals,
+        "Metrics": known[:MOST],
+        "Pages": pages,
+        "Saved views": views[:MOST],
+    }
+    return {kind: some for kind, some in by_kind.items() if some}
 
 
 def _has(text: str, names: Iterable[str]) -> bool:
     return any(text.casefold() in name.casefold() for name in names)
 
 
-def page(reading: Reading, settings: Settings, text: str, mine: str) -> dict[str, Any]:
+def page(reading: Reading, settings: Settings, text: str, owner: str) -> dict[str, Any]:
     """What the page shows."""
-    answer, found = answered(reading, settings, text, mine), hits(reading, text)
+    answer, matches = answered(reading, settings, text, owner), hits(reading, text)
     asked = answer.understood.asked if answer.understood else ()
-    one = asked[0] if len(asked) == 1 and isinstance(asked[0], Question) and not asked[0].parameters else None
+    question = asked[0] if len(asked) == 1 and isinstance(asked[0], Question) and not asked[0].parameters else None
     return {
         "answer": answer,
-        "hits": found,
-        "refused": bool(answer.declined) and (not found or len(text.split()) >= WORDS),
-        "explored": parameters.of_question(one) if one else None,
+        "hits": matches,
+        "refused": bool(answer.declined) and (not matches or len(text.split()) >= WORDS),
+        "explored": parameters.of_question(question) if question else None,
         "place": saved.folder(),
     }

@@ -32,9 +32,9 @@ NUMBERS = ("money", "number", "decimal", "percent")
 PAGE = 25
 #: Filters of tables that are dimensions of deals too: a value that no row of the table has is still one.
 _ELSEWHERE = {
-    name: one
+    name: dimension
     for name in ("industry", "owner", "lead_quality")
-    if (one := metrics()["total_leads"].view.dimension(name)) is not None
+    if (dimension := metrics()["total_leads"].view.dimension(name)) is not None
 }
 #: Parameter of tables behind metrics: the metric whose rows are listed.
 OF = "of"
@@ -113,9 +113,11 @@ class Table:
             )
             for name, sql in self.dimensions.items()
         }
-        return own | ({one.name: one for one in metrics()[self.like].view.dimensions} if self.like else {})
+        return own | (
+            {dimension.name: dimension for dimension in metrics()[self.like].view.dimensions} if self.like else {}
+        )
 
-    def understood(self, found: Given, reading: Reading) -> tuple[Filter, ...]:
+    def understood(self, params: Given, reading: Reading) -> tuple[Filter, ...]:
         """The filters of an address.
 
         Raises:
@@ -132,19 +134,19 @@ class Table:
             return reading.values(self.source, self.dimensions[dimension.name])
 
         dimensions = tuple(self.filters.values())
-        return parameters.to_filters(found, dimensions, known, reading.last_day if self._has_days else None)
+        return parameters.to_filters(params, dimensions, known, reading.last_day if self._has_days else None)
 
     @cached_property
     def _has_days(self) -> bool:
-        return any(one.is_time for one in self.filters.values())
+        return any(dimension.is_time for dimension in self.filters.values())
 
     @cached_property
     def expressions(self) -> dict[str, str]:
         """Its filters as expressions of DuckDB."""
         own = dict(self.dimensions)
         if self.like:
-            for one in metrics()[self.like].view.dimensions:
-                own[one.name] = sqlglot.transpile(one.expr, read="spark", write="duckdb")[0]
+            for dimension in metrics()[self.like].view.dimensions:
+                own[dimension.name] = sqlglot.transpile(dimension.expr, read="spark", write="duckdb")[0]
         return own
 
     @property
@@ -181,7 +183,7 @@ class Slice:
 
 
 def page(
-    reading: Reading, table: Table, found: Given, where: tuple[Filter, ...], *, pii: bool, size: int = PAGE
+    reading: Reading, table: Table, params: Given, where: tuple[Filter, ...], *, pii: bool, size: int = PAGE
 ) -> Slice:
     """A page of a table.
 
@@ -189,15 +191,15 @@ def page(
         BadRequestError: The address names no column of it, or no place in it.
     """
     columns = tuple(column for column in table.columns if pii or not column.pii)
-    sort, descending = _order(table, columns, found.get("sort") or table.sort)
-    search = found.get("q") or ""
+    sort, descending = _order(table, columns, params.get("sort") or table.sort)
+    search = params.get("q") or ""
     if any(name not in reading.tables for name in table.needs):
         return Slice(table, columns, [], 0, 0, sort, descending, search, None)
-    conditions, bindings = _conditions(table, where, search, found.get(OF), found.get(PART))
+    conditions, bindings = _conditions(table, where, search, params.get(OF), params.get(PART))
     source = reading.at_hand(table.source)
     narrowed = f"from {source}{_where(conditions)}"
     count = reading.rows(f"select count(*) as n {narrowed}", bindings)[0]["n"]
-    place, at = found.get("after"), found.get("at")
+    place, at = params.get("after"), params.get("at")
     if at is not None and not (at.isdecimal() and len(at) < 12 and place):
         raise BadRequestError(words.say("no_such_place"))
     if place:
@@ -211,7 +213,7 @@ def page(
     )
     if source != table.source:  # a copy: narrow enough
         rows = places = _asked(reading, f"select {_names(columns)}, {tail} {chosen}", bindings)
-    else:  # first which rows, by narrow columns alone; then all that is shown of these few
+    else:  # find the rows by narrow columns alone, then read what is shown of these few
         places = _asked(reading, f"select {tail} {chosen}", bindings)
         rows = _shown(reading, table, columns, places[:size])
     last = places[size - 1] if len(places) > size else None
@@ -223,17 +225,17 @@ def page(
 def _shown(
     reading: Reading, table: Table, columns: tuple[Column, ...], places: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The rows of these places, in their order."""
+    """The rows at these places, in their order."""
     if not places:
         return []
     (key,) = table.key
     kind = _kinds(reading, table.source)[key]
     marks = ", ".join([f"cast(? as {kind})"] * len(places))
-    found = reading.rows(
+    rows = reading.rows(
         f"select {_names(columns)}, cast({_quoted(key)} as varchar) as _key1 from {table.source} where {_quoted(key)} in ({marks})",
         [place["_key1"] for place in places],
     )
-    by_key = {row["_key1"]: row for row in found}
+    by_key = {row["_key1"]: row for row in rows}
     return [by_key[place["_key1"]] for place in places]
 
 
@@ -270,14 +272,16 @@ def _conditions(
         if part != ABOVE or of is None or (condition := _condition(of, above=True)) is None:
             raise BadRequestError(words.say("no_such_part_of", name=part[:40], of=of or "no metric"))
         conditions += [f"({condition})"] if condition else []
-    for one in where:
-        text = f"cast({table.expressions[one.dimension]} as varchar)"
-        if one.values[0] == "" and one.operator == "=":
+    for filter_ in where:
+        text = f"cast({table.expressions[filter_.dimension]} as varchar)"
+        if filter_.values[0] == "" and filter_.operator == "=":
             conditions.append(f"{text} is null")
             continue
-        among = one.operator == "=" and len(one.values) > 1
-        conditions.append(f"{text} in ({', '.join('?' * len(one.values))})" if among else f"{text} {one.operator} ?")
-        bindings += one.values
+        among = filter_.operator == "=" and len(filter_.values) > 1
+        conditions.append(
+            f"{text} in ({', '.join('?' * len(filter_.values))})" if among else f"{text} {filter_.operator} ?"
+        )
+        bindings += filter_.values
     if search and table.search:
         parts = [f"contains(lower(cast({_quoted(name)} as varchar)), lower(?))" for name in table.search]
         conditions.append(f"({' or '.join(parts)})")
@@ -327,21 +331,21 @@ def _quoted(name: str) -> str:
 def download(
     reading: Reading,
     table: Table,
-    found: Given,
+    params: Given,
     where: tuple[Filter, ...],
     to: Path,
-    told: Iterable[tuple[str, str]],
+    narrowing: Iterable[tuple[str, str]],
     *,
     pii: bool,
 ) -> None:
-    """Write all rows, as they are narrowed and sorted, to a CSV that spreadsheets take as it is, or to Parquet that says `told`.
+    """Write all rows, narrowed and sorted, to CSV that is safe in a spreadsheet, or to Parquet with `narrowing` as metadata.
 
     Raises:
         BadRequestError: The address names no column of it.
     """
     columns = tuple(column for column in table.columns if pii or not column.pii)
-    sort, descending = _order(table, columns, found.get("sort") or table.sort)
-    conditions, bindings = _conditions(table, where, found.get("q") or "", found.get(OF), found.get(PART))
+    sort, descending = _order(table, columns, params.get("sort") or table.sort)
+    conditions, bindings = _conditions(table, where, params.get("q") or "", params.get(OF), params.get(PART))
     if any(name not in reading.tables for name in table.needs):
         raise BadRequestError(words.say("nothing_to_download"))
     keys = ", ".join(_quoted(name) for name in table.key)
@@ -350,7 +354,7 @@ def download(
     name = str(to).replace("'", "''")
     with reading.cursor() as cursor:
         if to.suffix == ".parquet":
-            says = json.dumps(dict(told)).replace("'", "''")
+            says = json.dumps(dict(narrowing)).replace("'", "''")
             cursor.execute(
                 f"copy ({chosen}) to '{name}' (format parquet, kv_metadata {{medallion: '{says}'}})", list(bindings)
             )
@@ -624,19 +628,19 @@ _BEHIND = {metrics()[table.like].view.source: table.name for table in TABLES.val
 
 
 def behind(reading: Reading, asked: Mapping[str, tuple[Filter, ...]]) -> dict[str, tuple[str, int]]:
-    """Of metrics under filters the page of the rows that each counts or sums, and how many these are."""
-    found: dict[str, tuple[str, int]] = {}
+    """The address of the rows that each metric counts or sums under its filters, and how many there are."""
+    addresses: dict[str, tuple[str, int]] = {}
     together: dict[tuple[str, tuple[Filter, ...]], list[str]] = {}
     for name, where in asked.items():
         table = _table_of(name)
         if table is None or not (_condition(name) or contradicted(metrics()[name], where)):
-            found[name] = (rows_address(name, where), int(reading.ask(name, where=where).rows[0]["n"]))
+            addresses[name] = (rows_address(name, where), int(reading.ask(name, where=where).rows[0]["n"]))
         else:
             together.setdefault((table.name, where), []).append(name)
     for (table_name, where), names in together.items():
         counts = _counts(reading, TABLES[table_name], names, where)
-        found.update({name: (rows_address(name, where), counts[None][name]) for name in names})
-    return found
+        addresses.update({name: (rows_address(name, where), counts[None][name]) for name in names})
+    return addresses
 
 
 def behind_split(reading: Reading, name: str, by: str, where: tuple[Filter, ...]) -> dict[str | None, int] | None:
@@ -656,10 +660,10 @@ def _counts(
         f"count(*) filter (where {_condition(name) or 'true'}) as n{place}" for place, name in enumerate(names)
     )
     sql = f"select {key} as key, {counts} from {reading.at_hand(table.source)}{_where(conditions)} group by all"
-    told = {
+    by_key = {
         row["key"]: {name: row[f"n{place}"] for place, name in enumerate(names)} for row in reading.rows(sql, bindings)
     }
-    return told if by or told else {None: dict.fromkeys(names, 0)}
+    return by_key if by or by_key else {None: dict.fromkeys(names, 0)}
 
 
 def _table_of(name: str) -> Table | None:
@@ -670,21 +674,23 @@ def _table_of(name: str) -> Table | None:
 
 @cache
 def _condition(name: str, *, above: bool = False) -> str | None:
-    """Which rows of its table a metric counts or sums, or its numerator does, as DuckDB says it; empty for all of them, None
-    where there is no such numerator.
+    """The condition in DuckDB SQL of the rows that a metric counts or sums, or that its numerator does; empty for all rows,
+    None where there is no such numerator.
     """
     metric = metrics()[name]
-    told = counted_above(metric) if above else counted(metric)
-    if told is None:
+    expression = counted_above(metric) if above else counted(metric)
+    if expression is None:
         return None
-    defaults = {one.name: one.default for one in metric.parameters if one.default is not None}
-    return sqlglot.transpile(with_parameters(told, defaults), read="spark", write="duckdb")[0] if told else ""
+    defaults = {parameter.name: parameter.default for parameter in metric.parameters if parameter.default is not None}
+    return (
+        sqlglot.transpile(with_parameters(expression, defaults), read="spark", write="duckdb")[0] if expression else ""
+    )
 
 
 def above_address(reading: Reading, name: str, where: tuple[Filter, ...]) -> tuple[str, int] | None:
-    """The page of the rows that the numerator of a ratio counts, and how many these are; None where it counts none of them."""
+    """The address of the rows that the numerator of a ratio counts, and how many there are; None where it counts no rows."""
     table = _table_of(name)
-    if table is None or _condition(name, above=True) is None or any(len(one.values) != 1 for one in where):
+    if table is None or _condition(name, above=True) is None or any(len(filter_.values) != 1 for filter_ in where):
         return None
     asked = Given(tuple(parameters.of_dimensions(where).items())).query(of=name, part=ABOVE)
     conditions, bindings = _conditions(table, where, "", name, ABOVE)
@@ -693,18 +699,25 @@ def above_address(reading: Reading, name: str, where: tuple[Filter, ...]) -> tup
 
 
 def rows_address(name: str, where: tuple[Filter, ...]) -> str:
-    """The page of the rows that a metric counts or sums."""
+    """The address of the rows that a metric counts or sums."""
     table = _table_of(name)
     if table is None:
         metric = metrics()[name]
-        told = both(
+        condition = both(
             *(
-                Test(one.dimension, "unknown") if one.values == ("",) else Test(one.dimension, one.operator, one.values)
-                for one in where
+                Test(filter_.dimension, "unknown")
+                if filter_.values == ("",)
+                else Test(filter_.dimension, filter_.operator, filter_.values)
+                for filter_ in where
             )
         )
-        asked = {"metrics": name, "of": (metric.measure.parts or (name,))[0], "where": str(told) if told else None}
+        asked = {
+            "metrics": name,
+            "of": (metric.measure.parts or (name,))[0],
+            "where": str(condition) if condition else None,
+        }
         return f"/explore/rows{Given().query(**asked)}"
-    alone = tuple(one for one in where if len(one.values) == 1)  # several are of what the metric counts itself
+    # several values are of what the metric counts itself
+    alone = tuple(filter_ for filter_ in where if len(filter_.values) == 1)
     of = name if _condition(name) else None
     return f"/rows/{table.name}{Given(tuple(parameters.of_dimensions(alone).items())).query(of=of)}"

@@ -58,9 +58,9 @@ def tools(reading: Reading, settings: Settings) -> Tools:
 
     def opened() -> Serving:
         versions = {name: reading.version(name) for name in serving.TABLES if name in reading.tables}
-        found = Serving(reading.lake, reading.cursor(), versions, reading.last_day)
-        found.currency, found.currencies = reading.currency, reading.currencies
-        return found
+        served = Serving(reading.lake, reading.cursor(), versions, reading.last_day)
+        served.currency, served.currencies = reading.currency, reading.currencies
+        return served
 
     return Tools(reading.once("serving", opened), rules(settings.agent, reading.lake))
 
@@ -81,22 +81,23 @@ def today(reading: Reading, settings: Settings, owner: str | None, *, pii: bool)
     day = day_of(reading)
     if day is None:
         return {"day": None, "cards": [], "total": 0, "note": "", "dealt_with": []}
-    found, planned = cards.cards(tools(reading, settings), day, owner, CARDS)
+    plan, planned = cards.cards(tools(reading, settings), day, owner, CARDS)
     people = _people(reading, planned) if pii else {}
-    said = _said(reading, planned) if pii else {}
+    notes = _notes(reading, planned) if pii else {}
     shown = [
-        _shown(one, people.get(one.row["lead_id"]), said.get(one.row["customer_id"], ""), settings) for one in planned
+        _shown(card, people.get(card.row["lead_id"]), notes.get(card.row["customer_id"], ""), settings)
+        for card in planned
     ]
     return {
         "day": day,
         "cards": shown,
-        "total": found.count,
-        "note": found.note,
+        "total": plan.count,
+        "note": plan.note,
         "dealt_with": _dealt_with(reading, day, owner),
     }
 
 
-def _shown(card: Card, person: Person | None, said: str, settings: Settings) -> Shown:
+def _shown(card: Card, person: Person | None, note: str, settings: Settings) -> Shown:
     refuses = {None} & card.refused
     subject, body = card.letter(settings.agent, (person.name.split() or [""])[0] if person else "")
     may_mail = not refuses and "email" not in card.refused and (person is None or bool(person.email))
@@ -105,13 +106,13 @@ def _shown(card: Card, person: Person | None, said: str, settings: Settings) -> 
     mail = f"mailto:{to}?subject={quote(subject)}&body={quote(body)}" if may_mail else ""
     person = person and replace(person, phone=person.phone if may_call else "", email=person.email if may_mail else "")
     digits = "".join(sign for sign in person.phone if sign.isdigit() or sign == "+") if person else ""
-    return Shown(card, person, said, mail, f"tel:{digits}" if may_call and digits else "")
+    return Shown(card, person, note, mail, f"tel:{digits}" if may_call and digits else "")
 
 
 def _people(reading: Reading, planned: Iterable[Card]) -> dict[str, Person]:
-    """Whom to contact about each deal: the contact whom the plan names, or whom the deal names where no contacts are known."""
-    contacts = {one.row["contact_id"]: one.row["lead_id"] for one in planned if one.row["contact_id"]}
-    found: dict[str, Person] = {}
+    """Whom to contact about each deal: the contact in the plan, or the one in the deal where no contacts are known."""
+    contacts = {card.row["contact_id"]: card.row["lead_id"] for card in planned if card.row["contact_id"]}
+    people: dict[str, Person] = {}
     if contacts:
         rows = reading.rows(
             "select contact_id, contact_name, job_title, role, phone, email from silver.contacts_clean "
@@ -121,8 +122,8 @@ def _people(reading: Reading, planned: Iterable[Card]) -> dict[str, Person]:
         for row in rows:
             title = _spaced(row["job_title"] or row["role"])
             lead = contacts[row["contact_id"]]
-            found[lead] = Person(row["contact_name"] or "", title, row["phone"] or "", row["email"] or "")
-    if missing := [one.row["lead_id"] for one in planned if not one.knows_people]:
+            people[lead] = Person(row["contact_name"] or "", title, row["phone"] or "", row["email"] or "")
+    if missing := [card.row["lead_id"] for card in planned if not card.knows_people]:
         rows = reading.rows(
             "select l.lead_id, l.lead_name, coalesce(l.phone, c.phone) as phone, coalesce(l.email, c.email) as email "
             "from silver.leads_clean l left join silver.customers_clean c on c.customer_id = l.customer_id "
@@ -131,17 +132,17 @@ def _people(reading: Reading, planned: Iterable[Card]) -> dict[str, Person]:
         )
         for row in rows:
             if any((row["lead_name"], row["phone"], row["email"])):
-                found[row["lead_id"]] = Person(row["lead_name"] or "", "", row["phone"] or "", row["email"] or "")
-    return found
+                people[row["lead_id"]] = Person(row["lead_name"] or "", "", row["phone"] or "", row["email"] or "")
+    return people
 
 
 def _spaced(text: str | None) -> str:
     return (text or "").replace("_", " ")
 
 
-def _said(reading: Reading, planned: Iterable[Card]) -> dict[str, str]:
-    """What was noted of each account's last touch."""
-    last = {one.row["customer_id"]: one.last["occurred_at"] for one in planned if one.last}
+def _notes(reading: Reading, planned: Iterable[Card]) -> dict[str, str]:
+    """The note of each account's last touch."""
+    last = {card.row["customer_id"]: card.last["occurred_at"] for card in planned if card.last}
     if not last or "silver.interactions_clean" not in reading.tables:
         return {}
     rows = reading.rows(
@@ -155,8 +156,12 @@ def _said(reading: Reading, planned: Iterable[Card]) -> dict[str, str]:
 
 def _dealt_with(reading: Reading, day: date, owner: str | None) -> list[dict[str, Any]]:
     """What was recorded for a day's plan, the newest first, with the name of the account; notes are left out."""
-    every = [one for one in follow_ups.latest(follow_ups.every(reading.lake)).values() if one.plan_day == day]
-    keys = tuple(one.customer_id for one in every)
+    every = [
+        follow_up
+        for follow_up in follow_ups.latest(follow_ups.every(reading.lake)).values()
+        if follow_up.plan_day == day
+    ]
+    keys = tuple(follow_up.customer_id for follow_up in every)
     sql = (
         "select f.customer_id, f.customer_name, list(distinct d.owner) as owners from gold.customer_features f "
         "left join gold.deals d on d.customer_id = f.customer_id and d.status = 'open' "
@@ -164,15 +169,19 @@ def _dealt_with(reading: Reading, day: date, owner: str | None) -> list[dict[str
     )
     known = {row["customer_id"]: row for row in reading.rows(sql, [keys])} if keys else {}
     return [
-        {"name": known[one.customer_id]["customer_name"] or one.customer_id, **vars(one), "says": says(one)}
-        for one in sorted(every, key=lambda one: one.recorded_at, reverse=True)
-        if one.customer_id in known and (owner is None or owner in known[one.customer_id]["owners"])
+        {
+            "name": known[follow_up.customer_id]["customer_name"] or follow_up.customer_id,
+            **vars(follow_up),
+            "says": says(follow_up),
+        }
+        for follow_up in sorted(every, key=lambda follow_up: follow_up.recorded_at, reverse=True)
+        if follow_up.customer_id in known and (owner is None or owner in known[follow_up.customer_id]["owners"])
     ]
 
 
-def says(one: FollowUp) -> str:
+def says(follow_up: FollowUp) -> str:
     """What was done, in words."""
-    return {"done": "Done", "not_now": "Not today"}.get(one.kind, f"Snoozed until {one.until_day}")
+    return {"done": "Done", "not_now": "Not today"}.get(follow_up.kind, f"Snoozed until {follow_up.until_day}")
 
 
 def user(proxy: str | None, *, shared: bool) -> str:

@@ -104,15 +104,15 @@ class Options:
 
 
 def environment() -> Environment:
-    """The templates, with everything escaped."""
-    found = Environment(
+    """The environment of the templates, which escapes everything."""
+    templates = Environment(
         loader=PackageLoader("medallion.dashboard"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals.update(
+    templates.globals.update(
         words=words,
         cell=_cell,
         written=_written,
@@ -123,10 +123,10 @@ def environment() -> Environment:
         LINKED=searching.LINKED,
         version=_version(),
     )
-    found.filters["spaced"] = lambda text: "" if text is None else str(text).replace("_", " ")
-    found.filters["fitting"] = writing.fitting
-    found.filters["commands"] = words.commands
-    return found
+    templates.filters["spaced"] = lambda text: "" if text is None else str(text).replace("_", " ")
+    templates.filters["fitting"] = writing.fitting
+    templates.filters["commands"] = words.commands
+    return templates
 
 
 @pass_context
@@ -195,30 +195,30 @@ class Dashboard:
         page = pages.PAGES[request.path_params["page"]]
         given = parameters.given(request.query_params.multi_items(), page.allowed)
         try:
-            found = parameters.checked(given, reading)
+            params = parameters.checked(given, reading)
         except BadRequestError as error:  # the filters stay on the page, to be changed there
             return self._html(
                 request, reading, "refused.html.j2", 400, problem=str(error), **_head(page, given, reading)
             )
 
-        def made() -> bytes:
-            context = page_context(page, found, reading, pii=self._pii(reading))
+        def render() -> bytes:
+            context = page_context(page, params, reading, pii=self._pii(reading))
             return bytes(self._html(request, reading, "page.html.j2", **context).body)
 
-        today = utc_now().date()  # how old figures are stands on the page
-        held = reading.written(("page", page.name, found, _look(request), today), made)
-        return _compressed(request, held, "text/html; charset=utf-8", _FRESH)
+        today = utc_now().date()  # the page says how old its figures are
+        content = reading.written(("page", page.name, params, _look(request), today), render)
+        return _compressed(request, content, "text/html; charset=utf-8", _FRESH)
 
     def today(self, request: Request, reading: Reading) -> Response:
         """Whom to contact, from the plan of the agent."""
-        found = parameters.given(request.query_params.multi_items(), ("owner",))
-        owner, known = found.get("owner"), today.owners(reading)
+        params = parameters.given(request.query_params.multi_items(), ("owner",))
+        owner, known = params.get("owner"), today.owners(reading)
         if owner is not None and owner not in known:
             raise BadRequestError(words.say("no_such_owner", owner=owner))
-        told = today.today(reading, self.options.settings, owner, pii=self._pii(reading))
+        plan = today.today(reading, self.options.settings, owner, pii=self._pii(reading))
         return self._html(
-            request, reading, "today.html.j2", page="today", title=words.PAGES["today"][0], owner=owner, owners=known, told=told,
-            snoozes=today.SNOOZES, mine=_mine(request),
+            request, reading, "today.html.j2", page="today", title=words.PAGES["today"][0], owner=owner, owners=known, told=plan,
+            snoozes=today.SNOOZES, mine=_plan_owner(request),
         )  # fmt: skip
 
     async def remember(self, request: Request) -> Response:
@@ -243,7 +243,7 @@ class Dashboard:
         kind, days, key = form.get("kind", ""), form.get("days", ""), form.get("customer_id", "")
         known = reading.rows("select lead_id from gold.deals where customer_id = ? and status = 'open'", [key])
         day, lead = today.day_of(reading), form.get("lead_id") or None
-        if day is None or not known or lead not in (None, *(one["lead_id"] for one in known)):
+        if day is None or not known or lead not in (None, *(deal["lead_id"] for deal in known)):
             raise BadRequestError(words.say("not_planned", key=key[:60]))
         until = None
         if kind == "snoozed":
@@ -261,60 +261,60 @@ class Dashboard:
 
     def forecast(self, request: Request, reading: Reading) -> Response:
         """The forecast of a period beside its quota."""
-        found = parameters.given(request.query_params.multi_items(), outlook.PARAMETERS)
-        told = outlook.page(reading, self.options.settings, found)
+        params = parameters.given(request.query_params.multi_items(), outlook.PARAMETERS)
+        context = outlook.page(reading, self.options.settings, params)
         return self._html(
-            request, reading, "forecast.html.j2", page="forecast", title=words.PAGES["forecast"][0], splits=outlook.SPLITS, **told
+            request, reading, "forecast.html.j2", page="forecast", title=words.PAGES["forecast"][0], splits=outlook.SPLITS, **context
         )  # fmt: skip
 
     def forecast_deals(self, request: Request, reading: Reading) -> Response:
         """The deals behind a figure of the forecast."""
-        found = parameters.given(request.query_params.multi_items(), (*outlook.PARAMETERS, "part", "group"))
-        back = f"/forecast{found.query(only=outlook.PARAMETERS)}"
-        return self._listing(request, reading, outlook.listed(reading, self.options.settings, found), found, back)
+        params = parameters.given(request.query_params.multi_items(), (*outlook.PARAMETERS, "part", "group"))
+        back = f"/forecast{params.query(only=outlook.PARAMETERS)}"
+        return self._listing(request, reading, outlook.listed(reading, self.options.settings, params), params, back)
 
     def changes(self, request: Request, reading: Reading) -> Response:
         """How the open pipeline of one day became that of another."""
-        found = parameters.given(request.query_params.multi_items(), changes.PARAMETERS)
+        params = parameters.given(request.query_params.multi_items(), changes.PARAMETERS)
         try:
-            told, problem = changes.page(reading, found), ""
+            context, problem = changes.page(reading, params), ""
         except BadRequestError as error:  # the days stay on the page, to be changed there
-            told, problem = {"start": None, "end": None, "by": found.get("by")}, str(error)
+            context, problem = {"start": None, "end": None, "by": params.get("by")}, str(error)
         return self._html(
             request, reading, "changes.html.j2", 400 if problem else 200, page="changes", title=words.PAGES["changes"][0],
-            splits=changes.SPLITS, found=found, problem=problem, **told,
+            splits=changes.SPLITS, found=params, problem=problem, **context,
         )  # fmt: skip
 
     def steps(self, request: Request, reading: Reading) -> Response:
         """The steps behind a part of what changed."""
-        found = parameters.given(request.query_params.multi_items(), (*changes.PARAMETERS, "part", "group"))
-        back = f"/changes{found.query(only=changes.PARAMETERS)}"
-        return self._listing(request, reading, changes.listed(reading, found), found, back)
+        params = parameters.given(request.query_params.multi_items(), (*changes.PARAMETERS, "part", "group"))
+        back = f"/changes{params.query(only=changes.PARAMETERS)}"
+        return self._listing(request, reading, changes.listed(reading, params), params, back)
 
     def explore(self, request: Request, reading: Reading) -> Response:
         """Any question of metrics, by a form."""
-        found = explore.given(request.query_params.multi_items())
+        params = explore.given(request.query_params.multi_items())
         if kind := request.path_params.get("kind"):
-            listed = explore.file(reading, found)
+            listed = explore.file(reading, params)
             return _file(kind, listed.file_name, listed.write)
-        told: dict[str, Any] = {}
+        context: dict[str, Any] = {}
         try:
-            told, problem = explore.page(reading, found), ""
+            context, problem = explore.page(reading, params), ""
         except BadRequestError as error:  # the question stays on the page, to be changed there
             problem = str(error)
         return self._html(
             request, reading, "explore.html.j2", 400 if problem else 200, page="explore",
-            title=words.PAGES["explore"][0] if problem else str(told["understood"]), found=found, problem=problem,
-            form=explore.form(reading, found), views=saved.views(), place=saved.folder(), **told,
+            title=words.PAGES["explore"][0] if problem else str(context["understood"]), found=params, problem=problem,
+            form=explore.form(reading, params), views=saved.views(), place=saved.folder(), **context,
         )  # fmt: skip
 
     def behind(self, request: Request, reading: Reading) -> Response:
         """The rows behind a figure of Explore."""
         keys = [name for name in request.query_params if re.fullmatch(r"key\d", name)]
-        found = explore.given(request.query_params.multi_items(), ("of", *keys))
-        back = f"/explore{found.query(only=parameters.QUESTION)}"
+        params = explore.given(request.query_params.multi_items(), ("of", *keys))
+        back = f"/explore{params.query(only=parameters.QUESTION)}"
         most = None if "kind" in request.path_params else SHOWN
-        return self._listing(request, reading, explore.listed(reading, found, most), found, back)
+        return self._listing(request, reading, explore.listed(reading, params, most), params, back)
 
     def catalogue(self, request: Request, reading: Reading) -> Response:
         """All metrics."""
@@ -328,45 +328,47 @@ class Dashboard:
         _from_here(request)
         form = await _form(request)
         name = form.pop("view", "")
-        found = explore.given(list(form.items()))
-        return await run_in_threadpool(self._save_view, request, name, found)
+        params = explore.given(list(form.items()))
+        return await run_in_threadpool(self._save_view, request, name, params)
 
-    def _save_view(self, request: Request, name: str, found: Given) -> Response:
+    def _save_view(self, request: Request, name: str, params: Given) -> Response:
         reading = self.source.reading(self._person(request))
-        explore.answered(reading, explore.question(found))
+        explore.answered(reading, explore.question(params))
         try:
-            made = saved.save(name, found)
+            view = saved.save(name, params)
         except MedallionError as error:
             return self._html(
                 request, reading, "error.html.j2", 409, page="explore", title=words.say("not_kept"), problem=error.problem,
                 remedy=error.remedy,
             )  # fmt: skip
-        return RedirectResponse(made.address, status_code=303)
+        return RedirectResponse(view.address, status_code=303)
 
     def search(self, request: Request, reading: Reading) -> Response:
-        """The answer to what was typed into the box, and what has it in its name."""
+        """The answer to what was typed into the search box, and whatever has that text in its name."""
         text = parameters.given(request.query_params.multi_items(), ("q",), searching.LONGEST).get("q") or ""
         if not text:
             return self._html(
                 request, reading, "search.html.j2", page="search", title="Ask or search", text=text, answer=None
             )
         began = perf_counter()
-        told = searching.page(reading, self.options.settings, text, _mine(request))
-        response = self._html(request, reading, "search.html.j2", page="search", title=f"“{text}”", text=text, **told)
-        if not told["answer"].declined or told["refused"]:  # it was a question
+        context = searching.page(reading, self.options.settings, text, _plan_owner(request))
+        response = self._html(
+            request, reading, "search.html.j2", page="search", title=f"“{text}”", text=text, **context
+        )
+        if not context["answer"].declined or context["refused"]:  # it was a question
             seconds = round(perf_counter() - began, 4)
             response.background = BackgroundTask(
-                audit.record, reading.lake, told["answer"], "dashboard", utc_now(), seconds
+                audit.record, reading.lake, context["answer"], "dashboard", utc_now(), seconds
             )
         return response
 
-    def _listing(self, request: Request, reading: Reading, listed: Listing, found: Given, back: str) -> Response:
+    def _listing(self, request: Request, reading: Reading, listed: Listing, params: Given, back: str) -> Response:
         """Rows as a page, or as a file where the address ends in its kind."""
         kind = request.path_params.get("kind")
         if kind is None:
             return self._html(
                 request, reading, "listing.html.j2", page="", title=listed.title, listed=listed, back=back,
-                download=request.url.path, query=found.query(),
+                download=request.url.path, query=params.query(),
             )  # fmt: skip
         return _file(kind, listed.file_name, listed.write)
 
@@ -376,38 +378,38 @@ class Dashboard:
         parameters.given(request.query_params.multi_items(), ())
         minute = utc_now().replace(second=0, microsecond=0)
 
-        def made() -> bytes:
-            told = health.health(reading, self.options.settings, minute)
+        def render() -> bytes:
+            summary = health.health(reading, self.options.settings, minute)
             answer = self._html(
-                request, reading, "health.html.j2", page="health", title=words.PAGES["health"][0], health=told, nothing=Given()
+                request, reading, "health.html.j2", page="health", title=words.PAGES["health"][0], health=summary, nothing=Given()
             )  # fmt: skip
             return bytes(answer.body)
 
-        held = reading.written(("health", minute, _look(request)), made)
-        return _compressed(request, held, "text/html; charset=utf-8", _FRESH)
+        content = reading.written(("health", minute, _look(request)), render)
+        return _compressed(request, content, "text/html; charset=utf-8", _FRESH)
 
     def accounts(self, request: Request, reading: Reading) -> Response:
         """All row accounts."""
         _for_who_sees_all(reading)
-        found = parameters.given(request.query_params.multi_items(), ())
-        return self._listing(request, reading, health.accounts(reading), found, "/health")
+        params = parameters.given(request.query_params.multi_items(), ())
+        return self._listing(request, reading, health.accounts(reading), params, "/health")
 
     def origins(self, request: Request, reading: Reading) -> Response:
         """The rows behind a part of a row account."""
         _for_who_sees_all(reading)
-        found = parameters.given(request.query_params.multi_items(), ())
+        params = parameters.given(request.query_params.multi_items(), ())
         named = {name: request.path_params[name] for name in origins.PARAMETERS}
-        return self._listing(request, reading, origins.listed(reading, Given(tuple(named.items()))), found, "/health")
+        return self._listing(request, reading, origins.listed(reading, Given(tuple(named.items()))), params, "/health")
 
     def proof(self, request: Request, reading: Reading) -> Response:
         """What the deals came to when something was read."""
         _for_who_sees_all(reading)
         parameters.given(request.query_params.multi_items(), ())
-        told, newest = health.proof_of(reading, request.path_params["run"])
-        if told is None:
+        proof, newest = health.proof_of(reading, request.path_params["run"])
+        if proof is None:
             raise HTTPException(404, words.say("not_found"))
         return self._html(
-            request, reading, "proof.html.j2", page="health", title=words.SECTIONS["proof"], told=told, newest=newest
+            request, reading, "proof.html.j2", page="health", title=words.SECTIONS["proof"], told=proof, newest=newest
         )
 
     def duplicates(self, request: Request, reading: Reading) -> Response:
@@ -425,11 +427,11 @@ class Dashboard:
     def quarantine(self, request: Request, reading: Reading) -> Response:
         """The records that wait, with likely repairs."""
         _for_who_sees_all(reading)
-        found = parameters.given(request.query_params.multi_items(), repairs.PARAMETERS)
-        told = repairs.waiting(reading, self.options.settings, found, pii=self._pii(reading))
+        params = parameters.given(request.query_params.multi_items(), repairs.PARAMETERS)
+        waiting = repairs.waiting(reading, self.options.settings, params, pii=self._pii(reading))
         return self._html(
-            request, reading, "quarantine.html.j2", page="health", title=words.SECTIONS["quarantine"], told=told, found=found,
-            replay=self.replays.last, corrected=told["corrected"], back=f"/health/quarantine{found.query()}",
+            request, reading, "quarantine.html.j2", page="health", title=words.SECTIONS["quarantine"], told=waiting, found=params,
+            replay=self.replays.last, corrected=waiting["corrected"], back=f"/health/quarantine{params.query()}",
         )  # fmt: skip
 
     def refused_record(self, request: Request, reading: Reading) -> Response:
@@ -437,12 +439,12 @@ class Dashboard:
         _for_who_sees_all(reading)
         parameters.given(request.query_params.multi_items(), ())
         key = request.path_params["key"]
-        told = repairs.record(reading, self.options.settings, key, pii=self._pii(reading))
-        if told is None:
+        record = repairs.record(reading, self.options.settings, key, pii=self._pii(reading))
+        if record is None:
             raise HTTPException(404, words.say("no_record", key=key[:60]))
-        waits = told["resolved_by"] is None and bool(told["corrections"])
+        waits = record["resolved_by"] is None and bool(record["corrections"])
         return self._html(
-            request, reading, "refused_record.html.j2", page="health", title=key, told=told, replay=self.replays.last,
+            request, reading, "refused_record.html.j2", page="health", title=key, told=record, replay=self.replays.last,
             corrected=int(waits), back=request.url.path,
         )  # fmt: skip
 
@@ -490,9 +492,9 @@ class Dashboard:
         except ContractError as error:
             raise HTTPException(404, words.say("no_such_metric", name=name[:60])) from error
         dimensions = metric.view.dimensions
-        found = parameters.given(request.query_params.multi_items(), [*parameters.allowed_of(dimensions), "by"])
-        where = parameters.to_filters(found, dimensions, reading.known)
-        by = found.get("by")
+        params = parameters.given(request.query_params.multi_items(), [*parameters.allowed_of(dimensions), "by"])
+        where = parameters.to_filters(params, dimensions, reading.known)
+        by = params.get("by")
         if by is not None and metric.view.dimension(by) is None:
             raise BadRequestError(words.say("no_such_dimension", metric=name, name=by))
         try:
@@ -506,27 +508,29 @@ class Dashboard:
         behind = tables.behind_split(reading, name, by, where) if by else None
         return self._html(
             request, reading, "metric.html.j2", page="", title=metric.measure.display_name, metric=metric, answer=answer, by=by,
-            split=split, found=found, rows=rows, n=n, above=tables.above_address(reading, name, where), behind=behind, label=pages.label,
+            split=split, found=params, rows=rows, n=n, above=tables.above_address(reading, name, where), behind=behind, label=pages.label,
             row_address=lambda key: tables.rows_address(name, (*where, metrics.Filter(by or "", (key or "",)))),
         )  # fmt: skip
 
     def question(self, request: Request, reading: Reading) -> Response:
         """The answer to a question, or a list of records, as an address asks it."""
         entity, items = request.path_params.get("entity"), request.query_params.multi_items()
-        found = parameters.given(items, parameters.RECORDS if entity else parameters.QUESTION)
-        asked = parameters.records(entity, found) if entity else parameters.question(found)
+        params = parameters.given(items, parameters.RECORDS if entity else parameters.QUESTION)
+        asked = parameters.records(entity, params) if entity else parameters.question(params)
 
         def compute(cursor: duckdb.DuckDBPyConnection) -> Answered:
             return answer(cursor, asked)
 
         try:
-            told = reading.once(("question", asked), lambda: reading.answer(compute))
+            result = reading.once(("question", asked), lambda: reading.answer(compute))
         except ContractError as error:
             raise BadRequestError(words.refused(error)) from error
-        totals = written_rows(dataclasses.replace(told, rows=[told.totals]), reading.currency) if told.totals else [{}]
+        totals = (
+            written_rows(dataclasses.replace(result, rows=[result.totals]), reading.currency) if result.totals else [{}]
+        )
         return self._html(
-            request, reading, "question.html.j2", page="", title=str(told.understood), answer=told, totals=totals[0],
-            rows=written_rows(told, reading.currency), told=told.understood.metrics if isinstance(told.understood, Understood) else (),
+            request, reading, "question.html.j2", page="", title=str(result.understood), answer=result, totals=totals[0],
+            rows=written_rows(result, reading.currency), told=result.understood.metrics if isinstance(result.understood, Understood) else (),
         )  # fmt: skip
 
     def rows(self, request: Request, reading: Reading) -> Response:
@@ -534,12 +538,12 @@ class Dashboard:
         table = tables.TABLES.get(request.path_params["table"])
         if table is None:
             raise HTTPException(404, words.say("not_found"))
-        found = parameters.given(request.query_params.multi_items(), table.allowed)
-        where = table.understood(found, reading)
-        slice_ = tables.page(reading, table, found, where, pii=self._pii(reading), size=50)
-        told = _narrowing(found, where)
+        params = parameters.given(request.query_params.multi_items(), table.allowed)
+        where = table.understood(params, reading)
+        slice_ = tables.page(reading, table, params, where, pii=self._pii(reading), size=50)
+        narrowing = _narrowing(params, where)
         return self._html(
-            request, reading, "rows.html.j2", page="", title=table.title, slice=slice_, found=found, told=told,
+            request, reading, "rows.html.j2", page="", title=table.title, slice=slice_, found=params, told=narrowing,
             base=f"/rows/{table.name}", download=f"/rows/{table.name}",
         )  # fmt: skip
 
@@ -548,52 +552,52 @@ class Dashboard:
         table, kind = tables.TABLES.get(request.path_params["table"]), request.path_params["kind"]
         if table is None:
             raise HTTPException(404, words.say("not_found"))
-        found = parameters.given(request.query_params.multi_items(), table.allowed)
-        where = table.understood(found, reading)
-        searched = [("search", text)] if (text := found.get("q")) else []
-        told = [*_narrowing(found, where), *searched, ("as of", str(reading.last_day))]
+        params = parameters.given(request.query_params.multi_items(), table.allowed)
+        where = table.understood(params, reading)
+        searched = [("search", text)] if (text := params.get("q")) else []
+        narrowing = [*_narrowing(params, where), *searched, ("as of", str(reading.last_day))]
         return _file(
             kind,
-            lambda kind: file_name(table.name, told, kind),
-            lambda path: tables.download(reading, table, found, where, path, told, pii=self._pii(reading)),
+            lambda kind: file_name(table.name, narrowing, kind),
+            lambda path: tables.download(reading, table, params, where, path, narrowing, pii=self._pii(reading)),
         )
 
     def customer(self, request: Request, reading: Reading) -> Response:
         """One customer."""
         parameters.given(request.query_params.multi_items(), ())
         key = request.path_params["key"]
-        found = people.customer(reading, self.options.settings.score, key, pii=self._pii(reading))
-        if found is None:
+        customer = people.customer(reading, self.options.settings.score, key, pii=self._pii(reading))
+        if customer is None:
             raise HTTPException(404, words.say("no_customer", key=key[:60]))
-        name = found["account"]["customer_name"] or key
-        return self._html(request, reading, "customer.html.j2", page="customers", title=name, told=found)
+        name = customer["account"]["customer_name"] or key
+        return self._html(request, reading, "customer.html.j2", page="customers", title=name, told=customer)
 
     def deal(self, request: Request, reading: Reading) -> Response:
         """One deal."""
         parameters.given(request.query_params.multi_items(), ())
         key = request.path_params["key"]
-        found = deals.deal(reading, key, pii=self._pii(reading))
-        if found is None:
+        deal = deals.deal(reading, key, pii=self._pii(reading))
+        if deal is None:
             raise HTTPException(404, words.say("no_deal", key=key[:60]))
-        return self._html(request, reading, "deal.html.j2", page="pipeline", title=key, told=found)
+        return self._html(request, reading, "deal.html.j2", page="pipeline", title=key, told=deal)
 
     # figures -------------------------------------------------------------------------------------------------------
 
     def figure(self, request: Request, reading: Reading) -> Response:
         """A figure as a table, each row with the rows behind it."""
-        page, part, found = self._part(request, reading, ())
+        page, part, params = self._part(request, reading, ())
         if isinstance(part, pages.Trend):
             return RedirectResponse(
-                f"/rows/days{Given(found.values).query(only=(), day_from=found.get('from'), day_to=found.get('to'))}"
+                f"/rows/days{Given(params.values).query(only=(), day_from=params.get('from'), day_to=params.get('to'))}"
             )
-        split = pages.split(part, found, reading)
+        split = pages.split(part, params, reading)
         first = metrics.named(part.metrics[0])
-        where = (*part.where, *parameters.filters(first, found))
+        where = (*part.where, *parameters.filters(first, params))
         return self._html(
-            request, reading, "figure.html.j2", page=page.name, title=part.title, part=part, split=split, found=found, owner=page,
+            request, reading, "figure.html.j2", page=page.name, title=part.title, part=part, split=split, found=params, owner=page,
             columns=[metrics.named(name) for name in part.metrics],
-            left_out={name: parameters.left_out(metrics.named(name), found) for name in part.metrics},
-            unknown={name: parameters.unknown(metrics.named(name), found) for name in part.metrics},
+            left_out={name: parameters.left_out(metrics.named(name), params) for name in part.metrics},
+            unknown={name: parameters.unknown(metrics.named(name), params) for name in part.metrics},
             row_address=lambda key: tables.rows_address(first.name, (*where, metrics.Filter(part.by, (key or "",)))),
         )  # fmt: skip
 
@@ -604,11 +608,11 @@ class Dashboard:
         kind = request.path_params["kind"]
         if kind not in ("svg", "json"):
             raise HTTPException(404, words.say("not_found"))
-        draw, found = self._drawing(request, reading)
-        mode, size = found.get("mode") or "light", found.get("size") or "normal"
+        draw, params = self._drawing(request, reading)
+        mode, size = params.get("mode") or "light", params.get("size") or "normal"
         if mode not in ("light", "dark") or size not in pictures.ACROSS:
             raise BadRequestError(words.say("no_such_look"))
-        key = ("drawn", request.url.path, found)
+        key = ("drawn", request.url.path, params)
         if kind == "json":
             return JSONResponse(pictures.document(draw(size), mode), headers=_KEEP)  # type: ignore[arg-type]
         drawn = reading.written(key, lambda: pictures.svg(draw(size), mode).encode())  # type: ignore[arg-type]
@@ -621,15 +625,15 @@ class Dashboard:
         look = ("mode", "size", "v")
         if request.path_params["page"] == "health" and request.path_params["part"] == "reliability":
             _for_who_sees_all(reading)
-            told = health.model(reading, self.options.settings)
-            if not told.get("reliability"):
+            model = health.model(reading, self.options.settings)
+            if not model.get("reliability"):
                 raise HTTPException(404, words.say("not_found"))
             given = parameters.given(request.query_params.multi_items(), look)
-            return lambda size: pictures.reliability(told["reliability"], told["horizon_days"], size), given
-        _page, part, found = self._part(request, reading, look)
+            return lambda size: pictures.reliability(model["reliability"], model["horizon_days"], size), given
+        _page, part, params = self._part(request, reading, look)
         if isinstance(part, pages.Trend):
-            return lambda size: pictures.trend(part, part.rows(found, reading), size, reading.currency), found
-        return lambda size: pictures.draw(pages.split(part, found, reading), size, reading.currency), found
+            return lambda size: pictures.trend(part, part.rows(params, reading), size, reading.currency), params
+        return lambda size: pictures.draw(pages.split(part, params, reading), size, reading.currency), params
 
     def _part(
         self, request: Request, reading: Reading, more: tuple[str, ...]
@@ -638,8 +642,8 @@ class Dashboard:
         part = pages.part_of(page, request.path_params["part"]) if page else None
         if page is None or part is None:
             raise HTTPException(404, words.say("not_found"))
-        found = parameters.given(request.query_params.multi_items(), [*page.filters, *more])
-        return page, part, parameters.checked(found, reading)
+        params = parameters.given(request.query_params.multi_items(), [*page.filters, *more])
+        return page, part, parameters.checked(params, reading)
 
     # the rest ------------------------------------------------------------------------------------------------------
 
@@ -784,15 +788,15 @@ def _file(kind: str, name: Callable[[str], str], write: Callable[[Path], None]) 
 
 
 def page_context(
-    page: pages.Page, found: Given, reading: Reading, *, pii: bool, size: int | None = None
+    page: pages.Page, params: Given, reading: Reading, *, pii: bool, size: int | None = None
 ) -> dict[str, Any]:
     """What the template of a page needs."""
-    head = _head(page, found, reading)
+    head = _head(page, params, reading)
     filters = head["filters"]
     context: dict[str, Any] = {
         **head,
         "cards": pages.cards(page, filters, reading),
-        "slice": _slice(page.table, page, found, filters, reading, pii=pii, size=size or page.size)
+        "slice": _slice(page.table, page, params, filters, reading, pii=pii, size=size or page.size)
         if page.table
         else None,
         "more": [_slice(name, page, filters, filters, reading, pii=pii, size=10) for name in page.more],
@@ -804,7 +808,7 @@ def page_context(
     return context
 
 
-def _head(page: pages.Page, found: Given, reading: Reading) -> dict[str, Any]:
+def _head(page: pages.Page, params: Given, reading: Reading) -> dict[str, Any]:
     """What stands at the top of a page: its name and its filters as they were given."""
     return {
         "page": page.name,
@@ -812,32 +816,32 @@ def _head(page: pages.Page, found: Given, reading: Reading) -> dict[str, Any]:
         "says": words.PAGES[page.name][1],
         "shown": page,
         "base": f"/{page.name}",
-        "found": found,
-        "filters": Given(tuple((name, value) for name, value in found.values if name in page.filters)),
-        "presets": _presets(page, found, reading),
+        "found": params,
+        "filters": Given(tuple((name, value) for name, value in params.values if name in page.filters)),
+        "presets": _presets(page, params, reading),
         "options": {name: parameters.options(name, reading) for name in page.filters if name in parameters.CHOICES},
     }
 
 
-def _presets(page: pages.Page, found: Given, reading: Reading) -> list[tuple[str, str, bool]]:
+def _presets(page: pages.Page, params: Given, reading: Reading) -> list[tuple[str, str, bool]]:
     """Periods to choose from on a page with dates: name, address, and whether it is the one that is shown."""
     if "from" not in page.filters:
         return []
-    kept, shown = (*page.filters, "sort", "q"), (found.get("from"), found.get("to"))
-    told = [("all time", f"/{page.name}{found.query(only=kept, from_=None, to=None)}", shown == (None, None))]
+    kept, shown = (*page.filters, "sort", "q"), (params.get("from"), params.get("to"))
+    presets = [("all time", f"/{page.name}{params.query(only=kept, from_=None, to=None)}", shown == (None, None))]
     for name, span in parameters.presets(reading.last_day).items():
         days = (str(span.first), str(min(span.last, reading.last_day)))
-        told.append((name, f"/{page.name}{found.query(only=kept, from_=days[0], to=days[1])}", shown == days))
-    return told
+        presets.append((name, f"/{page.name}{params.query(only=kept, from_=days[0], to=days[1])}", shown == days))
+    return presets
 
 
-def _narrowing(found: Given, where: tuple[metrics.Filter, ...]) -> list[tuple[str, str]]:
+def _narrowing(params: Given, where: tuple[metrics.Filter, ...]) -> list[tuple[str, str]]:
     """What narrows rows, by name."""
-    told = list(parameters.of_dimensions(where).items())
-    if of := found.get(tables.OF):
-        kind = "numerator of" if found.get(tables.PART) else "rows of"
-        told.insert(0, (kind, metrics.named(of).measure.display_name))
-    return told
+    narrowing = list(parameters.of_dimensions(where).items())
+    if of := params.get(tables.OF):
+        kind = "numerator of" if params.get(tables.PART) else "rows of"
+        narrowing.insert(0, (kind, metrics.named(of).measure.display_name))
+    return narrowing
 
 
 def _left_out(name: str, filters: Given) -> tuple[str, ...]:
@@ -848,10 +852,10 @@ def _left_out(name: str, filters: Given) -> tuple[str, ...]:
 
 
 def _slice(
-    name: str, page: pages.Page, found: Given, filters: Given, reading: Reading, *, pii: bool, size: int
+    name: str, page: pages.Page, params: Given, filters: Given, reading: Reading, *, pii: bool, size: int
 ) -> tables.Slice:
     table = tables.TABLES[name]
-    return tables.page(reading, table, found, _where(table, filters), pii=pii, size=size)
+    return tables.page(reading, table, params, _where(table, filters), pii=pii, size=size)
 
 
 def _where(table: tables.Table, filters: Given) -> tuple[metrics.Filter, ...]:
@@ -868,16 +872,16 @@ def _table_filters(name: str, filters: Given) -> Given:
 
 def _nav(request: Request) -> list[tuple[str, str, str]]:
     """The pages with their addresses, which keep the filters that they know."""
-    here = dict(request.query_params)
-    found = []
+    current = dict(request.query_params)
+    links = []
     for name, (title, _) in words.PAGES.items():
         if name == "today":
-            found.append((name, title, _today(here.get("owner") or _mine(request))))
+            links.append((name, title, _today(current.get("owner") or _plan_owner(request))))
             continue
         known = pages.PAGES[name].filters if name in pages.PAGES else ()
-        kept = Given(tuple((key, here[key]) for key in known if here.get(key)))
-        found.append((name, title, f"/{name}{kept.query()}"))
-    return found
+        kept = Given(tuple((key, current[key]) for key in known if current.get(key)))
+        links.append((name, title, f"/{name}{kept.query()}"))
+    return links
 
 
 def _asked(request: Request) -> list[tuple[str, str]]:
@@ -919,14 +923,14 @@ def _from_here(request: Request) -> None:
         raise HTTPException(403, words.say("not_from_here"))
 
 
-def _mine(request: Request) -> str:
+def _plan_owner(request: Request) -> str:
     """Whose plan opens first; empty for everyone's."""
     return unquote(request.cookies.get(MINE, ""))[: parameters.LONGEST]
 
 
 def _look(request: Request) -> tuple[str | None, str]:
-    """What of a page is of who looks, beside what it shows: its theme, and whose plan its first link leads to."""
-    return request.cookies.get("theme"), _mine(request)
+    """What a page has that depends on the viewer: the theme, and whose plan the first link opens."""
+    return request.cookies.get("theme"), _plan_owner(request)
 
 
 def _today(owner: str) -> str:
@@ -985,7 +989,7 @@ def application(options: Options) -> Starlette:
         return Route(path, shown.answering(answer), methods=["GET"])
 
     async def home(request: Request) -> Response:
-        return RedirectResponse(_today(_mine(request)))
+        return RedirectResponse(_today(_plan_owner(request)))
 
     async def alive(request: Request) -> Response:
         return PlainTextResponse("alive")

@@ -118,12 +118,12 @@ def refused(error: MedallionError) -> str:
 
 
 def declined(problem: str, remedy: str) -> str:
-    """What is wrong and, where it is known, what to do, as `refused` writes it; a command in backticks stays as it is.
+    """What is wrong and, where known, what to do, in the form of `refused`; a command in backticks stays as it is.
 
     >>> declined("since when?", ""), declined("a draft is a command", "Run `medallion draft C1 --kind email`.")
     ('Since when?', 'A draft is a command. Run `medallion draft C1 --kind email`.')
 
-    A backtick of the question that has no second one would begin a command that ends within the remedy.
+    An unpaired backtick in the question would begin a command that ends within the remedy.
 
     >>> declined("what is `x", "See `medallion ask`.")
     "What is 'x. See `medallion ask`."
@@ -131,7 +131,7 @@ def declined(problem: str, remedy: str) -> str:
     if problem.count("`") % 2:
         problem = problem.replace("`", "'")
     text = f"{problem}{'' if problem.endswith('?') else '.'} {remedy}".strip()
-    return text[:1].upper() + re.sub(r"(`[^`]*`)|(?<!\S)--(?=[a-z])", lambda found: found[1] or "", text[1:])
+    return text[:1].upper() + re.sub(r"(`[^`]*`)|(?<!\S)--(?=[a-z])", lambda match: match[1] or "", text[1:])
 
 
 def commands(text: str) -> Markup:

@@ -36,11 +36,11 @@ MEMORY = "2GB"
 
 
 def eda(lake: Lakehouse, out: Path, report: Report = lambda *_: None) -> list[Path]:
-    """Write the exploratory analysis of a lakehouse into a folder; gives the files.
+    """Write the exploratory analysis of a lakehouse into a folder, and return the files.
 
     Args:
         lake: The lakehouse, which is only read.
-        out: Folder, made when missing; files of the same names are replaced, each when it is whole.
+        out: Folder, created when missing; a file of the same name is replaced once the new one is complete.
         report: Called with each step's name before it (no seconds) and after it.
 
     Raises:
@@ -55,29 +55,29 @@ def eda(lake: Lakehouse, out: Path, report: Report = lambda *_: None) -> list[Pa
         script = beside.submit(charts.javascript)
         with _reading(lake) as connection:
             with _step(report, "report: figures"):
-                found = figures.gather(connection, lake)
+                facts = figures.gather(connection, lake)
             with _step(report, "report: data quality"):
                 profiles = profile.profiles(connection, lake)
             with _step(report, "report: customer_features.csv"):
                 written = [_features(connection, out)]
         with _step(report, "report: pictures"):
-            drawn = pictures(found)
+            drawn = pictures(facts)
             written = [
                 _picture(out / f"{name}.png", charts.themed(dict(chart))) for name, chart in drawn.items()
             ] + written
         with _step(report, "report: text and page"):
-            document = sections.document(found, profiles)
+            document = sections.document(facts, profiles)
             written.append(_put(out / "EDA_REPORT.txt", text(document).encode()))
             written.append(_put(out / "EDA_REPORT.html", html(document, script.result()).encode()))
     return written
 
 
 def slides(lake: Lakehouse, out: Path, weights: ScoreWeights, report: Report = lambda *_: None) -> list[Path]:
-    """Write the slides and the speaker's notes into a folder; gives the files.
+    """Write the slides and the speaker's notes into a folder, and return the files.
 
     Args:
         lake: The lakehouse, which is only read.
-        out: Folder, made when missing; files of the same names are replaced, each when it is whole.
+        out: Folder, created when missing; a file of the same name is replaced once the new one is complete.
         weights: Weights of the rule score, which a slide shows.
         report: Called with each step's name before it (no seconds) and after it.
 
@@ -89,12 +89,12 @@ def slides(lake: Lakehouse, out: Path, weights: ScoreWeights, report: Report = l
     from medallion.report.presentation import presentation
 
     with _step(report, "slides: figures"):
-        found, profiles = gathered(lake)
+        facts, profiles = gathered(lake)
     with _step(report, "slides: file and notes"):
-        made = deck.slides(found, profiles, weights)
+        slide_deck = deck.slides(facts, profiles, weights)
         return [
-            _put(out / "presentation.pptx", presentation(made, found)),
-            _put(out / "presentation_notes.md", deck.notes(made).encode()),
+            _put(out / "presentation.pptx", presentation(slide_deck, facts)),
+            _put(out / "presentation_notes.md", deck.notes(slide_deck).encode()),
         ]
 
 

@@ -141,7 +141,7 @@ def _data(profiles: Sequence[Profile]) -> Slide:
         rows = [*rows[: _ENTITIES - 1], (f"{len(rest)} others", *sums)]
     total = ("all", *(f"{sum(item.accounts[a] for item in profiles):,}" for a in accounts))
     bars, caption = _worst(profiles)
-    said = f"refused {count(refused, 'record')}, each with its reasons" if refused else "refused none"
+    verdict = f"refused {count(refused, 'record')}, each with its reasons" if refused else "refused none"
     title = "No records have been read yet"
     if read:
         tail = f"{_share(untidy, filled)} of cells needed cleaning" if untidy else "no cell needed cleaning"
@@ -149,7 +149,7 @@ def _data(profiles: Sequence[Profile]) -> Slide:
     return Slide(
         title,
         [
-            f"Rows read equal rows accepted, duplicate, superseded and quarantined, for each entity: {count(read, 'record')} in all. The contract {said}.",
+            f"Rows read equal rows accepted, duplicate, superseded and quarantined, for each entity: {count(read, 'record')} in all. The contract {verdict}.",
             f"{among(untidy, filled)} filled cells were rewritten: spaces, spellings, currency signs, date forms. The columns at the top of the chart are where the CRM lets people type freely.",
             "A cell that is empty stays empty. Cleaning invents nothing.",
         ],

@@ -131,7 +131,7 @@ def gather(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> Facts:
         lake.delta(name)
     correlations, correlated, pairs = _correlations(connection)
     return Facts(
-        as_of=_one(connection, "select max(day) as day from gold.sales_summary")["day"],
+        as_of=_row(connection, "select max(day) as day from gold.sales_summary")["day"],
         currency=contracts_in_use.currency(lake),
         currencies=proof.note(lake),
         figures={name: metrics.value(connection, name) for name in FIGURES},
@@ -153,7 +153,7 @@ def gather(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> Facts:
     )  # fmt: skip
 
 
-def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> Row:
+def _row(connection: duckdb.DuckDBPyConnection, sql: str) -> Row:
     return query.rows(connection, sql)[0]
 
 
@@ -171,7 +171,7 @@ def split(
         dimension: The column.
         names: Metrics, all over the same source.
         extra: Further expressions over it, in Spark SQL.
-        order: What to order by, in DuckDB's words.
+        order: What to order by, in DuckDB SQL.
     """
     chosen = [metrics.metrics()[name] for name in names]
     view = chosen[0].view
@@ -180,8 +180,8 @@ def split(
     where = f" WHERE {view.filter}" if view.filter else ""
     sql = f"SELECT {dimension}, {columns} FROM {view.source}{where} GROUP BY {dimension}"
     text = sqlglot.transpile(sql, read="spark", write="duckdb")[0]
-    found = query.rows(connection, f"from ({text}) order by {order or dimension}, {dimension} nulls last")
-    return [{name: _plain(value) for name, value in row.items()} for row in found]
+    rows = query.rows(connection, f"from ({text}) order by {order or dimension}, {dimension} nulls last")
+    return [{name: _plain(value) for name, value in row.items()} for row in rows]
 
 
 def _plain(value: Any) -> Any:
@@ -190,17 +190,17 @@ def _plain(value: Any) -> Any:
 
 def _deals_by(connection: duckdb.DuckDBPyConnection, dimension: str) -> list[Row]:
     order = {"revenue": "revenue desc, total_leads desc", "count": "total_leads desc"}
-    found = split(
+    rows = split(
         connection,
         dimension,
         _DEAL_METRICS,
         _COUNTS,
         order["revenue" if dimension in ("industry", "size_band") else "count"],
     )
-    for row in found:
+    for row in rows:
         row["closed_leads"] = row["won_leads"] + row["lost_leads"]
         row["win_rate_low"], row["win_rate_high"] = figures.wilson(row["won_leads"], row["closed_leads"], z())
-    return found
+    return rows
 
 
 def _customers_by(connection: duckdb.DuckDBPyConnection, dimension: str) -> list[Row]:
@@ -214,13 +214,13 @@ def _customers_by(connection: duckdb.DuckDBPyConnection, dimension: str) -> list
 
 
 def _channels(connection: duckdb.DuckDBPyConnection) -> list[Row]:
-    found = query.rows(connection, "from gold.channel_performance order by interactions desc, channel")
-    return [{name: _plain(value) for name, value in row.items() if name != "last_interaction_at"} for row in found]
+    rows = query.rows(connection, "from gold.channel_performance order by interactions desc, channel")
+    return [{name: _plain(value) for name, value in row.items() if name != "last_interaction_at"} for row in rows]
 
 
 def _outcomes(connection: duckdb.DuckDBPyConnection) -> list[Row]:
     sums = ", ".join(f"coalesce(sum({name}), 0) as {name}" for name in OUTCOMES)
-    row = _one(connection, f"select {sums} from gold.channel_performance")
+    row = _row(connection, f"select {sums} from gold.channel_performance")
     return [{"outcome": name, "interactions": int(row[name])} for name in OUTCOMES]
 
 
@@ -228,14 +228,14 @@ OUTCOMES = ("meeting_booked", "positive", "neutral", "no_answer", "negative")
 
 
 def _months(connection: duckdb.DuckDBPyConnection) -> list[Row]:
-    found = query.rows(
+    rows = query.rows(
         connection,
         "select cast(date_trunc('month', day) as date) as month, cast(sum(new_leads) as bigint) as new_leads, "
         "cast(sum(won_leads) as bigint) as won_leads, cast(sum(lost_leads) as bigint) as lost_leads, "
         "sum(revenue) as revenue, cast(sum(interactions) as bigint) as interactions, max(day) as last_day "
         "from gold.sales_summary group by 1 order by 1",
     )
-    return [{name: _plain(value) for name, value in row.items()} for row in found]
+    return [{name: _plain(value) for name, value in row.items()} for row in rows]
 
 
 def _scores(connection: duckdb.DuckDBPyConnection) -> list[Row]:
@@ -249,13 +249,13 @@ def _scores(connection: duckdb.DuckDBPyConnection) -> list[Row]:
 def _described(
     connection: duckdb.DuckDBPyConnection, table: str, column: str, label: str, unit: str, where: str
 ) -> Row:
-    count = _one(connection, f"select count(*) as n, count({column}) as known from {table} where {where}")
+    count = _row(connection, f"select count(*) as n, count({column}) as known from {table} where {where}")
     middle = "approx_quantile" if count["known"] > EXACT else "quantile_cont"
     ends = ", ".join(
         f"{middle}(cast({column} as double), {p}) as {name}"
         for p, name in ((0.25, "q1"), (0.5, "median"), (0.75, "q3"))
     )
-    found = _one(
+    summary = _row(
         connection,
         f"select avg({column}) as mean, stddev_samp(cast({column} as double)) as sd, min({column}) as least, "
         f"max({column}) as most, {ends} from {table} where {where}",
@@ -265,12 +265,12 @@ def _described(
         "unit": unit,
         "n": count["known"],
         "missing": count["n"] - count["known"],
-        **{name: None if value is None else float(value) for name, value in found.items()},
+        **{name: None if value is None else float(value) for name, value in summary.items()},
     }
 
 
 def _correlations(connection: duckdb.DuckDBPyConnection) -> tuple[list[Row], int, int]:
-    """Spearman's rho of each pair over the customers with both known, strongest first; customers and pairs looked at."""
+    """Spearman's rho of each pair over the customers with both known, strongest first; with the number of customers and of pairs."""
     names = list(CORRELATED)
     columns = ", ".join(f"cast({name} as double) as {name}" for name in names)
     sampled = connection.execute(
@@ -279,7 +279,7 @@ def _correlations(connection: duckdb.DuckDBPyConnection) -> tuple[list[Row], int
     values: dict[str, NDArray[np.float64]] = {
         name: np.ma.filled(np.ma.asarray(sampled[name], dtype=float), np.nan) for name in names
     }
-    found: list[Row] = []
+    pairs: list[Row] = []
     for a, b in combinations(names, 2):
         if CORRELATED[a][1] & CORRELATED[b][1]:
             continue
@@ -289,12 +289,12 @@ def _correlations(connection: duckdb.DuckDBPyConnection) -> tuple[list[Row], int
         x, y = _ranks(values[a][known]), _ranks(values[b][known])
         if x.std() and y.std():
             rho = float(np.clip(np.corrcoef(x, y)[0, 1], -1, 1))
-            found.append({"a": CORRELATED[a][0], "b": CORRELATED[b][0], "rho": round(rho, 9), "n": n})
-    for row in found:
+            pairs.append({"a": CORRELATED[a][0], "b": CORRELATED[b][0], "rho": round(rho, 9), "n": n})
+    for row in pairs:
         row["low"], row["high"] = uncertainty.rank_correlation(row["rho"], row["n"])
-        row["safe_low"], row["safe_high"] = uncertainty.rank_correlation(row["rho"], row["n"], looks=len(found))
-    found.sort(key=lambda row: (-abs(row["rho"]), row["a"], row["b"]))
-    return found, len(values[names[0]]), len(found)
+        row["safe_low"], row["safe_high"] = uncertainty.rank_correlation(row["rho"], row["n"], looks=len(pairs))
+    pairs.sort(key=lambda row: (-abs(row["rho"]), row["a"], row["b"]))
+    return pairs, len(values[names[0]]), len(pairs)
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -310,7 +310,7 @@ def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _concentration(connection: duckdb.DuckDBPyConnection) -> Row:
-    return _one(
+    return _row(
         connection,
         "select count(*) as buyers, coalesce(sum(won_value), 0) as revenue, "
         "coalesce(sum(won_value) filter (place = 1), 0) as first, coalesce(sum(won_value) filter (place <= 3), 0) as three, "
@@ -324,15 +324,15 @@ _REVERSED = "cast(closed_at as date) < cast(created_at as date)"
 
 
 def _attention(connection: duckdb.DuckDBPyConnection) -> Row:
-    told = ", ".join(
+    flagged = ", ".join(
         f"count(*) filter ({where}) as {name}, coalesce(sum(deal_value) filter ({where}), 0) as {name}_value"
         for name in ("overdue", "silent", "never_touched")
         if (where := metrics.flag("deals", name))
     )
-    return _one(
+    return _row(
         connection,
         "select count(*) as open_leads, coalesce(sum(deal_value), 0) as open_value, "
-        f"{told}, "
+        f"{flagged}, "
         "count(*) filter (not has_value) as without_value, "
         f"(select count(*) from gold.deals where {_REVERSED}) as reversed, "
         f"(select min(lead_id) from gold.deals where {_REVERSED}) as reversed_example from gold.deals where status = 'open'",
@@ -342,7 +342,7 @@ def _attention(connection: duckdb.DuckDBPyConnection) -> Row:
 def _weekdays(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> Row:
     if not lake.exists("silver.interactions_clean"):
         return {"interactions": 0, "weekend": 0, "first": None, "last": None}
-    return _one(
+    return _row(
         connection,
         "select count(*) as interactions, count(*) filter (isodow(occurred_at) >= 6) as weekend, "
         "cast(min(occurred_at) as date) as first, cast(max(occurred_at) as date) as last "

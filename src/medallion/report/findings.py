@@ -25,7 +25,7 @@ TOLD = 10
 
 def findings(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
     """The findings, one or two sentences each, from outcomes to data."""
-    told = [
+    sentences = [
         _outcome(facts),
         _pipeline(facts),
         _concentration(facts),
@@ -43,7 +43,7 @@ def findings(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
         cleaned(profiles),
         gaps(profiles),
     ]
-    return [sentence for sentence in told if sentence]
+    return [sentence for sentence in sentences if sentence]
 
 
 def _closed(facts: Facts) -> tuple[int, int, int]:
@@ -83,19 +83,19 @@ def _pipeline(facts: Facts) -> str:
 
 
 def _concentration(facts: Facts) -> str:
-    held, revenue = facts.concentration, float(facts.concentration["revenue"])
-    if not held["buyers"] or not facts.top:
+    concentration, revenue = facts.concentration, float(facts.concentration["revenue"])
+    if not concentration["buyers"] or not facts.top:
         return ""
     first = facts.top[0]
     who = name(first["customer_name"] or first["customer_id"])
-    text = f"{who} alone brought {facts.money(held['first'])}, {percent(float(held['first']) / revenue)} of the revenue"
-    if held["buyers"] > 30:
+    text = f"{who} alone brought {facts.money(concentration['first'])}, {percent(float(concentration['first']) / revenue)} of the revenue"
+    if concentration["buyers"] > 30:
         text = (
-            f"The tenth of the buying customers with most revenue ({held['tenth_count']:,} of {held['buyers']:,}) brought "
-            f"{percent(float(held['tenth']) / revenue)} of it; {who}, the first, {percent(float(held['first']) / revenue)}"
+            f"The tenth of the buying customers with most revenue ({concentration['tenth_count']:,} of {concentration['buyers']:,}) brought "
+            f"{percent(float(concentration['tenth']) / revenue)} of it; {who}, the first, {percent(float(concentration['first']) / revenue)}"
         )
-    elif held["buyers"] > 3:
-        text += f", the first three {percent(float(held['three']) / revenue)}"
+    elif concentration["buyers"] > 3:
+        text += f", the first three {percent(float(concentration['three']) / revenue)}"
     return f"{text}."
 
 
@@ -124,7 +124,7 @@ def _differences(
             f"{name(spaced(most[field]))}, has {among(most[part], most[whole])} of its {of}, all together "
             f"{among(parts, wholes)}."
         )
-    beyond.sort(key=lambda found: -found[0])
+    beyond.sort(key=lambda gap: -gap[0])
     sentences = [
         f"{name(spaced(row[field]))} {percent(row[part] / row[whole])} of {row[whole]:,} (the others {percent(others)})"
         for _, row, others in beyond[:4]
@@ -151,35 +151,37 @@ def _bands(facts: Facts) -> str:
 
 
 def _attention(facts: Facts) -> str:
-    held = facts.attention
-    if not held["open_leads"]:
+    attention = facts.attention
+    if not attention["open_leads"]:
         return ""
     parts = []
-    if held["overdue"]:
-        parts.append(f"{held['overdue']:,} worth {facts.money(held['overdue_value'])} have passed their expected close")
-    if held["silent"]:
+    if attention["overdue"]:
         parts.append(
-            f"{held['silent']:,} worth {facts.money(held['silent_value'])} belong to customers last touched more than {metrics.threshold('silent_days'):g} days ago"
+            f"{attention['overdue']:,} worth {facts.money(attention['overdue_value'])} have passed their expected close"
         )
-    if held["never_touched"]:
+    if attention["silent"]:
         parts.append(
-            f"{held['never_touched']:,} worth {facts.money(held['never_touched_value'])} belong to customers never touched"
+            f"{attention['silent']:,} worth {facts.money(attention['silent_value'])} belong to customers last touched more than {metrics.threshold('silent_days'):g} days ago"
+        )
+    if attention["never_touched"]:
+        parts.append(
+            f"{attention['never_touched']:,} worth {facts.money(attention['never_touched_value'])} belong to customers never touched"
         )
     if not parts:
         return (
-            f"None of the {count(held['open_leads'], 'open deal')} is past its expected close, and every one had a touch "
+            f"None of the {count(attention['open_leads'], 'open deal')} is past its expected close, and every one had a touch "
             f"within {metrics.threshold('silent_days'):g} days."
         )
-    return f"Of {count(held['open_leads'], 'open deal')}, {enumerated(parts)}."
+    return f"Of {count(attention['open_leads'], 'open deal')}, {enumerated(parts)}."
 
 
 def _weekend(facts: Facts) -> str:
-    held = facts.weekdays
-    if not held["interactions"]:
+    weekdays = facts.weekdays
+    if not weekdays["interactions"]:
         return "There are no interactions yet."
     return (
-        f"{among(held['weekend'], held['interactions'])} touches fell on a Saturday or Sunday (UTC); "
-        f"they run from {held['first']} to {held['last']}."
+        f"{among(weekdays['weekend'], weekdays['interactions'])} touches fell on a Saturday or Sunday (UTC); "
+        f"they run from {weekdays['first']} to {weekdays['last']}."
     )
 
 
@@ -191,17 +193,17 @@ def safe(facts: Facts) -> list[dict[str, Any]]:
 def _correlated(facts: Facts) -> str:
     if not facts.pairs:
         return ""
-    found = safe(facts)
-    if not found:
+    beyond = safe(facts)
+    if not beyond:
         return (
             f"None of {facts.pairs} pairs of customer figures goes together beyond chance at n = {facts.correlated:,}; "
             f"about {max(1, round(facts.pairs * 0.05))} would at 5% by chance alone."
         )
-    named = [f"{row['a']} and {row['b']} (rho {row['rho']:+.2f}, n = {row['n']:,})" for row in found[:3]]
-    if len(found) == 1:
+    named = [f"{row['a']} and {row['b']} (rho {row['rho']:+.2f}, n = {row['n']:,})" for row in beyond[:3]]
+    if len(beyond) == 1:
         return f"Of {facts.pairs} pairs of customer figures one goes together beyond chance: {named[0]}."
     return (
-        f"Of {facts.pairs} pairs of customer figures {len(found)} go together beyond chance, most of all "
+        f"Of {facts.pairs} pairs of customer figures {len(beyond)} go together beyond chance, most of all "
         f"{enumerated(named)}."
     )
 
@@ -217,7 +219,7 @@ def cleaned(profiles: Sequence[Profile]) -> str:
     none = sum(item.placeholders for item in profiles)
     where, worst = max(
         ((f"{item.entity}.{cell.column}", cell) for item in profiles for cell in item.cells if cell.filled),
-        key=lambda found: (found[1].untidy / found[1].filled, found[1].filled, found[0]),
+        key=lambda pair: (pair[1].untidy / pair[1].filled, pair[1].filled, pair[0]),
     )
     text = f"Of {filled:,} filled cells in {count(read, 'record')}, {untidy:,} ({percent(untidy / filled)}) were not written as the contract has them"
     text += f", most often {where} ({worst.untidy:,} of {worst.filled:,})" if untidy else ""
@@ -229,22 +231,22 @@ def cleaned(profiles: Sequence[Profile]) -> str:
 
 
 def gaps(profiles: Sequence[Profile]) -> str:
-    """What is still missing after it."""
+    """What is still missing after cleaning."""
     every = [(f"{item.entity}.{cell.column}", cell) for item in profiles for cell in item.cells if cell.rows]
     absent = [where for where, cell in every if not cell.values]
-    found = [(1 - cell.values / cell.rows, where) for where, cell in every if 0 < cell.values < cell.rows]
+    missing = [(1 - cell.values / cell.rows, where) for where, cell in every if 0 < cell.values < cell.rows]
     if not every:
         return ""
     nowhere = (
         f"{count(len(absent), 'column')} {'has' if len(absent) == 1 else 'have'} no value at all" if absent else ""
     )
-    if not found:
+    if not missing:
         return (
             f"After cleaning {nowhere}, and no other cell is empty." if absent else "After cleaning no cell is empty."
         )
-    found.sort(key=lambda gap: (-gap[0], gap[1]))
-    named = [f"{where} ({percent(share)})" for share, where in found[:4]]
-    text = f"Cleaning invents nothing: {count(len(found), 'column')} still {'has' if len(found) == 1 else 'have'} gaps, widest {enumerated(named)}"
+    missing.sort(key=lambda gap: (-gap[0], gap[1]))
+    named = [f"{where} ({percent(share)})" for share, where in missing[:4]]
+    text = f"Cleaning invents nothing: {count(len(missing), 'column')} still {'has' if len(missing) == 1 else 'have'} gaps, widest {enumerated(named)}"
     return f"{text}; {nowhere}." if absent else f"{text}."
 
 
@@ -252,62 +254,62 @@ def caveats(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
     """What the figures cannot say."""
     won, lost, opened = _closed(facts)
     closed = won + lost
-    told = []
+    sentences = []
     if 0 < closed < _SMALL:
-        told.append(
+        sentences.append(
             f"How good the team is. With {count(closed, 'closed deal')}, one deal more or less won moves the win rate by "
             f"{ratio(100 / closed)} points; the intervals say how far off it may be."
         )
-    told.append(
+    sentences.append(
         "What causes what. These are observations, not an experiment: a source or channel with a better rate may have "
         "had the better accounts."
     )
     if opened:
-        told.append(
+        sentences.append(
             "How the open deals end. A young deal that is lost later is open today, so rates by month or by source "
             "still move; win rates count closed deals only."
         )
     if facts.figures["total_customers"]:
-        told.append(
+        sentences.append(
             "Whether the lead score foresees wins. It counts touches after a close as well, so a band's win rate here is a "
             "description; `medallion train` tests forecasts on later deals."
         )
     sources = {row["probability_source"] for row in facts.probability}
     if "base_rate_by_band" in sources:
-        told.append(
+        sentences.append(
             "The probability of a single deal. Where no model is active, a probability is the base rate of its score "
             "band and age, the same for every such deal."
         )
-    told.append(
+    sentences.append(
         f"What was earned. Revenue is the value of won deals in {facts.currency} as the CRM has it: no invoices, no costs, no margin."
     )
     if facts.currencies:
-        told.append(f"What deals in other currencies came to on the day of payment. {facts.currencies}")
+        sentences.append(f"What deals in other currencies came to on the day of payment. {facts.currencies}")
     if facts.weekdays["interactions"]:
-        told.append(
+        sentences.append(
             f"What happened outside the exports. Touches are known from {facts.weekdays['first']} to "
             f"{facts.weekdays['last']} only, and calls nobody logged are in no figure."
         )
-        told.append(
+        sentences.append(
             "What a channel is worth. Attributed revenue shares a win among the touches of the 90 days before it; that is bookkeeping, not effect."
         )
     missing = facts.attention["without_value"]
     if missing:
-        told.append(
+        sentences.append(
             f"The whole pipeline. {count(missing, 'open deal')} {'has' if missing == 1 else 'have'} no value, counted as 0."
         )
     turned = facts.attention["reversed"]
     if turned:
-        told.append(
+        sentences.append(
             f"Every cycle time. {count(turned, 'deal')}, such as {facts.attention['reversed_example']}, closed before the day "
             f"of {'its' if turned == 1 else 'their'} opening; {'it is' if turned == 1 else 'they are'} in no mean of days."
         )
     if facts.correlated == SAMPLE:
-        told.append(
+        sentences.append(
             f"Correlations beyond the third decimal: they are computed from {SAMPLE:,} customers drawn by a hash of their key."
         )
     if any(cell.about for item in profiles for cell in item.cells):
-        told.append(
+        sentences.append(
             "Exact numbers of spellings in the largest tables: they are estimates, about 2% off, and marked with ~."
         )
-    return told
+    return sentences

@@ -50,11 +50,15 @@ def presentation(deck: Sequence[Slide], facts: Facts) -> bytes:
 
 
 def _properties(file: Any, facts: Facts) -> None:
-    held = file.core_properties
-    held.title, held.author, held.subject = "Medallion: from CRM exports to a call list", "medallion", "Sales analysis"
-    made = datetime(facts.as_of.year, facts.as_of.month, facts.as_of.day) if facts.as_of else datetime(2000, 1, 1)  # noqa: DTZ001 - a day, not a time
-    held.created = held.modified = made
-    held.last_modified_by = "medallion"
+    properties = file.core_properties
+    properties.title, properties.author, properties.subject = (
+        "Medallion: from CRM exports to a call list",
+        "medallion",
+        "Sales analysis",
+    )
+    created = datetime(facts.as_of.year, facts.as_of.month, facts.as_of.day) if facts.as_of else datetime(2000, 1, 1)  # noqa: DTZ001 - a day, not a time
+    properties.created = properties.modified = created
+    properties.last_modified_by = "medallion"
 
 
 def _colour(text: str) -> Any:
@@ -225,7 +229,7 @@ def _bars(page: Any, bars: Bars, left: float, top: float, width: float, height: 
         kind, Inches(left - 0.1), Inches(top + 0.38), Inches(width), Inches(height - 0.38), data
     )
     frame.name = f"Chart: {bars.title}"
-    frame._element.nvGraphicFramePr.cNvPr.set("descr", _told(bars))
+    frame._element.nvGraphicFramePr.cNvPr.set("descr", _in_words(bars))
     chart = frame.chart
     chart.font.name, chart.font.size = _FONT, Pt(14)
     chart.font.color.rgb = _colour(INK)
@@ -265,8 +269,8 @@ def _bars(page: Any, bars: Bars, left: float, top: float, width: float, height: 
         labels.position, labels.font.size = XL_LABEL_POSITION.OUTSIDE_END, Pt(14)
 
 
-def _told(bars: Bars) -> str:
-    """The chart in words, for those who do not see it."""
+def _in_words(bars: Bars) -> str:
+    """The chart in words, for those who cannot see it."""
     lines = [
         f"{category}: " + ", ".join(f"{label} {values[place]:g}" for label, values in bars.series.items())
         for place, category in enumerate(bars.categories)
@@ -297,8 +301,8 @@ def _architecture(page: Any, slide: Slide) -> None:
         _box(page, name, what, fill, ink, MARGIN + place * (width + gap), top, width, height)
         for place, (name, what, fill, ink) in enumerate(boxes)
     ]
-    for here, there in pairwise(drawn):
-        _arrow(page, here, 3, there, 1)
+    for left, right in pairwise(drawn):
+        _arrow(page, left, 3, right, 1)
     below = _box(
         page,
         "Quarantine",
@@ -347,17 +351,17 @@ def _box(
     return shape
 
 
-def _arrow(page: Any, here: Any, leaving: int, there: Any, entering: int) -> None:
+def _arrow(page: Any, start: Any, leaving: int, end: Any, entering: int) -> None:
     """A connector that stays attached when a box is moved; sides are 0 top, 1 left, 2 bottom, 3 right."""
     line = page.shapes.add_connector(MSO_CONNECTOR.STRAIGHT, 0, 0, 0, 0)
-    line.begin_connect(here, leaving)
-    line.end_connect(there, entering)
+    line.begin_connect(start, leaving)
+    line.end_connect(end, entering)
     line.line.width = Pt(2.25)
     line.line.color.rgb = _colour(GREY)
     head = OxmlElement("a:tailEnd")
     head.set("type", "triangle")
     line.line._get_or_add_ln().append(head)
-    line.name = f"{here.name} to {there.name}"
+    line.name = f"{start.name} to {end.name}"
 
 
 def _data(page: Any, slide: Slide) -> None:

@@ -250,7 +250,7 @@ def _after(connection: duckdb.DuckDBPyConnection, entity: Entity, many: bool) ->
 
 
 def _failed(connection: duckdb.DuckDBPyConnection, entity: Entity) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
+    failures: dict[str, dict[str, int]] = {}
     for row in query.rows(
         connection,
         "select code, count(*) as records from (select unnest(failed_checks) as code from silver.quarantine "
@@ -258,5 +258,5 @@ def _failed(connection: duckdb.DuckDBPyConnection, entity: Entity) -> dict[str, 
         [entity.name],
     ):
         column, _, check = row["code"].rpartition(".")
-        found.setdefault(column, {})[check] = row["records"]
-    return found
+        failures.setdefault(column, {})[check] = row["records"]
+    return failures

@@ -384,11 +384,11 @@ def _correlations(facts: Facts) -> Section:
         if facts.correlated == SAMPLE
         else ""
     )
-    held = safe(facts)
+    beyond = safe(facts)
     text = (
         f"Spearman's rank correlation of {facts.pairs} pairs of figures, over {count(facts.correlated, 'customer')}{drawn}. Pairs that share an "
         f"ingredient go together by construction and are left out. An interval that is corrected for {facts.pairs} looks "
-        f"(Bonferroni) and leaves 0 out is beyond chance; {len(held)} of them {'does' if len(held) == 1 else 'do'}. "
+        f"(Bonferroni) and leaves 0 out is beyond chance; {len(beyond)} of them {'does' if len(beyond) == 1 else 'do'}. "
     )
     if facts.correlated < 30:
         text += f"At n = {facts.correlated} only very strong ones can: treat the others as questions, not as answers. "
@@ -400,7 +400,7 @@ def _correlations(facts: Facts) -> Section:
             f"{row['rho']:+.2f}",
             f"{row['low']:+.2f} to {row['high']:+.2f}",
             f"{row['safe_low']:+.2f} to {row['safe_high']:+.2f}",
-            "yes" if row in held else "no",
+            "yes" if row in beyond else "no",
         )
         for row in facts.correlations[:TOLD]
     ]

@@ -28,12 +28,12 @@ def difference(part: int, whole: int, other_part: int, other_whole: int, looks: 
     """
     if not whole or not other_whole:
         return -1.0, 1.0
-    here, there = part / whole, other_part / other_whole
+    share, other_share = part / whole, other_part / other_whole
     low, high = wilson(part, whole, z(looks=looks))
     other_low, other_high = wilson(other_part, other_whole, z(looks=looks))
-    gap = here - there
-    return gap - sqrt((here - low) ** 2 + (other_high - there) ** 2), gap + sqrt(
-        (high - here) ** 2 + (there - other_low) ** 2
+    gap = share - other_share
+    return gap - sqrt((share - low) ** 2 + (other_high - other_share) ** 2), gap + sqrt(
+        (high - share) ** 2 + (other_share - other_low) ** 2
     )
 
 
