@@ -74,6 +74,13 @@ def test_the_actual_amount_counts_before_the_expected_and_never_the_weighted(pro
     assert asked(columns) == []
 
 
+@pytest.mark.parametrize("cell", ["43.{n}00,-", "350,-", "4'{n}00.-", "350.–", "1,{n}00.--"])
+def test_a_dash_in_place_of_decimals_is_read(proposed, cell):
+    rows = deals(9, "D{n}", "{firm}", "{state}", cell, "2025-01-{d}", "{end}", sep=";")
+    columns, _, _ = proposed("Deal ID;Company;Status;Amount;Created;Close Date", rows)
+    assert (columns["deal_value"]["from"], asked(columns)) == ("Amount", [])
+
+
 def test_an_amount_before_the_weighted_one(proposed):
     rows = deals(9, "D{n}", "{firm}", "{state}", "{n}", "{amount}", "2025-01-{d}", "{end}")
     columns, _, _ = proposed("Deal ID,Company,Stage,Weighted Amount,Amount,Created,Close Date", rows)
