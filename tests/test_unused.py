@@ -294,3 +294,11 @@ def test_an_unused_table_may_be_ignored_by_answer(tmp_path):
     assert doubts(found, "ignore") == []
     (ignored,) = (s for s in contracts.entities([Override("x", found.text)])["leads"].sources if s.ignore)
     assert (ignored.file, ignored.confidence) == ("remap", None)
+
+
+def test_accounts_that_deals_of_two_years_name_are_not_asked_about(tmp_path):
+    head = "Deal ID,Account,Stage,Amount,Created,Close Date\n"
+    for year in (2024, 2025):
+        rows = [f"{year}-{n},Firm {n % 7 + year % 2},Won,100,{year}-01-05,{year}-02-05\n" for n in range(20)]
+        (tmp_path / f"deals {year}.csv").write_text(head + "".join(rows))
+    assert doubts(proposal.propose(str(tmp_path), "mine"), "snapshot") == []

@@ -1419,6 +1419,8 @@ class _Planner:
         if feed.entity == "interactions" and (counts := activities.planned(feed)):
             feed.life["where"] = counts
         columns = [column for column in feed.unmapped if self._may_end(feed, column)]
+        if feed.entity == "leads" and (told := feed.column_of("status")) and marks.marked(told.header, told.counts):
+            columns.append(told)
         telling = [
             c for c in columns if not marks.is_pointer(c.header) and (_is_sure(c) or marks.marked(c.header, c.counts))
         ]
@@ -1429,7 +1431,9 @@ class _Planner:
             sure = min(item.confidence or 0 for item in conditions)
             condition = Condition(when=sql, confidence=sure, reason="; ".join(item.reason for item in conditions))
             if self._is_derived(feed):
-                feed.life["where"] = condition.model_copy(update={"when": f"NOT ({sql})"})
+                feed.life["where"] = condition.model_copy(
+                    update={"when": f"NOT coalesce(try_cast({sql} AS boolean), false)"}
+                )
             else:
                 feed.life["absent"] = condition
         self._no_business(feed)
