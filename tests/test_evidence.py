@@ -338,6 +338,29 @@ def test_a_column_that_only_closed_deals_have_is_the_day_of_closing(proposed, he
     assert (columns["closed_at"]["from"], asked(columns)) == (header, [])
 
 
+@pytest.mark.parametrize("header", ["Closed", "Geschlossen", "Cerrada el"])
+@pytest.mark.parametrize("count", [3, 6, 12])
+def test_a_column_named_closed_of_few_deals_is_the_day_of_closing(proposed, header, count):
+    rows = deals(count, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,Amount,Opened,{header}", rows)
+    assert (columns["closed_at"]["from"], asked(columns)) == (header, [])
+
+
+@pytest.mark.parametrize(
+    ("month", "read"),
+    [("2025-03", 'dateFormats: ["yyyy-M"]'), ("03/2025", 'dateFormats: ["M/yyyy"]'), ("2025-W12", "make_date(")],
+)
+def test_the_month_of_closing_counts_before_a_planned_day_and_is_asked_about(proposed, month, read):
+    rows = [
+        f"{row}{month if n % 3 < 2 else ''}"
+        for n, row in enumerate(deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "2026-09-{d}", ""))
+    ]
+    columns, _, text = proposed("Deal ID,Company,Stage,Amount,Created,Expected Close,Closed Month", rows)
+    assert (columns["expected_close_date"]["from"], asked(columns)) == ("Expected Close", ["closed_at"])
+    assert "is each to count as its first day?" in columns["closed_at"]["reason"]
+    assert read in text
+
+
 @pytest.mark.parametrize(
     ("header", "form", "needed"),
     [

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from medallion.contracts import CONFIDENT, Entity, Filling
+from medallion.contracts import CONFIDENT, Entity, Filling, formats
 from medallion.contracts.filling import Condition
 from medallion.contracts.model import Column as Declared
 from medallion.proposal import cells, match, roles, stages, vocabulary
@@ -245,9 +245,16 @@ def _is_date(column: Column) -> bool:
 
 
 def _may_be_closing(column: Column, leads: Entity) -> bool:
-    """Whether a column has dates, or figures that would be dates, as spreadsheets keep them, under a name that fits."""
+    """Whether a column has dates, or under a name that fits figures that would be dates, as spreadsheets keep them, or
+    months and weeks.
+    """
     counted = column.filled > 0 and column.counted_dates > _MOST
-    return _is_date(column) or (counted and vocabulary.header(column.header, leads, "closed_at") is not None)
+    named = _says_closed(column) or vocabulary.header(column.header, leads, "closed_at") is not None
+    return _is_date(column) or (named and (counted or formats.wider(column.counts, column.name) is not None))
+
+
+def _says_closed(column: Column) -> bool:
+    return bool(_words(column) & stages.CLOSED) and roles.of(column.header)[0] != roles.PLANNED
 
 
 def _says_closing(column: Column, leads: Entity) -> bool:
@@ -340,11 +347,14 @@ def closing(feed: Feed, leads: Entity) -> None:
             else "past where a deal is closed, to come where it is open"
         )
         item = Filling(column=column.header, confidence=0.85, reason=reason)
+        if formats.wider(column.counts, column.name):
+            item = cells.unread(column, reason, is_time=True)
     else:
         reason = f"no column is named so: {named}? without one, closed deals count on the day they were last changed or opened"
         item = Filling(column=column.header, confidence=_ASKED, reason=reason)
-    formats = expected.date_formats if planned and expected else ()
-    feed.fillings["closed_at"] = item.model_copy(update={"date_formats": formats})
+    if planned and expected:
+        item = item.model_copy(update={"date_formats": expected.date_formats})
+    feed.fillings["closed_at"] = item
 
 
 def _fit(feed: Feed, leads: Entity, column: Column) -> float:
@@ -352,11 +362,14 @@ def _fit(feed: Feed, leads: Entity, column: Column) -> float:
     records = [(state, text) for state, text in states(feed, leads, column) if state]
     ended = [text for state, text in records if state in ("won", "lost")]
     still = [text for state, text in records if state == "open"]
-    if len(ended) < _FEW or len(still) < _FEW:
+    few = len(ended) < _FEW or len(still) < _FEW
+    if not ended or (few and not _says_closed(column)):
         return 0.5 if column.filled else 0.0
-    filled, held = sum(map(bool, ended)) / len(ended), sum(map(bool, still)) / len(still)
+    filled, held = sum(map(bool, ended)) / len(ended), sum(map(bool, still)) / max(len(still), 1)
     if filled > 0.9 and held < 0.1:
         return 2.0
+    if few:
+        return 0.5
     past = [day for text in ended if (day := _day(text, column))]
     to_come = [day for text in still if (day := _day(text, column))]
     if filled > 0.9 and len(past) > 0.9 * len(ended) and len(to_come) >= _FEW and min(to_come) > max(past):

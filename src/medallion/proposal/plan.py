@@ -270,7 +270,13 @@ class _Planner:
         before, expected = feed.fillings.get("closed_at"), feed.fillings.get("expected_close_date")
         evidence.closing(feed, self.entities["leads"])
         item = feed.fillings.get("closed_at")
-        if before is None and item and item.column and (expected is None or expected.column != item.column):
+        if (
+            before is None
+            and item
+            and item.column
+            and not item.date_formats
+            and (expected is None or expected.column != item.column)
+        ):
             feed.fillings["closed_at"] = self._dated(item, feed.table.column(item.column), feed.table)
             feed.comments = [each for each in feed.comments if not each.startswith("perhaps closed_at:")]
 
