@@ -163,6 +163,8 @@ class _Planner:
         self.properties: dict[str, dict[str, dict[str, Any]]] = {}
         self.further: dict[str, tuple[str, ...]] = {}
         self.listing: dict[int, str] = {}
+        #: Entities whose keys are compared without leading zeros, each with why.
+        self.padded: dict[str, str] = {}
         self.foreign = any(column.comma for table in tables for column in table.columns)
         self.named = {
             name: self._values(name, "customer_name" if name == "customers" else "product_name")
@@ -452,6 +454,7 @@ class _Planner:
         for feed in list(feeds):
             self._key(feed)
         self._as_beside(feeds)
+        self._padded(feeds)
         for feed in list(feeds):
             if feed.entity in self.entities:
                 evidence.sums(feed, self.entities[feed.entity])
@@ -501,6 +504,7 @@ class _Planner:
                     feed.fillings[name] = cells.without_denied(item, feed.table.column(item.column))
             evidence.one_order(feed)
             _asked_once(feed)
+        self._without_zeros()
         order = ["owners", "customers", "products", "contacts", *self.further, "leads", "interactions", "stage_changes"]
         order += ["deal_contacts", "deal_products", "quotas"]
         self.feeds = sorted((f for f in self.feeds if self._possible(f)), key=lambda feed: order.index(feed.entity))
@@ -823,6 +827,41 @@ class _Planner:
         self._as_written("customers", "customer_id")
         self.keys["customers"] |= {_norm(text) for text in cut}
         return True
+
+    def _padded(self, feeds: list[Feed]) -> None:
+        """Numbers of records that one file writes with leading zeros and another without: the same but for these."""
+        for entity in ("customers", "leads", "products"):
+            name = self.entities[entity].key
+            owners = [feed for feed in feeds if feed.entity == entity and self._own(feed)]
+            texts = {text for feed in owners for text in feed.column_of(name).counts}  # type: ignore[union-attr]
+            bare = {text.lstrip("0") for text in texts}
+            if not texts or "" in bare or len(bare) < len(texts) or not all(map(str.isdecimal, texts)):
+                continue
+            for feed in (other for other in feeds if other.entity != entity):
+                refers = feed.column_of(name)
+                written = {*refers.counts} if refers else set()
+                known = {text for text in written if text.lstrip("0") in bare}
+                if refers and len(written & texts) < 0.5 * len(written) <= len(written) * 0.9 <= len(known):
+                    self.padded[entity] = (
+                        f"{refers.header} of {feed.table.file.name} and {owners[0].column_of(name).header} of "  # type: ignore[union-attr]
+                        f"{owners[0].table.file.name} are the same but for leading zeros"
+                    )
+                    self.keys[entity] |= {_norm(text) for text in known}
+                    for each in owners:
+                        each.confidence = max(each.confidence, 0.9)
+
+    def _without_zeros(self) -> None:
+        """Keys that one file writes with leading zeros are read without them, and so is what refers to them."""
+        for entity, why in self.padded.items():
+            key = self.entities[entity].key
+            for feed in self.feeds:
+                for name, item in feed.fillings.items():
+                    if not ((name == key and not item.lookup) or (item.lookup == entity and item.by == key)):
+                        continue
+                    text = f"`{feed.table.column(item.column).name}`" if item.column else item.sql
+                    if text:
+                        update = {"column": None, "sql": f"regexp_replace(trim({text}), '^0+', '')"}
+                        feed.fillings[name] = item.model_copy(update=update | {"reason": f"{item.reason}; {why}"})
 
     def _all_short(self) -> None:
         """What refers to accounts whose identifiers are cut is cut too."""
