@@ -395,6 +395,30 @@ def test_a_second_table_without_amounts_is_asked_about(propose):
     assert "are they deals? then there are" in found.text
 
 
+PIVOTS = [
+    # header and rows of a pivot table of deals, and a list of values, as sheets or files beside them
+    ("Row Labels,Closed Lost,Closed Won,Grand Total", "Acme,10,20,30"),
+    ("Zeilenbeschriftungen,Summe von Betrag", "Acme,30"),
+    ("Account ID,Stage,Sum of Amount,Count of Deals", "A1,Closed Won,300,3"),
+    ("Compte,Étape,Somme de Montant", "Acme,Gagnée,300"),
+]
+
+
+@pytest.mark.parametrize(("header", "row"), PIVOTS, ids=[header for header, _ in PIVOTS])
+def test_a_pivot_table_is_no_list_of_deals(propose, header, row):
+    deals = "Opportunity ID,Account ID,Stage,Amount,Created Date,Close Date\n" + "\n".join(OPPORTUNITIES) + "\n"
+    rows = "".join(row.replace("Acme", f"Acme {n}").replace("A1", f"A{n}") + "\n" for n in range(1, 6))
+    found = propose({"accounts.csv": ACCOUNTS, "opportunities.csv": deals, "deals by firm.csv": f"{header}\n{rows}"})
+    assert {c["table"] for c in found.columns} == {"accounts.csv", "opportunities.csv"}
+    assert found.not_used == {"deals by firm.csv": "a pivot table, which adds up what another table has"}
+
+
+def test_deals_with_a_key_are_deals_whatever_their_amount_is_called(propose):
+    deals = "Opportunity ID,Account ID,Stage,Sum of Amount,Created Date,Close Date\n" + "\n".join(OPPORTUNITIES) + "\n"
+    found = propose({"accounts.csv": ACCOUNTS, "opportunities.csv": deals})
+    assert {c["table"] for c in found.columns if c["entity"] == "leads"} == {"opportunities.csv"}
+
+
 CASES = {
     "Case.csv": "Id,CaseNumber,AccountId,Subject,Status,Priority,IsClosed,CreatedDate,ClosedDate\n",
     "tickets.csv": "Ticket ID,Ticket name,Account ID,Pipeline,Ticket status,Priority,Create date,Close date,Source\n",

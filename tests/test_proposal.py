@@ -240,6 +240,23 @@ def test_a_workbook_with_a_title_and_foreign_words(export, spark, tmp_path):
     ]
 
 
+def test_a_sheet_of_values_beside_the_deals_holds_none(export):
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out)
+    deals, lists = book.add_worksheet("Deals"), book.add_worksheet("Lists")
+    deals.write_row(0, 0, ["Deal ID", "Account", "Stage", "Amount", "Opened", "Closed"])
+    for n in range(1, 8):
+        deals.write_row(
+            n, 0, [f"D{n}", f"Firm {n % 3}", ("Won", "Lost")[n % 2], n * 100, f"2025-01-0{n}", f"2025-02-0{n}"]
+        )
+    for n, row in enumerate([["Stages", "Owners"], ["Won", "Ana"], ["Lost", "Bo"], ["Proposal", ""]]):
+        lists.write_row(n, 0, row)
+    book.close()
+    found = proposal.propose(export({"Pipeline.xlsx": out.getvalue()}), "x")
+    assert {c["table"] for c in found.columns} == {"Pipeline.xlsx#Deals"}
+    assert found.not_used == {"Pipeline.xlsx#Lists": "has little of a deal beside Pipeline.xlsx#Deals"}
+
+
 HOSTILE = [
     '=cmd|"/c calc"!A1',
     "a\nb: c",
@@ -280,7 +297,7 @@ def test_hostile_headers_and_values_stay_text(export):
 
 
 def test_nothing_that_looks_like_a_crm(export):
-    with pytest.raises(SourceError, match=r"nothing here looks like a CRM export \(readings.csv\)"):
+    with pytest.raises(SourceError, match=r"nothing here looks like a CRM export \(readings.csv: "):
         proposal.propose(export({"readings.csv": "sensor,celsius\nx,1\ny,2\n"}), "x")
 
 

@@ -127,7 +127,10 @@ def _of_table(proposal: Proposal, feed: Feed) -> Question:
         feed.confidence = 1.0
 
     def leave() -> None:
-        proposal.feeds = [each for each in proposal.feeds if each is not feed]
+        left = (
+            {"customers", feed.entity} if feed.entity == "leads" else {feed.entity}
+        )  # accounts that its deals name too
+        proposal.feeds = [each for each in proposal.feeds if each.table is not feed.table or each.entity not in left]
         if not any(each.table is feed.table for each in proposal.feeds):
             proposal.left[feed.table.file.name] = f"holds no {feed.entity}, as someone said"
 

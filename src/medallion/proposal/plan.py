@@ -723,6 +723,8 @@ class _Planner:
                 key = Filling(sql=sql, confidence=0.85, reason=f"{reason}; {several}")
                 feed.fillings["customer_id"] = key
                 self._as_written("customers", "customer_id")
+            if id(feed.table) in self.settled.doubts:
+                feed.reason += ", and that of customers with its accounts"
             customers = Feed(feed.table, "customers", 0.8, reason)
             asked = {"reason": reason}  # with the deal, unless the names are none
             if not _is_opaque(feed.table.column(name.column)):
