@@ -93,10 +93,11 @@ def plan(
         if id(table) not in used
     }
     proposal = Proposal(system.name if system else None, planner.feeds, planner.properties, planner.further, left)
+    named = {"customers": planner.named["customers"]}
     known, stems = planner.known_keys(), {stem for feed in planner.feeds for stem in feed.table.stems}
     for table in tables:
         told = id(table) in {*used, *planner.listing} or table.file.name in settled.left or stems & {*table.stems}
-        if not told and (asked := merges.unclear(table, known)):
+        if not told and (asked := merges.unclear(table, known) or merges.unclear(table, named)):
             proposal.unclear.append(asked)
             del left[table.file.name]
     snapshots.propose(planner.feeds, entities)
