@@ -719,7 +719,7 @@ def test_open_deals_with_no_chance_are_asked_about(proposed):
 
 
 @pytest.mark.parametrize(
-    ("code", "name"), [("lead_id", "lead_name"), ("konto_id", "konto_name"), ("buyer_id", "buyer_name")]
+    ("code", "name"), [("lead_id", "lead_name"), ("mandant_id", "mandant_name"), ("buyer_id", "buyer_name")]
 )
 def test_a_pair_of_identifier_and_name_is_asked_about_as_the_accounts(proposed, code, name):
     rows = deals(24, "D{n}", "B{firm}x", "{firm} Ltd", "{state}", "{amount}", "2025-01-{d}", "{end}")

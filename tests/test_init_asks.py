@@ -200,6 +200,9 @@ def rows_of(header: str, cells: list[str]) -> str:
         ("Branch No", "7 8 8 9", None),  # not every row has its own
         ("Filing No", "7001 7002 7003 7004", True),
         ("Laufwerk", "A-7 A-8 B-1 B-2", True),
+        ("N°", "OP1 OP2 OP3 OP4", True),
+        ("Nummer", "7001 7002 7003 7004", True),
+        ("Codice", "T1 T2 T3 T4", True),
         ("Laufwerk", "7001 7002 7003 7004", False),  # weak: asked about
     ],
 )

@@ -63,6 +63,7 @@ _OF_PERSONS = {*_NAMES, *_FIRST, *_LAST}
 _OTHER_NAMES = {*_FIRST, *_LAST, "user", "company", "team"}
 #: A number with letters before it, as CRMs give them.
 _CODE = re.compile(r"[^\W\d_]{1,4}[-_/#]?\d+")
+_NUMBER_WORDS = {"number", "id", "key", "code", "ref", "no", "nr", "nummer", "numero", "numer", "codigo", "codice", "n"}
 #: What no number of a record has: a decimal point, a thousands mark, a percent sign, a sign of a currency.
 _NO_NUMBER = re.compile(r"[.,%$€£¥₹\s]")
 #: The identifier of the first object in a list of JSON; Spark reads the expression too.
@@ -613,7 +614,7 @@ class _Planner:
             feed.fillings[name] = feed.fillings[key].model_copy(update={"reason": "no name; the identifier is used"})
         if key not in feed.fillings and (column := _own_number(feed)):
             words = {*vocabulary.tokens(column.header), *vocabulary.words_of(column.header)}
-            named = bool(words & {"number", "id", "key", "code", "ref", "no", "nr", "nummer", "numero", "numer"})
+            named = bool(words & _NUMBER_WORDS)
             reason = "every row has its own, and nothing else tells them apart"
             coded = all(map(_CODE.fullmatch, column.counts))
             if feed.table.of is not None:
@@ -651,6 +652,8 @@ class _Planner:
         held = feed.fillings[key]
         if held.column is None:
             return
+        if evidence.is_asked(held) and _numbers_rows(feed.table, feed.table.column(held.column)):
+            held = feed.fillings[key] = held.model_copy(update={"confidence": 0.85})
         if (
             "updated_at" not in feed.fillings
             and not self._is_derived(feed)
@@ -1705,6 +1708,14 @@ def _in_several_rows(feed: Feed, key: Column) -> list[str]:
         if key.counts[record[place]] > 1:
             met.setdefault(record[place], set()).add(record)
     return [text for text, records in met.items() if len(records) > 1]
+
+
+def _numbers_rows(table: Table, column: Column) -> bool:
+    """Whether each row has a code of its own, such as OP-17, or a number under a header that says number or code."""
+    if not column.is_unique or column.rows < 2 or table.of is not None or any(map(_NO_NUMBER.search, column.counts)):
+        return False
+    plain = column.share("number") > 0.9 and bool({*vocabulary.tokens(column.header)} & _NUMBER_WORDS)
+    return plain or all(map(_CODE.fullmatch, column.counts))
 
 
 def _own_number(feed: Feed) -> Column | None:
