@@ -419,6 +419,26 @@ def test_deals_with_a_key_are_deals_whatever_their_amount_is_called(propose):
     assert {c["table"] for c in found.columns if c["entity"] == "leads"} == {"opportunities.csv"}
 
 
+@pytest.mark.parametrize("amount", ["", ",Amount"])
+def test_lines_of_deals_in_another_file_are_no_deals_and_their_amounts_are_asked_about(propose, amount):
+    rows = [f"D{n},Firm {n % 3},{('Won', 'Lost', 'Open')[n % 3]},2025-01-0{n},2025-02-0{n}" for n in range(1, 9)]
+    head = f"Deal ID,Account,Stage,Created,Close Date{amount}\n"
+    deals = head + "".join(f"{row}{',100' if amount else ''}\n" for row in rows)
+    lines = "Deal ID,Line No,Product,Quantity,Unit Price,Total\n" + "".join(
+        f"D{n},{line},Licence {line},2,{n}0,{n}0{line}\n" for n in range(1, 9) for line in (1, 2)
+    )
+    found = propose({"deals.csv": deals, "deal lines.csv": lines})
+    assert {c["table"]: c["entity"] for c in found.columns if c["entity"] != "customers"} == {
+        "deals.csv": "leads", "deal lines.csv": "deal_products",
+    }  # fmt: skip
+    assert ("deal lines.csv has Total for each line, and a contract adds no rows up" in found.text) == (not amount)
+
+
+def test_a_country_of_which_the_code_is_a_word_is_one(propose):
+    accounts = "Account ID,Account Name,Country\n" + "".join(f"A{n},Firm {n},NO\n" for n in range(1, 7))
+    assert filled(propose({"accounts.csv": accounts}), "customers", "country")["from"] == "Country"
+
+
 CASES = {
     "Case.csv": "Id,CaseNumber,AccountId,Subject,Status,Priority,IsClosed,CreatedDate,ClosedDate\n",
     "tickets.csv": "Ticket ID,Ticket name,Account ID,Pipeline,Ticket status,Priority,Create date,Close date,Source\n",

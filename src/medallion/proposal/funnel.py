@@ -65,6 +65,15 @@ def settle(matches: list[Match], tables: list[Table], entities: Mapping[str, Ent
         else:
             settled.matches.append(item)
     for item in [m for m in settled.matches if m.entity.name == "leads"]:
+        deals = next((m for m in settled.matches if m.entity.name == "leads" and _are_lines(item, m)), None)
+        if deals is not None:
+            settled.matches.remove(item)
+            if "deal_value" in item.columns and "deal_value" not in deals.columns:
+                settled.doubts[id(deals.table)] = (
+                    f"no column holds the amount: {item.table.file.name} has {item.columns['deal_value'][0].header} for each line, and a "
+                    "contract adds no rows up: export the deals with the sum of theirs; or delete this confidence, and they have no amount"
+                )
+    for item in [m for m in settled.matches if m.entity.name == "leads"]:
         others = [m for m in settled.matches if m.entity.name == "leads" and m is not item and _is_deals(m, item)]
         if not others:
             continue
@@ -99,6 +108,17 @@ def settle(matches: list[Match], tables: list[Table], entities: Mapping[str, Ent
                 settled.matches.append(found)
                 break
     return settled
+
+
+def _are_lines(item: Match, deals: Match) -> bool:
+    """Whether the rows of a table are lines of the deals of another: they name those, several the same, and no state."""
+    key = deals.columns.get("lead_id")
+    if item is deals or key is None or not key[0].is_unique or {"status", "stage"} & {*item.columns}:
+        return False
+    named = [c for c in _refers(item.table, key[0].forms) if c.repeats > 0 and c.filled > 0.9 * c.rows]
+    return bool({"status", "stage"} & {*deals.columns}) and any(
+        _about_deals(c) or vocabulary.bare(c.header) == vocabulary.bare(key[0].header) for c in named
+    )
 
 
 def is_pivot(item: Match) -> bool:

@@ -162,7 +162,8 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
     ):
         if column.share("date") > 0.5 or column.share("number") > 0.8:
             return 0.3, "but figures, not words"
-        if column.share("flag") > 0.9:
+        codes = declared.name == "country" and all(len(text) == 2 and text.isupper() for text in column.counts)
+        if column.share("flag") > 0.9 and not codes:  # NO is Norway, SI Slovenia
             return 0.2, "but only yes and no"
     if declared.name in ("owner", "account_manager"):
         if column.share("date") > 0.5 or column.share("flag") > 0.9:

@@ -652,13 +652,11 @@ class _Planner:
         held = feed.fillings[key]
         if held.column is None:
             return
-        if evidence.is_asked(held) and _numbers_rows(feed.table, feed.table.column(held.column)):
+        own = feed.table.column(held.column)
+        if evidence.is_asked(held) and _numbers_rows(feed.table, own):
             held = feed.fillings[key] = held.model_copy(update={"confidence": 0.85})
-        if (
-            "updated_at" not in feed.fillings
-            and not self._is_derived(feed)
-            and (several := _in_several_rows(feed, feed.table.column(held.column)))
-        ):
+        dated = "updated_at" in feed.fillings or self._is_derived(feed)
+        if not dated and (several := _in_several_rows(feed, own)):
             keys = "1 key" if len(several) == 1 else f"{len(several):,} keys"
             reason = (
                 f"{held.reason}; {keys}, such as {several[0]!r}, in several rows that differ, and no column says which is the "
@@ -667,7 +665,7 @@ class _Planner:
             feed.fillings[key] = held.model_copy(
                 update={"confidence": min(held.confidence or 0, 0.7), "reason": reason}
             )
-        texts = feed.table.column(held.column).counts
+        texts = own.counts
         upper = {re.sub(r"\s+", "", text).upper() for text in texts}
         plain = all(_PLAIN_KEY.fullmatch(text) for text in upper)
         if plain and len(upper) >= 0.999 * len(texts) and not _told_apart_by_case(texts):
@@ -727,7 +725,7 @@ class _Planner:
                 key = Filling(sql=sql, confidence=0.85, reason=f"{reason}; {several}")
                 feed.fillings["customer_id"] = key
                 self._as_written("customers", "customer_id")
-            if id(feed.table) in self.settled.doubts:
+            if feed.reason.endswith("if not, delete this source"):
                 feed.reason += ", and that of customers with its accounts"
             customers = Feed(feed.table, "customers", 0.8, reason)
             asked = {"reason": reason}  # with the deal, unless the names are none
