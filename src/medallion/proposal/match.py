@@ -40,6 +40,12 @@ PLACES = frozenset({
     "territory", "territories", "region", "regions", "area", "areas", "district", "branch", "branches", "zone", "office", "queue",
     "department", "division", "unit", "gebiet", "gebiete", "filiale", "abteilung", "bezirk", "territorio", "zona", "secteur",
 })  # fmt: skip
+#: Words of columns with names of people: whole ones, first and last ones; and of names that are of something else.
+NAMES = {"name", "nombre", "nom", "nome", "naam"}
+FIRST_NAMES = {"first", "firstname", "given", "vorname", "prenom"}
+LAST_NAMES = {"last", "lastname", "family", "nachname", "surname", "apellido", "apellidos"}
+OF_PERSONS = {*NAMES, *FIRST_NAMES, *LAST_NAMES}
+NO_PERSONS = {*FIRST_NAMES, *LAST_NAMES, "user", "company", "team"}
 _HOST = re.compile(r"(https?://)?[\w-]+(\.[\w-]+)+/?")
 _CLOSED = {"leads": ("status", "source"), "interactions": ("channel", "direction", "outcome")}
 
