@@ -7,7 +7,7 @@ from typing import Any
 
 from medallion.contracts import Filling, money
 from medallion.contracts.odcs import names_in
-from medallion.proposal import cells, evidence
+from medallion.proposal import cells, worth
 from medallion.proposal.draft import Draft
 from medallion.proposal.feeds import Feed
 from medallion.proposal.profile import Column
@@ -162,7 +162,7 @@ def _in_one(draft: Draft, entity: str, name: str, others: Iterable[str] = ()) ->
 
 def below_zero(draft: Draft, feed: Feed) -> None:
     """Amounts below 0 count where a contract says so: proposed, and asked about."""
-    if not (count := evidence.below_zero(feed)):
+    if not (count := worth.below_zero(feed)):
         return
     draft.change(
         feed.entity, "deal_value", {"logicalTypeOptions": {"minimum": -100_000_000_000, "maximum": 100_000_000_000}}

@@ -8,7 +8,7 @@ from typing import Any
 
 from medallion.contracts import CONFIDENT, Filling, formats
 from medallion.contracts.model import DATE_FORMATS
-from medallion.proposal import activities, cells, evidence, vocabulary
+from medallion.proposal import activities, asking, cells, closing_dates, vocabulary
 from medallion.proposal.draft import FEW, Draft
 from medallion.proposal.feeds import Feed
 from medallion.proposal.profile import Column, Table
@@ -53,7 +53,7 @@ def _span(draft: Draft, table: Table) -> formats.Span | None:
 def closing(draft: Draft, feed: Feed) -> None:
     """When deals were won and lost, by a column that no name gives away, in the form that its dates have."""
     before, expected = feed.fillings.get("closed_at"), feed.fillings.get("expected_close_date")
-    evidence.closing(feed, draft.entities["leads"])
+    closing_dates.by_records(feed, draft.entities["leads"])
     item = feed.fillings.get("closed_at")
     if (
         before is None
@@ -80,7 +80,7 @@ def undated(draft: Draft, feed: Feed) -> None:
         return
     ended = [
         bool(day)
-        for state_, day in evidence.states(feed, draft.entities["leads"], feed.table.column(item.column))
+        for state_, day in closing_dates.states(feed, draft.entities["leads"], feed.table.column(item.column))
         if state_ in ("won", "lost")
     ]
     lacking = len(ended) - sum(ended)
@@ -111,7 +111,7 @@ def _named_days(draft: Draft, feed: Feed) -> list[tuple[Column, Any]]:
 def occurred(draft: Draft, feed: Feed) -> None:
     """The best day that there is of a touch: its own, else when it was done, due, entered or last changed."""
     item = feed.fillings.get("occurred_at")
-    if item is None or item.column is None or evidence.is_asked(item):
+    if item is None or item.column is None or asking.is_asked(item):
         return
     held, others = feed.table.column(item.column), []
     own = [c for c, meant in _named_days(draft, feed) if activities.is_late(held) and not activities.is_late(c)]
@@ -119,7 +119,7 @@ def occurred(draft: Draft, feed: Feed) -> None:
         held = own[0]
         item = Filling(column=held.header, confidence=item.confidence, reason="its name; dates")
         item = dated(draft, item, held, feed.table)
-        if evidence.is_asked(item):
+        if asking.is_asked(item):
             feed.fillings["occurred_at"] = item
             return
     needed, usual = {*item.date_formats}, not item.date_formats

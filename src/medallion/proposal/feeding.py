@@ -7,7 +7,16 @@ from typing import Any
 from medallion.contracts import Filling, yaml
 from medallion.contracts.odcs import code
 from medallion.figures import percent
-from medallion.proposal import activities, cells, currency_columns, date_columns, evidence, vocabulary
+from medallion.proposal import (
+    activities,
+    cells,
+    closing_dates,
+    currency_columns,
+    date_columns,
+    evidence,
+    vocabulary,
+    worth,
+)
 from medallion.proposal.draft import FEW, Draft
 from medallion.proposal.feeds import Feed
 from medallion.proposal.match import Match
@@ -37,7 +46,7 @@ def feed(draft: Draft, matched: Match) -> Feed:
             if canonical == "deal_value" and item.column:
                 item = cells.actual(item, column, feed.table)
             elif canonical != "deal_value":
-                item = evidence.scaled(item, [column])
+                item = worth.scaled(item, [column])
         elif canonical == "duration_minutes":
             item = cells.duration(item, column, feed.table, meant.standard)
         elif canonical == "currency" and currencies.in_company_currency(column.header):
@@ -56,12 +65,12 @@ def feed(draft: Draft, matched: Match) -> Feed:
     for canonical, (column, meant) in matched.unread.items():
         feed.fillings[canonical] = cells.unread(column, meant.reason, matched.entity.column(canonical).is_time)
     if feed.entity == "leads":
-        evidence.amounts(feed)
-        evidence.value(feed, matched.entity)
-        evidence.closing_roles(feed, matched.entity)
+        worth.amounts(feed)
+        worth.value(feed, matched.entity)
+        closing_dates.by_roles(feed, matched.entity)
     _twins(feed)
     if feed.entity == "leads":
-        evidence.unit(feed)
+        worth.unit(feed)
         evidence.accounts(feed)
         currency_columns.of_deals(draft, feed)
     elif feed.entity in draft.entities and "currency" not in draft.entities[feed.entity].column_names:

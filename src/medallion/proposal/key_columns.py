@@ -10,7 +10,7 @@ from rapidfuzz import fuzz
 from medallion.contracts import Filling
 from medallion.contracts.filling import joined
 from medallion.contracts.odcs import code
-from medallion.proposal import evidence, match, profile, repeats, vocabulary
+from medallion.proposal import asking, evidence, match, profile, repeats, vocabulary, worth
 from medallion.proposal.draft import Draft
 from medallion.proposal.feeds import Feed, feed_of
 from medallion.proposal.profile import Column, Table
@@ -125,7 +125,7 @@ def settle(draft: Draft, feed: Feed) -> None:
     if held.column is None:
         return
     own = feed.table.column(held.column)
-    if evidence.is_asked(held) and _numbers_rows(feed.table, own):
+    if asking.is_asked(held) and _numbers_rows(feed.table, own):
         held = feed.fillings[key] = held.model_copy(update={"confidence": 0.85})
     dated = "updated_at" in feed.fillings or draft.is_derived(feed)
     if not dated and (several := _in_several_rows(feed, own)):
@@ -155,7 +155,7 @@ def _referred_to(draft: Draft, feed: Feed) -> tuple[Column, Column, Table] | Non
             or column.header in used
             or not told
             or column.distinct < 5
-            or evidence.says_amount(column)
+            or worth.says_amount(column)
         ):
             continue
         small = all(text.isdigit() and len(text) < 4 for text in column.counts)  # are among any that count from one
@@ -303,7 +303,7 @@ def _own_number(feed: Feed) -> Column | None:
     for column in feed.table.columns:
         number = column.share("code") + column.share("number") > 0.9 and not any(map(_NO_NUMBER.search, column.counts))
         other = column.share("date") > 0.5 or column.share("email") > 0.5 or column.share("phone") > 0.9
-        other = other or evidence.says_amount(column) or bool({*vocabulary.words_of(column.header)} & match.OF_PERSONS)
+        other = other or worth.says_amount(column) or bool({*vocabulary.words_of(column.header)} & match.OF_PERSONS)
         if column.is_unique and column.rows > 1 and number and not other and column.header not in used:
             return column
     return None

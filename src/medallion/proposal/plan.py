@@ -10,6 +10,7 @@ from medallion.figures import percent
 from medallion.proposal import (
     account_columns,
     cells,
+    closing_dates,
     currency_columns,
     date_columns,
     ending,
@@ -27,6 +28,7 @@ from medallion.proposal import (
     stage_tables,
     state,
     systems,
+    totals,
     vocabulary,
 )
 from medallion.proposal.draft import FEW, Draft
@@ -113,7 +115,7 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
     key_columns.find_padded(draft, feeds)
     for feed in list(feeds):
         if feed.entity in draft.entities:
-            evidence.sums(feed, draft.entities[feed.entity])
+            totals.sums(feed, draft.entities[feed.entity])
     for feed in [item for item in feeds if item.entity == "leads"]:
         told = feed.fillings.get("status"), feed.fillings.get("stage")
         state.status(feed, draft.entities["leads"])
@@ -122,7 +124,7 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
         evidence.outcome(feed, draft.entities["leads"])
         evidence.flags(feed, draft.entities["leads"])
         date_columns.closing(draft, feed)
-        evidence.order(feed)
+        closing_dates.order(feed)
         date_columns.undated(draft, feed)
         currency_columns.below_zero(draft, feed)
     if not draft.named["customers"]:
@@ -150,7 +152,7 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
     key_columns.tell_apart(draft, [item for item in feeds if item.entity == "interactions"])
     for feed in list(draft.feeds):
         for deals in (other for other in feeds if other.entity == "leads" and other.table is feed.table):
-            evidence.grouped(feed, deals)
+            totals.grouped(feed, deals)
         if feed.entity in draft.entities:
             evidence.gaps(feed, draft.entities[feed.entity])
         _required(draft, feed)
@@ -158,7 +160,7 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
         for name, item in feed.fillings.items():
             if item.column and not item.values and feed.table.column(item.column).denied:
                 feed.fillings[name] = cells.without_denied(item, feed.table.column(item.column))
-        evidence.one_order(feed)
+        closing_dates.one_order(feed)
         _asked_once(feed)
     key_columns.without_zeros(draft)
     order = ["owners", "customers", "products", "contacts", *draft.further, "leads", "interactions", "stage_changes"]
