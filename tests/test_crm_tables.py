@@ -395,6 +395,50 @@ def test_a_second_table_without_amounts_is_asked_about(propose):
     assert "are they deals? then there are" in found.text
 
 
+PIVOTS = [
+    # header and rows of a pivot table of deals, and a list of values, as sheets or files beside them
+    ("Row Labels,Closed Lost,Closed Won,Grand Total", "Acme,10,20,30"),
+    ("Zeilenbeschriftungen,Summe von Betrag", "Acme,30"),
+    ("Account ID,Stage,Sum of Amount,Count of Deals", "A1,Closed Won,300,3"),
+    ("Compte,Étape,Somme de Montant", "Acme,Gagnée,300"),
+]
+
+
+@pytest.mark.parametrize(("header", "row"), PIVOTS, ids=[header for header, _ in PIVOTS])
+def test_a_pivot_table_is_no_list_of_deals(propose, header, row):
+    deals = "Opportunity ID,Account ID,Stage,Amount,Created Date,Close Date\n" + "\n".join(OPPORTUNITIES) + "\n"
+    rows = "".join(row.replace("Acme", f"Acme {n}").replace("A1", f"A{n}") + "\n" for n in range(1, 6))
+    found = propose({"accounts.csv": ACCOUNTS, "opportunities.csv": deals, "deals by firm.csv": f"{header}\n{rows}"})
+    assert {c["table"] for c in found.columns} == {"accounts.csv", "opportunities.csv"}
+    assert found.not_used == {"deals by firm.csv": "a pivot table, which adds up what another table has"}
+
+
+def test_deals_with_a_key_are_deals_whatever_their_amount_is_called(propose):
+    deals = "Opportunity ID,Account ID,Stage,Sum of Amount,Created Date,Close Date\n" + "\n".join(OPPORTUNITIES) + "\n"
+    found = propose({"accounts.csv": ACCOUNTS, "opportunities.csv": deals})
+    assert {c["table"] for c in found.columns if c["entity"] == "leads"} == {"opportunities.csv"}
+
+
+@pytest.mark.parametrize("amount", ["", ",Amount"])
+def test_lines_of_deals_in_another_file_are_no_deals_and_their_amounts_are_asked_about(propose, amount):
+    rows = [f"D{n},Firm {n % 3},{('Won', 'Lost', 'Open')[n % 3]},2025-01-0{n},2025-02-0{n}" for n in range(1, 9)]
+    head = f"Deal ID,Account,Stage,Created,Close Date{amount}\n"
+    deals = head + "".join(f"{row}{',100' if amount else ''}\n" for row in rows)
+    lines = "Deal ID,Line No,Product,Quantity,Unit Price,Total\n" + "".join(
+        f"D{n},{line},Licence {line},2,{n}0,{n}0{line}\n" for n in range(1, 9) for line in (1, 2)
+    )
+    found = propose({"deals.csv": deals, "deal lines.csv": lines})
+    assert {c["table"]: c["entity"] for c in found.columns if c["entity"] != "customers"} == {
+        "deals.csv": "leads", "deal lines.csv": "deal_products",
+    }  # fmt: skip
+    assert ("deal lines.csv has Total for each line, and a contract adds no rows up" in found.text) == (not amount)
+
+
+def test_a_country_of_which_the_code_is_a_word_is_one(propose):
+    accounts = "Account ID,Account Name,Country\n" + "".join(f"A{n},Firm {n},NO\n" for n in range(1, 7))
+    assert filled(propose({"accounts.csv": accounts}), "customers", "country")["from"] == "Country"
+
+
 CASES = {
     "Case.csv": "Id,CaseNumber,AccountId,Subject,Status,Priority,IsClosed,CreatedDate,ClosedDate\n",
     "tickets.csv": "Ticket ID,Ticket name,Account ID,Pipeline,Ticket status,Priority,Create date,Close date,Source\n",

@@ -74,6 +74,13 @@ def test_the_actual_amount_counts_before_the_expected_and_never_the_weighted(pro
     assert asked(columns) == []
 
 
+@pytest.mark.parametrize("cell", ["43.{n}00,-", "350,-", "4'{n}00.-", "350.–", "1,{n}00.--"])
+def test_a_dash_in_place_of_decimals_is_read(proposed, cell):
+    rows = deals(9, "D{n}", "{firm}", "{state}", cell, "2025-01-{d}", "{end}", sep=";")
+    columns, _, _ = proposed("Deal ID;Company;Status;Amount;Created;Close Date", rows)
+    assert (columns["deal_value"]["from"], asked(columns)) == ("Amount", [])
+
+
 def test_an_amount_before_the_weighted_one(proposed):
     rows = deals(9, "D{n}", "{firm}", "{state}", "{n}", "{amount}", "2025-01-{d}", "{end}")
     columns, _, _ = proposed("Deal ID,Company,Stage,Weighted Amount,Amount,Created,Close Date", rows)
@@ -329,6 +336,29 @@ def test_a_column_that_only_closed_deals_have_is_the_day_of_closing(proposed, he
     rows = deals(18, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
     columns, _, _ = proposed(f"Deal ID,Company,Stage,Amount,Created,{header}", rows)
     assert (columns["closed_at"]["from"], asked(columns)) == (header, [])
+
+
+@pytest.mark.parametrize("header", ["Closed", "Geschlossen", "Cerrada el"])
+@pytest.mark.parametrize("count", [3, 6, 12])
+def test_a_column_named_closed_of_few_deals_is_the_day_of_closing(proposed, header, count):
+    rows = deals(count, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,Amount,Opened,{header}", rows)
+    assert (columns["closed_at"]["from"], asked(columns)) == (header, [])
+
+
+@pytest.mark.parametrize(
+    ("month", "read"),
+    [("2025-03", 'dateFormats: ["yyyy-M"]'), ("03/2025", 'dateFormats: ["M/yyyy"]'), ("2025-W12", "make_date(")],
+)
+def test_the_month_of_closing_counts_before_a_planned_day_and_is_asked_about(proposed, month, read):
+    rows = [
+        f"{row}{month if n % 3 < 2 else ''}"
+        for n, row in enumerate(deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "2026-09-{d}", ""))
+    ]
+    columns, _, text = proposed("Deal ID,Company,Stage,Amount,Created,Expected Close,Closed Month", rows)
+    assert (columns["expected_close_date"]["from"], asked(columns)) == ("Expected Close", ["closed_at"])
+    assert "is each to count as its first day?" in columns["closed_at"]["reason"]
+    assert read in text
 
 
 @pytest.mark.parametrize(
@@ -689,7 +719,7 @@ def test_open_deals_with_no_chance_are_asked_about(proposed):
 
 
 @pytest.mark.parametrize(
-    ("code", "name"), [("lead_id", "lead_name"), ("konto_id", "konto_name"), ("buyer_id", "buyer_name")]
+    ("code", "name"), [("lead_id", "lead_name"), ("mandant_id", "mandant_name"), ("buyer_id", "buyer_name")]
 )
 def test_a_pair_of_identifier_and_name_is_asked_about_as_the_accounts(proposed, code, name):
     rows = deals(24, "D{n}", "B{firm}x", "{firm} Ltd", "{state}", "{amount}", "2025-01-{d}", "{end}")

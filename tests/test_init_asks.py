@@ -10,6 +10,7 @@ import pytest
 
 from medallion import contracts, proposal, sources
 from medallion.contracts import Override
+from medallion.pipeline import sample
 from medallion.proposal import profile
 from medallion.sources import files
 
@@ -92,6 +93,38 @@ def test_short_and_long_identifiers_are_cut(tmp_path, turned):
     assert "semanticType: text" in found.text
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_numbers_that_one_file_writes_with_leading_zeros_are_the_same(tmp_path, turned):
+    long, short = ["0000104700", "0000104701"], ["104700", "104701"]
+    (own, theirs) = (short, long) if turned else (long, short)
+    (tmp_path / "accounts.csv").write_text(f"{ACCOUNTS}{own[0]},Halden,Marine\n{own[1]},Lumen,Optics\n")
+    (tmp_path / "opportunities.csv").write_text(
+        "Opportunity ID,Account ID,Stage,Amount,Created Date\n"
+        f"7,{theirs[0]},Closed Won,10,2025-01-10\n8,{theirs[1]},Closed Lost,20,2025-01-11\n"
+    )
+    (tmp_path / "tasks.csv").write_text(
+        f"Task ID,Account ID,Deal ID,Type,Date,Outcome\nT1,{own[0]},0007,Call,2025-01-06,ok\nT2,{own[1]},0008,Call,2025-01-07,ok\n"
+    )
+    found = proposal.propose(str(tmp_path), "x")
+    bare = {(c["entity"], c["column"]): c["from"] for c in found.columns if str(c["from"]).startswith("regexp_replace")}
+    accounts = {(entity, "customer_id"): "account_id" for entity in ("customers", "leads", "interactions")}
+    deals = {("leads", "lead_id"): "opportunity_id", ("interactions", "lead_id"): "deal_id"}
+    assert bare == {place: f"regexp_replace(trim(`{name}`), '^0+', '')" for place, name in (accounts | deals).items()}
+    assert [c["column"] for c in found.columns if c["confidence"] < 0.8] == []
+    told, why = sample.proved(str(tmp_path), found.text)
+    assert (told and told.matched, why) == (2, "")
+
+
+@pytest.mark.parametrize("own", [["0104700", "104700"], ["0000", "104701"], ["A0001", "A0002"]])
+def test_keys_that_leading_zeros_tell_apart_stay_as_they_are(tmp_path, own):
+    (tmp_path / "accounts.csv").write_text(f"{ACCOUNTS}{own[0]},Halden,Marine\n{own[1]},Lumen,Optics\n")
+    (tmp_path / "opportunities.csv").write_text(
+        "Opportunity ID,Account ID,Stage,Amount,Created Date\n"
+        "7,104700,Closed Won,10,2025-01-10\n8,104701,Closed Lost,20,2025-01-11\n"
+    )
+    assert "'^0+'" not in proposal.propose(str(tmp_path), "x").text
+
+
 def test_short_and_long_identifiers_that_lead_nowhere_are_named(tmp_path):
     (tmp_path / "accounts.csv").write_text(
         f"{ACCOUNTS}0015f00000Bx7aQAAR,Halden,Marine\n0015f00000Bx7aRAAR,Lumen,Optics\n"
@@ -167,6 +200,9 @@ def rows_of(header: str, cells: list[str]) -> str:
         ("Branch No", "7 8 8 9", None),  # not every row has its own
         ("Filing No", "7001 7002 7003 7004", True),
         ("Laufwerk", "A-7 A-8 B-1 B-2", True),
+        ("N°", "OP1 OP2 OP3 OP4", True),
+        ("Nummer", "7001 7002 7003 7004", True),
+        ("Codice", "T1 T2 T3 T4", True),
         ("Laufwerk", "7001 7002 7003 7004", False),  # weak: asked about
     ],
 )

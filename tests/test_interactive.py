@@ -49,6 +49,22 @@ def guesses(text):
     return contracts.guesses(contracts.entities([Override("x", text)]).values())
 
 
+def test_leads_that_are_no_deals_name_no_accounts_either(ask):
+    leads = "Lead ID,Company,Lead Status,Lead Source,Created\n" + "".join(
+        f"L{n},Prospect {n},New,Web,2025-01-0{n}\n" for n in range(1, 9)
+    )
+    deals = (
+        ORDER.replace("01/0", "2025-01-0")
+        .replace("/2025", "")
+        .replace("03/0", "2025-03-0")
+        .replace("12/09/2026", "2026-12-09")
+    )
+    done, text = ask({"deals.csv": deals, "leads.csv": leads}, "2")
+    assert "if not, delete this source, and that of customers with its accounts" in " ".join(done.output.split())
+    assert "file: deals" in text
+    assert "file: leads" not in text
+
+
 def test_every_unknown_spelling_is_asked_with_what_it_comes_to(ask):
     done, text = ask({"deals.csv": STAGES}, "2", "3")
     assert done.exit_code == 0, done.output

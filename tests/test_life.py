@@ -267,6 +267,42 @@ def test_init_proposes_what_ends_a_record(tmp_path, header, values, words, asked
 
 
 @pytest.mark.parametrize(
+    ("headers", "word", "asked"),
+    [
+        (
+            (
+                "Deal - ID",
+                "Deal - Organization",
+                "Deal - Status",
+                "Deal - Value",
+                "Deal - Deal created",
+                "Deal - Owner",
+            ),
+            "Deleted",
+            [],
+        ),
+        (("Deal ID", "Company", "Status", "Amount", "Created", "Owner"), "DELETED", ["absent"]),
+        (("Deal ID", "Firma", "Phase", "Betrag", "Erstellt am", "Betreuer"), "Gelöscht", ["absent"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_state_of_deals_that_says_deleted_ends_them(tmp_path, headers, word, asked):
+    from medallion.proposal import propose
+
+    states = ["Won", "Lost", "Open", "Won", word]
+    rows = "".join(f"D-{n},Acme {n},{state},{n}00,2025-01-1{n},Ana Prior\n" for n, state in enumerate(states, 1))
+    (tmp_path / "deals.csv").write_text(",".join(headers) + f"\n{rows}")
+    proposed = propose(str(tmp_path), "mine")
+    (source,) = contracts.entities([Override("mine.yaml", proposed.text)])["leads"].sources
+    assert source.absent.when.startswith("NOT (NOT translate(lower(trim(coalesce(`")
+    told = {
+        "absent": source.absent.confidence,
+        **{c["column"]: c["confidence"] for c in proposed.columns if c["entity"] == "leads"},
+    }
+    assert [name for name, sure in told.items() if sure is not None and sure < contracts.CONFIDENT] == asked
+
+
+@pytest.mark.parametrize(
     ("file", "header"),
     [
         ("merged_deal.csv", "deal_id,merged_deal_id"),

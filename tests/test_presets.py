@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medallion import proposal
-from medallion.contracts import entities
+from medallion.contracts import CONFIDENT, entities
 from medallion.errors import ContractError, SourceError
 from medallion.proposal import systems
 
@@ -78,7 +78,13 @@ def test_a_missing_preset_is_refused(tmp_path):
 
 
 def test_shipped_presets_name_columns_that_there_are():
-    assert {system.name for system in systems.shipped()} >= {"Dynamics 365", "HubSpot", "Pipedrive", "Salesforce"}
+    assert {system.name for system in systems.shipped()} >= {
+        "Dynamics 365",
+        "HubSpot",
+        "Pipedrive",
+        "SAP",
+        "Salesforce",
+    }
     for system in systems.shipped():
         assert len(system.signature) >= 3
         assert set(system.columns) <= set(entities())
@@ -106,3 +112,20 @@ def test_headers_in_any_letters_are_taken_at_their_word(tmp_path):
     (exports / "kunder.csv").write_text("Kunde-løpenr,Имя,Номер\nK1,Ås AS,7\nK2,Bø AS,8\n", encoding="utf-8")
     found = proposal.propose(str(exports), "fjordbok", tmp_path / "fjordbok.yaml")
     assert filled(found, "customers") == {"customer_id": "Kunde-løpenr", "customer_name": "Имя"}
+
+
+def test_tables_of_sap_are_known_by_their_headers(tmp_path):
+    accounts = "MANDT,KUNNR,NAME1,LAND1,ORT01\n" + "".join(f"100,000010470{n},Firm {n},NO,Oslo\n" for n in range(5))
+    quotes = "VBELN,ERDAT,AUART,VKORG,KUNNR,NETWR,WAERK,GBSTK\n" + "".join(
+        f"00200000{n:02},202501{n + 1:02},QT,1000,10470{n % 5},{n}50.00,USD,{'ABC'[n % 3]}\n" for n in range(12)
+    )
+    (tmp_path / "KNA1.csv").write_text(accounts)
+    (tmp_path / "VBAK.csv").write_text(quotes)
+    found = proposal.propose(str(tmp_path), "sap")
+    assert found.system == "SAP"
+    assert {name: filled(found, "leads")[name] for name in ("lead_id", "deal_value", "created_at", "currency")} == {
+        "lead_id": "VBELN", "deal_value": "NETWR", "created_at": "ERDAT", "currency": "WAERK",
+    }  # fmt: skip
+    assert filled(found, "customers")["country"] == "LAND1"
+    (asked,) = [c for c in found.columns if c["confidence"] < CONFIDENT]
+    assert (asked["column"], "open, won or lost: 'A' (4), 'B' (4), 'C' (4)?" in asked["reason"]) == ("status", True)

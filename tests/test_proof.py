@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 from typer.testing import CliRunner
 
-from medallion import contracts
+from medallion import contracts, proposal
 from medallion.cli.app import app
 from medallion.cli.proof import side_by_side
 from medallion.contracts import Filling
@@ -161,3 +161,13 @@ def test_what_cannot_be_proved_says_why(tmp_path):
     found, why = sample.proved(str(tmp_path), "kind: DataContract\n")
     assert found is None
     assert why
+
+
+def test_what_has_ended_is_not_in_the_proof_of_init(tmp_path):
+    (tmp_path / "deals.csv").write_text(
+        "Record ID,Deal Stage,Amount,Create Date,Close Date,Associated Company,IsDeleted\n"
+        "1,Closed Won,1000,2025-01-06,2025-03-14,Velde Paper,false\n2,Closed Won,500,2025-01-09,2025-03-17,Orrin Steel,true\n"
+    )
+    text = proposal.propose(str(tmp_path), "x").text
+    found, why = sample.proved(str(tmp_path), text)
+    assert (found and found.says, why) == ("1 won, $1,000; 0 lost; 0 open", "")

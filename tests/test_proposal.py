@@ -240,6 +240,23 @@ def test_a_workbook_with_a_title_and_foreign_words(export, spark, tmp_path):
     ]
 
 
+def test_a_sheet_of_values_beside_the_deals_holds_none(export):
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out)
+    deals, lists = book.add_worksheet("Deals"), book.add_worksheet("Lists")
+    deals.write_row(0, 0, ["Deal ID", "Account", "Stage", "Amount", "Opened", "Closed"])
+    for n in range(1, 8):
+        deals.write_row(
+            n, 0, [f"D{n}", f"Firm {n % 3}", ("Won", "Lost")[n % 2], n * 100, f"2025-01-0{n}", f"2025-02-0{n}"]
+        )
+    for n, row in enumerate([["Stages", "Owners"], ["Won", "Ana"], ["Lost", "Bo"], ["Proposal", ""]]):
+        lists.write_row(n, 0, row)
+    book.close()
+    found = proposal.propose(export({"Pipeline.xlsx": out.getvalue()}), "x")
+    assert {c["table"] for c in found.columns} == {"Pipeline.xlsx#Deals"}
+    assert found.not_used == {"Pipeline.xlsx#Lists": "has little of a deal beside Pipeline.xlsx#Deals"}
+
+
 HOSTILE = [
     '=cmd|"/c calc"!A1',
     "a\nb: c",
@@ -280,7 +297,7 @@ def test_hostile_headers_and_values_stay_text(export):
 
 
 def test_nothing_that_looks_like_a_crm(export):
-    with pytest.raises(SourceError, match=r"nothing here looks like a CRM export \(readings.csv\)"):
+    with pytest.raises(SourceError, match=r"nothing here looks like a CRM export \(readings.csv: "):
         proposal.propose(export({"readings.csv": "sensor,celsius\nx,1\ny,2\n"}), "x")
 
 
@@ -460,6 +477,43 @@ def test_a_proposed_key_leaves_out_exactly_the_rows_that_are_counted_as_ended(fr
     assert {"Gelöscht", "SUPPRIMÉ", "Usunięty"} <= marks.marked("Record State", dict.fromkeys(states, 1)).keys()
 
 
+#: The file, headers and states of a list of deals as people of one language write it.
+LISTS = [
+    (
+        "kansen",
+        "Nummer;Relatie;Fase;Bedrag;Aangemaakt op;Sluitdatum",
+        "Gewonnen;VERLOREN;Offerte verstuurd;onderhandeling",
+    ),
+    (
+        "Offerten",
+        "Offerte Nr;Firma;Status;Betrag;Erstellt um;Abgeschlossen am",
+        "Gewonnen;kein Auftrag;Angebotsphase;LAUFEND",
+    ),
+    (
+        "trattative",
+        "Codice;Cliente;Fase;Importo;Data creazione;Data chiusura",
+        "VINTA;Non aggiudicata;IN TRATTATIVA;Preventivo inviato",
+    ),
+    ("devis", "N°;Compte;Étape;Montant;Créé le;Date de clôture", "Conclue;PERDUE;Devis envoyé;Nouveau"),
+    (
+        "propostas",
+        "Código;Empresa;Etapa;Valor;Criado em;Data fechamento",
+        "GANHA;Perdida;Proposta enviada;Qualificação",
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "header", "states"), LISTS, ids=[each[0] for each in LISTS])
+def test_a_plain_list_of_deals_of_a_language_leaves_nothing_open(export, file, header, states):
+    rows = [
+        f"{header[0]}{n};Acme {n % 3};{states.split(';')[n % 4]};{n}00;{n % 28 + 1:02}.01.2025;{n % 28 + 1:02}.02.2025"
+        for n in range(1, 17)
+    ]
+    found = proposal.propose(export({f"{file}.csv": ("\n".join([header, *rows]) + "\n").encode()}), "x")
+    assert [(c["column"], c["reason"]) for c in found.columns if c["confidence"] < contracts.CONFIDENT] == []
+    assert [table["to_review"] for table in found.tables] == [[], []]
+
+
 #: Everyday headers and cells of one language: of accounts, of what was done, and the file of these.
 LANGUAGES = {
     "Japanese": ("取引先コード,取引先名,メールアドレス,電話番号", "活動", "活動番号,取引先コード,種別,日付,時間（分）,結果", "電話,訪問,メール", "良好,不在,検討中"),
@@ -471,6 +525,8 @@ LANGUAGES = {
     "Danish": ("Kundenummer,Kundenavn,E-post,Mobilnummer", "aktiviteter", "Aktivitets id,Kundenummer,Aktivitetstype,Dato,Varighed,Udfald", "Opkald,Møde,E-mail", "Interesseret,Intet svar,Neutral"),
     "Dutch": ("Klantcode,Klantnaam,E-mailadres,Telefoonnr", "contactmomenten", "Activiteitnummer,Klantcode,Soort,Datum contact,Gespreksduur,Resultaat", "Gesprek,Bezoek,E-mail", "Positief,Geen gehoor,Neutraal"),
     "Turkish": ("Müşteri no,Müşteri adı,E-posta,Telefon numarası", "faaliyetler", "Faaliyet no,Müşteri no,Tür,Tarih,Süre,Sonuç", "Arama,Toplantı,E-posta", "Olumlu,Cevapsız,Nötr"),
+    "French": ("Code client,Raison sociale,Courriel,Téléphone", "activités", "Identifiant,Code client,Type,Date,Durée,Résultat", "Appel,Rendez-vous,Courriel", "Positif,Injoignable,NEUTRE"),
+    "Italian": ("Codice cliente,Ragione sociale,Email,Telefono", "attività", "ID,Codice cliente,Tipo,Data,Durata,Esito", "Chiamata,Riunione,Email", "Positivo,Nessuna risposta,Neutro"),
     "Hungarian": ("Ügyfélszám,Cégnév,E-mail cím,Telefonszám", "tevékenységek", "Tevékenység azonosító,Ügyfélszám,Típus,Időpont,Időtartam,Eredmény", "Hívás,Megbeszélés,E-mail", "Pozitív,Nem érhető el,Semleges"),
 }  # fmt: skip
 

@@ -294,3 +294,27 @@ def test_an_unused_table_may_be_ignored_by_answer(tmp_path):
     assert doubts(found, "ignore") == []
     (ignored,) = (s for s in contracts.entities([Override("x", found.text)])["leads"].sources if s.ignore)
     assert (ignored.file, ignored.confidence) == ("remap", None)
+
+
+def test_accounts_that_deals_of_two_years_name_are_not_asked_about(tmp_path):
+    head = "Deal ID,Account,Stage,Amount,Created,Close Date\n"
+    for year in (2024, 2025):
+        rows = [f"{year}-{n},Firm {n % 7 + year % 2},Won,100,{year}-01-05,{year}-02-05\n" for n in range(20)]
+        (tmp_path / f"deals {year}.csv").write_text(head + "".join(rows))
+    assert doubts(proposal.propose(str(tmp_path), "mine"), "snapshot") == []
+
+
+@pytest.mark.parametrize(
+    "accounts", ["", "Account ID,Account Name,Industry\n" + "".join(f"A-{n},Acme {n},Food\n" for n in range(7))]
+)
+def test_an_unused_table_that_names_accounts_is_asked_about(tmp_path, accounts):
+    visits = "Report No,Visited,Customer visited,Summary\n" + "".join(
+        f"V{n},2025-04-{n + 1:02},Acme {n},Good talk\n" for n in range(7)
+    )
+    more = {"accounts": accounts} if accounts else {}
+    found = proposed(tmp_path, opportunities=deals(), reports=visits, **more)
+    (asked,) = doubts(found, "ignore")
+    assert asked == (
+        "Nothing reads this file, but its column Customer visited names 7 of the 7 accounts. What is it? Activities (a source of "
+        "interactions); anything else (delete this confidence, and it is ignored)"
+    )

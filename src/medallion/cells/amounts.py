@@ -16,7 +16,9 @@ _GROUPED = r"(?:[0-9]{1,3}(?:(?:,[0-9]{3})+|(?: [0-9]{3})+|(?:['’][0-9]{3})+)|
 _FIGURES = {few: re.compile(f"-?(?:{plain})") for few, plain in ((True, _PLAIN), (False, _ANY))}
 _ENGLISH = re.compile(rf"-?{_GROUPED}(?:\.[0-9]+)?")
 _CONTINENTAL = re.compile(r"-?[0-9]{1,3}(?:(?:\.[0-9]{3})+|(?: [0-9]{3})+),[0-9]+")
-_CREDIT, _MINUS_AFTER = re.compile(r"\( ?([^()-]*[^() -]) ?\)"), re.compile(r"([^()-]*[0-9]) ?-")
+#: A whole amount with a dash in place of its decimals, `43.500,-` or `350.-`: its other marks stand for thousands.
+_ROUND = re.compile(r"(-?(?:[0-9]{1,3}(?:([. ,'’])[0-9]{3})(?:\2[0-9]{3})*|[0-9]+))[.,][-–—]{1,2}")
+_CREDIT, _MINUS_AFTER = re.compile(r"\( ?([^()-]*[^() -](?:[.,]-{1,2})?) ?\)"), re.compile(r"([^()-]*[0-9]) ?-")
 _COMMA = re.compile(r"[^0-9.,]*(?:[0-9]{1,3}(?:\.[0-9]{3})*|[0-9]+)(?:,[0-9]+)?[^0-9.,]*")
 _HOURS = re.compile(r"([0-9]{1,4}):([0-5][0-9]):([0-5][0-9])(?:\.0+)?")
 _WHOLE = re.compile(rf"-?(?:{_GROUPED}|[0-9]+)(?:\.00?)?")
@@ -36,16 +38,18 @@ def figures(text: str, few: bool = True, currency: str = "USD") -> str | None:
     """An amount in a currency as plain figures.
 
     Reads the currency's sign, code or name before or after, thousands commas, spaces or apostrophes, `1,23,456` of
-    India, `1.234,56` and `1 234,56` (two marks, so not ambiguous), a minus after the figure and accountants'
-    parentheses. Another currency, a word, a bare `1,5` is not read, nor `1.234` where amounts have `few` decimals, at
+    India, `1.234,56` and `1 234,56` (two marks, so not ambiguous), a dash in place of decimals, a minus after the figure and
+    accountants' parentheses. Another currency, a word, a bare `1,5` is not read, nor `1.234` where amounts have `few` decimals, at
     most two.
 
     >>> [figures(text) for text in ("$350,000", "USD 98,000.50 ", "(1,200)", "1.234,56", "call me", "€5", "1.234")]
     ['350000', '98000.50', '-1200', '1234.56', None, None, None]
     >>> [figures(text) for text in ("43 308,50", "1'234.50", "1 234 567", "1,5", "1 23,5")]
     ['43308.50', '1234.50', '1234567', None, None]
-    >>> [figures(text) for text in ("1,200.00-", "1.234,50- USD", "$50-", "\u2212300.00", "350.-", "51-200")]
-    ['-1200.00', '-1234.50', '-50', '-300.00', None, None]
+    >>> [figures(text) for text in ("1,200.00-", "1.234,50- USD", "$50-", "\u2212300.00", "51-200")]
+    ['-1200.00', '-1234.50', '-50', '-300.00', None]
+    >>> [figures(text) for text in ("350.-", "43.500,-", "1'500.– USD", "-1,200.--", "(350,-)", "1.5,-", "12,34.-")]
+    ['350', '43500', '1500', '-1200', '-350', None, None]
     >>> [figures(text, currency="GBP") for text in ("(£15,134.05)", "£5-", "5 GBP", "€5")]
     ['-15134.05', '-5', '5', None]
     """
@@ -56,6 +60,8 @@ def figures(text: str, few: bool = True, currency: str = "USD") -> str | None:
         bare = f"-{credit[1]}"
     if minus := _MINUS_AFTER.fullmatch(bare):
         bare = f"-{minus[1]}"
+    if whole := _ROUND.fullmatch(bare):
+        return re.sub(r"[^0-9-]", "", whole[1])
     if _ENGLISH.fullmatch(bare) or _FIGURES[few].fullmatch(bare):
         return bare.translate(_MARKS)
     if _CONTINENTAL.fullmatch(bare):

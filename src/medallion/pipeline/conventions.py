@@ -27,7 +27,19 @@ from medallion.contracts.model import DATE_FORMATS, NO_DATES
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
 from medallion.lakehouse import query
-from medallion.proposal import activities, evidence, marks, profile, snapshots, stages, state, systems, vocabulary
+from medallion.proposal import (
+    activities,
+    asking,
+    closing_dates,
+    evidence,
+    marks,
+    profile,
+    snapshots,
+    stages,
+    state,
+    systems,
+    vocabulary,
+)
 from medallion.proposal.feeds import Feed
 from medallion.sources import Refusal, SourceFile, parsing, quoting, units
 from medallion.sources.files import UNREADABLE
@@ -603,14 +615,14 @@ def _contradicted(file: SourceFile, entity: Entity) -> list[_Doubt]:
         table.column(str(feed.fillings[name].column)) for name in ("created_at", "closed_at") if name in feed.fillings
     ]
     if all(each.day_order.decided is not None or not each.day_order.either for each in days):
-        evidence.order(feed)
+        closing_dates.order(feed)
     return [
         _Doubt(
             f"{item.column!r}: {doubt.removeprefix('; ').removeprefix('but ')}",
             f"Say in a contract what fills {file.entity}.{name} (`medallion init` proposes one).",
         )
         for name, item in feed.fillings.items()
-        for doubt in evidence.doubts(item)
+        for doubt in asking.doubts(item)
     ]
 
 

@@ -150,7 +150,7 @@ def _over(
     rows: Mapping[str, pa.Table],
     whole: bool,
 ) -> Proof:
-    """The proof of read records: of several of one key the newest counts."""
+    """The proof of read records: of several of one key the newest counts, unless it says that the record has ended."""
     with query.empty() as connection:
         there, refused = set(), []
         for name, table in rows.items():
@@ -159,8 +159,8 @@ def _over(
             newest = [f'"{entity.version_column}" desc nulls last'] if entity.version_column else []
             order = ", ".join([*newest, "_source_file desc", "_source_row desc"])
             connection.execute(
-                f"create view {entity.clean.name} as select * from read_{name} where _reasons is null{_newest(entity, files)} "
-                f'qualify row_number() over (partition by "{entity.key}" order by {order}) = 1'
+                f"create view {entity.clean.name} as select * from (select * from read_{name} where _reasons is null{_newest(entity, files)} "
+                f'qualify row_number() over (partition by "{entity.key}" order by {order}) = 1) where _fate is null'
             )
             there.add(entity.clean.name)
             refused.append(

@@ -11,7 +11,7 @@ from medallion import figures
 from medallion.contracts import CONFIDENT, Entity, Filling, formats
 from medallion.contracts import Column as Declared
 from medallion.contracts.filling import Snapshot
-from medallion.proposal import cells, evidence
+from medallion.proposal import asking, cells
 from medallion.proposal.feeds import Feed, Proposal
 from medallion.proposal.merges import Unclear
 from medallion.proposal.profile import Column
@@ -99,14 +99,14 @@ def _of_unused(proposal: Proposal, item: Unclear) -> Question:
 def _of_filling(feed: Feed, declared: Declared, key: str) -> Iterator[Question]:
     """Every doubt about what fills a column, each until it is answered or left open."""
     item, name = feed.fillings[declared.name], declared.name
-    for doubt in evidence.doubts(item):
-        if doubt not in evidence.doubts(feed.fillings.get(name, Filling(value=""))):
+    for doubt in asking.doubts(item):
+        if doubt not in asking.doubts(feed.fillings.get(name, Filling(value=""))):
             continue  # gone with the answer to another
         item = feed.fillings[name]
         column = _column(feed, item)
         if unknown := _unknown(feed, item, declared):
             yield from _of_spellings(feed, declared, unknown, doubt)
-        elif column and declared.kind in ("date", "timestamp") and evidence.is_order(doubt):
+        elif column and declared.kind in ("date", "timestamp") and asking.is_order(doubt):
             yield _of_order(feed, name, column, doubt)
         else:
             yield _of_column(feed, declared, key, doubt)
@@ -127,7 +127,10 @@ def _of_table(proposal: Proposal, feed: Feed) -> Question:
         feed.confidence = 1.0
 
     def leave() -> None:
-        proposal.feeds = [each for each in proposal.feeds if each is not feed]
+        left = (
+            {"customers", feed.entity} if feed.entity == "leads" else {feed.entity}
+        )  # accounts that its deals name too
+        proposal.feeds = [each for each in proposal.feeds if each.table is not feed.table or each.entity not in left]
         if not any(each.table is feed.table for each in proposal.feeds):
             proposal.left[feed.table.file.name] = f"holds no {feed.entity}, as someone said"
 
@@ -164,7 +167,7 @@ def _of_spellings(feed: Feed, declared: Declared, unknown: list[tuple[str, int]]
             values = tuple((each, value if each == text else meant) for each, meant in item.values)
             said.append(text)
             item = item.model_copy(update={"values": values})
-            feed.fillings[name] = evidence.without(item, doubt) if len(said) == len(unknown) else item
+            feed.fillings[name] = asking.without(item, doubt) if len(said) == len(unknown) else item
 
         yield Question(
             f"{_line(feed, name)}: values: {text}",
@@ -202,7 +205,7 @@ def _of_order(feed: Feed, name: str, column: Column, doubt: str) -> Question:
 
     def order(first: str) -> None:
         item = feed.fillings[name].model_copy(update={"date_formats": _called_for(column, first)})
-        feed.fillings[name] = evidence.without(item, doubt)
+        feed.fillings[name] = asking.without(item, doubt)
 
     return _which_first(f"{_line(feed, name)}: dateFormats", [column], order)
 
@@ -231,7 +234,7 @@ def _of_column(feed: Feed, declared: Declared, key: str, doubt: str) -> Question
     name, item = declared.name, feed.fillings[declared.name]
 
     def keep() -> None:
-        feed.fillings[name] = evidence.without(feed.fillings[name], doubt)
+        feed.fillings[name] = asking.without(feed.fillings[name], doubt)
 
     def other(column: Column) -> None:
         feed.fillings[name] = _filled_by(feed, declared, column)

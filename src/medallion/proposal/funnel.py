@@ -58,8 +58,21 @@ def settle(matches: list[Match], tables: list[Table], entities: Mapping[str, Ent
     for item in matches:
         if item.entity.name in ("leads", "interactions") and is_support(item):
             settled.left[item.table.file.name] = "support cases, which are no deals"
+        elif is_pivot(item):
+            settled.left[item.table.file.name] = "a pivot table, which adds up what another table has"
+        elif beside := _little_beside(item, matches):
+            settled.left[item.table.file.name] = f"has little of a deal beside {beside}"
         else:
             settled.matches.append(item)
+    for item in [m for m in settled.matches if m.entity.name == "leads"]:
+        deals = next((m for m in settled.matches if m.entity.name == "leads" and _are_lines(item, m)), None)
+        if deals is not None:
+            settled.matches.remove(item)
+            if "deal_value" in item.columns and "deal_value" not in deals.columns:
+                settled.doubts[id(deals.table)] = (
+                    f"no column holds the amount: {item.table.file.name} has {item.columns['deal_value'][0].header} for each line, and a "
+                    "contract adds no rows up: export the deals with the sum of theirs; or delete this confidence, and they have no amount"
+                )
     for item in [m for m in settled.matches if m.entity.name == "leads"]:
         others = [m for m in settled.matches if m.entity.name == "leads" and m is not item and _is_deals(m, item)]
         if not others:
@@ -95,6 +108,45 @@ def settle(matches: list[Match], tables: list[Table], entities: Mapping[str, Ent
                 settled.matches.append(found)
                 break
     return settled
+
+
+def _are_lines(item: Match, deals: Match) -> bool:
+    """Whether the rows of a table are lines of the deals of another: they name those, several the same, and no state."""
+    key = deals.columns.get("lead_id")
+    if item is deals or key is None or not key[0].is_unique or {"status", "stage"} & {*item.columns}:
+        return False
+    named = [c for c in _refers(item.table, key[0].forms) if c.repeats > 0 and c.filled > 0.9 * c.rows]
+    return bool({"status", "stage"} & {*deals.columns}) and any(
+        _about_deals(c) or vocabulary.bare(c.header) == vocabulary.bare(key[0].header) for c in named
+    )
+
+
+def is_pivot(item: Match) -> bool:
+    """Whether a table is a pivot table of a spreadsheet: by what stands over its groups, or over figures without a key."""
+    headers = [column.header for column in item.table.columns]
+    key = item.columns.get(item.entity.key)
+    is_keyed = key is not None and key[0].is_unique
+    return any(vocabulary.heads_pivot(header, "groups") for header in headers) or (
+        not is_keyed and any(vocabulary.heads_pivot(header, "figures") for header in headers)
+    )
+
+
+#: What a table of deals tells of them, of which a list of values or a summary has little.
+_TOLD = (("lead_id", "lead_name"), ("status", "stage"), ("deal_value",), ("customer_id", "company"),
+         ("created_at", "closed_at", "expected_close_date"))  # fmt: skip
+
+
+def _little_beside(item: Match, matches: list[Match]) -> str | None:
+    """The table of the same workbook that holds deals, where one of one column in common with them is no table of deals."""
+    if item.entity.name != "leads" or "#" not in item.table.file.name or _told(item) > 1:
+        return None
+    book = item.table.file.name.partition("#")[0]
+    others = (m for m in matches if m.entity.name == "leads" and m.table.file.name.partition("#")[0] == book)
+    return next((m.table.file.name for m in others if _told(m) >= len(_TOLD) - 1), None)
+
+
+def _told(item: Match) -> int:
+    return sum(bool({*names} & {*item.columns}) for names in _TOLD)
 
 
 def _same(matches: list[Match], wanted: Match) -> Match:

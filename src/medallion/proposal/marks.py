@@ -19,7 +19,7 @@ _ENDED = frozenset({
 })  # fmt: skip
 #: Pairs of words that head the identifier of the record that a merged one went into.
 _INTO = tuple(
-    map(frozenset, (("merged", "into"), ("merged", "to"), ( "record"), ("master", "id"), ("duplicate", "of"),
+    map(frozenset, (("merged", "into"), ("merged", "to"), ("master", "record"), ("master", "id"), ("duplicate", "of"),
                     ("surviving", "record"), ("winning", "record"), ("survivor", "id")))
 )  # fmt: skip
 #: Words of flags for records that are no business: tests, samples, junk, own ones, copies, patterns for others.

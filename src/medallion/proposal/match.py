@@ -40,6 +40,12 @@ PLACES = frozenset({
     "territory", "territories", "region", "regions", "area", "areas", "district", "branch", "branches", "zone", "office", "queue",
     "department", "division", "unit", "gebiet", "gebiete", "filiale", "abteilung", "bezirk", "territorio", "zona", "secteur",
 })  # fmt: skip
+#: Words of columns with names of people: whole ones, first and last ones; and of names that are of something else.
+NAMES = {"name", "nombre", "nom", "nome", "naam"}
+FIRST_NAMES = {"first", "firstname", "given", "vorname", "prenom"}
+LAST_NAMES = {"last", "lastname", "family", "nachname", "surname", "apellido", "apellidos"}
+OF_PERSONS = {*NAMES, *FIRST_NAMES, *LAST_NAMES}
+NO_PERSONS = {*FIRST_NAMES, *LAST_NAMES, "user", "company", "team"}
 _HOST = re.compile(r"(https?://)?[\w-]+(\.[\w-]+)+/?")
 _CLOSED = {"leads": ("status", "source"), "interactions": ("channel", "direction", "outcome")}
 
@@ -162,7 +168,8 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
     ):
         if column.share("date") > 0.5 or column.share("number") > 0.8:
             return 0.3, "but figures, not words"
-        if column.share("flag") > 0.9:
+        codes = declared.name == "country" and all(len(text) == 2 and text.isupper() for text in column.counts)
+        if column.share("flag") > 0.9 and not codes:  # NO is Norway, SI Slovenia
             return 0.2, "but only yes and no"
     if declared.name in ("owner", "account_manager"):
         if column.share("date") > 0.5 or column.share("flag") > 0.9:

@@ -238,10 +238,8 @@ class Unclear:
         answers = [
             f"a list of merges (write {merges} in the source of {self.entity} in place of this entry)"
         ] * self.pairs
-        answers += [
-            "a history of stages (a source of stage_changes)",
-            "activities (a source of interactions)",
-        ] * self.is_dated
+        answers += ["a history of stages (a source of stage_changes)"] * (self.is_dated and self.entity == "leads")
+        answers += ["activities (a source of interactions)"] * self.is_dated
         listed = "; ".join([*answers, "anything else (delete this confidence, and it is ignored)"])
         return (
             f"Nothing reads this file, but its column {self.column.header} names {self.named:,} of the {self.of:,} {what}. "

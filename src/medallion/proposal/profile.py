@@ -58,17 +58,19 @@ _ANY_DATE = "|".join(f"(?:{pattern})" for pattern in _DATES.values())
 #: What may name a currency beside a figure.
 _SIGN = rf"(\s?({currencies.SIGN}|{'|'.join(sorted(money.CODES))})\s?)?"
 _SHAPES = {
-    "number": rf"[-−(]?{_SIGN}-?(\d{{1,2}}(,\d{{2}})+,\d{{3}}|\d{{1,3}}([.,\s'’]\d{{3}})+|\d+)([.,]\d+)?\)?-?(\s?[%kKmM]|{_SIGN})-?",
+    "number": rf"[-−(]?{_SIGN}-?(\d{{1,2}}(,\d{{2}})+,\d{{3}}|\d{{1,3}}([.,\s'’]\d{{3}})+|\d+)([.,](\d+|[-–—]{{1,2}}))?\)?-?(\s?[%kKmM]|{_SIGN})-?",
     "clock": r"\d{1,2}:\d{2}(:\d{2})?",
     "email": r"([^<>@]*<)?[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+>?",
     "phone": r"\+?[\d\s().-]{6,}\d( ?(x|ext\.?) ?\d+)?",
     "flag": r"(?i)true|false|yes|no|y|n|0|1|ja|nein|si|sí|t|f",
     "code": r"(?=\S*\d)\S{2,}",
 }
-#: Figures with a decimal comma or a decimal point, and with a mark that stands before three digits once, which may be either.
-_COMMA = re.compile(r"[^\d,.]*(\d{1,3}([.\s]\d{3})*,\d{1,2}|\d+,(\d{1,2}|\d{4,})|0,\d+|\d{1,3}(\.\d{3}){2,})[^\d,.]*")
+#: Figures with a decimal comma or a decimal point, a dash in place of decimals too, and with a mark that stands before three digits once, which may be either.
+_COMMA = re.compile(
+    r"[^\d,.]*(\d{1,3}([.\s]\d{3})*,[\d–—-]{1,2}|\d+,([\d–—-]{1,2}|\d{4,})|0,\d+|\d{1,3}(\.\d{3}){2,})[^\d,.]*"
+)
 _POINT = re.compile(
-    r"[^\d,.]*(\d{1,3}([,'’\s]\d{3})*\.\d{1,2}|\d+\.(\d{1,2}|\d{4,})|0\.\d+|\d{1,3}(,\d{3}){2,})[^\d,.]*"
+    r"[^\d,.]*(\d{1,3}([,'’\s]\d{3})*\.[\d–—-]{1,2}|\d+\.([\d–—-]{1,2}|\d{4,})|0\.\d+|\d{1,3}(,\d{3}){2,})[^\d,.]*"
 )
 _EITHER = re.compile(r"[^\d,.]*[1-9]\d{0,2}\.\d{3}[^\d,.]*")
 

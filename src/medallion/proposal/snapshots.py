@@ -88,8 +88,13 @@ def asked(files: Sequence[SourceFile], records: Callable[[SourceFile], Records])
 
 
 def propose(feeds: Sequence[Feed], entities: Mapping[str, Entity]) -> None:
-    """Propose `snapshot` for feeds of one kind that may be states of several days."""
-    held = {(feed.table.file.name, feed.entity): feed for feed in feeds if feed.entity in entities}
+    """Propose `snapshot` for feeds of one kind that may be states of several days; never for accounts that deals name."""
+    named_by = {id(feed.table) for feed in feeds if feed.entity != "customers"}
+    held = {
+        (feed.table.file.name, feed.entity): feed
+        for feed in feeds
+        if feed.entity in entities and not (feed.entity == "customers" and id(feed.table) in named_by)
+    }
     named = [SourceFile(**{**vars(feed.table.file), "entity": feed.entity}) for feed in held.values()]
     for group in alike(named):
         entity = entities[group[0].entity]

@@ -8,7 +8,7 @@ from typing import Any
 
 from medallion.contracts import CONFIDENT, Entity, Filling
 from medallion.figures import percent
-from medallion.proposal import match, stages, vocabulary
+from medallion.proposal import marks, match, stages, vocabulary
 from medallion.proposal.cells import spellings
 from medallion.proposal.feeds import Feed
 from medallion.proposal.profile import Column, Table
@@ -48,6 +48,11 @@ def status(feed: Feed, leads: Entity) -> None:
     if offers and max(offers, key=lambda o: o[0])[3] > 0:
         _, canonical, column, share, ends, held = max(offers, key=lambda offer: offer[0])
         values, unknown = spellings("leads", declared, column)
+        ended = marks.marked(column.header, column.counts)  # asked about as records that have ended
+        gone = [(text, count) for text, count in unknown if text in ended]
+        values += tuple((text, "lost") for text, _ in gone)
+        unknown = [pair for pair in unknown if pair not in gone]
+        share += sum(count for _, count in gone) / max(column.filled, 1)
         listed = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
         confidence = min(held.confidence or 0.9, 0.93 if ends == {"won", "lost"} else 0.82 if ends else 0.65)
         update: dict[str, Any] = {

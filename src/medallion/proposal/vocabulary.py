@@ -293,6 +293,17 @@ def kind_of_amount(header: str) -> str:
     return next((kind for kind, phrases in kinds if any(f" {phrase} " in said for phrase in phrases)), "")
 
 
+def heads_pivot(header: str, of: str) -> bool:
+    """Whether a spreadsheet writes such a header over the `groups` or the `figures` of a pivot table.
+
+    >>> heads_pivot("Row Labels", "groups"), heads_pivot("Summe von Betrag", "figures"), heads_pivot("Sum", "figures")
+    (True, True, False)
+    """
+    said = f"{' '.join(words_of(header))} "
+    phrases = _document()["pivots"][of]
+    return said.strip() in phrases if of == "groups" else any(said.startswith(f"{phrase} ") for phrase in phrases)
+
+
 def known(cells: Sequence[str]) -> int:
     """How many cells of a header are words for some column."""
     phrases = _all_phrases()

@@ -32,7 +32,7 @@ _BESIDE = _set(
 )
 #: Names that stand beside figures, the longest first.
 _BESIDE_FIGURES = sorted((name for name in NAMES if " " not in name), key=len, reverse=True)
-_FIGURE = r"[-+−(]?\s*\d[\d.,'’\s\u00a0]*"
+_FIGURE = r"[-+−(]?\s*\d[\d.,'’\s\u00a0]*(?:(?<=[.,])[-–—]{1,2}\s*)?"
 #: What stands for a currency beside a figure, as a regular expression.
 SIGN = f"{'|'.join(re.escape(sign) for sign in sorted(SIGNS, key=len, reverse=True))}|(?i:{'|'.join(_BESIDE_FIGURES)})"
 _PRICED = re.compile(
@@ -133,8 +133,8 @@ def in_header(header: str) -> str | None:
 def in_amount(text: str) -> str | None:
     """The ISO code that stands beside a figure; None for a figure alone, or for no amount.
 
-    >>> [in_amount(text) for text in ("€ 1.200", "1 200 EUR", "CHF 5'000.00", "$5k", "R$ 10", "(£5)", "12", "soon", "5 pcs")]
-    ['EUR', 'EUR', 'CHF', 'USD', 'BRL', 'GBP', None, None, None]
+    >>> [in_amount(text) for text in ("€ 1.200", "1 200 EUR", "CHF 5'000.00", "$5k", "R$ 10", "(£5)", "5.– CHF", "12", "soon", "5 pcs")]
+    ['EUR', 'EUR', 'CHF', 'USD', 'BRL', 'GBP', 'CHF', None, None, None]
     """
     match = _PRICED.fullmatch(text.strip())
     if not match:
