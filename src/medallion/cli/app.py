@@ -237,7 +237,6 @@ def main() -> None:
         )
     finally:
         signal.signal(signal.SIGINT, before)
-        gc.freeze()  # Python looks for garbage once more when it ends
 
 
 def _stop() -> NoReturn:
