@@ -105,7 +105,7 @@ class Asking(Listing):
         return f"{day.year}-Q{(day.month + 2) // 3}"
 
     def _overview(self) -> tuple[Asked, ...]:
-        """The main figures side by side: of everything, of who or what is named, of each of those that are compared."""
+        """The main figures side by side: for everything, for who or what is named, or for each of those compared."""
         slots = self.slots
         self._only("overview")
         touches = any(
@@ -210,7 +210,7 @@ class Asking(Listing):
         return (Intent("explain_change", {"question": asked, "compare": compare}),)
 
     def _change(self) -> tuple[str, str]:
-        """The later of two times, and how the other one lies before it."""
+        """The later of two times, and how the earlier one relates to it: `previous` or `year-ago`."""
         spans = sorted(
             ((periods.read(time.text, self.today), time.text) for time in self.slots.times),
             key=lambda pair: pair[0].first or date.min,
@@ -311,7 +311,7 @@ class Asking(Listing):
         )
 
     def _new(self) -> bool:
-        """Whether it is said since when something is new, of what has a beginning."""
+        """Whether the question says since when something is new, for records that have a beginning."""
         time = any(split.startswith(("time:", "created")) for split in self.slots.by) or self.slots.times
         return bool(time) and (
             (self.slots.entity == "deals" and self.slots.deed in ("", "create")) or self.slots.entity == "accounts"

@@ -52,7 +52,7 @@ class Counting(Forming):
         return self._of_goal(entity, {"amount": "value", "average": "average", "median": "median"}.get(goal, "count"))
 
     def _number_beside(self, name: str) -> str:
-        """The number of deals that a figure of deals is of: `how many deals and how much revenue`."""
+        """The metric that counts the deals a figure is about: `how many deals and how much revenue`."""
         metric, count = metrics.metrics()[name], meanings()["measures"]["deals"]["count"]
         states = selected(metric)
         if metric.view.entity != "deals" or len(states) > 1:
@@ -112,7 +112,7 @@ class Counting(Forming):
         return names or (of[""],)
 
     def _of_states(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Metrics of all deals as those of the deals in a state: the average value of won deals."""
+        """Metrics of all deals narrowed to the states that are named: the average value of won deals."""
         narrowed: list[str] = []
         for name in names:
             family = next(
@@ -208,7 +208,7 @@ class Counting(Forming):
         )  # fmt: skip
 
     def _day(self, metric: Metric, view: MetricView) -> str | None:
-        """The day that the period is about, where the question says it."""
+        """The date column that the period applies to, if the question names one."""
         if view.entity != "deals":
             return None
         days: dict[str, str] = meanings()["days"]
@@ -255,7 +255,7 @@ class Counting(Forming):
         return tuple(splits)
 
     def _deed_fits(self, chosen: Sequence[Metric]) -> None:
-        """Refuse what happens to deals beside a figure that is not of those: the win rate of what we won."""
+        """Refuse a figure that does not measure the deals of the verb: the win rate of what we won."""
         deed, views = self.slots.deed, {metric.view.entity for metric in chosen}
         own = frozenset[str]().union(*map(selected, chosen))
         label = chosen[0].measure.display_name
@@ -315,13 +315,13 @@ class Counting(Forming):
         return (replace(asked, where=where, order=(Order("revenue", True),)),)
 
     def _in_the_first(self) -> bool:
-        """Whether it is asked how much of a figure is in the first of an order: `how much of our pipeline is in the top 5 deals`."""
+        """Whether the question asks how much of a figure the top rows hold: `how much of our pipeline is in the top 5 deals`."""
         slots = self.slots
         named = slots.entity in ("deals", "accounts") and len(slots.metrics) == 1 and not slots.by
         return named and slots.goal == "amount" and metrics.metrics()[slots.metrics[0]].measure.additivity != "ratio"
 
     def _share_of_first(self) -> Intent:
-        """The share of the first of an order in a figure: of the top ten customers in revenue."""
+        """The share of a figure that the top rows hold: the revenue of the top ten customers."""
         slots = self.slots
         self._only("share of the first")
         if slots.rank is None or slots.rank.way not in ("desc", "best") or slots.rank.skip or len(slots.metrics) > 1:

@@ -91,7 +91,7 @@ class Forming:
         return replace(self, slots=slots)
 
     def _only(self, name: str, *goals: str) -> None:
-        """Refuse what the question says beside what this kind of question uses."""
+        """Refuse anything in the question that this kind of question does not use."""
         more = [slot for slot in _SLOTS if getattr(self.slots, slot) and slot not in _USES[name]]
         if self.slots.goal in ("when", "average", "median") and self.slots.goal not in goals:
             more.append(self.slots.goal)
@@ -211,7 +211,7 @@ class Forming:
 
     @staticmethod
     def _name(view: MetricView, concept: str, entity: str) -> str:
-        """What a view calls what a word is about."""
+        """The name of a concept's column in a view."""
         columns: dict[str, str] = meanings()["columns"].get(view.entity, {})
         names = [*meanings()["concepts"].get(concept, [concept])]
         if concept in columns:
@@ -228,7 +228,7 @@ class Forming:
         return f"{threshold.value}%" if threshold.percent else threshold.value
 
     def _of_figure(self, threshold: Threshold, names: tuple[str, ...], view: MetricView) -> bool:
-        """Whether a threshold is of the figure asked for, not of the records."""
+        """Whether a threshold applies to the figure asked for, not to the records."""
         if threshold.column in names:
             return bool(self.slots.by)
         return not threshold.column and bool(self.slots.by) and self.slots.entity != "deals"

@@ -153,7 +153,7 @@ def _with_names(question: str, signed: Mapping[str, Any]) -> list[Token]:
 
 
 def _joined(tokens: Sequence[Token]) -> list[Token]:
-    """Numbers whose thousands are parted by blanks, as French writes them, as one."""
+    """Tokens with numbers whose thousands are separated by spaces, as in French, joined into one."""
     joined: list[Token] = []
     for token in tokens:
         last = joined[-1] if joined else None
@@ -250,7 +250,7 @@ def _all_known(phrase: Phrase, words: Lexicon, names: Names) -> bool:
 
 
 def _is_name(tokens: Sequence[Token], place: int, length: int) -> bool:
-    """Whether a name stands after the word account, customer or company, or is all that is asked."""
+    """Whether a name follows a word such as account, customer or company."""
     before = tokens[place - 1].plain if place else ""
     return before in ("account", "customer", "client", "company", "kunde", "kunden", "compte", "cliente", "cuenta")
 
@@ -288,7 +288,7 @@ def _corrected(
 ) -> tuple[list[Token], list[tuple[str, str]]]:
     """The tokens with misspelt words written right, and which they were.
 
-    A word that is part of an account's name in the question is none; nor is one of which two words are as near.
+    A word of an account's name in the question is never corrected, nor is one with two equally near words.
     """
     known = words.words | names.words
     corrections: list[tuple[str, str]] = []
@@ -305,7 +305,7 @@ def _corrected(
 
 
 def nearest(word: str, known: Any) -> str | None:
-    """The one known word that a misspelt one is nearest to; None where there is none, or two as near."""
+    """The known word nearest to a misspelt one; None if no word is near enough or two are equally near."""
     most = next((most for letters, most in _MISSPELT if len(word) >= letters), 0)
     if not most:
         return None

@@ -61,7 +61,7 @@ class Lexicon:
 
 
 def folded(text: str) -> str:
-    """Small letters without accents.
+    """Lowercase letters without accents.
 
     >>> folded("Électrique Straße")
     'electrique strasse'
@@ -71,7 +71,7 @@ def folded(text: str) -> str:
 
 
 def plain_words(text: str) -> list[str]:
-    """The words of a phrase or value as questions are compared with: hyphens and underscores part words without digits.
+    """The words of a phrase or value in the form that is compared: hyphens and underscores split words without digits.
 
     >>> plain_words("Closed_Won"), plain_words("Pays-Bas"), plain_words("51-200"), plain_words("don't")
     (['closed', 'won'], ['pays', 'bas'], ['51-200'], ['dont'])
@@ -96,9 +96,9 @@ def expanded(text: str) -> Iterator[str]:
 
 
 def _loaded(name: str) -> dict[str, Any]:
-    """A file of words; every word is a text, `no` and `on` as well."""
+    """A file of words; every word is read as a string, `no` and `on` included."""
     text = files("medallion.agent.planner").joinpath(f"words/{name}.yaml").read_text(encoding="utf-8")
-    return dict(yaml.load(text, Loader=_Loader))  # noqa: S506 - makes texts alone
+    return dict(yaml.load(text, Loader=_Loader))  # noqa: S506 - makes strings only
 
 
 @cache

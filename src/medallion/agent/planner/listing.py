@@ -18,7 +18,7 @@ class Listing(Counting):
     """Turns slots into lists of records."""
 
     def _listed(self, names: tuple[str, ...]) -> tuple[Asked, ...]:
-        """A list of records; with their number before it where the question is but a name for them."""
+        """A list of records, preceded by their number if the question only names them."""
         slots = self.slots
         self._only("list")
         entity = slots.entity
@@ -66,7 +66,7 @@ class Listing(Counting):
         return (listed,)
 
     def _best_accounts(self) -> tuple[Asked, ...]:
-        """Accounts by what they brought."""
+        """Accounts ranked by revenue."""
         revenue = self.of(_with(self.slots, metrics=("revenue",), entity="", by=("customer_name",), goal="amount"))
         if self.slots.rank and self.slots.rank.way not in ("desc", "asc", "best", "worst"):
             raise Unclear(f"{self.slots.rank.word!r} accounts by what?", "top 10 customers by revenue")
@@ -156,7 +156,7 @@ class Listing(Counting):
         return Intent("beside_average", given)
 
     def _stays(self) -> tuple[Asked, ...]:
-        """Deals that came to a stage, or have been in theirs for long."""
+        """Deals that moved to a stage, or have been in theirs for long."""
         self._only("stages")
         if any(state not in (("stuck", True), ("open", True)) for state in self.slots.states):
             raise Unclear("stuck and moved are of open deals, whatever else they are", "which deals are stuck?")

@@ -214,7 +214,7 @@ class Measuring(Restricting):
         return None
 
     def _compared(self) -> None:
-        """Beside what a figure is to be put, and whether it moved."""
+        """What a figure is compared with, and whether it moved."""
         for kind, compare in (("last_year", "year-ago"), ("before_that", "previous")):
             for place in self.places(kind):
                 self.compare = compare if kind == "last_year" else self._before_that(place)

@@ -159,7 +159,7 @@ def _names(serving: Serving) -> str:
 
 
 def _spellings(name: str) -> dict[str, str]:
-    """Other spellings of the values of an open list, such as countries, as silver makes them one."""
+    """Other spellings of the values of an open list, such as countries, which silver unifies."""
     columns = [column for entity in contracts.entities().values() for column in entity.columns if column.name == name]
     return {
         form.replace("_", " "): value

@@ -207,7 +207,7 @@ class Reading(Measuring):
             self.spans[0].senses = (Sense("carry"),)
 
     def _us(self) -> None:
-        """`US` written large is the country, `us` is who asks."""
+        """`US` in capitals is the country, `us` is who asks."""
         for place, span in enumerate(self.spans):
             kinds = {sense.kind for sense in span.senses}
             if not {"neutral", "value"} <= kinds:

@@ -283,7 +283,7 @@ class Slots:
 
     @property
     def restrictions(self) -> frozenset[str]:
-        """What the records are restricted by that it asks for, whichever the values are."""
+        """What restricts the records it asks for, whatever the values."""
         slots = ("times", "me", "about", "thresholds", "compare")
         return frozenset(
             (
