@@ -159,17 +159,18 @@ class Planner:
         asked = Asking(slots, today, self.me, team).asked()
         self._premise(slots)
         whole = [
-            one.arguments["asked"] if isinstance(one, Intent) and one.tool == "rows_after" else one for one in asked
+            request.arguments["asked"] if isinstance(request, Intent) and request.tool == "rows_after" else request
+            for request in asked
         ]
-        lists = not any(isinstance(one, Question) for one in whole)
-        if slots.me and self.me is None and lists and not any(isinstance(one, Intent) for one in whole):
+        lists = not any(isinstance(request, Question) for request in whole)
+        if slots.me and self.me is None and lists and not any(isinstance(request, Intent) for request in whole):
             notes.append("I do not know who you are, so these are everybody's: `--me NAME`, or `me` in the settings.")
         return Understood(asked, slots, lexed.language, tuple(notes))
 
     def _premise(self, slots: Slots) -> None:
         """Refuse to say why an account is in a band that it is not in."""
-        said = [str(value) for one in slots.where for value in getattr(one, "values", ())]
-        if slots.goal != "score" or not said:
+        bands = [str(value) for condition in slots.where for value in getattr(condition, "values", ())]
+        if slots.goal != "score" or not bands:
             return
         about = slots.about[0]
         key = (
@@ -178,9 +179,9 @@ class Planner:
             else "customer_id in (select customer_id from gold.deals where lead_id = ?)"
         )
         rows = self.serving.rows(f"select lead_quality from gold.customer_features where {key}", [about.key])
-        if rows and rows[0]["lead_quality"] not in said:
+        if rows and rows[0]["lead_quality"] not in bands:
             raise Unclear(
-                f"{about.name} is {rows[0]['lead_quality']}, not {said[0]}",
+                f"{about.name} is {rows[0]['lead_quality']}, not {bands[0]}",
                 f"why is {about.key} {rows[0]['lead_quality']}?",
             )
 
@@ -196,58 +197,58 @@ class Planner:
 
     def _both(self, question: str, before: Understood | None) -> Understood | None:
         """Two questions in one, where each can be answered by itself and neither restricts the other."""
-        found: list[tuple[Understood, Understood]] = []
+        pairs: list[tuple[Understood, Understood]] = []
         for first, then, apart in parted(question, self.names):
             with suppress(Unclear, ContractError):
-                one = self._understood(first, before)
-                if one.slots.about:
-                    other = self._understood(then, one)
-                    if other.slots.about != one.slots.about:
+                former = self._understood(first, before)
+                if former.slots.about:
+                    latter = self._understood(then, former)
+                    if latter.slots.about != former.slots.about:
                         continue
-                elif not (other := self._second(then, one)).slots.refers:
-                    of_one, of_other = one.slots.restrictions, other.slots.restrictions
-                    if not (of_one <= of_other if apart else of_one == of_other):
+                elif not (latter := self._second(then, former)).slots.refers:
+                    of_former, of_latter = former.slots.restrictions, latter.slots.restrictions
+                    if not (of_former <= of_latter if apart else of_former == of_latter):
                         continue
-                found.append((one, other))
-        if len(found) != 1:
+                pairs.append((former, latter))
+        if len(pairs) != 1:
             return None
-        one, other = found[0]
-        notes = tuple(dict.fromkeys((*one.notes, *other.notes)))
-        return Understood((*one.asked, *other.asked), other.slots, one.language, notes)
+        former, latter = pairs[0]
+        notes = tuple(dict.fromkeys((*former.notes, *latter.notes)))
+        return Understood((*former.asked, *latter.asked), latter.slots, former.language, notes)
 
     def _second(self, question: str, first: Understood) -> Understood:
         """The second of two questions: by itself, or about what the first one found where it says so."""
         try:
             return self._understood(question, None)
         except (Unclear, ContractError):
-            found = self._understood(question, first)
-            if not found.slots.refers:
+            understood = self._understood(question, first)
+            if not understood.slots.refers:
                 raise
-            return found
+            return understood
 
     def _parts(self, question: str, before: Understood | None) -> tuple[str, ...]:
         """The sentences and clauses of a question that can be answered by themselves; what stands beside may restrict them."""
         parts = [part.strip() for part in _CLAUSES.split(question)]
         halves = [half for first, then, apart in parted(question, self.names) if not apart for half in (first, then)]
         parts = [*halves, *parts] if halves else parts
-        found: list[str] = []
+        answerable: list[str] = []
         for part in parts if len(parts) > 1 else ():
-            if len(part.split()) > 1 and len(found) < MOST_PARTS:
+            if len(part.split()) > 1 and len(answerable) < MOST_PARTS:
                 with suppress(Unclear, ContractError):
                     self._understood(part, before)
-                    found.append(part)
-        return tuple(found)
+                    answerable.append(part)
+        return tuple(answerable)
 
     def closest(self, question: str) -> tuple[str, ...]:
         """Questions that can be answered, those about the same metrics or the same records first."""
         every = metrics.metrics()
-        said = [sense for span in lex(question, self.names).spans for sense in span.senses]
-        near = dict.fromkeys(sense.name for sense in said if sense.kind == "metric" and sense.name in every)
+        senses = [sense for span in lex(question, self.names).spans for sense in span.senses]
+        near = dict.fromkeys(sense.name for sense in senses if sense.kind == "metric" and sense.name in every)
         labels = [every[name].measure.display_name.lower() for name in [*near][:2]]
-        kinds = [sense.name if sense.kind == "entity" else _OF_KIND.get(sense.kind, "") for sense in said]
-        found = [f"What {'are' if label.endswith('s') else 'is'} the {label}?" for label in labels]
-        found += [one for kind in kinds for one in _NEAR.get(kind, ())]
-        return tuple(dict.fromkeys([*found, *_USUAL]))[: max(len(_USUAL), len(labels) + 1)]
+        kinds = [sense.name if sense.kind == "entity" else _OF_KIND.get(sense.kind, "") for sense in senses]
+        questions = [f"What {'are' if label.endswith('s') else 'is'} the {label}?" for label in labels]
+        questions += [example for kind in kinds for example in _NEAR.get(kind, ())]
+        return tuple(dict.fromkeys([*questions, *_USUAL]))[: max(len(_USUAL), len(labels) + 1)]
 
 
 def _notes(lexed: Lexed) -> list[str]:

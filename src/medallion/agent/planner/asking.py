@@ -35,7 +35,7 @@ class Asking(Listing):
         """
         asked = self._intent() or self._fact() or self._asked()
         skip = self.slots.rank.skip if self.slots.rank else 0
-        return tuple(self._after(one, skip) for one in asked) if skip else asked
+        return tuple(self._after(request, skip) for request in asked) if skip else asked
 
     @staticmethod
     def _after(asked: Asked, skip: int) -> Intent:
@@ -63,7 +63,7 @@ class Asking(Listing):
         if goal == "channels":
             return (Intent("compare_channels"),)
         if goal == "score" and about:
-            if any(one.name != "lead_quality" for one in self._tests()) or len(slots.where) > 1:
+            if any(test.name != "lead_quality" for test in self._tests()) or len(slots.where) > 1:
                 raise Unclear("a score is of one account or deal", f"why is {about.key} scored so high?")
             return (Intent("explain_score", {"key": about.key}),)
         if goal == "draft":
@@ -105,10 +105,12 @@ class Asking(Listing):
         return f"{day.year}-Q{(day.month + 2) // 3}"
 
     def _overview(self) -> tuple[Asked, ...]:
-        """The main figures side by side: of everything, of who or what is named, of each of those that are compared."""
+        """The main figures side by side: for everything, for who or what is named, or for each of those compared."""
         slots = self.slots
         self._only("overview")
-        touches = any(name in ("channel", "direction", "outcome") for one in slots.where for name in names_of(one))
+        touches = any(
+            name in ("channel", "direction", "outcome") for condition in slots.where for name in names_of(condition)
+        )
         names = meanings()["overview"]["interactions" if touches else "deals"]
         flows = [name for name in names if metrics.metrics()[name].measure.additivity != "stock"]
         return self.of(_with(slots, goal="amount", metrics=tuple(flows if slots.times else names)))._asked()
@@ -151,8 +153,8 @@ class Asking(Listing):
 
     def _calendar(self) -> str:
         """The month, quarter or year of the calendar that is named."""
-        told = self.slots.times
-        span = periods.read(told[0].text, self.today) if len(told) == 1 else None
+        times = self.slots.times
+        span = periods.read(times[0].text, self.today) if len(times) == 1 else None
         first, last = (span.first, span.last) if span else (None, None)
         if first and last and first.day == 1 and (last + timedelta(days=1)).day == 1:
             months = 12 * (last.year - first.year) + last.month - first.month + 1
@@ -166,19 +168,19 @@ class Asking(Listing):
 
     def _forecast_by(self) -> str | None:
         names = {"lead_quality": "quality", "product_id": "product"}
-        found = [names.get(name, name) for name in self.slots.by]
-        if len(found) > 1 or (found and found[0] not in _FORECAST_BY):
+        dimensions = [names.get(name, name) for name in self.slots.by]
+        if len(dimensions) > 1 or (dimensions and dimensions[0] not in _FORECAST_BY):
             raise Unclear(
                 f"a forecast is split by one of {', '.join(_FORECAST_BY)}", "forecast for this quarter by owner"
             )
-        return found[0] if found else None
+        return dimensions[0] if dimensions else None
 
     def _defined(self) -> tuple[Asked, ...]:
         names = list(self.slots.metrics)
         for state, _ in self.slots.states:
             names += [{"silent": "silent_deals", "overdue": "overdue_deals", "untouched": "never_touched_deals",
                        "open": "open_leads", "won": "won_leads", "lost": "lost_leads"}.get(state, "")]  # fmt: skip
-        names = [one for one in names if one]
+        names = [name for name in names if name]
         if not names:
             raise Unclear("which metric is to be explained?", "how is the win rate calculated?")
         return tuple(Intent("definition", {"metric": name}) for name in names)
@@ -188,7 +190,7 @@ class Asking(Listing):
             raise Unclear("since when?", "what changed since Monday?", "what changed this month?")
         if len(self.slots.times) > 1:
             raise Unclear("what changed is of one time", "what changed since Monday?")
-        if any(name == "stage" for one in self.slots.where for name in names_of(one)):
+        if any(name == "stage" for condition in self.slots.where for name in names_of(condition)):
             raise Unclear("what changed is not of a stage", "which deals moved to Negotiation this month?")
         span = periods.read(self.slots.times[0].text, self.today)
         return (
@@ -208,10 +210,10 @@ class Asking(Listing):
         return (Intent("explain_change", {"question": asked, "compare": compare}),)
 
     def _change(self) -> tuple[str, str]:
-        """The later of two times, and how the other one lies before it."""
+        """The later of two times, and how the earlier one relates to it: `previous` or `year-ago`."""
         spans = sorted(
-            ((periods.read(one.text, self.today), one.text) for one in self.slots.times),
-            key=lambda one: one[0].first or date.min,
+            ((periods.read(time.text, self.today), time.text) for time in self.slots.times),
+            key=lambda pair: pair[0].first or date.min,
         )
         (span, text), then = spans[-1], spans[0][0]
         beside = [
@@ -233,7 +235,11 @@ class Asking(Listing):
             return (self._slipped(),)
         if ("new", False) in slots.states or ("new" in states and not self._new()):
             raise Unclear("new since when?", "new deals this week", "new customers this month", "deals in stage new")
-        if slots.deed == "move" or "stuck" in states or any(one.column == "days_in_stage" for one in slots.thresholds):
+        if (
+            slots.deed == "move"
+            or "stuck" in states
+            or any(threshold.column == "days_in_stage" for threshold in slots.thresholds)
+        ):
             return self._stays()
         if slots.metrics == ("conversion_rate",) and slots.by == ("stage",):
             return (self._stage_conversion(),)
@@ -305,13 +311,13 @@ class Asking(Listing):
         )
 
     def _new(self) -> bool:
-        """Whether it is said since when something is new, of what has a beginning."""
-        time = any(one.startswith(("time:", "created")) for one in self.slots.by) or self.slots.times
+        """Whether the question says since when something is new, for records that have a beginning."""
+        time = any(split.startswith(("time:", "created")) for split in self.slots.by) or self.slots.times
         return bool(time) and (
             (self.slots.entity == "deals" and self.slots.deed in ("", "create")) or self.slots.entity == "accounts"
         )
 
     def _channels(self) -> bool:
-        told = [one.name for one in self._tests()]
+        tested = [test.name for test in self._tests()]
         others = self.slots.times or self.slots.thresholds or self.slots.states or self.slots.about or self.slots.me
-        return bool(self.slots.by == ("channel",) and self.slots.rank and told == ["positive"]) and not others
+        return bool(self.slots.by == ("channel",) and self.slots.rank and tested == ["positive"]) and not others

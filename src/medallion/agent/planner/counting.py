@@ -33,9 +33,9 @@ class Counting(Forming):
             return self._of_states(slots.metrics)
         entity, goal = slots.entity, slots.goal
         if not entity:
-            told = tuple(one.column for one in slots.thresholds if one.column in metrics.metrics())
-            if slots.by and told and goal not in ("average", "median"):
-                return told[:1]  # countries with a win rate under 41%
+            figures = tuple(threshold.column for threshold in slots.thresholds if threshold.column in metrics.metrics())
+            if slots.by and figures and goal not in ("average", "median"):
+                return figures[:1]  # countries with a win rate under 41%
             if goal == "count" and slots.deed in ("win", "lose") and slots.rank:
                 return self._of_deed("count")  # which industry do we lose in most often
             if slots.deed and (goal in ("amount", "average", "median") or slots.by or slots.rank or slots.contrast):
@@ -52,7 +52,7 @@ class Counting(Forming):
         return self._of_goal(entity, {"amount": "value", "average": "average", "median": "median"}.get(goal, "count"))
 
     def _number_beside(self, name: str) -> str:
-        """The number of deals that a figure of deals is of: `how many deals and how much revenue`."""
+        """The metric that counts the deals a figure is about: `how many deals and how much revenue`."""
         metric, count = metrics.metrics()[name], meanings()["measures"]["deals"]["count"]
         states = selected(metric)
         if metric.view.entity != "deals" or len(states) > 1:
@@ -101,33 +101,34 @@ class Counting(Forming):
         states = [state for state, positive in self.slots.states if positive]
         if "closed" in states:
             states += ["won", "lost"]
-        found = tuple(of[state] for state in dict.fromkeys(states) if state in of)
+        names = tuple(of[state] for state in dict.fromkeys(states) if state in of)
         implied = {"overdue", "silent", "untouched", "never_touched"} & {*states}
         if (
-            not found
+            not names
             and entity == "deals"
-            and (implied or any(one.column == "days_silent" for one in self.slots.thresholds))
+            and (implied or any(threshold.column == "days_silent" for threshold in self.slots.thresholds))
         ):
             return (of.get("open") or of[""],)
-        return found or (of[""],)
+        return names or (of[""],)
 
     def _of_states(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Metrics of all deals as those of the deals in a state: the average value of won deals."""
-        found: list[str] = []
+        """Metrics of all deals narrowed to the states that are named: the average value of won deals."""
+        narrowed: list[str] = []
         for name in names:
             family = next(
                 (of for kinds in meanings()["measures"].values() for of in kinds.values() if of.get("") == name), None
             )
             states = [state for state, positive in self.slots.states if positive and family and state in family]
-            found += [family[state] for state in states] if family and states else [name]
-        return tuple(found)
+            narrowed += [family[state] for state in states] if family and states else [name]
+        return tuple(narrowed)
 
     def _figures(self, names: tuple[str, ...]) -> tuple[Asked, ...]:
         slots = self.slots
         self._only("figure", "average", "median")
         view = metrics.metrics()[names[0]].view
         rate = metrics.metrics()[names[0]].measure
-        reached = slots.by and any(one.column == names[0] for one in slots.thresholds)  # how many reps are below 80%
+        # how many reps are below 80%
+        reached = slots.by and any(threshold.column == names[0] for threshold in slots.thresholds)
         if slots.goal == "count" and rate.format.type == "percentage" and not reached:
             raise Unclear(
                 f"how many, or the {rate.display_name.lower()}?",
@@ -137,13 +138,13 @@ class Counting(Forming):
         if len(slots.times) > 1 and not self._two_days():
             if len(slots.times) > 2 and not slots.versus:
                 raise Unclear("the question names several times", "revenue in May and in June")
-            return tuple(self._question(names, period=one.text) for one in slots.times)
+            return tuple(self._question(names, period=time.text) for time in slots.times)
         compare = slots.compare
-        if any(one.edge == "as of" for one in slots.times) and rate.additivity != "stock":
+        if any(time.edge == "as of" for time in slots.times) and rate.additivity != "stock":
             raise Unclear(
                 f"{rate.display_name} is of a time, not of a day", f"{rate.display_name.lower()} until the end of May"
             )
-        if slots.turn and not compare and not slots.times and not any(one.startswith("time:") for one in slots.by):
+        if slots.turn and not compare and not slots.times and not any(split.startswith("time:") for split in slots.by):
             raise Unclear(
                 "compared with when?", f"{names[0].replace('_', ' ')} this quarter compared with the one before"
             )
@@ -170,7 +171,7 @@ class Counting(Forming):
             and not slots.thresholds
             and view.entity == "deals"
         )
-        if past and not any(one.column for one in slots.thresholds):
+        if past and not any(threshold.column for threshold in slots.thresholds):
             raise Unclear(
                 f"{state.measure.display_name} is a state: of which day?",
                 f"{state.measure.display_name.lower()} today", f"{state.measure.display_name.lower()} at the end of last month",
@@ -195,9 +196,9 @@ class Counting(Forming):
             where = (*where, Test(str(self._day(metric, view)), "=", (time,)))
             time = None
         having = tuple(
-            Test("value" if len(names) == 1 else names[0], one.op, (self._written(one),))
-            for one in slots.thresholds
-            if self._of_figure(one, names, view)
+            Test("value" if len(names) == 1 else names[0], threshold.op, (self._written(threshold),))
+            for threshold in slots.thresholds
+            if self._of_figure(threshold, names, view)
         )
         order, limit = self._order(names, bool(by), metric)
         if slots.me:
@@ -207,7 +208,7 @@ class Counting(Forming):
         )  # fmt: skip
 
     def _day(self, metric: Metric, view: MetricView) -> str | None:
-        """The day that the period is about, where the question says it."""
+        """The date column that the period applies to, if the question names one."""
         if view.entity != "deals":
             return None
         days: dict[str, str] = meanings()["days"]
@@ -239,28 +240,28 @@ class Counting(Forming):
         return (Order(names[0], down),), rank.limit
 
     def _by(self, view: MetricView, metric: Metric | None = None) -> tuple[Split, ...]:
-        found: list[Split] = []
+        splits: list[Split] = []
         for name in self.slots.by:
             if name == "weekday" and metric and not view.field("weekday"):
                 day = self._day(metric, view) or metric.measure.period or ""
-                found.append(Split(self._name(view, f"{day.removesuffix('_date')}_weekday", view.entity)))
+                splits.append(Split(self._name(view, f"{day.removesuffix('_date')}_weekday", view.entity)))
                 continue
             if name.startswith("time:"):
-                found.append(Split("time", name[5:]))
+                splits.append(Split("time", name[5:]))
                 continue
             if name == "customer_name" and view.field("customer_id") and view.entity != "accounts":
-                found.append(Split("customer_id"))
-            found.append(Split(self._name(view, name, view.entity)))
-        return tuple(found)
+                splits.append(Split("customer_id"))
+            splits.append(Split(self._name(view, name, view.entity)))
+        return tuple(splits)
 
     def _deed_fits(self, chosen: Sequence[Metric]) -> None:
-        """Refuse what happens to deals beside a figure that is not of those: the win rate of what we won."""
-        deed, views = self.slots.deed, {one.view.entity for one in chosen}
+        """Refuse a figure that does not measure the deals of the verb: the win rate of what we won."""
+        deed, views = self.slots.deed, {metric.view.entity for metric in chosen}
         own = frozenset[str]().union(*map(selected, chosen))
         label = chosen[0].measure.display_name
         fits = own == frozenset(OF_DEED.get(deed, ())) or (deed == "close" and own and own <= OF_DEED["close"])
-        made = deed == "sell" and views == {"interactions"}  # calls that were made
-        if deed in OF_DEED and not made and not (fits and views == {"deals"}):
+        of_touches = deed == "sell" and views == {"interactions"}  # calls that were made
+        if deed in OF_DEED and not of_touches and not (fits and views == {"deals"}):
             raise Unclear(f"{label} is not of deals that we {deed}", f"{label.lower()} this month")
         if deed in ("create", "due") and views != {"deals"}:
             raise Unclear(f"{label} is not of deals that are {deed}d" if deed == "create" else f"{label} is not due")
@@ -280,7 +281,7 @@ class Counting(Forming):
 
     def _rate(self) -> tuple[Asked, ...]:
         """`what share of the closed deals did we win`: the win rate."""
-        states = tuple(one for one in self.slots.states if one != ("closed", True))
+        states = tuple(state for state in self.slots.states if state != ("closed", True))
         asked = _with(self.slots, share=False, deed="", states=states, metrics=("win_rate",), entity="", goal="")
         return self.of(asked)._asked()
 
@@ -288,33 +289,39 @@ class Counting(Forming):
         """Whether accounts are asked for by what they bought and when."""
         slots = self.slots
         deal = any(
-            name in ("product", "product_id", "category", "source") for one in slots.where for name in names_of(one)
+            name in ("product", "product_id", "category", "source")
+            for condition in slots.where
+            for name in names_of(condition)
         )
         won = slots.deed in ("win", "sell", "close") or any(
-            one in (("bought", True), ("won", True)) for one in slots.states
+            state in (("bought", True), ("won", True)) for state in slots.states
         )
         return won and (bool(slots.times) or deal) and not slots.rank
 
     def _buyers(self) -> tuple[Asked, ...]:
         """Accounts that bought, with what they bought."""
-        products = [one for part in self.slots.where for one in names_of(part) if one in ("product", "category")]
+        products = [name for part in self.slots.where for name in names_of(part) if name in ("product", "category")]
         if len(products) > 1 or self.slots.anded:
             raise Unclear("of which products: of one of them, or of each?", "customers that bought this year")
         if self.slots.goal in ("count", "amount", "average"):
             raise Unclear("how many accounts bought in a time is not a figure that there is", "new customers this month", "which customers bought this month")  # fmt: skip
         deals = _with(self.slots, entity="", goal="", states=(("won", True),), by=("customer_name",), deed="")
         asked = self.of(deals)._question(("revenue", "won_leads"))
-        where = asked.where if any(str(one) == "won" for one in asked.where) else (*asked.where, Test("won", "is"))
+        where = (
+            asked.where
+            if any(str(condition) == "won" for condition in asked.where)
+            else (*asked.where, Test("won", "is"))
+        )
         return (replace(asked, where=where, order=(Order("revenue", True),)),)
 
     def _in_the_first(self) -> bool:
-        """Whether it is asked how much of a figure is in the first of an order: `how much of our pipeline is in the top 5 deals`."""
+        """Whether the question asks how much of a figure the top rows hold: `how much of our pipeline is in the top 5 deals`."""
         slots = self.slots
         named = slots.entity in ("deals", "accounts") and len(slots.metrics) == 1 and not slots.by
         return named and slots.goal == "amount" and metrics.metrics()[slots.metrics[0]].measure.additivity != "ratio"
 
     def _share_of_first(self) -> Intent:
-        """The share of the first of an order in a figure: of the top ten customers in revenue."""
+        """The share of a figure that the top rows hold: the revenue of the top ten customers."""
         slots = self.slots
         self._only("share of the first")
         if slots.rank is None or slots.rank.way not in ("desc", "best") or slots.rank.skip or len(slots.metrics) > 1:
@@ -350,7 +357,7 @@ class Counting(Forming):
             return Intent("share_of", {"part": self._question(names), "whole": None})
         less: dict[str, Any] = {
             "where": {"where": slots.where[:-1]}, "states": {"states": slots.states[:-1]}, "thresholds": {"thresholds": ()},
-            "beside": {"where": tuple(one for one in slots.where if not beside(one))},
+            "beside": {"where": tuple(condition for condition in slots.where if not beside(condition))},
         }  # fmt: skip
         if slots.deed in ("win", "lose") and slots.where and slots.narrow != "deed":
             raise Unclear(

@@ -51,8 +51,8 @@ class Intent:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        told = ", ".join(f"{name} {value}" for name, value in self.arguments.items() if value is not None)
-        return f"{self.tool.replace('_', ' ')}{': ' if told else ''}{told}"
+        arguments = ", ".join(f"{name} {value}" for name, value in self.arguments.items() if value is not None)
+        return f"{self.tool.replace('_', ' ')}{': ' if arguments else ''}{arguments}"
 
 
 Asked = Question | Records | Intent
@@ -91,42 +91,44 @@ class Forming:
         return replace(self, slots=slots)
 
     def _only(self, name: str, *goals: str) -> None:
-        """Refuse what the question says beside what this kind of question uses."""
+        """Refuse anything in the question that this kind of question does not use."""
         more = [slot for slot in _SLOTS if getattr(self.slots, slot) and slot not in _USES[name]]
         if self.slots.goal in ("when", "average", "median") and self.slots.goal not in goals:
             more.append(self.slots.goal)
         if more:
-            told = ", ".join(
-                {"me": "whose it is", "by": "a split", "deed": "what happened"}.get(one, one) for one in more
+            labels = ", ".join(
+                {"me": "whose it is", "by": "a split", "deed": "what happened"}.get(slot, slot) for slot in more
             )
-            raise Unclear(f"a question of the kind {name!r} takes no such thing: {told}")
+            raise Unclear(f"a question of the kind {name!r} takes no such thing: {labels}")
 
     def _tests(self) -> list[Test]:
-        return [one for one in self.slots.where if isinstance(one, Test)]
+        return [condition for condition in self.slots.where if isinstance(condition, Test)]
 
     def _where(
         self, view: MetricView, metric: Metric | None = None, own: frozenset[str] = frozenset()
     ) -> tuple[Condition, ...]:
         """The conditions of the question on the records of a view."""
         entity = view.entity
-        found = [self._renamed(one, view) for one in self.slots.where]
+        conditions = [self._renamed(condition, view) for condition in self.slots.where]
         if self.slots.about:
-            kinds = {one.kind for one in self.slots.about}
+            kinds = {record.kind for record in self.slots.about}
             if len(kinds) > 1:
                 raise Unclear("an account and a deal at once: ask for one of them")
             key = "lead_id" if kinds == {"deal"} else "customer_id"
-            found.append(Test(self._name(view, key, entity), "=", tuple(one.key for one in self.slots.about)))
+            conditions.append(
+                Test(self._name(view, key, entity), "=", tuple(record.key for record in self.slots.about))
+            )
         states = [
             (state, positive) for state, positive in self.slots.states if state not in ("new", "stuck", "slipped")
         ]
         exclusive = [state for state, positive in states if positive and state in ("open", "won", "lost", "closed")]
         if {"won", "lost"} & {*exclusive}:
             exclusive = [state for state in exclusive if state != "closed"]  # won deals that closed late
-        meant = {one for state in exclusive for one in (("won", "lost") if state == "closed" else (state,))}
+        meant = {status for state in exclusive for status in (("won", "lost") if state == "closed" else (state,))}
         if exclusive and entity == "deals" and meant != own:
             if metric and (own or metric.measure.additivity == "ratio"):
                 self._not_undone(metric, sorted(meant))
-            found.append(parse(" or ".join(dict.fromkeys(_state(entity, one) for one in exclusive))))  # type: ignore[arg-type]
+            conditions.append(parse(" or ".join(dict.fromkeys(_state(entity, state) for state in exclusive))))  # type: ignore[arg-type]
         elif exclusive and metric and metric.measure.additivity == "ratio":
             self._not_undone(metric, sorted(meant))
         for state, positive in states:
@@ -143,7 +145,7 @@ class Forming:
                 test = parse(text.replace("> 0", "= 0"))
             elif not positive:
                 test = Not(test)
-            found.append(test)  # type: ignore[arg-type]
+            conditions.append(test)  # type: ignore[arg-type]
         if (
             not metric
             and self.slots.deed in ("win", "lose", "sell", "close", "due")
@@ -151,15 +153,15 @@ class Forming:
             and not exclusive
         ):
             state = {"win": "won", "sell": "won", "lose": "lost", "close": "closed", "due": "open"}[self.slots.deed]
-            found.append(parse(_state(entity, state)))  # type: ignore[arg-type]
-        for one in self.slots.thresholds:
+            conditions.append(parse(_state(entity, state)))  # type: ignore[arg-type]
+        for threshold in self.slots.thresholds:
             names = (metric.name,) if metric else ()
-            if not self._of_figure(one, names, view):
-                found.append(self._threshold(one, view))
-        quiet = any(one.column == "days_silent" for one in self.slots.thresholds)
+            if not self._of_figure(threshold, names, view):
+                conditions.append(self._threshold(threshold, view))
+        quiet = any(threshold.column == "days_silent" for threshold in self.slots.thresholds)
         if quiet and entity == "deals" and not states and not own:
-            found.append(Test("open", "is"))
-        parts = both(*found)
+            conditions.append(Test("open", "is"))
+        parts = both(*conditions)
         return parts.parts if isinstance(parts, And) else (parts,) if parts else ()
 
     @staticmethod
@@ -173,26 +175,26 @@ class Forming:
                 f"how many {states[0]} deals",
             )
 
-    def _threshold(self, one: Threshold, view: MetricView) -> Condition:
-        column = one.column or "deal_value"
-        if not one.column and view.entity != "deals":
-            raise Unclear(f"{one.op} {one.value} of what?", "customers with a lead score above 80")
+    def _threshold(self, threshold: Threshold, view: MetricView) -> Condition:
+        column = threshold.column or "deal_value"
+        if not threshold.column and view.entity != "deals":
+            raise Unclear(f"{threshold.op} {threshold.value} of what?", "customers with a lead score above 80")
         name = self._name(view, column, view.entity)
-        found = view.field(name)
-        if one.percent and not (found and found.format and found.format.type == "percentage"):
-            raise Unclear(f"{one.value}% of what?", "open deals with a probability above 40%")
-        value = f"{float(one.value) / 100:g}" if one.percent else one.value
-        test = Test(name, one.op, (value,)) if one.op != "=" else Test(name, "=", (value,))
+        view_field = view.field(name)
+        if threshold.percent and not (view_field and view_field.format and view_field.format.type == "percentage"):
+            raise Unclear(f"{threshold.value}% of what?", "open deals with a probability above 40%")
+        value = f"{float(threshold.value) / 100:g}" if threshold.percent else threshold.value
+        test = Test(name, threshold.op, (value,)) if threshold.op != "=" else Test(name, "=", (value,))
         if name == "days_silent" and view.entity == "accounts":
             return Or((test, Not(Test("touched", "is"))))
         return test
 
-    def _renamed(self, one: Condition, view: MetricView) -> Condition:
-        if isinstance(one, Test):
-            return Test(self._name(view, one.name, view.entity), one.op, one.values)
-        if isinstance(one, Not):
-            return Not(self._renamed(one.part, view))
-        return type(one)(tuple(self._renamed(part, view) for part in one.parts))
+    def _renamed(self, condition: Condition, view: MetricView) -> Condition:
+        if isinstance(condition, Test):
+            return Test(self._name(view, condition.name, view.entity), condition.op, condition.values)
+        if isinstance(condition, Not):
+            return Not(self._renamed(condition.part, view))
+        return type(condition)(tuple(self._renamed(part, view) for part in condition.parts))
 
     def _mine(self, view: MetricView) -> Condition:
         if any(test.name in ("owner", "account_manager") for test in self._tests()):
@@ -209,27 +211,27 @@ class Forming:
 
     @staticmethod
     def _name(view: MetricView, concept: str, entity: str) -> str:
-        """What a view calls what a word is about."""
+        """The name of a concept's column in a view."""
         columns: dict[str, str] = meanings()["columns"].get(view.entity, {})
         names = [*meanings()["concepts"].get(concept, [concept])]
         if concept in columns:
             names.append(columns[concept])
-        known = {one.name for one in (*view.dimensions, *view.fields)}
-        known |= {alias for one in (*view.dimensions, *view.fields) for alias in one.aliases}
-        found: str | None = next((name for name in names if name in known), None)
-        if found is None:
+        known = {column.name for column in (*view.dimensions, *view.fields)}
+        known |= {alias for column in (*view.dimensions, *view.fields) for alias in column.aliases}
+        column_name: str | None = next((name for name in names if name in known), None)
+        if column_name is None:
             label = concept.replace("_", " ")
             raise Unclear(f"there is no {label} of {(entity or view.entity).replace('_', ' ')}", f"{(view.measures[0].display_name if view.measures else entity).lower()} by {view.dimensions[0].display_name.lower()}")  # fmt: skip
-        return found
+        return column_name
 
-    def _written(self, one: Threshold) -> str:
-        return f"{one.value}%" if one.percent else one.value
+    def _written(self, threshold: Threshold) -> str:
+        return f"{threshold.value}%" if threshold.percent else threshold.value
 
-    def _of_figure(self, one: Threshold, names: tuple[str, ...], view: MetricView) -> bool:
-        """Whether a threshold is of the figure asked for, not of the records."""
-        if one.column in names:
+    def _of_figure(self, threshold: Threshold, names: tuple[str, ...], view: MetricView) -> bool:
+        """Whether a threshold applies to the figure asked for, not to the records."""
+        if threshold.column in names:
             return bool(self.slots.by)
-        return not one.column and bool(self.slots.by) and self.slots.entity != "deals"
+        return not threshold.column and bool(self.slots.by) and self.slots.entity != "deals"
 
 
 def _with(slots: Slots, **changes: Any) -> Slots:

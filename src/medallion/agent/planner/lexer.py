@@ -78,11 +78,11 @@ class Span:
 
     def of(self, *kinds: str) -> Sense | None:
         """The sense of one of some kinds, in their order; None where there is none."""
-        return next((one for kind in kinds for one in self.senses if one.kind == kind), None)
+        return next((sense for kind in kinds for sense in self.senses if sense.kind == kind), None)
 
     def all(self, kind: str) -> list[Sense]:
         """Its senses of a kind."""
-        return [one for one in self.senses if one.kind == kind]
+        return [sense for sense in self.senses if sense.kind == kind]
 
 
 @dataclass(frozen=True)
@@ -114,23 +114,23 @@ class Lexed:
 
 def tokens(question: str) -> list[Token]:
     """The tokens of a question; signs that say nothing are left out."""
-    found: list[Token] = []
+    pieces: list[Token] = []
     question = _SHORT_FORMS.sub(lambda match: "without " if match[1].casefold() == "w/o" else "with ", question)
     for match in _TOKEN.finditer(question):
         kind, text = str(match.lastgroup), match[0]
         if kind == "quiet":
-            if found and text in _CLOSING and not question[match.end() : match.end() + 1].strip():
-                found[-1] = replace(found[-1], ends=True)
+            if pieces and text in _CLOSING and not question[match.end() : match.end() + 1].strip():
+                pieces[-1] = replace(pieces[-1], ends=True)
             continue
         if kind != "word":
-            found.append(Token(text, folded(text), kind))
+            pieces.append(Token(text, folded(text), kind))
             continue
-        after = found and found[-1].kind == "number" and question[match.start() - 1 : match.start()].isdigit()
-        if after and text.casefold() in _ORDINALS and _is_ordinal(found[-1].plain, text.casefold()):
-            found[-1] = Token(found[-1].text + text, found[-1].plain + text.casefold(), "ordinal")
+        after = pieces and pieces[-1].kind == "number" and question[match.start() - 1 : match.start()].isdigit()
+        if after and text.casefold() in _ORDINALS and _is_ordinal(pieces[-1].plain, text.casefold()):
+            pieces[-1] = Token(pieces[-1].text + text, pieces[-1].plain + text.casefold(), "ordinal")
             continue
-        found += _words(text)
-    return found
+        pieces += _words(text)
+    return pieces
 
 
 def _is_ordinal(digits: str, ending: str) -> bool:
@@ -143,25 +143,25 @@ def _with_names(question: str, signed: Mapping[str, Any]) -> list[Token]:
     if not signed:
         return tokens(question)
     every = "|".join(re.escape(name) for name in sorted(signed, key=len, reverse=True))
-    found: list[Token] = []
+    pieces: list[Token] = []
     last = 0
     for match in re.finditer(rf"(?<!\w)(?:{every})(?!\w)", question, re.IGNORECASE):
         ends = question[match.end() : match.end() + 1] in _CLOSING
-        found += [*tokens(question[last : match.start()]), Token(match[0], match[0].casefold(), "name", ends)]
+        pieces += [*tokens(question[last : match.start()]), Token(match[0], match[0].casefold(), "name", ends)]
         last = match.end()
-    return found + tokens(question[last:])
+    return pieces + tokens(question[last:])
 
 
-def _joined(found: Sequence[Token]) -> list[Token]:
-    """Numbers whose thousands are parted by blanks, as French writes them, as one."""
+def _joined(tokens: Sequence[Token]) -> list[Token]:
+    """Tokens with numbers whose thousands are separated by spaces, as in French, joined into one."""
     joined: list[Token] = []
-    for one in found:
+    for token in tokens:
         last = joined[-1] if joined else None
-        thousands = last and last.kind == one.kind == "number" and re.fullmatch(r"\d{3}", one.text)
+        thousands = last and last.kind == token.kind == "number" and re.fullmatch(r"\d{3}", token.text)
         if last and thousands and re.fullmatch(r"\d{1,3}(?: \d{3})*", last.text):
-            joined[-1] = Token(f"{last.text} {one.text}", f"{last.plain} {one.plain}", "number", one.ends)
+            joined[-1] = Token(f"{last.text} {token.text}", f"{last.plain} {token.plain}", "number", token.ends)
         else:
-            joined.append(one)
+            joined.append(token)
     return joined
 
 
@@ -187,37 +187,37 @@ def lex(question: str, names: Names, before: str | None = None) -> Lexed:
     names.read()
     accounts, signed = names.accounts(question)
     signed = {name: [*names.signed.get(name, ()), *signed.get(name, ())] for name in {**names.signed, **signed}}
-    found = _with_names(question, signed)
-    language = _language(found, before)
+    tokens = _with_names(question, signed)
+    language = _language(tokens, before)
     words = lexicon(language)
-    found = _joined(found) if language == "fr" else found
-    found, corrected = _corrected(found, words, names, {word for phrase in accounts for word in phrase})
+    tokens = _joined(tokens) if language == "fr" else tokens
+    tokens, corrected = _corrected(tokens, words, names, {word for phrase in accounts for word in phrase})
     lexed = Lexed([], language, corrected)
     place = 0
-    while place < len(found):
-        one = found[place]
-        if one.kind == "name":
-            span = Span(one.text, tuple(signed[one.plain]), place, place + 1)
+    while place < len(tokens):
+        token = tokens[place]
+        if token.kind == "name":
+            span = Span(token.text, tuple(signed[token.plain]), place, place + 1)
         else:
-            span = _span(found, place, words, names, accounts, lexed)
+            span = _span(tokens, place, words, names, accounts, lexed)
         lexed.spans.append(span)
-        span.ends = found[span.last - 1].ends
+        span.ends = tokens[span.last - 1].ends
         place = span.last
     return lexed
 
 
-def _language(found: Sequence[Token], before: str | None) -> str:
+def _language(tokens: Sequence[Token], before: str | None) -> str:
     """The language whose own words a question has most of."""
-    said = [one.plain for one in found if one.kind == "word"]
+    words = [token.plain for token in tokens if token.kind == "word"]
     own = {name: lexicon(name).function for name in LANGUAGES}
-    count = {name: sum(word in own[name] for word in said) for name in LANGUAGES}
+    count = {name: sum(word in own[name] for word in words) for name in LANGUAGES}
     most = max(count.values())
     best = [name for name in LANGUAGES if count[name] == most]
     return before if before in best else best[0]
 
 
 def _span(
-    found: Sequence[Token],
+    tokens: Sequence[Token],
     place: int,
     words: Lexicon,
     names: Names,
@@ -225,23 +225,23 @@ def _span(
     lexed: Lexed,
 ) -> Span:
     """The longest phrase from a place on, with what it means; a token alone where it means nothing."""
-    most = max(words.longest, names.longest, *(len(one) for one in accounts), 1)
-    for length in range(min(most, len(found) - place), 0, -1):
-        part = found[place : place + length]
-        if any(one.kind in ("comma", "op", "other", "name") for one in part):
+    most = max(words.longest, names.longest, *(len(phrase) for phrase in accounts), 1)
+    for length in range(min(most, len(tokens) - place), 0, -1):
+        part = tokens[place : place + length]
+        if any(token.kind in ("comma", "op", "other", "name") for token in part):
             continue
-        phrase = tuple(one.plain for one in part)
+        phrase = tuple(token.plain for token in part)
         senses = [*words.phrases.get(phrase, ()), *names.phrases.get(phrase, ())]
         own = list(accounts.get(phrase, ()))
-        if own and (senses or _all_known(phrase, words, names)) and not _is_name(found, place, length):
-            lexed.also[" ".join(one.text for one in part)] = [one.name for one in own]
+        if own and (senses or _all_known(phrase, words, names)) and not _is_name(tokens, place, length):
+            lexed.also[" ".join(token.text for token in part)] = [sense.name for sense in own]
             own = []
         if senses or own:
-            text = " ".join(one.text for one in part)
-            capital = found[place].text[:1].isupper() and place > 0
+            text = " ".join(token.text for token in part)
+            capital = tokens[place].text[:1].isupper() and place > 0
             return Span(text, tuple(dict.fromkeys((*senses, *own))), place, place + length, capital)
-    one = found[place]
-    return Span(one.text, tuple(_alone(one, names)), place, place + 1, one.text[:1].isupper() and place > 0)
+    token = tokens[place]
+    return Span(token.text, tuple(_alone(token, names)), place, place + 1, token.text[:1].isupper() and place > 0)
 
 
 def _all_known(phrase: Phrase, words: Lexicon, names: Names) -> bool:
@@ -249,25 +249,27 @@ def _all_known(phrase: Phrase, words: Lexicon, names: Names) -> bool:
     return all((word,) in words.phrases or (word,) in names.phrases for word in phrase)
 
 
-def _is_name(found: Sequence[Token], place: int, length: int) -> bool:
-    """Whether a name stands after the word account, customer or company, or is all that is asked."""
-    before = found[place - 1].plain if place else ""
+def _is_name(tokens: Sequence[Token], place: int, length: int) -> bool:
+    """Whether a name follows a word such as account, customer or company."""
+    before = tokens[place - 1].plain if place else ""
     return before in ("account", "customer", "client", "company", "kunde", "kunden", "compte", "cliente", "cuenta")
 
 
-def _alone(one: Token, names: Names) -> list[Sense]:
+def _alone(token: Token, names: Names) -> list[Sense]:
     """What a token means by itself."""
-    if one.kind == "day":
-        return [Sense("day", one.text)]
-    if one.kind == "period":
-        return [Sense("period", re.sub(r"[\s/]+", "-", one.text.upper()))]
-    if one.kind in ("number", "ordinal"):
-        return [Sense("number", number(one.plain))] + [Sense("ordinal", number(one.plain))] * (one.kind == "ordinal")
-    if one.kind == "op":
-        return [Sense(_OPS[one.text])]
-    if one.kind == "comma":
+    if token.kind == "day":
+        return [Sense("day", token.text)]
+    if token.kind == "period":
+        return [Sense("period", re.sub(r"[\s/]+", "-", token.text.upper()))]
+    if token.kind in ("number", "ordinal"):
+        return [Sense("number", number(token.plain))] + [Sense("ordinal", number(token.plain))] * (
+            token.kind == "ordinal"
+        )
+    if token.kind == "op":
+        return [Sense(_OPS[token.text])]
+    if token.kind == "comma":
         return [Sense("comma")]
-    return names.keys(one.text) if one.kind in ("word", "band") else []
+    return names.keys(token.text) if token.kind in ("word", "band") else []
 
 
 def number(text: str) -> str:
@@ -282,37 +284,41 @@ def number(text: str) -> str:
 
 
 def _corrected(
-    found: Sequence[Token], words: Lexicon, names: Names, in_names: set[str]
+    tokens: Sequence[Token], words: Lexicon, names: Names, in_names: set[str]
 ) -> tuple[list[Token], list[tuple[str, str]]]:
     """The tokens with misspelt words written right, and which they were.
 
-    A word that is part of an account's name in the question is none; nor is one of which two words are as near.
+    A word of an account's name in the question is never corrected, nor is one with two equally near words.
     """
     known = words.words | names.words
-    told: list[tuple[str, str]] = []
+    corrections: list[tuple[str, str]] = []
     right: list[Token] = []
-    for one in found:
+    for token in tokens:
         near = None
-        if one.kind == "word" and one.plain not in known and one.plain not in in_names and one.plain.isalpha():
-            near = nearest(one.plain, known)
+        if token.kind == "word" and token.plain not in known and token.plain not in in_names and token.plain.isalpha():
+            near = nearest(token.plain, known)
         if near:
-            told.append((one.text, near))
-            one = Token(one.text, near, "word", one.ends)
-        right.append(one)
-    return right, told
+            corrections.append((token.text, near))
+            token = Token(token.text, near, "word", token.ends)
+        right.append(token)
+    return right, corrections
 
 
 def nearest(word: str, known: Any) -> str | None:
-    """The one known word that a misspelt one is nearest to; None where there is none, or two as near."""
+    """The known word nearest to a misspelt one; None if no word is near enough or two are equally near."""
     most = next((most for letters, most in _MISSPELT if len(word) >= letters), 0)
     if not most:
         return None
-    same = [one for one in known if one[:1] == word[:1] and abs(len(one) - len(word)) <= most and len(one) > 3]
+    same = [
+        candidate
+        for candidate in known
+        if candidate[:1] == word[:1] and abs(len(candidate) - len(word)) <= most and len(candidate) > 3
+    ]
     if len(word) < _SHORT:  # a letter too few, or two in the wrong order; another letter makes another word
-        same = [one for one in same if len(one) > len(word) or sorted(one) == sorted(word)]
-    found = process.extract(word, same, scorer=DamerauLevenshtein.distance, score_cutoff=most, limit=4)
-    best = [one for one, distance, _ in found if distance == found[0][1]]
-    stems = {one.removesuffix("s") for one in best}
+        same = [candidate for candidate in same if len(candidate) > len(word) or sorted(candidate) == sorted(word)]
+    matches = process.extract(word, same, scorer=DamerauLevenshtein.distance, score_cutoff=most, limit=4)
+    best = [candidate for candidate, distance, _ in matches if distance == matches[0][1]]
+    stems = {candidate.removesuffix("s") for candidate in best}
     return best[0] if best and len(stems) == 1 else None
 
 
@@ -337,5 +343,5 @@ def parted(question: str, names: Names) -> list[tuple[str, str, bool]]:
 
 def _begins(spans: Sequence[Span]) -> bool:
     """Whether a question begins with these spans."""
-    asks = next((span for span in spans if not all(one.kind in ("carry", "neutral") for one in span.senses)), None)
+    asks = next((span for span in spans if not all(sense.kind in ("carry", "neutral") for sense in span.senses)), None)
     return asks is not None and asks.of(*_ASKING) is not None

@@ -61,17 +61,17 @@ class Lexicon:
 
 
 def folded(text: str) -> str:
-    """Small letters without accents.
+    """Lowercase letters without accents.
 
     >>> folded("Électrique Straße")
     'electrique strasse'
     """
     parts = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(one for one in parts if not unicodedata.combining(one))
+    return "".join(letter for letter in parts if not unicodedata.combining(letter))
 
 
 def plain_words(text: str) -> list[str]:
-    """The words of a phrase or value as questions are compared with: hyphens and underscores part words without digits.
+    """The words of a phrase or value in the form that is compared: hyphens and underscores split words without digits.
 
     >>> plain_words("Closed_Won"), plain_words("Pays-Bas"), plain_words("51-200"), plain_words("don't")
     (['closed', 'won'], ['pays', 'bas'], ['51-200'], ['dont'])
@@ -96,14 +96,14 @@ def expanded(text: str) -> Iterator[str]:
 
 
 def _loaded(name: str) -> dict[str, Any]:
-    """A file of words; every word is a text, `no` and `on` as well."""
-    told = files("medallion.agent.planner").joinpath(f"words/{name}.yaml").read_text(encoding="utf-8")
-    return dict(yaml.load(told, Loader=_Loader))  # noqa: S506 - makes texts alone
+    """A file of words; every word is read as a string, `no` and `on` included."""
+    text = files("medallion.agent.planner").joinpath(f"words/{name}.yaml").read_text(encoding="utf-8")
+    return dict(yaml.load(text, Loader=_Loader))  # noqa: S506 - makes strings only
 
 
 @cache
 def _written(language: str) -> dict[str, list[str]]:
-    return {tag: [one for text in texts for one in expanded(text)] for tag, texts in _loaded(language).items()}
+    return {tag: [phrase for text in texts for phrase in expanded(text)] for tag, texts in _loaded(language).items()}
 
 
 @cache
@@ -144,46 +144,46 @@ class _Same:
 
 @lru_cache(maxsize=32)
 def _of(language: str, same: _Same) -> Lexicon:
-    return _made(language, _declared(same.declared))
+    return _vocabulary(language, _declared(same.declared))
 
 
 @cache
-def _made(language: str, declared: tuple[tuple[str, Sense], ...]) -> Lexicon:
-    made = Lexicon(language)
+def _vocabulary(language: str, declared: tuple[tuple[str, Sense], ...]) -> Lexicon:
+    vocabulary = Lexicon(language)
     own: set[str] = set()
     for tag, texts in _written(language).items():
         sense = sense_of(tag)
         for text in texts:
-            made.add(text, sense)
+            vocabulary.add(text, sense)
             if sense.kind != "value":
                 own.update(plain_words(text))
-    parts = {phrase[0] for phrase in made.phrases if len(phrase) == 1}
+    parts = {phrase[0] for phrase in vocabulary.phrases if len(phrase) == 1}
     composed = {name for of in meanings()["measures"].values() for name in of["count"].values()}
     composed |= set(meanings()["composed"])
     for text, sense in declared:
-        said = plain_words(text)
-        if sense.name in composed and (parts.issuperset(said) or (len(said) > 1 and parts.intersection(said))):
+        words = plain_words(text)
+        if sense.name in composed and (parts.issuperset(words) or (len(words) > 1 and parts.intersection(words))):
             continue  # a number of records in a state: said by the words of both
-        made.add(text, sense)
-    made.function = frozenset(own)
-    made.words = frozenset(word for phrase in made.phrases for word in phrase)
-    return made
+        vocabulary.add(text, sense)
+    vocabulary.function = frozenset(own)
+    vocabulary.words = frozenset(word for phrase in vocabulary.phrases for word in phrase)
+    return vocabulary
 
 
 def _declared(declared: Declarations) -> tuple[tuple[str, Sense], ...]:
     """Names and synonyms of metrics, dimensions and fields."""
     prefer: dict[str, str] = meanings()["prefer"]
     kept_out: list[str] = meanings()["not_said"]
-    told: list[tuple[str, Sense]] = []
+    senses: list[tuple[str, Sense]] = []
     for name, metric in declared.metrics.items():
         for text in (name.replace("_", " "), metric.measure.display_name, *metric.measure.synonyms):
-            told.append((text, Sense("metric", prefer.get(name, name))))
+            senses.append((text, Sense("metric", prefer.get(name, name))))
     for view in declared.views.values():
-        for one in (*view.dimensions, *view.fields):
-            kind = "field" if one.type in ("number", "day") else "state" if one.type == "boolean" else "dim"
-            if one.type == "month":
+        for column in (*view.dimensions, *view.fields):
+            kind = "field" if column.type in ("number", "day") else "state" if column.type == "boolean" else "dim"
+            if column.type == "month":
                 continue
-            for text in (one.name.replace("_", " "), one.display_name, *one.synonyms):
+            for text in (column.name.replace("_", " "), column.display_name, *column.synonyms):
                 if text.casefold() not in kept_out:
-                    told.append((text, Sense(kind, prefer.get(one.name, one.name))))
-    return tuple(dict.fromkeys(told))
+                    senses.append((text, Sense(kind, prefer.get(column.name, column.name))))
+    return tuple(dict.fromkeys(senses))

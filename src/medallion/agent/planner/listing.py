@@ -18,7 +18,7 @@ class Listing(Counting):
     """Turns slots into lists of records."""
 
     def _listed(self, names: tuple[str, ...]) -> tuple[Asked, ...]:
-        """A list of records; with their number before it where the question is but a name for them."""
+        """A list of records, preceded by their number if the question only names them."""
         slots = self.slots
         self._only("list")
         entity = slots.entity
@@ -31,21 +31,23 @@ class Listing(Counting):
                 *where,
                 *(
                     [self._mine(view)]
-                    if self.me is not None or any(one.name == "owner" for one in self._tests())
+                    if self.me is not None or any(test.name == "owner" for test in self._tests())
                     else []
                 ),
             )
         if len(slots.times) > 1:
             raise Unclear("a list is of one time", "deals won in May")
-        if any(one.edge == "as of" for one in slots.times):
+        if any(time.edge == "as of" for time in slots.times):
             raise Unclear("a list is of today", "open pipeline as of the end of May")
         if slots.times:
-            where = (*where, *(Test(self._list_day(entity), "=", (one.text,)) for one in slots.times))
+            where = (*where, *(Test(self._list_day(entity), "=", (time.text,)) for time in slots.times))
         order, limit = self._list_order(entity)
         asked_by = [
-            name for one in (*where, *order) for name in ((one.name,) if isinstance(one, Order) else names_of(one))
+            name
+            for clause in (*where, *order)
+            for name in ((clause.name,) if isinstance(clause, Order) else names_of(clause))
         ]
-        more = [name for name in asked_by if (one := view.field(name)) and one.type in ("number", "day")]
+        more = [name for name in asked_by if (column := view.field(name)) and column.type in ("number", "day")]
         if "created_date" in more and view.field("age_days"):
             more.append("age_days")
         more += [self._name(view, name, entity) for name in slots.fields]
@@ -64,7 +66,7 @@ class Listing(Counting):
         return (listed,)
 
     def _best_accounts(self) -> tuple[Asked, ...]:
-        """Accounts by what they brought."""
+        """Accounts ranked by revenue."""
         revenue = self.of(_with(self.slots, metrics=("revenue",), entity="", by=("customer_name",), goal="amount"))
         if self.slots.rank and self.slots.rank.way not in ("desc", "asc", "best", "worst"):
             raise Unclear(f"{self.slots.rank.word!r} accounts by what?", "top 10 customers by revenue")
@@ -76,16 +78,16 @@ class Listing(Counting):
             return "date"
         if entity != "deals":
             raise Unclear(f"{entity} have no day of their own", "new customers this month")
-        told = [self.slots.deed, *(state for state, positive in self.slots.states if positive)]
+        events = [self.slots.deed, *(state for state, positive in self.slots.states if positive)]
         if self.slots.deed == "close":
             return days["close"]
-        found = next((days[one] for one in told if one in days), None)
-        if found is None:
+        day = next((days[event] for event in events if event in days), None)
+        if day is None:
             raise Unclear(
                 "deals of which time: opened, closed or expected to close then?",
                 "deals opened this month", "deals won this month", "deals closing this month",
             )  # fmt: skip
-        return found
+        return day
 
     def _list_order(self, entity: str) -> tuple[tuple[Order, ...], int]:
         rank, fields = self.slots.rank, self.slots.fields
@@ -131,9 +133,9 @@ class Listing(Counting):
         group = self._name(view, self.slots.by[0], "deals")
         listed = self.of(_with(self.slots, by=(), goal="list"))._listed(())
         return tuple(
-            replace(one, columns=tuple(dict.fromkeys((group, *one.columns))))
-            for one in listed
-            if isinstance(one, Records)
+            replace(request, columns=tuple(dict.fromkeys((group, *request.columns))))
+            for request in listed
+            if isinstance(request, Records)
         )
 
     def _beside_average(self) -> Intent:
@@ -154,15 +156,15 @@ class Listing(Counting):
         return Intent("beside_average", given)
 
     def _stays(self) -> tuple[Asked, ...]:
-        """Deals that came to a stage, or have been in theirs for long."""
+        """Deals that moved to a stage, or have been in theirs for long."""
         self._only("stages")
-        if any(one not in (("stuck", True), ("open", True)) for one in self.slots.states):
+        if any(state not in (("stuck", True), ("open", True)) for state in self.slots.states):
             raise Unclear("stuck and moved are of open deals, whatever else they are", "which deals are stuck?")
         slots = self.slots
         view = metrics.views()["stage_changes"]
         bare = self.of(_with(slots, states=(), thresholds=(), deed=""))
         where = bare._where(view)
-        long = [one for one in slots.thresholds if one.column == "days_in_stage"]
+        long = [threshold for threshold in slots.thresholds if threshold.column == "days_in_stage"]
         if slots.deed == "move":
             if not slots.times:
                 raise Unclear("moved when?", "which deals moved stage this week?")
@@ -176,7 +178,7 @@ class Listing(Counting):
                     "stuck is a state of today", "which deals are stuck?", "which deals moved stage this week?"
                 )
             where = (*where, Test("status", "=", ("open",)), Test("left_date", "unknown"))
-            where = (*where, *(Test("days_in_stage", one.op, (one.value,)) for one in long))
+            where = (*where, *(Test("days_in_stage", threshold.op, (threshold.value,)) for threshold in long))
             if not long:
                 where = (*where, Test("days_in_stage", ">", ("30",)))
             order = (Order("days_in_stage", True),)
@@ -189,7 +191,7 @@ class Listing(Counting):
     def _slipped(self) -> Intent:
         self._only("slipped deals")
         view = metrics.views()["deals"]
-        slots = _with(self.slots, states=tuple(one for one in self.slots.states if one[0] != "slipped"))
+        slots = _with(self.slots, states=tuple(state for state in self.slots.states if state[0] != "slipped"))
         period = self.slots.times[0].text if self.slots.times else "this quarter"
         where = (*self.of(slots)._where(view), *([self._mine(view)] if slots.me else []))
         return Intent("slipped_deals", {"period": period, "where": where})
@@ -210,14 +212,14 @@ class Listing(Counting):
             else:
                 return None
         self._only("one record", "when")
-        one = slots.about[0]
-        entity = "deals" if one.kind == "deal" else "accounts"
-        key = "lead_id" if one.kind == "deal" else "customer_id"
-        where = (Test(key, "=", (one.key,)),)
+        record = slots.about[0]
+        entity = "deals" if record.kind == "deal" else "accounts"
+        key = "lead_id" if record.kind == "deal" else "customer_id"
+        where = (Test(key, "=", (record.key,)),)
         if slots.goal == "when" and not slots.fields:
-            raise Unclear(f"when what of {one.name}?", f"when was {one.name} last contacted?")
+            raise Unclear(f"when what of {record.name}?", f"when was {record.name} last contacted?")
         if not slots.fields:
-            if one.kind == "deal":
+            if record.kind == "deal":
                 return (
                     Records("deals", where, limit=1),
                     Records(
@@ -227,22 +229,22 @@ class Listing(Counting):
                         columns=("stage", "entered_date", "days_in_stage"),
                     ),
                 )
-            return (Intent("account_brief", {"customer": one.key}),)
+            return (Intent("account_brief", {"customer": record.key}),)
         if "probability" in slots.fields:
-            if one.kind == "deal":
-                return (Intent("explain_score", {"key": one.key}),)
-            return (Intent("account_brief", {"customer": one.key}),)
+            if record.kind == "deal":
+                return (Intent("explain_score", {"key": record.key}),)
+            return (Intent("account_brief", {"customer": record.key}),)
         view = metrics.views()[entity]
-        worth = {"deal_value": ("won_value", "open_value")} if one.kind == "account" else {}
+        worth = {"deal_value": ("won_value", "open_value")} if record.kind == "account" else {}
         fields = [name for concept in slots.fields for name in worth.get(concept, (concept,))]
         columns = tuple(self._name(view, name, entity) for name in fields)
-        silent = one.kind == "deal" and "last_touch_date" in slots.fields  # of a deal how long ago is known
+        silent = record.kind == "deal" and "last_touch_date" in slots.fields  # of a deal how long ago is known
         if (
             slots.goal == "when"
             and not silent
-            and not any((found := view.field(name)) and found.type == "day" for name in columns)
+            and not any((column := view.field(name)) and column.type == "day" for name in columns)
         ):
             raise Unclear(
-                f"{', '.join(slots.fields).replace('_', ' ')} is no day", f"when was {one.name} last contacted?"
+                f"{', '.join(slots.fields).replace('_', ' ')} is no day", f"when was {record.name} last contacted?"
             )
         return (Records(entity, where, columns=tuple(dict.fromkeys((key, "customer_name", *columns)))),)

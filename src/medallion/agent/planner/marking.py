@@ -76,7 +76,7 @@ class Marking:
 
     def quiet(self, place: int) -> bool:
         """Whether a span says nothing by itself."""
-        return bool(self.spans[place].senses) and all(one.kind in QUIET for one in self.spans[place].senses)
+        return bool(self.spans[place].senses) and all(sense.kind in QUIET for sense in self.spans[place].senses)
 
     def near(self, place: int, step: int, *, over: tuple[str, ...] = ()) -> int:
         """The next place in a direction whose span says something; -1 or the number of spans where there is none."""
@@ -87,6 +87,6 @@ class Marking:
 
     def take(self, *kinds: str) -> bool:
         """Mark all spans of some kinds as understood; whether there are any."""
-        found = self.places(*kinds)
-        self.use(*found)
-        return bool(found)
+        places = self.places(*kinds)
+        self.use(*places)
+        return bool(places)

@@ -52,9 +52,9 @@ class Measuring(Restricting):
                 sense = self.has(before, "metric", "entity")
                 of = meanings()["per"].get({"interactions": "touches"}.get(sense.name, sense.name) if sense else "", {})
                 states = [state for state, is_in in self.states if is_in]
-                found = of.get(".".join([record.name, *states])) if record and before < place else None
-                if found:
-                    self.metrics.append(str(found))
+                metric = of.get(".".join([record.name, *states])) if record and before < place else None
+                if metric:
+                    self.metrics.append(str(metric))
                     self.states = []
                     self.use(place, before, at)
                     self.take("average", "count")
@@ -65,8 +65,8 @@ class Measuring(Restricting):
         if self.places("count", "share") or any(span.of("metric") == _CONVERSION for span in self.spans):
             for place in self.places("to"):
                 before, after = self.near(place, -1), self.near(place, 1)
-                first = next((one.value for one in self._stage_at(before)), "")
-                then = next((one.value for one in self._stage_at(after)), "")
+                first = next((sense.value for sense in self._stage_at(before)), "")
+                then = next((sense.value for sense in self._stage_at(after)), "")
                 if not then and (state := self.has(after, "state")) and state.name == "won":
                     then = "won"
                 moved = any(self._says(at, "verb", "move") for at in range(len(self.spans)))
@@ -176,16 +176,16 @@ class Measuring(Restricting):
 
     def _nth(self) -> None:
         """The second biggest, the third largest: one row, after those before it."""
-        found = [
+        places = [
             place for place, span in enumerate(self.spans) if span.of("nth") and (not span.used or span.of(*RANKS))
         ]
-        found += [place for place in self.places("ordinal") if self.has(place + 1, *RANKS) or self._led_by_rank(place)]
-        if len(found) != 1 or self.rank is None or self.rank.count is not None or self.rank.several:
+        places += [place for place in self.places("ordinal") if self.has(place + 1, *RANKS) or self._led_by_rank(place)]
+        if len(places) != 1 or self.rank is None or self.rank.count is not None or self.rank.several:
             return
-        sense = self.spans[found[0]].of("nth", "ordinal")
+        sense = self.spans[places[0]].of("nth", "ordinal")
         if sense and sense.name.isdigit() and int(sense.name) > 0:
             self.rank = replace(self.rank, count=1, skip=int(sense.name) - 1)
-            self.use(found[0])
+            self.use(places[0])
 
     def _led_by_rank(self, place: int) -> bool:
         """Whether an order was read right after a place."""
@@ -194,27 +194,27 @@ class Measuring(Restricting):
     def _further(self) -> None:
         """`the next five`: more rows of the answer before."""
         was = self.before.shown if self.before is not None else None
-        said = [
+        significant = [
             place
             for place, span in enumerate(self.spans)
             if not (self.quiet(place) or span.of("list", "carry", "ours", "me", "entity", "ones_of"))
         ]
-        more = [place for place in said if self.has(place, "next", "further")]
-        counts = [place for place in said if self._count(place) is not None]
-        if was is None or len(more) != 1 or sorted([*more, *counts]) != said or len(counts) > 1:
+        more = [place for place in significant if self.has(place, "next", "further")]
+        counts = [place for place in significant if self._count(place) is not None]
+        if was is None or len(more) != 1 or sorted([*more, *counts]) != significant or len(counts) > 1:
             return
         self.further = self._count(counts[0]) if counts else was
         self.follows = True
         self.use(*range(len(self.spans)))
 
     def _count(self, place: int) -> int | None:
-        found = self.has(place, "number", "num") if not self.has(place, "ordinal") else None
-        if found and found.name.isdigit() and not self.has(place + 1, "unit", "percent", "magnitude", "currency"):
-            return int(found.name)
+        number = self.has(place, "number", "num") if not self.has(place, "ordinal") else None
+        if number and number.name.isdigit() and not self.has(place + 1, "unit", "percent", "magnitude", "currency"):
+            return int(number.name)
         return None
 
     def _compared(self) -> None:
-        """Beside what a figure is to be put, and whether it moved."""
+        """What a figure is compared with, and whether it moved."""
         for kind, compare in (("last_year", "year-ago"), ("before_that", "previous")):
             for place in self.places(kind):
                 self.compare = compare if kind == "last_year" else self._before_that(place)
@@ -246,8 +246,8 @@ class Measuring(Restricting):
         if self.has(0, "vs") and len(self.times) == 1 and self.times[0].place == 1 and not self.compare:
             self.use(0)  # vs April, after May
             self.versus = self.follows = True
-        one = self.where[0] if len(self.where) == 1 and not self.times else None
-        if self.has(0, "vs") and self.before is not None and isinstance(one, Test) and one.op == "=":
+        condition = self.where[0] if len(self.where) == 1 and not self.times else None
+        if self.has(0, "vs") and self.before is not None and isinstance(condition, Test) and condition.op == "=":
             self.use(0)  # vs Kavya, after Liam's
             self.versus = self.follows = True
         self.against = bool(self.spans and self.spans[0].used and self.spans[0].of("vs") and self.follows)
@@ -290,7 +290,7 @@ class Measuring(Restricting):
         """What `the month before` is of the period that is asked for: the one before it, or the one a year ago."""
         units = {sense.name for word in self.spans[place].text.casefold().split() for sense in self._unit(word)}
         times = self.times or (self.before.times if self.before else ())
-        of_times = {unit_of(one.text) for one in times}
+        of_times = {unit_of(time.text) for time in times}
         if not units or not times or units == of_times:
             return "previous"
         if units == {"year"} and None not in of_times:
@@ -301,13 +301,13 @@ class Measuring(Restricting):
         )
 
     def _unit(self, word: str) -> list[Sense]:
-        found = lexicon(self.lexed.language).phrases.get((folded(word.removeprefix("d'").removeprefix("l'")),), ())
-        return [sense for sense in found if sense.kind == "unit"]
+        senses = lexicon(self.lexed.language).phrases.get((folded(word.removeprefix("d'").removeprefix("l'")),), ())
+        return [sense for sense in senses if sense.kind == "unit"]
 
     def _between_times(self, place: int) -> bool:
         before = place > 0 and any(self.spans[p].used for p in range(place) if self.near(p, 1) >= place - 1)
-        places = [one.place for one in self.times]
-        return (before and any(one > place for one in places) and any(one < place for one in places)) or (
+        places = [time.place for time in self.times]
+        return (before and any(other > place for other in places) and any(other < place for other in places)) or (
             place < min(places) and self.has(place, "from") is not None
         )
 
@@ -414,13 +414,16 @@ class Measuring(Restricting):
             elif before < 0 and self._are_accounts(place):
                 self.use(place)  # who are our best customers
                 self.goal = self.goal or ("" if self.rank else "list")
-            elif before < 0 and not self.about and not any(Sense("verb", "own") in one.senses for one in self.spans):
+            elif before < 0 and not self.about and not any(Sense("verb", "own") in span.senses for span in self.spans):
                 self.by.append("owner")
                 self.use(place)
 
     def _names_owners(self) -> bool:
         """Whether several owners are named, one or the other."""
-        return any(isinstance(one, Test) and one.name == "owner" and len(one.values) > 1 for one in self.where)
+        return any(
+            isinstance(condition, Test) and condition.name == "owner" and len(condition.values) > 1
+            for condition in self.where
+        )
 
     def _says_worth(self, by: int, at: int) -> bool:
         """Whether a question says nothing but `by value`."""
@@ -431,22 +434,22 @@ class Measuring(Restricting):
     def _worth_of(before: Slots) -> str:
         """The metric of what the deals that were counted before are worth."""
         of: dict[str, str] = meanings()["measures"]["deals"]["value"]
-        told = [*OF_DEED.get(before.deed, ()), *(state for state, is_in in before.states if is_in)]
-        return next((of[state] for state in told if state in of), of[""])
+        states = [*OF_DEED.get(before.deed, ()), *(state for state, is_in in before.states if is_in)]
+        return next((of[state] for state in states if state in of), of[""])
 
     def _are_accounts(self, place: int) -> bool:
         """Whether `who are` at a place goes on with accounts, which are then asked for themselves."""
         spans = self.spans[place + 1 :]
         if not spans or not spans[0].of("be"):
             return False
-        named = next((one for one in spans if one.of("entity")), None)
+        named = next((span for span in spans if span.of("entity")), None)
         before = spans[: spans.index(named)] if named else []
         says = {"neutral", "me", "number", "num", *RANKS, "size", "state", "value"}
         return (
             named is not None
             and not named.used
             and named.of("entity") == Sense("entity", "accounts")
-            and all(one.of(*says) for one in before)
+            and all(span.of(*says) for span in before)
         )
 
     def _more_splits(self, at: int) -> None:
@@ -545,7 +548,7 @@ class Measuring(Restricting):
 
     def _ahead(self) -> None:
         """Refuse what is to have happened in a time that has not begun."""
-        begins = [periods.read(one.text, self.today).first for one in self.times]
+        begins = [periods.read(time.text, self.today).first for time in self.times]
         ahead = any(self.today.day and first and self.today.day < first for first in begins)
         done = self.deed in ("create", "win", "lose", "sell", "close")
         done |= self.deed != "due" and bool(
@@ -560,7 +563,7 @@ class Measuring(Restricting):
         for place, span in enumerate(self.spans):
             arrived |= span.of("to") is not None
             left = self.spans[place + 1 :][:1]
-            before = arrived or not any(one.of("to") for one in self.spans[place:])
+            before = arrived or not any(other.of("to") for other in self.spans[place:])
             if (span.of("from") and left and self._is_stage(left[0])) or (self._is_stage(span) and not before):
                 raise Unclear(*_LEFT)
 
@@ -574,6 +577,6 @@ class Measuring(Restricting):
 
     def _is_ahead(self) -> bool:
         """Whether a question in the present is about a time that is not over: `which deals close this month`."""
-        ends = [periods.read(one.text, self.today).last for one in self.times]
+        ends = [periods.read(time.text, self.today).last for time in self.times]
         past = any(span.of("past") for span in self.spans)
         return bool(ends) and not past and all(self.today.day and last and last >= self.today.day for last in ends)

@@ -65,9 +65,9 @@ class Names:
     def _read(self, view: metrics.MetricView, concept: str) -> None:
         assert self.facts is not None  # noqa: S101 - set by `read`
         names = meanings()["concepts"].get(concept, [concept])
-        dimension = next((one for name in names if (one := view.field(name))), None)
-        joins = [one for one in view.joins if dimension and f"{one.name}." in dimension.expr]
-        needed = (*view.tables, *(one.source for one in joins))
+        dimension = next((column for name in names if (column := view.field(name))), None)
+        joins = [join for join in view.joins if dimension and f"{join.name}." in dimension.expr]
+        needed = (*view.tables, *(join.source for join in joins))
         if dimension is None or not all(map(self.facts.there, needed)):
             return
         values = dimension.values
@@ -92,41 +92,43 @@ class Names:
 
     def _parts_of_names(self) -> None:
         """First and last names of owners that only one owner has."""
-        owners = [one for senses in self.phrases.values() for one in senses if one.name in ("owner", "account_manager")]
+        owners = [
+            sense for senses in self.phrases.values() for sense in senses if sense.name in ("owner", "account_manager")
+        ]
         parts: dict[str, set[str]] = {}
-        for one in owners:
-            words = plain_words(one.value)
+        for sense in owners:
+            words = plain_words(sense.value)
             for word in words if len(words) > 1 else ():
-                parts.setdefault(word, set()).add(one.value)
+                parts.setdefault(word, set()).add(sense.value)
         for word, values in parts.items():
-            for one in owners:
-                if len(values) == 1 and one.value in values and len(word) > 2 and (word,) not in self.phrases:
-                    self.phrases[(word,)] = [other for other in owners if other.value == one.value]
+            for sense in owners:
+                if len(values) == 1 and sense.value in values and len(word) > 2 and (word,) not in self.phrases:
+                    self.phrases[(word,)] = [other for other in owners if other.value == sense.value]
 
     def team(self, me: str | None) -> Team | None:
         """The team of an owner with who is in it; None where it is not known."""
         columns = {row["column_name"] for row in self.serving.rows("describe gold.deals")}
         if me is None or "owner_team" not in columns:
             return None
-        found = self.serving.rows(
+        rows = self.serving.rows(
             "select distinct owner_team, owner from gold.deals where owner_team in "
             "(select owner_team from gold.deals where owner = ? and owner_team is not null) order by 1, 2",
             [me],
         )
-        teams = {str(row["owner_team"]) for row in found}
-        return Team(teams.pop(), tuple(str(row["owner"]) for row in found)) if len(teams) == 1 else None
+        teams = {str(row["owner_team"]) for row in rows}
+        return Team(teams.pop(), tuple(str(row["owner"]) for row in rows)) if len(teams) == 1 else None
 
     def keys(self, text: str) -> list[Sense]:
         """What a word with a digit is the key of: an account, a deal, a product."""
         if not _KEY.fullmatch(text):
             return []
-        found = self.serving.rows(
+        rows = self.serving.rows(
             f"select 'account' as kind, customer_id as key from {_ACCOUNTS} where customer_id in ($1, upper($1)) "
             "union all select 'deal', lead_id from gold.deals where lead_id in ($1, upper($1)) "
             "union all select distinct 'product', product_id from gold.deals where product_id in ($1, upper($1))",
             [text],
         )
-        kinds = [(row["kind"], str(row["key"])) for row in found]
+        kinds = [(row["kind"], str(row["key"])) for row in rows]
         return [
             Sense("value", "product_id", key) if kind == "product" else Sense(kind, key, key) for kind, key in kinds
         ]
@@ -138,7 +140,7 @@ class Names:
             "where contains($1, lower(customer_name)) order by customer_id limit 200",
             [question.casefold()],
         )
-        found: dict[Phrase, list[Sense]] = {}
+        phrases: dict[Phrase, list[Sense]] = {}
         signed: dict[str, list[Sense]] = {}
         for row in rows:
             if _SIGNED.search(row["customer_name"]) and any(letter.isalnum() for letter in row["customer_name"]):
@@ -147,8 +149,8 @@ class Names:
                 continue
             phrase = tuple(plain_words(row["customer_name"]))
             if phrase:
-                found.setdefault(phrase, []).append(Sense("account", str(row["customer_id"]), row["customer_name"]))
-        return found, signed
+                phrases.setdefault(phrase, []).append(Sense("account", str(row["customer_id"]), row["customer_name"]))
+        return phrases, signed
 
 
 def _names(serving: Serving) -> str:
@@ -157,8 +159,11 @@ def _names(serving: Serving) -> str:
 
 
 def _spellings(name: str) -> dict[str, str]:
-    """Other spellings of the values of an open list, such as countries, as silver makes them one."""
-    columns = [one for entity in contracts.entities().values() for one in entity.columns if one.name == name]
+    """Other spellings of the values of an open list, such as countries, which silver unifies."""
+    columns = [column for entity in contracts.entities().values() for column in entity.columns if column.name == name]
     return {
-        form.replace("_", " "): value for one in columns if not one.accepted for form, value in one.spellings.items()
+        form.replace("_", " "): value
+        for column in columns
+        if not column.accepted
+        for form, value in column.spellings.items()
     }

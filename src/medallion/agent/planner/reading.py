@@ -74,8 +74,10 @@ class Reading(Measuring):
 
     def _each(self) -> bool:
         """Whether a split is said as `each` or `per`, which asks for the first of each, not as `by`."""
-        said = [sense for span in self.spans if span.used and span.text.casefold() != "by" for sense in span.all("by")]
-        return any(sense.name != "own" for sense in said)
+        senses = [
+            sense for span in self.spans if span.used and span.text.casefold() != "by" for sense in span.all("by")
+        ]
+        return any(sense.name != "own" for sense in senses)
 
     def _restricted(self) -> bool:
         """Whether it begins with what leads to a name: `for`, `and in`."""
@@ -109,12 +111,12 @@ class Reading(Measuring):
                 return "deed"
             if span.used and (span.of("against") or (span.of("field") and any(map(beside, self.where)))):
                 return "beside"
-            stated = {one.name for one in span.all("state")} & {state for state, _ in self.states}
-            values = {one.value for one in span.all("value")}
+            stated = {sense.name for sense in span.all("state")} & {state for state, _ in self.states}
+            values = {sense.value for sense in span.all("value")}
             if (
                 span.used
                 and stated
-                and not any(values & {*map(str, one.values)} for part in self.where for one in tests(part))
+                and not any(values & {*map(str, test.values)} for part in self.where for test in tests(part))
             ):
                 return "states"
             if span.used and span.of("value", "kind", "outcome", "direction", "booked"):
@@ -140,16 +142,19 @@ class Reading(Measuring):
 
     def _put_last(self, place: int) -> bool:
         """Put the condition that a span is read as after the others; whether there is one such."""
-        said = {text for one in self.spans[place].senses for text in (one.name, one.value) if text}
-        said |= {"meeting_booked"} if self.spans[place].of("booked") else set()
-        found = [
-            one
-            for one in self.where
-            if any((test.op == "is" and test.name in said) or said & {*map(str, test.values)} for test in tests(one))
+        words = {text for sense in self.spans[place].senses for text in (sense.name, sense.value) if text}
+        words |= {"meeting_booked"} if self.spans[place].of("booked") else set()
+        conditions = [
+            condition
+            for condition in self.where
+            if any(
+                (test.op == "is" and test.name in words) or words & {*map(str, test.values)}
+                for test in tests(condition)
+            )
         ]
-        if self.share and len(self.where) > 1 and len(found) == 1:
-            self.where = [*(one for one in self.where if one is not found[0]), found[0]]
-        return not self.share or len(self.where) < 2 or len(found) == 1
+        if self.share and len(self.where) > 1 and len(conditions) == 1:
+            self.where = [*(condition for condition in self.where if condition is not conditions[0]), conditions[0]]
+        return not self.share or len(self.where) < 2 or len(conditions) == 1
 
     def _parted(self, last: int) -> bool:
         """Whether a verb parts the last condition from those before it: `revenue from referral comes from Germany`."""
@@ -182,9 +187,9 @@ class Reading(Measuring):
             if span.ends or span.of("comma") or span.text in _DASHES:
                 clauses.append([])
         for clause in clauses:
-            said = [self.spans[place] for place in clause if self.spans[place].text not in _DASHES]
-            aside = [span for span in said if span.of("aside")]
-            if aside and len(said) < len(self.spans) and all(_is_of_aside(span) for span in said):
+            spans = [self.spans[place] for place in clause if self.spans[place].text not in _DASHES]
+            aside = [span for span in spans if span.of("aside")]
+            if aside and len(spans) < len(self.spans) and all(_is_of_aside(span) for span in spans):
                 self.use(*clause)
 
     def _speaker(self) -> None:
@@ -192,7 +197,7 @@ class Reading(Measuring):
         for place in self.places("i_am"):
             at = self.near(place, 1)
             named = self.spans[at].all("value") if at < len(self.spans) else []
-            if any(one.name == "owner" for one in named):
+            if any(sense.name == "owner" for sense in named):
                 self.use(place)
                 self.take("me")
 
@@ -202,18 +207,18 @@ class Reading(Measuring):
             self.spans[0].senses = (Sense("carry"),)
 
     def _us(self) -> None:
-        """`US` written large is the country, `us` is who asks."""
+        """`US` in capitals is the country, `us` is who asks."""
         for place, span in enumerate(self.spans):
-            kinds = {one.kind for one in span.senses}
+            kinds = {sense.kind for sense in span.senses}
             if not {"neutral", "value"} <= kinds:
                 continue
             before = self.spans[place - 1].text.casefold() if place else ""
             named = span.text.isupper() or before in ("in", "the", "from")
             keep = "value" if named and not self._all_large() else "neutral"
-            span.senses = tuple(one for one in span.senses if (one.kind == "value") == (keep == "value"))
+            span.senses = tuple(sense for sense in span.senses if (sense.kind == "value") == (keep == "value"))
 
     def _all_large(self) -> bool:
-        return all(one.text.isupper() for one in self.spans) and len(self.spans) > 2
+        return all(span.text.isupper() for span in self.spans) and len(self.spans) > 2
 
     # gates
 
@@ -222,7 +227,7 @@ class Reading(Measuring):
         for place, span in enumerate(self.spans):
             if span.used:
                 continue
-            only = {one.kind for one in span.senses}
+            only = {sense.kind for sense in span.senses}
             if "exists" in only and self.has(place + 1, "no", "not") and not self._says(place + 1, "not", "lately"):
                 raise Unclear(
                     f"'{span.text} {self.spans[place + 1].text}': whether there are any, or which are not?",
@@ -252,7 +257,7 @@ class Reading(Measuring):
                 )
             if only and only <= {"notes"}:
                 named = [other.text for other in self.spans if other.of("account", "deal")]
-                named += [one.key for one in self._before()]
+                named += [record.key for record in self._before()]
                 raise Unclear(
                     f"{span.text!r} stands in notes and messages, of which I read only what a brief says of them",
                     *(f"tell me about {name}" for name in named[:1]),
@@ -268,8 +273,8 @@ class Reading(Measuring):
         """The account or deal that the question before named or found."""
         if self.before is None:
             return []
-        one = self.before.rows.one("accounts") if self.before.rows else None
-        return list(self.before.about) or ([one] if one else [])
+        record = self.before.rows.one("accounts") if self.before.rows else None
+        return list(self.before.about) or ([record] if record else [])
 
     def _addresses(self, place: int) -> bool:
         """Whether the e-mails of accounts are asked for, which are addresses."""
@@ -323,17 +328,19 @@ class Reading(Measuring):
         )
         due |= any(Sense("intent", "forecast") in self.spans[place].senses for place in self.places("intent"))
         future = self.goal == "plan" or bool(self.places("next")) or due
-        found = Times(self.spans, self.today, future=future)
-        if found.doubt:
-            raise Unclear(found.doubt)
-        self.times = found.found
+        times = Times(self.spans, self.today, future=future)
+        if times.doubt:
+            raise Unclear(times.doubt)
+        self.times = times.found
         if vague := self.places("recently"):
             if self.places("intent"):
                 self.use(*vague)  # what happened lately: the last touches
             else:
                 raise Unclear(f"{self.spans[vague[0]].text!r} is no time: say since when", "in the last 30 days")
         so_far = [
-            one for one in self.places("so_far") if not (self.has(one, "by") and self.has(one + 1, "dim", "unit"))
+            place
+            for place in self.places("so_far")
+            if not (self.has(place, "by") and self.has(place + 1, "dim", "unit"))
         ]
         if so_far:  # je, but not je Branche
             self.use(*so_far)
@@ -342,7 +349,7 @@ class Reading(Measuring):
     def _about(self) -> None:
         for place in self.places("account", "deal"):
             senses = self.spans[place].all("account") or self.spans[place].all("deal")
-            keys = {one.name for one in senses}
+            keys = {sense.name for sense in senses}
             if len(keys) > 1:
                 raise Unclear(
                     f"{self.spans[place].text!r} may mean several accounts",
@@ -381,7 +388,7 @@ class Reading(Measuring):
         """`who owns it`, `close date?`: the one deal or account that the answer before found; `he` is the one of its split."""
         rows = self.before.rows if self.before is not None else None
         named = self.before.about if self.before is not None else ()
-        listed = rows is not None and rows.entity == "deals" and {one.kind for one in named} == {"account"}
+        listed = rows is not None and rows.entity == "deals" and {record.kind for record in named} == {"account"}
         if rows is None or len(rows.keys) != 1 or self.about or (named and not listed):
             return
         pronouns = self.places("they", "its", "it", "person")
@@ -400,31 +407,31 @@ class Reading(Measuring):
             self.quiet(place) or (span.of(*kinds) and self._of_record(span)) for place, span in enumerate(self.spans)
         )
         if self.yes_no and pronouns and not self.places("metric", "dim", "when", "count", "amount", *RANKS):
-            self.about = [one for one in (rows.one(),) if one]  # is it overdue
+            self.about = [record for record in (rows.one(),) if record]  # is it overdue
             self.entity = rows.entity
             self.use(*pronouns)
             return
-        one = rows.one("accounts" if account else "")
-        if one is not None and bare and (asked or (account and pronouns)):
-            self.about, self.of_row = [one], True
+        record = rows.one("accounts" if account else "")
+        if record is not None and bare and (asked or (account and pronouns)):
+            self.about, self.of_row = [record], True
             self.use(*pronouns, *(self.places("entity") if account or pronouns else ()))
 
     @staticmethod
     def _of_record(span: Span) -> bool:
         """Whether what is said may be asked of one record: a summary of it, not a list of calls."""
-        wide = {one.name for one in span.all("intent")} - {"brief", "score", "draft"}
+        wide = {sense.name for sense in span.all("intent")} - {"brief", "score", "draft"}
         return not wide and Sense("verb", "contact") not in span.senses
 
     def _pronouns(self) -> None:
         """`it`, `they` and `hers` are of what was asked before: the account, deal or owner that it named, or its rows."""
         self._row_numbered()
         self._row_before()
-        they, one = self.places("they"), self.places("its", "person")
-        if self.before is None or not (they or one or self.places("it", "field", "when")) or self.about:
+        they, singular = self.places("they"), self.places("its", "person")
+        if self.before is None or not (they or singular or self.places("it", "field", "when")) or self.about:
             return
-        if self.before.about and (one or not self.places("metric", "entity", "value")):
+        if self.before.about and (singular or not self.places("metric", "entity", "value")):
             self.about = list(self.before.about)
-            self.use(*they, *one)
+            self.use(*they, *singular)
         elif self.places("person") and self._names_one_owner():
             self.use(*self.places("person"))
             self.refers = True
@@ -435,8 +442,8 @@ class Reading(Measuring):
     def _names_one_owner(self) -> bool:
         """Whether the question before was of one owner and nobody else."""
         owners = [part for part in self.before.where if "owner" in names_of(part)] if self.before else []
-        one = owners[0] if len(owners) == 1 else None
-        return isinstance(one, Test) and one.op == "=" and len(one.values) == 1
+        condition = owners[0] if len(owners) == 1 else None
+        return isinstance(condition, Test) and condition.op == "=" and len(condition.values) == 1
 
     def _duration_of_deals(self) -> None:
         """`how long does it take to win a deal`: the cycle, as far as nothing else is measured."""
@@ -452,13 +459,13 @@ class Reading(Measuring):
             self.take("how_long", "takes", "average", "to", "past")
             self.use(*[place for place in self.places("entity") if self._is_deals(place)])
             self.metrics.append("average_deal_age" if aged else "average_days_to_loss")
-            self.states = [one for one in self.states if one[0] not in ("open", "lost")]
+            self.states = [state for state in self.states if state[0] not in ("open", "lost")]
             self.deed, self.goal = "", "" if self.goal == "average" else self.goal
             return
         self.take("how_long", "takes", "average", "to")
         self.use(*[place for place in self.places("entity") if self._is_deals(place)])
         self.metrics.append("average_cycle_days")
-        self.states = [one for one in self.states if one[0] != "closed"]
+        self.states = [state for state in self.states if state[0] != "closed"]
         self.deed, self.goal = "", "" if self.goal == "average" else self.goal
 
     def _is_deals(self, place: int) -> bool:
@@ -467,18 +474,18 @@ class Reading(Measuring):
     def _intents(self) -> None:
         """The named intents that are not about figures."""
         for place in self.places("intent"):
-            name = self.spans[place].all("intent")
-            for one in name:
-                if self.goal or not self._fits(one.name, place):
+            intents = self.spans[place].all("intent")
+            for intent in intents:
+                if self.goal or not self._fits(intent.name, place):
                     continue
-                self.goal = one.name
+                self.goal = intent.name
                 self.use(place)
-        told = [place for place in self.places("verb") if self._says(place, "verb", "define")]
-        last = self.near(told[-1], 1) if told else 0
+        verbs = [place for place in self.places("verb") if self._says(place, "verb", "define")]
+        last = self.near(verbs[-1], 1) if verbs else 0
         asks = self.places("how") or (self.places("list") and last >= len(self.spans))
-        if told and not self.goal and asks and not self.has(last, "metric", "field"):
+        if verbs and not self.goal and asks and not self.has(last, "metric", "field"):
             self.goal = "define"
-            self.use(*told, *self.places("how"))
+            self.use(*verbs, *self.places("how"))
         if why := self.places("why"):
             self.goal = "score" if self.goal == "score" or (self.about and not self.places("metric")) else "why"
             self.use(*why)
@@ -534,11 +541,11 @@ class Reading(Measuring):
                         f"{self.spans[measured[-1]].text!r} or {self.spans[place].text!r}: ask for one of them, or for both with 'and'"
                     )
             self.use(place, *[at for at in (place + 1,) if self.has(at, "figure")])  # the pipeline number
-            told = metrics.metrics()[sense.name].measure.unit if sense.name in metrics.metrics() else ""
-            if told in ("days", "hours", "minutes"):
+            measured_in = metrics.metrics()[sense.name].measure.unit if sense.name in metrics.metrics() else ""
+            if measured_in in ("days", "hours", "minutes"):
                 self.take("how_long")
             for unit in self.places("unit"):
-                if told == f"{self.spans[unit].of('unit').name}s" and self.spans[unit - 1].of("prep"):  # type: ignore[union-attr]
+                if measured_in == f"{self.spans[unit].of('unit').name}s" and self.spans[unit - 1].of("prep"):  # type: ignore[union-attr]
                     self.use(unit)  # the sales cycle in days
             joint = self.near(place, -1)
             if len(self.metrics) + len(self.fields) > 1 and self.has(joint, "and", "vs"):
@@ -576,7 +583,7 @@ class Reading(Measuring):
                 self.use(*own, *self.places("who", "list"))
             self._day_of()
         owned = [place for place in self.places("verb") if self._says(place, "verb", "own")]
-        if owned and any("owner" in str(one) for one in self.where):
+        if owned and any("owner" in str(condition) for condition in self.where):
             self.use(*owned)
         if owned and self.refers and self.places("who"):
             self.by.append("owner")  # who owns them
@@ -604,29 +611,29 @@ class Reading(Measuring):
         pairs = {median: mean for mean, median in means if mean.startswith("average")}
         if self.goal == "average" and name in pairs:
             return [name, pairs[name]]
-        found = [self._averaged(name)]
+        names = [self._averaged(name)]
         if self.goal == "median" and self.mean_too:
             self.goal = "average"
-            found.append(self._averaged(name))
-        return found
+            names.append(self._averaged(name))
+        return names
 
     def _averaged(self, name: str) -> str:
         """The metric that an average or median of another one is; of a total there is none without saying per what."""
         measure = metrics.metrics()[name].measure
-        found = meanings()["averages"][self.goal].get(name)
-        if self.goal == "median" and found is None and "MEDIAN" not in measure.expr:
+        metric = meanings()["averages"][self.goal].get(name)
+        if self.goal == "median" and metric is None and "MEDIAN" not in measure.expr:
             raise Unclear(f"there is no median of {measure.display_name.lower()}", "median deal size")
-        if found not in (None, name) and self.by:
+        if metric not in (None, name) and self.by:
             raise Unclear(
                 f"the {self.goal} of {measure.display_name.lower()} per what: of deals, or of the sums of the split?",
                 *(f"{self.goal} deal size by owner", f"{measure.display_name.lower()} by owner"),
             )
-        if found is None and (measure.additivity == "flow" or measure.format.type == "currency"):
+        if metric is None and (measure.additivity == "flow" or measure.format.type == "currency"):
             raise Unclear(
                 f"the {self.goal} of {measure.display_name.lower()} per what?",
                 f"{self.goal} deal size", f"{measure.display_name.lower()} by month",
             )  # fmt: skip
-        return found or name
+        return metric or name
 
     def _records(self, place: int) -> None:
         """A word for records: deals, accounts, touches of a kind."""
@@ -719,11 +726,11 @@ class Reading(Measuring):
         beside = [state for state, is_in in self.states if is_in and state in ("open", "won", "lost")]
         if not self.versus or len(beside) < 2 or self.by or self.rank:
             return
-        if told := [name for name in self.metrics if selected(metrics.metrics()[name])]:
-            label = metrics.metrics()[told[0]].measure.display_name
+        if selective := [name for name in self.metrics if selected(metrics.metrics()[name])]:
+            label = metrics.metrics()[selective[0]].measure.display_name
             raise Unclear(f"{label} is not of {' and '.join(beside)} deals each", f"What is the {label.lower()}?")
         if self.metrics or self.goal in ("average", "median"):
-            self.states = [one for one in self.states if one[0] not in beside]
+            self.states = [state for state in self.states if state[0] not in beside]
             self.where.append(Test("status", "=", tuple(beside)))
             self.by.append("status")
         elif not (self.entity or self.goal):
@@ -731,9 +738,9 @@ class Reading(Measuring):
 
     def _overview(self) -> None:
         """`how is Rosa doing`, `compare Rosa and Noor`: the main figures, where none is named."""
-        said = self.metrics or self.entity or self.fields or self.goal or self.rank or self.about or self.turn
+        subject = self.metrics or self.entity or self.fields or self.goal or self.rank or self.about or self.turn
         doing = [place for place in self.places("verb") if self._says(place, "verb", "work")]
-        if said or self.deed or self.states or self.average or self.share or self.follows or self.refers:
+        if subject or self.deed or self.states or self.average or self.share or self.follows or self.refers:
             return
         if doing and self.places("how", "compare"):
             self.take("how", "compare")
@@ -743,9 +750,9 @@ class Reading(Measuring):
             self.goal = "overview"
 
     def _booked(self) -> bool:
-        found = self.places("booked")
-        self.use(*found)
-        return bool(found)
+        places = self.places("booked")
+        self.use(*places)
+        return bool(places)
 
     def _near_touch(self, place: int) -> bool:
         return bool(self.places("kind"))
@@ -835,10 +842,10 @@ class Reading(Measuring):
         if "owner" in self.by and (self.versus or self.contrast):
             self.take("who")  # A or B: who has more
         for place in self.places("aside"):
-            led = all(self.quiet(one) or self.spans[one].of("aside", "carry", "i_am") for one in range(place))
+            led = all(self.quiet(at) or self.spans[at].of("aside", "carry", "i_am") for at in range(place))
             if led or self.about or self.goal in ("brief", "plan", "draft", "score"):
-                self.use(place, *[one for one in range(place) if led and self.has(one, "i_am", "carry")])
-                self.use(*[one for one in (place + 1,) if one < len(self.spans) and self.spans[one].text in _DASHES])
+                self.use(place, *[at for at in range(place) if led and self.has(at, "i_am", "carry")])
+                self.use(*[at for at in (place + 1,) if at < len(self.spans) and self.spans[at].text in _DASHES])
         if self.goal == "why" and len(self.times) > 1 and not self.versus:
             raise Unclear(
                 "a change is between two times, put against each other", "why did revenue drop in May versus April?"
@@ -866,20 +873,20 @@ class Reading(Measuring):
         self._helpers()
         left = [span for place, span in enumerate(self.spans) if not span.used and not self._says_nothing(place)]
         if left:
-            told = ", ".join(repr(one.text) for one in left[:4])
-            unknown = not any(one.senses for one in left)
+            words = ", ".join(repr(span.text) for span in left[:4])
+            unknown = not any(span.senses for span in left)
             rest = " ".join(span.text for span in self.spans if span not in left) if unknown else ""
-            raise Unclear(f"I do not understand {told} in the question", without=rest)
+            raise Unclear(f"I do not understand {words} in the question", without=rest)
 
     def _helpers(self) -> None:
         """Verbs and joints that say the same as what was understood already."""
         for place in self.places("verb"):
-            name = {one.name for one in self.spans[place].all("verb")}
+            names = {verb.name for verb in self.spans[place].all("verb")}
             figure = self.metrics or self.entity == "interactions" or self.goal in ("amount", "count")
             if (
-                (("get" in name or "sell" in name or "work" in name) and figure and not self.places("who"))
-                or ("happen" in name and self.goal in ("changed", "brief", "why"))
-                or ("touch" in name and (self.entity == "interactions" or "last_touch_date" in self.fields))
+                (("get" in names or "sell" in names or "work" in names) and figure and not self.places("who"))
+                or ("happen" in names and self.goal in ("changed", "brief", "why"))
+                or ("touch" in names and (self.entity == "interactions" or "last_touch_date" in self.fields))
             ):
                 self.use(place)
         for place in self.places("carry"):
@@ -906,7 +913,7 @@ class Reading(Measuring):
     def _says_nothing(self, place: int) -> bool:
         """Whether a span that no slot took says nothing where it stands: what follows `in` and `of` is a name."""
         span = self.spans[place]
-        if span.of("value") or not any(one.kind in QUIET for one in span.senses):
+        if span.of("value") or not any(sense.kind in QUIET for sense in span.senses):
             return False
         large = span.text.isupper() and 1 < len(span.text) < 4 and not self._all_large() and span.text != "OK"
         if large or place + 1 < len(self.spans) or place == 0:

@@ -38,8 +38,8 @@ class Restricting(Marking):
             first, count = days
             op = ">"
             before = self.near(place, -1)
-            if one := self.has(before, "gt", "ge"):
-                op = _OPS[one.kind]
+            if sign := self.has(before, "gt", "ge"):
+                op = _OPS[sign.kind]
                 self.use(before)
             self.use(*range(place, first))
             at = place - 1
@@ -54,7 +54,7 @@ class Restricting(Marking):
             if span.first and self.today.day and time.text.split()[0] in ("last", "since"):
                 count = (self.today.day - span.first).days
                 self._silence(">", count, quiet)
-                self.times = [one for one in self.times if one is not time]
+                self.times = [other for other in self.times if other is not time]
                 return
         if not self.times and not any(self.spans[place].of("state") for place in quiet):
             self.states.append(("untouched", True))  # who has not been contacted
@@ -74,7 +74,7 @@ class Restricting(Marking):
             sense = self.has(place, "against")
             late = sense is not None and sense.name == "late"
             self.where.append(Test("closed_date", ">" if late else "<", (Beside("expected_close_date"),)))
-            if not any(self.spans[one].of("state", "verb") for one in range(len(self.spans)) if one != place):
+            if not any(self.spans[at].of("state", "verb") for at in range(len(self.spans)) if at != place):
                 self.states.append(("closed", True))
             self.use(place)
         for place in self.places("after", "before", "gt", "lt"):
@@ -99,9 +99,13 @@ class Restricting(Marking):
                     self.use(at)
                     return sense.name
                 return ""
-            for one in self.spans[at].senses:
-                if one.kind in ("state", "verb") and one.name in days and one.name not in ("due", "overdue"):
-                    return days[one.name]
+            for meaning in self.spans[at].senses:
+                if (
+                    meaning.kind in ("state", "verb")
+                    and meaning.name in days
+                    and meaning.name not in ("due", "overdue")
+                ):
+                    return days[meaning.name]
         return ""
 
     def _average_at(self, place: int) -> bool:
@@ -133,9 +137,9 @@ class Restricting(Marking):
             if self.has(rest, "entity") == Sense("entity", "accounts"):
                 group = "customer_name"
             rest += 1
-        states = [one for one in range(end + 1, rest) if self.has(one, "state")]
-        before = [self.spans[one].of("state") for one in range(place) if self.has(one, "state")]
-        if any(self.spans[one].of("state") not in before for one in states):
+        states = [position for position in range(end + 1, rest) if self.has(position, "state")]
+        before = [self.spans[position].of("state") for position in range(place) if self.has(position, "state")]
+        if any(self.spans[position].of("state") not in before for position in states):
             return  # the average of other records than those that are listed
         while rest > end + 1 and not self.spans[rest - 1].of("entity", "state", "field", "dim"):
             rest -= 1
@@ -151,7 +155,7 @@ class Restricting(Marking):
 
     def _says(self, place: int, kind: str, name: str) -> bool:
         return not self.spans[place].used and any(
-            (one.kind, one.name) == (kind, name) for one in self.spans[place].senses
+            (sense.kind, sense.name) == (kind, name) for sense in self.spans[place].senses
         )
 
     def _duration(self, place: int) -> tuple[int, int] | None:
@@ -160,9 +164,9 @@ class Restricting(Marking):
         unit = self.has(place + 1, "unit")
         if number and unit and unit.name in _DAYS and number.name.isdigit():
             return place + 2, int(number.name) * _DAYS[unit.name]
-        one = self.has(place, "unit") if unit is None and place else None
-        if one and one.name in _DAYS and self.spans[place - 1].text.casefold() in _ONE:
-            return place + 1, _DAYS[one.name]
+        single_unit = self.has(place, "unit") if unit is None and place else None
+        if single_unit and single_unit.name in _DAYS and self.spans[place - 1].text.casefold() in _ONE:
+            return place + 1, _DAYS[single_unit.name]
         return None
 
     def _number(self, place: int) -> tuple[str, bool, bool, int] | None:
@@ -171,11 +175,11 @@ class Restricting(Marking):
         if money:
             self._currency(place)
         at = place + money
-        found = self.has(at, "number", "num")
-        if found is None:
+        number = self.has(at, "number", "num")
+        if number is None:
             return None
         try:
-            value = Decimal(found.name)
+            value = Decimal(number.name)
         except InvalidOperation:
             return None
         at += 1
@@ -192,10 +196,10 @@ class Restricting(Marking):
         return f"{value.normalize():f}", money, percent, at
 
     def _currency(self, place: int) -> None:
-        found = self.spans[place].of("currency")
-        if found and found.name != self.currency:
+        currency = self.spans[place].of("currency")
+        if currency and currency.name != self.currency:
             raise Unclear(
-                f"all amounts are in {self.currency}, and there is no rate to {found.name}",
+                f"all amounts are in {self.currency}, and there is no rate to {currency.name}",
                 f"the same in {self.currency}",
             )
 
@@ -263,9 +267,9 @@ class Restricting(Marking):
                 column = "days_in_stage"  # in negotiation for more than 60 days
         out = self.near(place, -1, over=("entity",))
         if self.has(out, "except"):  # excluding deals under 10k
-            if any(self.has(one, "entity") == Sense("entity", "deals") for one in range(out, place)):
+            if any(self.has(position, "entity") == Sense("entity", "deals") for position in range(out, place)):
                 column = column or "deal_value"
-            self.use(*[one for one in range(out, place) if self.has(one, "except", "entity")])
+            self.use(*[position for position in range(out, place) if self.has(position, "except", "entity")])
             op = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "=": "!="}[op]
         if not column and (sense := self.has(left, "field", "metric")):
             column = sense.name
@@ -291,35 +295,35 @@ class Restricting(Marking):
             self.use(right)
         if not column and unit:
             quiet = [
-                one
-                for one in range(len(self.spans))
-                if self._says(one, "state", "silent") or self._says(one, "not", "lately")
+                position
+                for position in range(len(self.spans))
+                if self._says(position, "state", "silent") or self._says(position, "not", "lately")
             ]
-            stuck = [one for one in range(len(self.spans)) if self._says(one, "state", "stuck")]
+            stuck = [position for position in range(len(self.spans)) if self._says(position, "state", "stuck")]
             if quiet:
                 column = "days_silent"
                 self.use(*quiet)
             elif stuck:
                 column = "days_in_stage"
                 self.use(*stuck)
-            elif any(self._says(one, "state", "open") for one in range(place)):
+            elif any(self._says(position, "state", "open") for position in range(place)):
                 column = "age_days"  # open for more than 60 days
             else:
                 raise Unclear(f"{value} days since what: opening, the last touch, or in the stage?", "open for more than 60 days", "not touched for 30 days")  # fmt: skip
         lead = self.near(place, -1)
         if self.has(lead, "with"):
             self.use(lead)
-        for one in (left, self.near(left, -1) if left >= 0 else -1):  # small deals under 5k, with a score above 90
-            if self.has(one, "size"):
+        for position in (left, self.near(left, -1) if left >= 0 else -1):  # small deals under 5k, with a score above 90
+            if self.has(position, "size"):
                 wanted = "small" if op[0] == "<" else "big"
-                if self.has(one, "size").name == wanted:  # type: ignore[union-attr]
-                    self.use(one)
+                if self.has(position, "size").name == wanted:  # type: ignore[union-attr]
+                    self.use(position)
         self.thresholds.append(Threshold(column, op, value, money, percent))
         self.use(*range(place, end))
-        for one in self.places("with", "size"):
-            size = self.has(one, "size")
+        for position in self.places("with", "size"):
+            size = self.has(position, "size")
             if size and size.name == ("small" if op[0] == "<" else "big"):
-                self.use(one)
+                self.use(position)
 
     def _count_of(self, state: str) -> str:
         """What counts deals in a state: a column of accounts, or the metric where owners, months and the like are asked for.
@@ -327,7 +331,7 @@ class Restricting(Marking):
         Where no state is said it is that of what happened to them: `who won more than 3 deals`.
         """
         deeds = {sense.name for span in self.spans for sense in span.all("verb") if sense.name in OF_DEED}
-        done = {one for deed in deeds for one in OF_DEED[deed]}
+        done = {outcome for deed in deeds for outcome in OF_DEED[deed]}
         done |= {sense.name for span in self.spans for sense in span.all("state") if sense.name in ("won", "lost")}
         if not state and done:
             if len(done) > 1:
@@ -343,7 +347,7 @@ class Restricting(Marking):
 
     def _counted(self, place: int) -> bool:
         """Whether records in a state stand at a place, in the one order or the other: `won deals`, `affaires gagnées`."""
-        pair = [{kind for kind in ("state", "entity") if self.has(one, kind)} for one in (place, place + 1)]
+        pair = [{kind for kind in ("state", "entity") if self.has(at, kind)} for at in (place, place + 1)]
         return ("state" in pair[0] and "entity" in pair[1]) or ("entity" in pair[0] and "state" in pair[1])
 
     def _stands_as_name(self, place: int) -> bool:
@@ -361,42 +365,42 @@ class Restricting(Marking):
         """What a span that is a value is the value of; none where it says something else."""
         span = self.spans[place]
         senses = span.all("value")
-        other = [one for one in span.senses if one.kind not in ("value", "neutral", "prep", "deal", "account")]
+        other = [sense for sense in span.senses if sense.kind not in ("value", "neutral", "prep", "deal", "account")]
         lead = self.near(place, -1)
         stage = [sense for sense in senses if sense.name == "stage"]
         if stage and lead >= 0 and self._says(lead, "field", "days_in_stage"):
             self.use(lead)  # in der Phase negotiation
             return stage[:1]
-        beside = [one for one in (self.near(place, -1, over=("from",)), self.near(place, 1)) if self.has(one, "dim")]
+        beside = [at for at in (self.near(place, -1, over=("from",)), self.near(place, 1)) if self.has(at, "dim")]
         of_category = [sense for sense in senses if sense.name == "category"]
         if of_category and self.has(place + 1, "dim") == Sense("dim", "product"):
             self.use(place + 1)  # the platform products
             return of_category[:1]
-        beside_dim = any(self.has(one, "dim") == Sense("dim", "segment") for one in beside)
-        for one in beside:
-            dims = {sense.name for sense in self.spans[one].all("dim")}
+        beside_dim = any(self.has(at, "dim") == Sense("dim", "segment") for at in beside)
+        for at in beside:
+            dims = {sense.name for sense in self.spans[at].all("dim")}
             chosen = [sense for sense in senses if sense.name in dims]
-            if chosen and (one == self.near(place, -1) or not self._is_split(one)):
-                self.use(one)
+            if chosen and (at == self.near(place, -1) or not self._is_split(at)):
+                self.use(at)
                 return chosen[:1]
-        if span.of("risk") and not beside_dim and any(Sense("entity", "deals") in one.senses for one in self.spans):
+        in_question = {sense for other_span in self.spans for sense in other_span.senses}
+        if span.of("risk") and not beside_dim and Sense("entity", "deals") in in_question:
             raise Unclear(
                 f"{span.text!r} is a segment of accounts: which deals are?",
                 "overdue deals", "silent deals", f"customers in segment {span.text}",
             )  # fmt: skip
-        if [one for one in other if one.kind != "risk"] and not self._stands_as_name(place):
+        if [sense for sense in other if sense.kind != "risk"] and not self._stands_as_name(place):
             return []
-        touching = self.places("kind") or any(Sense("entity", "interactions") in one.senses for one in self.spans) or any(
-            Sense("metric", "touches") in one.senses or Sense("metric", "touch_positive_rate") in one.senses for one in self.spans
-        )  # fmt: skip
-        of_touches = [one for one in senses if one.name in _TOUCHES]
+        touches = {Sense("entity", "interactions"), Sense("metric", "touches"), Sense("metric", "touch_positive_rate")}
+        touching = self.places("kind") or touches & in_question
+        of_touches = [sense for sense in senses if sense.name in _TOUCHES]
         if touching and of_touches:
             senses = of_touches
         elif len(of_touches) < len(senses):
-            senses = [one for one in senses if one.name not in _TOUCHES]
-        if any(one.name == "owner" for one in senses):
-            senses = [one for one in senses if one.name not in ("account_manager", "owner_manager")]
-        names = dict.fromkeys(one.name for one in senses)
+            senses = [sense for sense in senses if sense.name not in _TOUCHES]
+        if any(sense.name == "owner" for sense in senses):
+            senses = [sense for sense in senses if sense.name not in ("account_manager", "owner_manager")]
+        names = dict.fromkeys(sense.name for sense in senses)
         if len(names) > 1:
             raise Unclear(
                 f"{span.text!r} may be {' or '.join(name.replace('_', ' ') for name in names)}",
@@ -411,32 +415,32 @@ class Restricting(Marking):
         """Values of dimensions: joined by and, or, commas; left out by not and except; compared by versus."""
         groups: list[tuple[int, int, str, list[str]]] = []
         for place in self.places("value"):
-            found = self._concept(place)
-            if not found:
+            senses = self._concept(place)
+            if not senses:
                 continue
-            one = found[0]
+            sense = senses[0]
             self.use(place)
             last = groups[-1] if groups else None
-            if last and last[2] == one.name and self._contrasted(last[1], place):
+            if last and last[2] == sense.name and self._contrasted(last[1], place):
                 self.versus = True
-                self.by.append(one.name)
-                groups[-1] = (last[0], place, one.name, [*last[3], one.value])
-            elif last and last[2] == one.name and (apart := self._apart(last[1], place)):
+                self.by.append(sense.name)
+                groups[-1] = (last[0], place, sense.name, [*last[3], sense.value])
+            elif last and last[2] == sense.name and (apart := self._apart(last[1], place)):
                 self.versus = True
-                self.by.append(one.name)
+                self.by.append(sense.name)
                 self.use(*apart)
-                groups[-1] = (last[0], place, one.name, [*last[3], one.value])
-            elif last and last[2] == one.name and self._joined(last[1], place, "and", "or", "vs", "to"):
+                groups[-1] = (last[0], place, sense.name, [*last[3], sense.value])
+            elif last and last[2] == sense.name and self._joined(last[1], place, "and", "or", "vs", "to"):
                 if self._joined(last[1], place, "vs") or (
                     self.places("compare") and not self._joined(last[1], place, "or")
                 ):
                     self.versus = True
-                    self.by.append(one.name)
-                groups[-1] = (last[0], place, one.name, [*last[3], one.value])
-                self.anded |= one.name in ("product", "category") and self._joined(last[1], place, "and")
+                    self.by.append(sense.name)
+                groups[-1] = (last[0], place, sense.name, [*last[3], sense.value])
+                self.anded |= sense.name in ("product", "category") and self._joined(last[1], place, "and")
                 self.use(*[p for p in range(last[1], place) if self.has(p, "and", "or", "vs", "to")])
             else:
-                groups.append((place, place, one.name, [one.value]))
+                groups.append((place, place, sense.name, [sense.value]))
         before: tuple[int, Condition] | None = None
         for first, last_place, name, values in groups:
             test: Condition = Test(name, "=", tuple(dict.fromkeys(values)))
@@ -486,9 +490,9 @@ class Restricting(Marking):
         """The words that put two values beside each other, with what is measured between them: A's win rate vs B."""
         between = range(first + 1, last)
         joints = [p for p in between if self.has(p, "vs")]
-        said = ("metric", "entity", "verb", "vs", "from", "dim")
+        kinds = ("metric", "entity", "verb", "vs", "from", "dim")
         others = [p for p in between if not self.quiet(p) and not self.spans[p].of("vs", "from")]
-        whole = others and all(self.quiet(p) or self.spans[p].of(*said) for p in between)
+        whole = others and all(self.quiet(p) or self.spans[p].of(*kinds) for p in between)
         return joints if len(joints) == 1 and whole and not self.places("than") else []
 
     def _joined(self, first: int, last: int, *kinds: str) -> bool:
@@ -516,7 +520,9 @@ class Restricting(Marking):
         sense = self.has(at, "not", "except", "never", "no")
         if sense and sense.name != "lately":
             self.use(at)
-            if self.has(at - 1, "past") and any(self.spans[one].of("from", "verb") for one in range(at, place)):
+            if self.has(at - 1, "past") and any(
+                self.spans[position].of("from", "verb") for position in range(at, place)
+            ):
                 self.use(at - 1)  # that did not come from events
             return True
         return False

@@ -202,8 +202,8 @@ class Slots:
         )
         amount = self.goal == "amount" and self.states
         best = self.ranks_values
-        figure = self.by and any(one.column in metrics.metrics() for one in self.thresholds)
-        figure = figure or any(one.column == "days_in_stage" for one in self.thresholds)
+        figure = self.by and any(threshold.column in metrics.metrics() for threshold in self.thresholds)
+        figure = figure or any(threshold.column == "days_in_stage" for threshold in self.thresholds)
         return bool(
             figure
             or (self.share and self.rank and self.entity)
@@ -251,10 +251,10 @@ class Slots:
         if not alone or not listed:
             return False
         metric = metrics.metrics()[self.metrics[0]]
-        said = {state for state, is_in in before.states if is_in} & {"open", "won", "lost"}
-        said |= {"open"} if before.deed == "due" else OF_DEED.get(before.deed, set())
+        states = {state for state, is_in in before.states if is_in} & {"open", "won", "lost"}
+        states |= {"open"} if before.deed == "due" else OF_DEED.get(before.deed, set())
         return metric.view.entity == "deals" and not metrics.contradicted(
-            metric, [metrics.Filter("status", tuple(said))] if said else []
+            metric, [metrics.Filter("status", tuple(states))] if states else []
         )
 
     def widens(self, before: Slots) -> bool:
@@ -283,10 +283,13 @@ class Slots:
 
     @property
     def restrictions(self) -> frozenset[str]:
-        """What the records are restricted by that it asks for, whichever the values are."""
-        told = ("times", "me", "about", "thresholds", "compare")
+        """What restricts the records it asks for, whatever the values."""
+        slots = ("times", "me", "about", "thresholds", "compare")
         return frozenset(
-            (*(name for name in told if getattr(self, name)), *(n for one in self.where for n in names_of(one)))
+            (
+                *(name for name in slots if getattr(self, name)),
+                *(name for condition in self.where for name in names_of(condition)),
+            )
         )
 
     def is_of_nothing(self) -> bool:
@@ -387,7 +390,7 @@ class Slots:
     def carried(self, before: Slots) -> tuple[Slots, list[str]]:
         """The slots as a continuation of what was asked before, and what was taken over from it, in words."""
         if self.restricts(before):
-            worth = tuple(replace(one, column=one.column or "deal_value") for one in self.thresholds)
+            worth = tuple(replace(threshold, column=threshold.column or "deal_value") for threshold in self.thresholds)
             bare = replace(
                 self, entity="", restricted=False, thresholds=worth if self.entity == "deals" else self.thresholds
             )
@@ -400,14 +403,15 @@ class Slots:
             return bare.carried(before)
         finer = {("won", True), ("lost", True)} & {*before.states}
         if finer and ("closed", True) in self.states:  # who closed the largest, of those won
-            return replace(self, states=tuple(one for one in self.states if one != ("closed", True))).carried(before)
+            states = tuple(state for state in self.states if state != ("closed", True))
+            return replace(self, states=states).carried(before)
         if self.deed == "close" and (finer or before.deed in ("win", "lose")):
             return replace(self, deed="").carried(before)
         if self.further:
             rank = before.rank or Rank("desc")
             passed = rank.skip + (before.shown or 0)
             return replace(before, rank=replace(rank, count=self.further, skip=passed), rows=None), ["all but the rows"]
-        told: dict[str, object] = {}
+        changes: dict[str, object] = {}
         subject = ("metrics", "fields", "entity")
         own_subject = any(getattr(self, name) for name in subject)
         kept: list[str] = []
@@ -428,66 +432,69 @@ class Slots:
                 continue
             if self.goal == "why" and name in ("by", "rank"):
                 continue  # a change is explained whole
-            told[name] = was
+            changes[name] = was
             kept.append(name)
         both = _beside_values(before.where, self.where) if self.versus and not self.times else None
         if both is not None:
-            told["where"], told["by"] = both
+            changes["where"], changes["by"] = both
             kept.append("where")
-        elif self.refers and {one for part in self.where for one in names_of(part)} & {
-            one for part in before.where for one in names_of(part)
+        elif self.refers and {name for part in self.where for name in names_of(part)} & {
+            name for part in before.where for name in names_of(part)
         }:
-            told["where"] = (*before.where, *(part for part in self.where if part not in before.where))
+            changes["where"] = (*before.where, *(part for part in self.where if part not in before.where))
             kept.append("where")
         elif self.where and before.where:
-            mine = {one for part in self.where for one in names_of(part)}
-            rest = tuple(part for part in before.where if not mine & {*names_of(part)})
-            told["where"] = (*rest, *self.where)
-            kept += ["where"] * bool(rest)
+            own_names = {name for part in self.where for name in names_of(part)}
+            other_conditions = tuple(part for part in before.where if not own_names & {*names_of(part)})
+            changes["where"] = (*other_conditions, *self.where)
+            kept += ["where"] * bool(other_conditions)
         if self.states and before.states and self.entity in ("", before.entity):
-            mine = {state for state, _ in self.states}
-            rest_of = tuple(
-                one for one in before.states if not (mine & _EXCLUSIVE and one[0] in _EXCLUSIVE) and one[0] not in mine
+            own_states = {state for state, _ in self.states}
+            other_states = tuple(
+                state
+                for state in before.states
+                if not (own_states & _EXCLUSIVE and state[0] in _EXCLUSIVE) and state[0] not in own_states
             )
-            told["states"] = (*rest_of, *self.states)
-            kept += ["states"] * bool(rest_of)
+            changes["states"] = (*other_states, *self.states)
+            kept += ["states"] * bool(other_states)
         if self.versus and self.times and before.times and not self.compare:
-            told["times"] = (*before.times, *self.times)
+            changes["times"] = (*before.times, *self.times)
             kept.append("times")
         if self.thresholds and before.thresholds:
-            told["thresholds"] = (*(one for one in before.thresholds if one.column not in {x.column for x in self.thresholds}),
-                                  *self.thresholds)  # fmt: skip
+            columns = {threshold.column for threshold in self.thresholds}
+            others = tuple(threshold for threshold in before.thresholds if threshold.column not in columns)
+            changes["thresholds"] = (*others, *self.thresholds)
         if self.by and before.rank and not self.rank:
-            told["rank"] = None
+            changes["rank"] = None
         if (
             self.rank
             and not own_subject
-            and told.get("goal") in ("count", "amount")
+            and changes.get("goal") in ("count", "amount")
             and before.entity
             and not (self.by or before.by)
         ):
-            told["goal"] = "list"  # the biggest of those that were counted
+            changes["goal"] = "list"  # the biggest of those that were counted
         if self.measures(before):
             done = [(state, True) for state in _STATE_OF.get(before.deed, ())]
-            told |= {"goal": "", "states": (*before.states, *done), "deed": "" if done else before.deed}
+            changes |= {"goal": "", "states": (*before.states, *done), "deed": "" if done else before.deed}
         if self.goal == "count" and not self.metrics and before.metrics:
-            told["metrics"] = _counts(before.metrics)
+            changes["metrics"] = _counts(before.metrics)
         if not self.narrow:
-            told["narrow"] = before.narrow
-        return replace(self, **told), kept  # type: ignore[arg-type]
+            changes["narrow"] = before.narrow
+        return replace(self, **changes), kept  # type: ignore[arg-type]
 
 
 def _day_of(slots: Slots) -> str | None:
     """The day by which a list or number of deals is meant."""
-    told = (slots.deed, *(state for state, is_in in slots.states if is_in))
-    return next((meanings()["days"][one] for one in told if one in meanings()["days"]), None)
+    events = (slots.deed, *(state for state, is_in in slots.states if is_in))
+    return next((meanings()["days"][event] for event in events if event in meanings()["days"]), None)
 
 
 def _of_state(name: str, slots: Slots) -> str:
     """The metric that one of all deals is of those in the state that slots are of: the average value of won deals."""
     family: dict[str, str] = next((of for of in meanings()["measures"]["deals"].values() if of.get("") == name), {})
-    told = {*OF_DEED.get(slots.deed, ()), *(state for state, is_in in slots.states if is_in)}
-    return next((str(family[state]) for state in family if state in told), name)
+    states = {*OF_DEED.get(slots.deed, ()), *(state for state, is_in in slots.states if is_in)}
+    return next((str(family[state]) for state in family if state in states), name)
 
 
 _STATE_OF = {"win": ("won",), "sell": ("won",), "lose": ("lost",), "close": ("closed",)}
@@ -498,25 +505,29 @@ _EXCLUSIVE = frozenset({"open", "won", "lost", "closed"})
 def _counts(names: tuple[str, ...]) -> tuple[str, ...]:
     """What counts the records that metrics are of; nothing where one of them is neither a number nor a value of records."""
     of = meanings()["measures"]["deals"]
-    found = [
+    counts = [
         name
         if metrics.metrics()[name].measure.unit in ("deals", "accounts", "touches")
         else next((of["count"][state] for state, value in of["value"].items() if value == name), "")
         for name in names
     ]
-    return tuple(found) if all(found) else ()
+    return tuple(counts) if all(counts) else ()
 
 
 def _beside_values(
     before: tuple[Condition, ...], own: tuple[Condition, ...]
 ) -> tuple[tuple[Condition, ...], tuple[str, ...]] | None:
     """Conditions and split that put a value beside that of the question before: `vs Kavya`; None where they are of different things."""
-    (one,) = own if len(own) == 1 else (None,)
-    was = [part for part in before if isinstance(part, Test) and isinstance(one, Test) and part.name == one.name]
-    if not isinstance(one, Test) or len(was) != 1 or (one.op, was[0].op) != ("=", "="):
+    (condition,) = own if len(own) == 1 else (None,)
+    was = [
+        part
+        for part in before
+        if isinstance(part, Test) and isinstance(condition, Test) and part.name == condition.name
+    ]
+    if not isinstance(condition, Test) or len(was) != 1 or (condition.op, was[0].op) != ("=", "="):
         return None
-    both = Test(one.name, "=", (*was[0].values, *one.values))
-    return (*(part for part in before if part is not was[0]), both), (one.name,)
+    both = Test(condition.name, "=", (*was[0].values, *condition.values))
+    return (*(part for part in before if part is not was[0]), both), (condition.name,)
 
 
 #: Goals that need nothing else to be asked for.
@@ -525,14 +536,14 @@ INTENTS = ("overview", "attain", "plan", "forecast", "changed", "channels", "def
 
 def beside(condition: Condition) -> bool:
     """Whether a condition compares a column with another."""
-    return any(isinstance(value, Beside) for one in tests(condition) for value in one.values)
+    return any(isinstance(value, Beside) for test in tests(condition) for value in test.values)
 
 
 def names_of(condition: Condition) -> list[str]:
     """What a condition is about."""
-    return [one.name for one in tests(condition)]
+    return [test.name for test in tests(condition)]
 
 
 def selected(metric: metrics.Metric) -> frozenset[str]:
     """The states of deals that a metric looks at by itself."""
-    return frozenset(one for one in ("open", "won", "lost") if f"'{one}'" in metric.expanded)
+    return frozenset(state for state in ("open", "won", "lost") if f"'{state}'" in metric.expanded)

@@ -82,8 +82,8 @@ class Times:
                 place += 1
                 continue
             time, after = read
-            for one in spans[place:after]:
-                one.used = True
+            for span in spans[place:after]:
+                span.used = True
             self.found.append(replace(time, place=place))
             place = after
         self._years()
@@ -106,17 +106,17 @@ class Times:
         """The whole number at a place."""
         if not self._is(place, "number", "num"):
             return None
-        found = self.spans[place].of("number", "num")
-        return int(found.name) if found and found.name.isdigit() else None
+        sense = self.spans[place].of("number", "num")
+        return int(sense.name) if sense and sense.name.isdigit() else None
 
     def unit(self, place: int) -> str | None:
         """The unit of time at a place."""
-        found = self.spans[place].of("unit") if self._is(place, "unit") else None
-        return found.name if found and found.name in _UNITS else None
+        sense = self.spans[place].of("unit") if self._is(place, "unit") else None
+        return sense.name if sense and sense.name in _UNITS else None
 
     def _range(self, place: int) -> tuple[Time, int] | None:
         """Since, until, before, after, from ... to, between ... and."""
-        kind = next((one for one in _EDGES if self._is(place, one)), None)
+        kind = next((edge for edge in _EDGES if self._is(place, edge)), None)
         if kind is None and self._is(place, "as_of") and (first := self._point(self._over(place + 1))):
             return Time(self._edge(first[0].text, 1), place, edge="as of"), first[1]
         if kind is None and not self._compares and (first := self._point(place)) and self._is_dash(first[1]):
@@ -135,7 +135,7 @@ class Times:
         first = self._point(self._over(place + 1))
         if first is None:
             return None
-        one, after = first
+        time, after = first
         if (
             kind in ("between", "from", "since")
             and not (kind == "between" and self._compares)
@@ -143,23 +143,23 @@ class Times:
         ):
             second = self._point(self._over(after + 1))
             if second is not None:
-                return self._from_to(place, one, second)
+                return self._from_to(place, time, second)
         if kind in ("between", "from"):
             return None
         if kind == "since":
-            return Time(f"since {self._edge(one.text, 0)}", place, edge="since"), after
+            return Time(f"since {self._edge(time.text, 0)}", place, edge="since"), after
         if kind == "until":
-            return Time(f"until {self._edge(one.text, 1)}", place, edge="until"), after
+            return Time(f"until {self._edge(time.text, 1)}", place, edge="until"), after
         if kind == "after":
-            last = date.fromisoformat(self._edge(one.text, 1))
+            last = date.fromisoformat(self._edge(time.text, 1))
             return Time(f"since {last + timedelta(days=1)}", place, edge="since"), after
-        first_day = date.fromisoformat(self._edge(one.text, 0))
+        first_day = date.fromisoformat(self._edge(time.text, 0))
         return Time(f"until {first_day - timedelta(days=1)}", place, edge="until"), after
 
-    def _from_to(self, place: int, one: Time, second: tuple[Time, int]) -> tuple[Time, int]:
-        two, end = second
-        one = self._same_year(one, two)
-        first, last = self._edge(one.text, 0), self._edge(two.text, 1)
+    def _from_to(self, place: int, earlier: Time, second: tuple[Time, int]) -> tuple[Time, int]:
+        later, end = second
+        earlier = self._same_year(earlier, later)
+        first, last = self._edge(earlier.text, 0), self._edge(later.text, 1)
         if first > last:
             self.doubt = f"the time ends before it begins: {first} to {last}"
         return Time(f"{first} to {last}", place), end
@@ -176,18 +176,18 @@ class Times:
         kinds = ("vs", "compare", "up", "down", "change", "more", "fewer", "why")
         return any(span.of(*kinds) and not span.of("neutral") for span in self.spans)
 
-    def _same_year(self, one: Time, two: Time) -> Time:
+    def _same_year(self, earlier: Time, later: Time) -> Time:
         """`from January to March 2024`: the first is of the second's year."""
-        year = self._edge(two.text, 0)[:4]
-        if one.floating and not two.floating:
-            one = self._of_year(one, int(year))
-        while one.floating and self._edge(one.text, 0) > self._edge(two.text, 0):
-            one = self._of_year(one, int(self._edge(one.text, 0)[:4]) - 1)
-        return one
+        year = self._edge(later.text, 0)[:4]
+        if earlier.floating and not later.floating:
+            earlier = self._of_year(earlier, int(year))
+        while earlier.floating and self._edge(earlier.text, 0) > self._edge(later.text, 0):
+            earlier = self._of_year(earlier, int(self._edge(earlier.text, 0)[:4]) - 1)
+        return earlier
 
     def _edge(self, text: str, end: int) -> str:
-        found = periods.read(text, self.today)
-        day = (found.first, found.last)[end] or (found.last, found.first)[end]
+        period = periods.read(text, self.today)
+        day = (period.first, period.last)[end] or (period.last, period.first)[end]
         return str(day)
 
     def _point(self, place: int) -> tuple[Time, int] | None:
@@ -205,18 +205,18 @@ class Times:
             self._ago,
             self._year,
         ):
-            if found := read(place):
-                return found
+            if point := read(place):
+                return point
         return None
 
     def _named(self, place: int) -> tuple[Time, int] | None:
-        one = self.spans[place]
-        if written := one.of("day"):
+        span = self.spans[place]
+        if written := span.of("day"):
             return Time(self._written(written.name), place), place + 1
-        if written := one.of("period"):
+        if written := span.of("period"):
             return Time(written.name, place), place + 1
         for kind in ("ytd", "qtd", "mtd", "wtd", "today", "yesterday", "tomorrow"):
-            if one.of(kind):
+            if span.of(kind):
                 return Time(kind, place), place + 1
         week = self.number(place + 1) if self.unit(place) == "week" else None
         if week and self._is(self._over(place + 3 if self._is(place + 2, "prep") else place + 2), "month"):
@@ -225,7 +225,7 @@ class Times:
             year, after = self._a_year(place + 2)
             year = year or self.day.year - (week > self.day.isocalendar().week and not self.future)
             return Time(f"{year}-W{week:02}", place), after
-        if weekday := one.of("weekday"):
+        if weekday := span.of("weekday"):
             back = (self.day.isoweekday() - int(weekday.name)) % 7 or 7
             there = self.day + timedelta(days=7 - back) if self.future else self.day - timedelta(days=back)
             return Time(str(there), place), place + 1
@@ -235,18 +235,18 @@ class Times:
         """A written day as ISO; one that may be two days is asked about."""
         if "-" in text:
             return text
-        days = [one for one in periods.perhaps(text) if "." not in text or one[5:7] == text.split(".")[1].zfill(2)]
+        days = [day for day in periods.perhaps(text) if "." not in text or day[5:7] == text.split(".")[1].zfill(2)]
         if len(days) != 1:
             self.doubt = f"{text!r} may be {' or '.join(days)}: write one of them" if days else f"{text!r} is no day"
         return days[0] if days else text
 
     def _edge_of(self, place: int) -> tuple[Time, int] | None:
         """The end or the beginning of a period: a day."""
-        kind = next((one for one in ("start", "end") if self._is(place, one)), None)
-        found = self._point(self._over(place + 1)) if kind else None
-        if found is None:
+        kind = next((edge for edge in ("start", "end") if self._is(place, edge)), None)
+        point = self._point(self._over(place + 1)) if kind else None
+        if point is None:
             return None
-        time, after = found
+        time, after = point
         if kind == "start" and self._is(place, "since"):
             return time, after
         return Time(self._edge(time.text, int(kind == "end")), place), after
@@ -275,14 +275,14 @@ class Times:
 
     def _month(self, place: int) -> tuple[Time, int] | None:
         """A month, quarter or half, with its year or without."""
-        kind = next((one for one in ("month", "quarter", "half") if self._is(place, one)), None)
+        kind = next((unit for unit in ("month", "quarter", "half") if self._is(place, unit)), None)
         if kind is None:
             return None
         sense = self.spans[place].of(kind)
         floating = f"{kind}.{sense.name if sense else ''}"
         year, after = self._a_year(place + 1)
-        found = self._of_year(Time("", place, floating), year or self._likely_year(floating))
-        return (replace(found, floating="" if year else floating), after)
+        time = self._of_year(Time("", place, floating), year or self._likely_year(floating))
+        return (replace(time, floating="" if year else floating), after)
 
     def _a_year(self, place: int) -> tuple[int | None, int]:
         """The year that stands after a month, and where it ends."""
@@ -292,7 +292,7 @@ class Times:
             return number, at + 1
         if number is not None and len(self.spans[at].text) == 2 and at == place + 1 and 10 <= number <= 60:
             return 2000 + number, at + 1  # the first half of 24
-        rel = next((one for one in ("this", "last", "next") if self._is(at, one)), None)
+        rel = next((word for word in ("this", "last", "next") if self._is(at, word)), None)
         if rel and self.unit(at + 1) == "year":
             return self.day.year + {"last": -1, "next": 1}.get(rel, 0), at + 2
         return None, place
@@ -300,11 +300,11 @@ class Times:
     def _likely_year(self, floating: str) -> int:
         """The year of the last month of that name that has begun; of the next that is not over for what is to come."""
         year = self.day.year
-        here = periods.read(self._of_year(Time("", 0, floating), year).text, self.today)
-        assert here.first and here.last  # noqa: S101, PT018 - a period of a year
+        period = periods.read(self._of_year(Time("", 0, floating), year).text, self.today)
+        assert period.first and period.last  # noqa: S101, PT018 - a period of a year
         if self.future:
-            return year + (here.last < self.day)
-        return year - (here.first > self.day)
+            return year + (period.last < self.day)
+        return year - (period.first > self.day)
 
     def _of_year(self, time: Time, year: int) -> Time:
         kind, _, name = time.floating.partition(".")
@@ -320,7 +320,7 @@ class Times:
         """`last`, `this` and `next` with a unit, several units, a month or a weekday."""
         within = self._is(place, "within")
         at = self._over(place + 1) if within else place
-        rel = next((one for one in ("this", "last", "next") if self._is(at, one)), None)
+        rel = next((word for word in ("this", "last", "next") if self._is(at, word)), None)
         if rel is None and not within:
             return self._said_after(place)
         at += rel is not None
@@ -344,17 +344,19 @@ class Times:
     def _said_after(self, place: int) -> tuple[Time, int] | None:
         """`la semaine passée`, `el mes pasado`, `les 3 derniers mois`."""
         if (unit := self.unit(place)) and folded(self.spans[place].text) not in _SEVERAL:
-            rel = next((one for one in ("last", "next") if self._is(place + 1, one)), None)
+            rel = next((word for word in ("last", "next") if self._is(place + 1, word)), None)
             return (Time(f"{rel} {unit}", place, year=unit == "year"), place + 2) if rel else None
         number = self.number(place)
-        rel = next((one for one in ("last", "next") if self._is(place + 1, one)), None) if number is not None else None
+        rel = (
+            next((word for word in ("last", "next") if self._is(place + 1, word)), None) if number is not None else None
+        )
         if rel and (unit := self.unit(place + 2)):
             return Time(f"{rel} {number} {unit}s", place), place + 3
         if self._is(place, "month", "quarter", "half", "weekday"):
-            rel = next((one for one in ("last", "next") if self._is(place + 1, one)), None)
+            rel = next((word for word in ("last", "next") if self._is(place + 1, word)), None)
             if rel and not self._is(place + 2, "unit"):
-                found = self._rel_named(rel, place, place)
-                return (found[0], place + 2) if found else None
+                point = self._rel_named(rel, place, place)
+                return (point[0], place + 2) if point else None
         return None
 
     def _rel_named(self, rel: str, at: int, place: int) -> tuple[Time, int] | None:
@@ -366,12 +368,12 @@ class Times:
         assert sense is not None  # noqa: S101 - looked at above
         floating = f"{sense.kind}.{sense.name}"
         year = self.day.year
-        here = periods.read(self._of_year(Time("", 0, floating), year).text, self.today)
-        assert here.first and here.last  # noqa: S101, PT018 - a period of a year
+        period = periods.read(self._of_year(Time("", 0, floating), year).text, self.today)
+        assert period.first and period.last  # noqa: S101, PT018 - a period of a year
         if rel == "last":
-            year -= here.last >= self.day
+            year -= period.last >= self.day
         if rel == "next":
-            year += here.first <= self.day
+            year += period.first <= self.day
         return self._of_year(Time("", place, floating), year), at + 1
 
     def _ago(self, place: int) -> tuple[Time, int] | None:
@@ -397,8 +399,8 @@ class Times:
 
     def _years(self) -> None:
         """`Q1 and Q2 revenue this year`: the year is of both."""
-        years = [one for one in self.found if one.year]
-        floating = [one for one in self.found if one.floating]
+        years = [time for time in self.found if time.year]
+        floating = [time for time in self.found if time.floating]
         if len(years) == 1 and floating:
             try:
                 first = periods.read(years[0].text, self.today).first
@@ -406,7 +408,7 @@ class Times:
                 return
             year = first.year if first else self.day.year
             self.found = [
-                replace(self._of_year(one, year), floating="") if one.floating else one
-                for one in self.found
-                if not one.year
+                replace(self._of_year(time, year), floating="") if time.floating else time
+                for time in self.found
+                if not time.year
             ]
