@@ -170,6 +170,7 @@ UNDERSTOOD = {
     "revenue in R+D": "revenue where industry = R+D",
     "revenue in the US": "revenue where country = 'United States'",
     "tell us the revenue": "revenue",
+    "how much of this year's revenue came from the US": "revenue where country = 'United States' in this year",
     "show Tess's pipeline": "open_pipeline where owner = 'Tess Nair'",
     "how many deals in stage new": "total_leads where stage = new",
     # times
@@ -305,7 +306,7 @@ UNDERSTOOD = {
     "what's open at Lumen Works": "list deals where customer_id = C004 and open",
     "which 2 of my open deals have the best chance of being won": "list deals where open order -probability limit 2",
     "accounts by industry in countries other than Germany": "total_customers by industry where country != Germany",
-    "how many customers bought more than once": "total_customers where bought and won_deals > 1",
+    "how many customers bought more than once": "total_customers where won_deals > 1",
     "which rep has the biggest deals on average, not in total": "average_deal_value by owner order -average_deal_value limit 1",
     # a place in an order
     "second biggest open deal": "list deals where open order -deal_value limit 2 after 1",
@@ -332,6 +333,7 @@ SHARES = {
     "what share of revenue from referral comes from Germany": (
         "revenue where source = referral and country = Germany", "revenue where source = referral",
     ),
+    "what share of our customers bought more than once": ("total_customers where won_deals > 1", "total_customers"),
     "what share of calls were positive": ("touches where channel = call and positive", "touches where channel = call"),
     "what share of closed deals closed later than expected": (
         "total_leads where closed_date > expected_close_date and won or lost", "total_leads where won or lost",
@@ -711,6 +713,7 @@ def test_every_phrase_of_the_vocabulary_can_be_written(language):
         ("average deal size by industry", "only won deals", "average_won_value by industry"),
         ("how many deals did we close in May by owner", "only won deals", "won_leads by owner in 2025-05"),
         ("how many deals are open", "only in Germany", "open_leads where country = Germany"),
+        ("win rate by source in 2025", "only deals above 20k", "win_rate by source where deal_value > 20000 in 2025"),
     ],
 )  # fmt: skip
 def test_a_question_that_narrows_or_splits_anew_goes_on(planner, first, then, expected):
@@ -936,6 +939,8 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("which deals moved out of Discovery this month", "? which stage deals have left"),
         ("revenue 5 May 2025 to 1 May 2025", "? the time ends before it begins"),
         ("top 5 customers by revenue by owner", "? accounts in an order"),
+        ("owners with a win rate above 40", "? win rate is a share"),
+        ("share of calls with a positive outcome by month", "? a share of what"),
         ("touches before the meeting", "? I do not understand 'before the meeting'"),
     ],
 )

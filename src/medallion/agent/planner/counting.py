@@ -196,7 +196,7 @@ class Counting(Forming):
             where = (*where, Test(str(self._day(metric, view)), "=", (time,)))
             time = None
         having = tuple(
-            Test("value" if len(names) == 1 else names[0], threshold.op, (self._written(threshold),))
+            Test("value" if len(names) == 1 else names[0], threshold.op, (self._written(threshold, metric),))
             for threshold in slots.thresholds
             if self._of_figure(threshold, names, view)
         )
@@ -354,6 +354,10 @@ class Counting(Forming):
             raise Unclear("a share of the deals closed in a time is not a figure that there is", "win rate by month")
         names = names if len(names) == 1 else ("total_leads",)
         if slots.by:
+            if slots.where and all(name.startswith("time:") for name in slots.by):
+                raise Unclear(
+                    "a share of what: of what each time had, or of what all of them had?", "share of touches by channel"
+                )
             return Intent("share_of", {"part": self._question(names), "whole": None})
         less: dict[str, Any] = {
             "where": {"where": slots.where[:-1]}, "states": {"states": slots.states[:-1]}, "thresholds": {"thresholds": ()},

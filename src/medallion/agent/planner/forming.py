@@ -224,7 +224,17 @@ class Forming:
             raise Unclear(f"there is no {label} of {(entity or view.entity).replace('_', ' ')}", f"{(view.measures[0].display_name if view.measures else entity).lower()} by {view.dimensions[0].display_name.lower()}")  # fmt: skip
         return column_name
 
-    def _written(self, threshold: Threshold) -> str:
+    @staticmethod
+    def _written(threshold: Threshold, metric: Metric) -> str:
+        """The value of a threshold as the grammar writes it.
+
+        Raises:
+            Unclear: A share is compared with what cannot be one.
+        """
+        measure = metric.measure
+        if measure.format.type == "percentage" and not threshold.percent and (threshold.money or float(threshold.value) > 1):  # fmt: skip
+            label = measure.display_name.lower()
+            raise Unclear(f"{label} is a share, and {threshold.value} is none", f"{label} by owner above 40%")
         return f"{threshold.value}%" if threshold.percent else threshold.value
 
     def _of_figure(self, threshold: Threshold, names: tuple[str, ...], view: MetricView) -> bool:

@@ -231,6 +231,8 @@ def _span(
         if any(token.kind in ("comma", "op", "other", "name") for token in part):
             continue
         phrase = tuple(token.plain for token in part)
+        if length > 1 and _begins_a_time(tokens[place + length - 1 : place + length + 1], words):
+            continue
         senses = [*words.phrases.get(phrase, ()), *names.phrases.get(phrase, ())]
         own = list(accounts.get(phrase, ()))
         if own and (senses or _all_known(phrase, words, names)) and not _is_name(tokens, place, length):
@@ -242,6 +244,12 @@ def _span(
             return Span(text, tuple(dict.fromkeys((*senses, *own))), place, place + length, capital)
     token = tokens[place]
     return Span(token.text, tuple(_alone(token, names)), place, place + 1, token.text[:1].isupper() and place > 0)
+
+
+def _begins_a_time(pair: Sequence[Token], words: Lexicon) -> bool:
+    """Whether a word and the next are `this` and a unit of time, which no phrase before them parts: `of this year`."""
+    kinds = [{sense.kind for sense in words.phrases.get((token.plain,), ())} for token in pair]
+    return len(pair) == len(("this", "unit")) and "this" in kinds[0] and "unit" in kinds[1]
 
 
 def _all_known(phrase: Phrase, words: Lexicon, names: Names) -> bool:

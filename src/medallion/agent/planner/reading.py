@@ -827,6 +827,7 @@ class Reading(Measuring):
         if self.goal in ("average", "median"):
             self.take("not_total")  # on average, not in total
         if self.entity == "accounts" and ("bought", True) in self.states and self.take("repeat"):
+            self.states.remove(("bought", True))  # which more than once says too
             self.thresholds.append(Threshold("won_deals", ">", "1"))
         if self.rank and self.rank.count and (self.share or (self.goal == "amount" and self.metrics)):
             self.take("from", "up", "to", "in_the_first")  # what share of revenue comes from the top 10 customers

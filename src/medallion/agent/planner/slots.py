@@ -396,7 +396,10 @@ class Slots:
             )
             return bare.carried(before)
         if self.narrows and before.entity in ("", self.entity):
-            bare = replace(self, narrows=False, entity="")
+            worth = tuple(replace(threshold, column=threshold.column or "deal_value") for threshold in self.thresholds)
+            bare = replace(
+                self, narrows=False, entity="", thresholds=worth if self.entity == "deals" else self.thresholds
+            )
             only = [state for state, is_in in self.states if is_in]
             if before.deed == "close" and only in (["won"], ["lost"]):  # of those closed
                 bare = replace(bare, states=(), deed="win" if only == ["won"] else "lose")
