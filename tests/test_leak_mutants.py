@@ -210,7 +210,11 @@ def check(function):
 def of_part(name):
     def as_known_then(given):
         delivered, _ = given["facts"]
-        assert ordered(parts_of(delivered)[name]()) == given["expected"][name]
+        found = ordered(parts_of(delivered)[name]())
+        truncated = leaks._truncated(delivered, CUTOFF, OWN)  # what training changes to see whether anything differs
+        at_run_time = found == ordered(parts_of(truncated)[name]())
+        assert at_run_time == (found == given["expected"][name]), "the leak checks of a training tell otherwise"
+        assert at_run_time
 
     CHECKS[f"{name} as known then"] = as_known_then
 
@@ -549,7 +553,7 @@ def accounts_are_new_to_the_model_that_is_judged_by_them(given):
             return np.zeros((len(rows), hazards.MARGINS))
 
     given.monkeypatch.setattr(work, "fit", lambda kind, settings, which, when: Memory(which))
-    work.grouped("logistic", training.Candidate({}, np.zeros(0), None))
+    assert work.grouped("logistic", training.Candidate({}, np.zeros(0), None, model=Memory(work.parts.train)))
 
 
 # checks of signals that are filled when a deal ends
@@ -958,8 +962,18 @@ def test_a_leak_is_noticed(given, name):
     if " as known then" in mutant.check:
         given["expected"]  # by the code as it is
     given.monkeypatch.setattr(function, "__code__", mutated(function, mutant.before, mutant.after))
-    with pytest.raises((AssertionError, MedallionError, pytest.fail.Exception)):
+    with pytest.raises((AssertionError, MedallionError, pytest.fail.Exception)) as caught:
         CHECKS[mutant.check](given)
+    assert "tell otherwise" not in str(caught.value)
+
+
+def test_leak_checks_compare_at_a_cutoff_at_which_a_deal_was_open(facts):
+    """Else a training whose sample had no deal in the middle of its time would have compared nothing."""
+    delivered, _ = facts
+    early, late = [CUTOFF - days * DAY for days in (900, 800, 700, 600)], [CUTOFF - 30 * DAY, CUTOFF]
+    assert leaks._in_the_middle(delivered, [*early, *late]) == late[0]
+    assert leaks._in_the_middle(delivered, [*early[:1], *late]) == late[0]
+    assert leaks._in_the_middle(delivered, early) == early[2]
 
 
 def test_every_check_kills_a_mutant():
