@@ -89,6 +89,25 @@ def test_parts_add_up_and_intervals_lie_in_each_other(seed):
         assert part.won <= part.commit <= part.best_case
 
 
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**32 - 1))
+def test_curves_of_past_deals_never_fall_and_add_up_to_at_most_one(seed):
+    """Of any age, also where none or all were won; and no part of the time has more wins than all of it."""
+    from medallion.scoring.forecast import in_period
+
+    rng = np.random.default_rng(seed)
+    n, share = int(rng.integers(0, 40)), rng.choice([0.0, 0.3, 1.0])
+    ended = rng.random(n) < rng.choice([0.0, 0.5, 1.0])
+    won = ended & (rng.random(n) < share)
+    found = LifeTable.of(rng.integers(0, 900, n).astype(float), won, ended & ~won).curves(rng.random(5) * 900, 90)
+    for curve in (found.won, found.lost):
+        assert (np.diff(curve, axis=1, prepend=0.0) >= 0).all()
+    assert (found.won + found.lost <= 1 + 1e-9).all()
+    whole, first, rest = (in_period(found, *ends, np.ones(365)) for ends in ((0, 90), (0, 30), (30, 90)))
+    assert (whole <= found.at(90)[0] + 1e-9).all()
+    assert first + rest == pytest.approx(whole)
+
+
 def test_an_interval_covers_what_it_says():
     """200 deals with known probabilities: 80% of the sums that come lie in the 80% interval."""
     rng = np.random.default_rng(5)

@@ -505,6 +505,17 @@ def test_what_a_rep_sees_as_one_thing_is_one_reason_with_its_contrast():
     assert all(len(part) <= 3 for part in (*up, *down))
 
 
+def test_a_reason_without_words_leaves_the_others_where_they_are():
+    """Signals of one thing that are all unknown for a deal say nothing of it; the next deal has its own words."""
+    from medallion.scoring.reasons import reasons
+
+    names = ["touches_90d", "days_since_touch", "positive_365d"]
+    rows = pa.table({name: pa.array([None, 3], pa.int64()) for name in names})
+    up, _ = reasons(rows, names, np.full((2, 3), 0.4))
+    assert [len(one) for one in up.to_pylist()] == [1, 1]
+    assert "3 touches" in up.to_pylist()[1][0]
+
+
 def test_the_calendar_is_no_reason():
     from medallion.scoring.reasons import reasons
 

@@ -22,6 +22,7 @@ from medallion.lakehouse import contracts_in_use, query, store, unity
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, identities, journal, models
+from medallion.pipeline.silver_to_gold import verify
 from medallion.pipeline.steps import Report, Steps
 from medallion.scoring import afterwards, card, drift, leaks, reasons, registry, signals, snapshots, training
 from medallion.scoring.evaluation import gain
@@ -218,7 +219,9 @@ class _Training:
         rows = snapshots.snapshots(facts, cutoffs, self.settings.score, self.settings.fixed_columns, own=self.own)
         leads = store.read(spark, self.lake, self.entities["leads"].clean.name)
         told = snapshots.labelled(rows, leads, self.horizon, end_of_day(day))
-        store.save(told, spark, self.lake, snapshots.contract(self.own))
+        contract = snapshots.contract(self.own)
+        store.save(told, spark, self.lake, contract)
+        verify(store.read(spark, self.lake, contract.name), snapshots.contract(self.own, self.horizon))
 
     def _rows(self) -> pa.Table:
         """The snapshots, or those of some of the deals where there are too many to learn from at once."""

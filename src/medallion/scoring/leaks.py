@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import Column, DataFrame
@@ -78,12 +79,12 @@ def check(
 
     Args:
         facts: A sample of the facts; every check makes all its snapshots anew.
-        cutoffs: Ends of days; the one in the middle is taken.
+        cutoffs: Ends of days; the one in the middle is taken, or the nearest at which a deal of the sample was open.
         weights: Of the rule score.
         fixed: As for `snapshots`.
         own: As for `snapshots`.
     """
-    cutoff = sorted(cutoffs)[len(cutoffs) // 2]
+    cutoff = _in_the_middle(facts, cutoffs)
 
     def rows(of: Facts, at: Collection[datetime]) -> pa.Table:
         table = made.snapshots(of, at, weights, fixed, own=own).toArrow()
@@ -92,7 +93,7 @@ def check(
     plain = rows(facts, [cutoff])
     changes: dict[str, Callable[[Facts, datetime], Facts]] = {
         "shuffle the future": _shuffled,
-        "truncate the future": _truncated,
+        "truncate the future": partial(_truncated, own=own),
         "flip later outcomes": _flipped,
         "order of rows": _reordered,
     }
@@ -102,6 +103,14 @@ def check(
         found[name] = Checked(name, len(plain), _differ(plain.to_pylist(), again.to_pylist()))
     found["nothing at the beginning"] = _at_the_beginning(facts, rows)
     return [found[name] for name in CHECKS]
+
+
+def _in_the_middle(facts: Facts, cutoffs: Collection[datetime]) -> datetime:
+    """The cutoff in the middle of those at which a deal of the sample was open; of all where none ever was."""
+    every = sorted(cutoffs)
+    middle = every[len(every) // 2]
+    at = made._open_deals(facts.leads, cutoffs, ()).select("cutoff").distinct().collect()
+    return min((_naive(row["cutoff"]) for row in at), key=lambda one: (abs(one - middle), one), default=middle)
 
 
 def _differ(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> int:
@@ -138,15 +147,22 @@ def _shuffled(facts: Facts, cutoff: datetime) -> Facts:
     return replace(facts, interactions=moved.drop("_one", "_deal"), stage_changes=stages)
 
 
-def _truncated(facts: Facts, cutoff: datetime) -> Facts:
+def _truncated(facts: Facts, cutoff: datetime, own: Collection[Own] = ()) -> Facts:
     at = _literal(cutoff)
+    told = F.coalesce(F.col("told_at") < at, F.lit(True))
+
+    def as_told(frame: DataFrame, entity: str, *names: str) -> DataFrame:
+        """Without what changes as long as a deal is open, of versions that were delivered from the cutoff on."""
+        added = (one.name for one in own if one.entity == entity and one.known == "delivery")
+        there = [name for name in (*names, *added) if name in frame.columns]
+        return frame.withColumns({name: F.when(told, F.col(name)) for name in there}) if there else frame
 
     def before(frame: DataFrame, event: str | None) -> DataFrame:
         there = frame.filter(~_later(event or "known_from", cutoff))
         until = F.when(F.col("known_until") < at, F.col("known_until"))
         return there.withColumn("known_until", until)
 
-    leads = before(facts.leads, "created_at")
+    leads = as_told(before(facts.leads, "created_at"), "leads", "deal_value", "expected_close_date")
     ended = F.coalesce(F.col("closed_at") < at, F.col("status") != "open")
     leads = leads.withColumns(
         {
@@ -156,7 +172,7 @@ def _truncated(facts: Facts, cutoff: datetime) -> Facts:
     )
     stages = facts.stage_changes
     return Facts(
-        before(facts.customers, None),
+        as_told(before(facts.customers, None), "customers"),
         leads,
         before(facts.interactions, "occurred_at"),
         None if stages is None else before(stages, "entered_at"),

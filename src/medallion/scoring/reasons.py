@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from types import MappingProxyType
 
 import numpy as np
@@ -310,7 +311,10 @@ def _of_group(rows: pa.Table | pa.RecordBatch, group: Group, which: pa.Array, co
         chosen = _whole(rows.column(name)).take(which).dictionary_encode("encode")
         words = phrase.of(chosen.dictionary).cast(pa.string())
         said.append(pc.replace_with_mask(words, pc.equal(words, ""), pa.scalar(None, pa.string())).take(chosen.indices))
-    whole = pc.binary_join_element_wise(*said, ", ", null_handling="skip") if len(said) > 1 else said[0].fill_null("")
+    # a row of nothing but nulls would be left out of the joined rows
+    nothing = reduce(pc.and_, (part.is_null() for part in said))
+    said[0] = pc.if_else(nothing, "", said[0])
+    whole = pc.binary_join_element_wise(*said, ", ", null_handling="skip") if len(said) > 1 else said[0]
     return pc.binary_join_element_wise(whole, contrast, "") if contrast else whole
 
 

@@ -54,14 +54,22 @@ CONTRACT = Table(
         "won IN (0, 1)",
         "days_open >= 0",
         "lead_score BETWEEN 0 AND 100",
-        "outcome_days BETWEEN 0 AND observed_days",
+        "(outcome IS NULL) = (outcome_days IS NULL)",
+        "outcome_days BETWEEN 0 AND observed_days - 1",
     ),
 )  # fmt: skip
 
 
-def contract(own: Collection[Own] = ()) -> Table:
-    """The table with the signals that contracts add."""
-    return replace(CONTRACT, columns=(*CONTRACT.columns, *(one.declared for one in own)))
+def contract(own: Collection[Own] = (), horizon_days: int | None = None) -> Table:
+    """The table with the signals that contracts add; with a horizon also what its labels must be by it."""
+    labels: tuple[str, ...] = ()
+    if horizon_days is not None:
+        labels = (
+            f"(won IS NULL) = (observed_days < {horizon_days})",
+            f"won = CAST(coalesce(outcome = 'won' AND outcome_days < {horizon_days}, false) AS INT)",
+        )
+    columns = (*CONTRACT.columns, *(one.declared for one in own))
+    return replace(CONTRACT, columns=columns, invariants=(*CONTRACT.invariants, *labels))
 
 
 @dataclass(frozen=True)

@@ -211,8 +211,8 @@ def _learn(
     rows = rows.sort_by([("cutoff", "ascending"), ("lead_id", "ascending")])
     work = _Learning(rows, horizon_days, seed, signals)
     parts, outcomes = work.parts, work.outcomes
-    accounts = np.asarray(rows["customer_id"].to_pylist())[parts.test]
     test, deals = rows.filter(pa.array(parts.test)), work.deals[parts.test]
+    accounts = _accounts(test)
     actual = won_within(outcomes, horizon_days)[parts.test]
 
     before = work.known(np.datetime64(parts.test_from), parts.train)
@@ -263,7 +263,7 @@ def _learn(
                 for kind, one in candidates.items()
             },
             "champion": champion,
-            "grouped_by_account": None if best.model is None else asdict(work.grouped(champion, best)),
+            "grouped_by_account": work.grouped(champion, best),
             "reliability": reliability(actual, best.forecast, deals),
             "segments": segments(test, actual, best.forecast),
         },
@@ -303,9 +303,13 @@ def again(
     models = [(work.fit(kind, settings, block.earlier, block.begins), block.later) for block in work.parts.blocks]
     one = work.tested(kind, settings, models)
     test = rows.filter(pa.array(work.parts.test))
-    return Again(
-        one.forecast, won_within(work.outcomes, horizon_days)[work.parts.test], test["customer_id"].to_pylist()
-    )
+    return Again(one.forecast, won_within(work.outcomes, horizon_days)[work.parts.test], _accounts(test))
+
+
+def _accounts(rows: pa.Table) -> list[Any]:
+    """The account of each row, by which evidence is drawn; the deal where all rows are of one account."""
+    accounts: list[Any] = rows["customer_id"].to_pylist()
+    return accounts if len(set(accounts)) > 1 else rows["lead_id"].to_pylist()
 
 
 class _Learning:
@@ -436,18 +440,26 @@ class _Learning:
         self.unrest = {days: calibrating.unrest(held, calibration, self.horizon, days) for days in SHORT_DAYS}
         return model, calibration, reliability(won, forecast, deals, tiers, wide)
 
-    def grouped(self, kind: str, best: Candidate) -> Figures:
-        """Figures on the same later deals when a model has never seen a deal of their accounts: two halves, in turn."""
+    def grouped(self, kind: str, best: Candidate) -> dict[str, Any] | None:
+        """Figures on the same later deals when a model has never seen a deal of their accounts: two halves, in turn.
+
+        None without a model, and where one half of the accounts has too little to learn from.
+        """
+        if best.model is None:
+            return None
         accounts = self.rows["customer_id"].to_pylist()
         half = np.array([zlib.crc32(str(account).encode()) % 2 for account in accounts], dtype=bool)
         forecast = np.full(len(half), 0.0)
         for side in (half, ~half):
             train, test = self.parts.train & side, self.parts.test & ~side
             if test.any():
-                model = self.fit(kind, best.settings, train, np.datetime64(self.parts.test_from))
+                try:
+                    model = self.fit(kind, best.settings, train, np.datetime64(self.parts.test_from))
+                except NotReadyError:
+                    return None
                 later = self.rows.filter(pa.array(test))
                 forecast[test] = best.calibration.probabilities(
                     model.base, model.margins(later), self.outcomes.edges, self.horizon
                 )
         actual = won_within(self.outcomes, self.horizon)[self.parts.test]
-        return figures(actual, forecast[self.parts.test])
+        return asdict(figures(actual, forecast[self.parts.test]))
