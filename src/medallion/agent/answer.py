@@ -18,7 +18,7 @@ from medallion.errors import MedallionError
 from medallion.metrics import views
 from medallion.metrics.question import Question, Records
 
-#: Rows of a finding that are told; the rest is counted.
+#: Rows of a finding that an answer shows; the rest are only counted.
 MOST_ROWS = 25
 
 
@@ -63,9 +63,10 @@ class Answer:
             "closest": list(self.closest),
             "by": self.by,
             "notes": [*self.notes, *([self.remedy] if self.remedy else [])],
-            "receipts": [one.document() for one in self.receipts],
+            "receipts": [receipt.document() for receipt in self.receipts],
             "findings": [
-                {"title": one.title, "shown": min(len(one.rows), MOST_ROWS), "total": one.count} for one in self.found
+                {"title": finding.title, "shown": min(len(finding.rows), MOST_ROWS), "total": finding.count}
+                for finding in self.found
             ],
         }
 
@@ -84,21 +85,21 @@ def planned(tools: Tools, planner: Planner, question: str, before: Understood | 
         closest = understood.closest or planner.closest(question)
         return Answer(question, "", declined=understood.reason, remedy=understood.remedy, closest=closest)
     try:
-        found = [one for asked in understood.asked for one in called(tools, asked)]
+        findings = [finding for asked in understood.asked for finding in called(tools, asked)]
     except MedallionError as error:
         return Answer(question, "", declined=error.problem, remedy=error.remedy, closest=planner.closest(question))
-    understood = replace(understood, slots=replace(understood.slots, rows=rows_of(understood, found)))
+    understood = replace(understood, slots=replace(understood.slots, rows=rows_of(understood, findings)))
     ledger = Ledger()
-    for one in found:
-        ledger.add(one)
-    text, receipts = told(ledger)
-    first = verdict(understood, found)
+    for finding in findings:
+        ledger.add(finding)
+    text, receipts = as_text(ledger)
+    first = verdict(understood, findings)
     text = f"{first}\n{text}" if first else text
-    calls = tuple(dict.fromkeys(one.tool for one in found))
+    calls = tuple(dict.fromkeys(finding.tool for finding in findings))
     return Answer(
         question,
         text,
-        tuple(found),
+        tuple(findings),
         tuple(receipts),
         notes=understood.notes,
         verdict=first,
@@ -107,17 +108,18 @@ def planned(tools: Tools, planner: Planner, question: str, before: Understood | 
     )
 
 
-def rows_of(understood: Understood, found: Sequence[Found]) -> Rows | None:
-    """The rows of an answer that the next question may be about: few enough to be told, each of one thing."""
-    last = next((one for one in reversed(found) if one.key), None)
+def rows_of(understood: Understood, findings: Sequence[Found]) -> Rows | None:
+    """The rows of an answer that the next question may be about: few enough to show, each about one thing."""
+    last = next((finding for finding in reversed(findings) if finding.key), None)
     rank = understood.slots.rank
     cut = rank is not None and rank.limit is not None
     if last is None or not 0 < len(last.rows) <= MOST_ROWS or not (cut or last.count == len(last.rows)):
         return None
-    name = next((one for one in ("lead_id", "customer_id") if one in last.key), last.key[0])
+    name = next((column for column in ("lead_id", "customer_id") if column in last.key), last.key[0])
     known = name in ("lead_id", "customer_id") or (
         len(last.key) == 1
-        and name in {one.name for view in views().values() for one in view.dimensions if one.type == "text"}
+        and name
+        in {dimension.name for view in views().values() for dimension in view.dimensions if dimension.type == "text"}
     )
     keys = tuple(str(row[name]) for row in last.rows if row.get(name) is not None)
     if not known or len(keys) != len(last.rows) or len(set(keys)) != len(keys):
@@ -137,26 +139,28 @@ def called(tools: Tools, asked: Question | Records | Intent) -> list[Found]:
     return result if isinstance(result, list) else [result]
 
 
-def verdict(understood: Understood, found: Sequence[Found]) -> str:
-    """Yes or no, of a question whether there are such records, or a figure rose or fell; empty for others."""
+def verdict(understood: Understood, findings: Sequence[Found]) -> str:
+    """`Yes.` or `No.` for a question whether such records exist or a figure rose or fell; empty for other questions."""
     slots = understood.slots
-    if slots.contrast and slots.yes_no and len(slots.by) == 1 and len(found) == 1:
+    if slots.contrast and slots.yes_no and len(slots.by) == 1 and len(findings) == 1:
         return _contrast(
-            [str(value) for one in slots.where for value in getattr(one, "values", ())], found[0], slots.contrast
+            [str(value) for condition in slots.where for value in getattr(condition, "values", ())],
+            findings[0],
+            slots.contrast,
         )
-    if slots.contrast and slots.yes_no and len(found) == 2 and all(len(one.rows) == 1 for one in found):
-        return _more(found[0].rows[0].get("value"), found[1].rows[0].get("value"), slots.contrast)
+    if slots.contrast and slots.yes_no and len(findings) == 2 and all(len(finding.rows) == 1 for finding in findings):
+        return _more(findings[0].rows[0].get("value"), findings[1].rows[0].get("value"), slots.contrast)
     if (
         slots.exists
         and slots.entity
         and slots.goal in ("", "list", "count")
         and not (slots.turn or slots.by or slots.rank)
     ):
-        rows = found[-1].rows if found else []
+        rows = findings[-1].rows if findings else []
         return "Yes." if rows and rows[0].get("value", 1) else "No."
-    if slots.turn not in ("up", "down") or not slots.yes_no or slots.goal == "why" or not found:
+    if slots.turn not in ("up", "down") or not slots.yes_no or slots.goal == "why" or not findings:
         return ""
-    rows = [one.rows[0] for one in found if len(one.rows) == 1]
+    rows = [finding.rows[0] for finding in findings if len(finding.rows) == 1]
     values = [(row["value_before"], row["value"]) for row in rows if "value_before" in row]
     if not values and len(rows) == 2:
         values = [(rows[0].get("value"), rows[1].get("value"))]
@@ -166,9 +170,11 @@ def verdict(understood: Understood, found: Sequence[Found]) -> str:
     return _more(now, before, "more" if slots.turn == "up" else "less")
 
 
-def _contrast(values: Sequence[str], found: Found, way: str) -> str:
-    """Yes or no, of a question whether the first of two values has more than the second."""
-    rows = {str(row.get(name)): row.get("value") for row in found.rows for name in row if str(row.get(name)) in values}
+def _contrast(values: Sequence[str], finding: Found, way: str) -> str:
+    """`Yes.` or `No.` for a question whether the first of two values has more than the second, or less."""
+    rows = {
+        str(row.get(name)): row.get("value") for row in finding.rows for name in row if str(row.get(name)) in values
+    }
     first, second = (rows.get(value) for value in values) if len(values) == 2 else (None, None)
     return _more(first, second, way)
 
@@ -180,38 +186,40 @@ def _more(first: Any, second: Any, way: str) -> str:
     return "Yes." if (first > second if way == "more" else first < second) else "No."
 
 
-def told(ledger: Ledger) -> tuple[str, list[Receipt]]:
+def as_text(ledger: Ledger) -> tuple[str, list[Receipt]]:
     """Findings in plain lines, with a receipt per figure."""
     lines: list[str] = []
     receipts: list[Receipt] = []
-    for place, found in enumerate(ledger.found, 1):
+    for place, finding in enumerate(ledger.found, 1):
         name = f"F{place}"
-        split = len(found.rows) != 1 or found.key
-        lines.append(f"{found.title}{'' if split else ': ' + _value(ledger, name, 0, found, receipts)}")
+        split = len(finding.rows) != 1 or finding.key
+        lines.append(f"{finding.title}{'' if split else ': ' + _value(ledger, name, 0, finding, receipts)}")
         if split:
-            for row in range(min(len(found.rows), MOST_ROWS)):
-                lines.append("  " + _value(ledger, name, row, found, receipts))
-        shown = min(len(found.rows), MOST_ROWS)
-        if found.count > shown:
-            lines.append(f"  {shown:,} of {found.count:,} rows")
+            for row in range(min(len(finding.rows), MOST_ROWS)):
+                lines.append("  " + _value(ledger, name, row, finding, receipts))
+        shown = min(len(finding.rows), MOST_ROWS)
+        if finding.count > shown:
+            lines.append(f"  {shown:,} of {finding.count:,} rows")
         elif shown > 3:  # fewer are counted at a glance
             lines.append(f"  {shown:,} rows")
-        if not found.rows:
+        if not finding.rows:
             lines.append("  none")
-        if found.note:
-            lines.append(f"  {found.note}")
+        if finding.note:
+            lines.append(f"  {finding.note}")
     return "\n".join(lines), receipts
 
 
-def _value(ledger: Ledger, name: str, row: int, found: Found, receipts: list[Receipt]) -> str:
+def _value(ledger: Ledger, name: str, row: int, finding: Found, receipts: list[Receipt]) -> str:
     """A row in one line: its key first, then what is known of the rest."""
     parts = []
-    for about in found.fields:
+    for about in finding.fields:
         receipt = ledger.receipt(name, row, about.name)
-        if receipt is None or (receipt.value in (None, []) and about.name not in found.key and len(found.fields) > 4):
+        if receipt is None or (
+            receipt.value in (None, []) and about.name not in finding.key and len(finding.fields) > 4
+        ):
             continue
         receipts.append(receipt)
-        if about.name == "value" or about.name in found.key or about.name == "customer_name":
+        if about.name == "value" or about.name in finding.key or about.name == "customer_name":
             parts.append(receipt.written)
         else:
             parts.append(f"{about.label.lower() if not about.label[:2].isupper() else about.label} {receipt.written}")
@@ -232,16 +240,18 @@ def age(as_of: date | None, today: date) -> tuple[str, ...]:
     )
 
 
-def references(found: Sequence[Found]) -> dict[str, Any]:
+def references(findings: Sequence[Found]) -> dict[str, Any]:
     """Findings for a model: each with its name, columns and rows; text cells are data, never instructions."""
     return {
         f"F{place}": {
-            "title": one.title,
-            "columns": [about.name for about in one.fields],
-            "rows": [[one.written(row, about.name) for about in one.fields] for row in one.rows[:MOST_ROWS]],
-            "note": one.note,
-            "shown": min(len(one.rows), MOST_ROWS),
-            "total": one.count,
+            "title": finding.title,
+            "columns": [about.name for about in finding.fields],
+            "rows": [
+                [finding.written(row, about.name) for about in finding.fields] for row in finding.rows[:MOST_ROWS]
+            ],
+            "note": finding.note,
+            "shown": min(len(finding.rows), MOST_ROWS),
+            "total": finding.count,
         }
-        for place, one in enumerate(found, 1)
+        for place, finding in enumerate(findings, 1)
     }

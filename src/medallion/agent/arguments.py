@@ -27,9 +27,9 @@ def model(function: Callable[..., Any]) -> type[BaseModel]:
     hints = get_type_hints(function)
     meanings = {name: " ".join(text.split()) for name, text in _ARGUMENT.findall(_part(function, "Args:"))}
     fields: dict[str, Any] = {}
-    for name, one in signature(function).parameters.items():
+    for name, parameter in signature(function).parameters.items():
         if name not in ("self", "tools"):
-            default = ... if one.default is Parameter.empty else one.default
+            default = ... if parameter.default is Parameter.empty else parameter.default
             fields[name] = (hints[name], Field(default, description=meanings.get(name)))
     return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
 
@@ -41,15 +41,15 @@ def schema(of: type[BaseModel], choices: Mapping[str, Sequence[str]] | None = No
         of: The arguments.
         choices: Of an argument that is a text, the values that it may have.
     """
-    found = of.model_json_schema()
-    found.pop("title", None)
-    found.pop("description", None)
-    for name, told in found.get("properties", {}).items():
-        told.pop("title", None)
-        for text in (told, *told.get("anyOf", ())):
+    json_schema = of.model_json_schema()
+    json_schema.pop("title", None)
+    json_schema.pop("description", None)
+    for name, argument in json_schema.get("properties", {}).items():
+        argument.pop("title", None)
+        for text in (argument, *argument.get("anyOf", ())):
             if text.get("type") == "string" and name in (choices or {}):
                 text["enum"] = list((choices or {})[name])
-    return found
+    return json_schema
 
 
 def checked(of: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def checked(of: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
                 f"{of.__name__} has no argument {name[:40]!r}", f"Nearest: {near[0]}." if near else has
             )
     try:
-        found = of.model_validate(dict(given))
+        values = of.model_validate(dict(given))
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_context=False)[0]
         name = str(wrong["loc"][0]) if wrong["loc"] else of.__name__
@@ -76,7 +76,7 @@ def checked(of: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
         raise MedallionError(
             f"{name} = {str(given.get(name))[:80]!r}: {wrong['msg'].lower()}", known[name].description or "Correct it."
         ) from error
-    return {name: getattr(found, name) for name in found.model_fields_set}
+    return {name: getattr(values, name) for name in values.model_fields_set}
 
 
 def about(function: Callable[..., Any]) -> str:

@@ -64,7 +64,7 @@ def record(lake: Lakehouse, answer: Answer, door: str, now: datetime, seconds: f
         "answer": without_personal(answer.text),
         "declined": without_personal(answer.declined),
         "by": answer.by,
-        "receipts": json.dumps([one.document() for one in answer.receipts], default=str),
+        "receipts": json.dumps([receipt.document() for receipt in answer.receipts], default=str),
         "seconds": seconds,
     }
     table = pa.Table.from_pylist([row], schema=SCHEMA)

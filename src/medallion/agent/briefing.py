@@ -49,12 +49,12 @@ def said(tools: Tools, key: str) -> Found:
         {
             "interaction_id": row["interaction_id"],
             "occurred_at": row["occurred_at"],
-            "kind": one.kind,
-            "about": SUBJECTS[one.subject],
+            "kind": statement.kind,
+            "about": SUBJECTS[statement.subject],
             "channel": row["channel"],
         }
         for row in noted(tools, key)
-        for one in notes.read(row["notes"])
+        for statement in notes.read(row["notes"])
     ]
     fields = (
         Field("interaction_id", "Touch"), Field("occurred_at", "When", "timestamp"), Field("kind", "Kind"),
@@ -100,9 +100,9 @@ def stages(tools: Tools, leads: Sequence[str]) -> Found:
     )
 
 
-def agenda(tools: Tools, deals: Found, touches: Found, told: Found, bought: Found | None) -> Found:
+def agenda(tools: Tools, deals: Found, touches: Found, from_notes: Found, product_lines: Found | None) -> Found:
     """What to talk about, in order, each point with the fact that it follows from."""
-    points = _points(tools.day, deals.rows, touches.rows, told.rows, bought.rows if bought else [])
+    points = _points(tools.day, deals.rows, touches.rows, from_notes.rows, product_lines.rows if product_lines else [])
     last = points.pop()
     rows = [{"point": point, "because": because} for point, because in (*points[: POINTS - 1], last)]
     fields = (Field("point", "Point"), Field("because", "Because"))
@@ -121,15 +121,17 @@ def _points(
     day: date,
     deals: Sequence[Mapping[str, Any]],
     touches: Sequence[Mapping[str, Any]],
-    told: Sequence[Mapping[str, Any]],
-    bought: Sequence[Mapping[str, Any]],
+    statements: Sequence[Mapping[str, Any]],
+    product_lines: Sequence[Mapping[str, Any]],
 ) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
+    points: list[tuple[str, str]] = []
     last = touches[0] if touches else None
     if last and last["outcome"] == "meeting_booked" and (day - last["occurred_at"].date()).days <= FRESH_DAYS:
-        found.append(("Confirm the meeting and what it is for", f"booked on {figures.day(last['occurred_at'].date())}"))
+        points.append(
+            ("Confirm the meeting and what it is for", f"booked on {figures.day(last['occurred_at'].date())}")
+        )
     if last and last["direction"] == "inbound" and last["outcome"] == "no_answer":
-        found.append(
+        points.append(
             (
                 "Get back to them: they tried to reach us",
                 f"{last['channel']} of {figures.day(last['occurred_at'].date())}",
@@ -137,27 +139,29 @@ def _points(
         )
     for kind, words in _RAISED.items():
         raised = [
-            one for one in told if one["kind"] == kind and (day - one["occurred_at"].date()).days <= STILL_OPEN_DAYS
+            statement
+            for statement in statements
+            if statement["kind"] == kind and (day - statement["occurred_at"].date()).days <= STILL_OPEN_DAYS
         ]
-        for about in list(dict.fromkeys(one["about"] for one in raised))[:2]:
-            row = next(one for one in raised if one["about"] == about)
+        for about in list(dict.fromkeys(statement["about"] for statement in raised))[:2]:
+            row = next(statement for statement in raised if statement["about"] == about)
             because = f"note of the {row['channel']} of {figures.day(row['occurred_at'].date())}"
-            found.append((words.format(about), because))
+            points.append((words.format(about), because))
     for row in deals[:2]:
         closes = row["expected_close_date"]
         if due(closes, day) == "passed":
-            found.append(
+            points.append(
                 (f"{row['lead_id']}: agree on a new date for the decision",
                  f"it was expected to close on {figures.day(closes)}")
             )  # fmt: skip
         elif due(closes, day) == "near":
-            found.append(
+            points.append(
                 (f"{row['lead_id']}: ask for the decision", f"it is expected to close on {figures.day(closes)}")
             )
-    if bought:
-        names = ", ".join(str(row["product_name"]) for row in bought[:3])
-        found.append((f"Confirm the scope: {names}", "lines of the open deals"))
+    if product_lines:
+        names = ", ".join(str(row["product_name"]) for row in product_lines[:3])
+        points.append((f"Confirm the scope: {names}", "lines of the open deals"))
     if last is None:
-        found.append(("Introduce yourself and ask what matters to them", "nobody has been in touch yet"))
-    found.append(("Agree on the next step and its date", "so that both know what follows"))
-    return found
+        points.append(("Introduce yourself and ask what matters to them", "nobody has been in touch yet"))
+    points.append(("Agree on the next step and its date", "so that both know what follows"))
+    return points

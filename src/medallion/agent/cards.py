@@ -59,8 +59,8 @@ def cards(tools: Tools, day: date, owner: str | None = None, count: int = 10) ->
     Raises:
         MedallionError: There is no such rep, or the day is before gold's last.
     """
-    found = tools.call_plan(owner, count, day)
-    rows = sorted(found.rows, key=lambda row: -(row["expected_value"] or 0))[:count]
+    plan = tools.call_plan(owner, count, day)
+    rows = sorted(plan.rows, key=lambda row: -(row["expected_value"] or 0))[:count]
     keys = [row["lead_id"] for row in rows]
     deals = {row["lead_id"]: row for row in tools.serving.rows(
         f"select * from {_DEALS} where lead_id in (select unnest(?))", [keys])}  # fmt: skip
@@ -72,7 +72,7 @@ def cards(tools: Tools, day: date, owner: str | None = None, count: int = 10) ->
         )
         trends = {row["lead_id"]: row for row in tools.serving.rows(sql, [keys, tools.serving.as_of])}
     people = consent.people(tools.serving, [row["customer_id"] for row in rows], keys)
-    return found, [
+    return plan, [
         _card(
             tools, row, deals[row["lead_id"]], trends.get(row["lead_id"], {}), people.get(row["customer_id"], []), day
         )
@@ -96,16 +96,16 @@ def _card(
             "direction": row["last_direction"],
             "occurred_at": row["last_interaction_at"],
         }
-    told = drafts.Situation.of(row["customer_name"], last, deal, tools.day)
-    situation, ask = drafts.opening(told)
+    situation = drafts.Situation.of(row["customer_name"], last, deal, tools.day)
+    opening, ask = drafts.opening(situation)
     why = why_now(row, deal, trend, tools.day, day, tools.serving.currency)
     blocked = consent.in_force(tools.rules.suppressed, day)
-    named = [one for one in people if one["contact_id"] == row["contact_id"]]
-    refuses = {channel for channel in CHANNELS for one in named if consent.why_not(one, channel, blocked)}
+    named = [person for person in people if person["contact_id"] == row["contact_id"]]
+    refuses = {channel for channel in CHANNELS for person in named if consent.why_not(person, channel, blocked)}
     refused = tools.rules.refused(row["customer_id"], day) | refuses
-    said = situation[:1].upper() + situation[1:]
+    opening = opening[:1].upper() + opening[1:]
     language = drafts.spoken(row["country"], named[0] if named else None)
-    return Card(row, deal, why, last, said, ask, refused, bool(people), told, language)
+    return Card(row, deal, why, last, opening, ask, refused, bool(people), situation, language)
 
 
 def why_now(

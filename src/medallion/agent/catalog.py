@@ -25,18 +25,18 @@ def list_metrics(tools: Tools, text: str | None = None) -> Found:
     rows = [
         {
             "name": name,
-            "label": one.measure.display_name,
-            "means": one.measure.comment,
-            "of": one.view.entity,
-            "kind": one.measure.format.type,
-            "unit": one.measure.unit,
-            "additivity": one.measure.additivity,
-            "counted_by": one.measure.period,
-            "synonyms": list(one.measure.synonyms),
-            "expression": one.measure.expr,
+            "label": metric.measure.display_name,
+            "means": metric.measure.comment,
+            "of": metric.view.entity,
+            "kind": metric.measure.format.type,
+            "unit": metric.measure.unit,
+            "additivity": metric.measure.additivity,
+            "counted_by": metric.measure.period,
+            "synonyms": list(metric.measure.synonyms),
+            "expression": metric.measure.expr,
         }
-        for name, one in metrics.metrics().items()
-        if _holds(text, name, one.measure.display_name, one.measure.comment, *one.measure.synonyms)
+        for name, metric in metrics.metrics().items()
+        if _holds(text, name, metric.measure.display_name, metric.measure.comment, *metric.measure.synonyms)
     ]
     fields = (
         Field("name", "Metric"), Field("label", "Label"), Field("means", "Meaning"), Field("of", "Of"),
@@ -59,15 +59,15 @@ def list_dimensions(tools: Tools, of: str) -> Found:
     view = _view(of)
     rows = [
         {
-            "name": one.name,
-            "label": one.display_name,
-            "means": one.comment,
-            "type": one.type,
-            "use": "split and filter" if one in view.dimensions else "filter and show",
-            "values": list(one.values),
-            "synonyms": list(one.synonyms),
+            "name": field.name,
+            "label": field.display_name,
+            "means": field.comment,
+            "type": field.type,
+            "use": "split and filter" if field in view.dimensions else "filter and show",
+            "values": list(field.values),
+            "synonyms": list(field.synonyms),
         }
-        for one in (*view.dimensions, *view.fields)
+        for field in (*view.dimensions, *view.fields)
     ]
     fields = (
         Field("name", "Dimension"), Field("label", "Label"), Field("means", "Meaning"), Field("type", "Type"),
@@ -89,16 +89,16 @@ def dimension_values(tools: Tools, of: str, dimension: str, text: str | None = N
         ContractError: There is no such dimension.
     """
     view = _view(of)
-    found = view.field(dimension)
-    if found is None:
-        known = ", ".join(one.name for one in (*view.dimensions, *view.fields))
+    field = view.field(dimension)
+    if field is None:
+        known = ", ".join(other.name for other in (*view.dimensions, *view.fields))
         raise ContractError(f"{of} has no dimension {dimension[:40]!r}", f"There are: {known}.")
     with tools.serving.reading() as connection:
-        values = facts_of(connection).known(view, found, ())
+        values = facts_of(connection).known(view, field, ())
     rows = [{"value": value} for value in sorted(values) if _holds(text, value)]
-    title = f"Values of {found.display_name}"
+    title = f"Values of {field.display_name}"
     tables = tuple(view.tables)
-    return tools.found("dimension_values", title, (Field("value", found.display_name),), ("value",), rows, tables)
+    return tools.found("dimension_values", title, (Field("value", field.display_name),), ("value",), rows, tables)
 
 
 def compile_query(
@@ -139,7 +139,7 @@ def compile_query(
     row = {
         "question": str(understood),
         "query": query.sql,
-        "bindings": [str(one) for one in query.bindings],
+        "bindings": [str(binding) for binding in query.bindings],
         "columns": list(query.columns),
     }
     fields = (
@@ -160,8 +160,8 @@ def _view(of: str) -> metrics.MetricView:
     return views[of] if of in views else metrics.named(of).view
 
 
-def _holds(text: str | None, *told: str) -> bool:
-    return not text or any(text.strip().casefold() in one.casefold() for one in told)
+def _holds(text: str | None, *values: str) -> bool:
+    return not text or any(text.strip().casefold() in value.casefold() for value in values)
 
 
 #: What a client may look up before it asks.

@@ -16,7 +16,7 @@ Person = Mapping[str, Any]
 
 def in_force(suppressed: Sequence[Suppressed], day: date | None) -> list[Suppressed]:
     """What of a suppression list holds on a day."""
-    return [one for one in suppressed if one.until is None or day is None or one.until >= day]
+    return [entry for entry in suppressed if entry.until is None or day is None or entry.until >= day]
 
 
 def silent(serving: Serving, blocked: Sequence[Suppressed]) -> list[str]:
@@ -24,7 +24,7 @@ def silent(serving: Serving, blocked: Sequence[Suppressed]) -> list[str]:
     if PEOPLE not in serving.versions:
         return []
     sql = f"select customer_id from {PEOPLE} where customer_id is not null group by 1 having bool_and({_REFUSED}) order by 1"
-    refused = [one.contact_id for one in blocked if one.contact_id and one.channel is None]
+    refused = [entry.contact_id for entry in blocked if entry.contact_id and entry.channel is None]
     return [row["customer_id"] for row in serving.rows(sql, [refused])]
 
 
@@ -44,24 +44,26 @@ def people(serving: Serving, accounts: Sequence[str], deals: Sequence[str] = ())
         f"where a.customer_id in (select unnest(?)) order by a.customer_id, {order} a.last_touch_at desc nulls last, a.contact_id",
         [*([list(deals)] if joined else []), list(accounts)],
     )
-    found: dict[str, list[Person]] = {}
+    by_account: dict[str, list[Person]] = {}
     for row in rows:
-        found.setdefault(row["customer_id"], []).append(row)
-    return found
+        by_account.setdefault(row["customer_id"], []).append(row)
+    return by_account
 
 
 def why_not(person: Person, channel: str, blocked: Sequence[Suppressed]) -> str:
     """Why someone may not be contacted on a channel; empty where they may."""
     if person["consent"] == "denied":
         return "has denied consent"
-    listed = (one for one in blocked if one.contact_id == person["contact_id"] and one.channel in (None, channel))
-    found = next(listed, None)
-    return "" if found is None else found.reason or "is on the suppression list"
+    entries = (
+        entry for entry in blocked if entry.contact_id == person["contact_id"] and entry.channel in (None, channel)
+    )
+    listed = next(entries, None)
+    return "" if listed is None else listed.reason or "is on the suppression list"
 
 
 def first(known: Sequence[Person], channel: str, blocked: Sequence[Suppressed]) -> Person | None:
     """The first of some people who may be contacted on a channel."""
-    return next((one for one in known if not why_not(one, channel, blocked)), None)
+    return next((person for person in known if not why_not(person, channel, blocked)), None)
 
 
 def called(person: Person) -> str:

@@ -36,7 +36,7 @@ class Place:
 def countries() -> dict[str, Place]:
     """What is known, by country."""
     text = files("medallion.agent").joinpath("countries.yaml").read_text(encoding="utf-8")
-    return {name: Place(**told) for name, told in yaml.load(text).items()}
+    return {name: Place(**attributes) for name, attributes in yaml.load(text).items()}
 
 
 def place(country: str | None) -> Place:

@@ -90,11 +90,11 @@ class Crm(ABC):
         """
         wanted = self.wanted(proposal)
         record = self.record(proposal)
-        found = self._again(lambda: self._find(record, proposal, list(wanted)))
-        if found is not None and all(_same(found.values.get(name, ""), value) for name, value in wanted.items()):
+        existing = self._again(lambda: self._find(record, proposal, list(wanted)))
+        if existing is not None and all(_same(existing.values.get(name, ""), value) for name, value in wanted.items()):
             return
-        if found is not None:
-            identifier = found.identifier
+        if existing is not None:
+            identifier = existing.identifier
             self._again(lambda: self._update(record, proposal, identifier, wanted), writing=True)
         elif record.create:
             self._again(lambda: self._upsert(record, proposal, wanted), writing=True)
@@ -111,17 +111,17 @@ class Crm(ABC):
             MedallionError: It is gone, or the CRM cannot be read.
         """
         record, wanted = self.record(proposal), self.wanted(proposal)
-        found = self._again(lambda: self._find(record, proposal, list(wanted)))
-        if found is None:
+        existing = self._again(lambda: self._find(record, proposal, list(wanted)))
+        if existing is None:
             raise MedallionError(
                 f"{self.label} does not have the {proposal.kind} after the change", "Look for it there."
             )
-        told = {}
+        values = {}
         for field, value in proposal.changes.items():
             name = record.fields[field]
-            there = found.values.get(name, "")
-            told[field] = value if _same(there, wanted[name]) else there
-        return told
+            there = existing.values.get(name, "")
+            values[field] = value if _same(there, wanted[name]) else there
+        return values
 
     def record(self, proposal: Proposal) -> CrmRecord:
         """How the settings call this kind of record.
@@ -129,10 +129,10 @@ class Crm(ABC):
         Raises:
             MedallionError: They do not.
         """
-        found: CrmRecord | None = getattr(self.settings, proposal.kind, None)
-        if found is None:
+        record: CrmRecord | None = getattr(self.settings, proposal.kind, None)
+        if record is None:
             raise MedallionError(f"agent.crm names no fields of a {proposal.kind}", f"Set `agent.crm.{proposal.kind}`.")
-        return found
+        return record
 
     def target(self, proposal: Proposal) -> str:
         """The CRM's name for this kind of record."""
@@ -144,7 +144,7 @@ class Crm(ABC):
         Raises:
             MedallionError: The settings do not name a field or value of it.
         """
-        record, told = self.record(proposal), {}
+        record, values = self.record(proposal), {}
         for field, value in proposal.changes.items():
             if field not in record.fields:
                 raise MedallionError(
@@ -156,8 +156,8 @@ class Crm(ABC):
                 raise MedallionError(
                     f"{field} {value!r} has no value in {self.label}", f"Known: {', '.join(known) or 'none'}."
                 )
-            told[record.fields[field]] = known[value] if known and value else value
-        return told
+            values[record.fields[field]] = known[value] if known and value else value
+        return values
 
     @abstractmethod
     def _find(self, record: CrmRecord, proposal: Proposal, names: list[str]) -> Record | None:
@@ -210,10 +210,10 @@ class Crm(ABC):
 
     def _clean(self, text: object) -> str:
         """Words of the CRM on one line without secrets."""
-        told = str(text)
+        words = str(text)
         for secret in self._secrets:
-            told = told.replace(secret, "[secret]")
-        return " ".join("".join(one if one.isprintable() else " " for one in told).split())[:200]
+            words = words.replace(secret, "[secret]")
+        return " ".join("".join(character if character.isprintable() else " " for character in words).split())[:200]
 
     def _refused(
         self, status: int, proposal: Proposal, reasons: Iterable[tuple[str, str]], secret: str
@@ -227,15 +227,17 @@ class Crm(ABC):
             secret: Name of the variable with the secret.
         """
         fields = {name: field for field, name in self.record(proposal).fields.items()}
-        told = "; ".join(
+        explanation = "; ".join(
             f"{fields.get(name, name)} ({self._clean(name)}): {self._clean(words)}" if name else self._clean(words)
             for name, words in reasons
         )
         if status == 401:
             return MedallionError(f"{self.label} does not accept {secret} (401)", "It may have expired; set a new one.")
         if status == 403:
-            return MedallionError(f"{self.label} does not allow this (403): {told}", f"Check the rights of {secret}.")
-        return MedallionError(f"{self.label} refused, and changed nothing ({status}): {told}", "")
+            return MedallionError(
+                f"{self.label} does not allow this (403): {explanation}", f"Check the rights of {secret}."
+            )
+        return MedallionError(f"{self.label} refused, and changed nothing ({status}): {explanation}", "")
 
 
 def executor(settings: CrmSettings) -> Crm:
@@ -298,7 +300,7 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _same(there: str, wanted: str) -> bool:
-    """Whether the CRM says what it should: spaces at the ends do not count, and a day may be told as its midnight."""
+    """Whether the CRM says what it should: spaces at the ends do not count, and a day may come as its midnight."""
     there, wanted = there.strip(), wanted.strip()
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", wanted):
         return re.fullmatch(re.escape(wanted) + r"(T00:00(:00(\.0+)?)?(Z|\+00:?00)?)?", there) is not None

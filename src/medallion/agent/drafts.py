@@ -99,34 +99,38 @@ def draft(tools: Tools, settings: AgentSettings, customer: str, kind: str, langu
     facts = account.rows[0]
     channel = {"call-script": "call"}.get(kind, kind)
     name, blocked = facts["customer_name"], consent.in_force(tools.rules.suppressed, tools.serving.as_of)
-    for one in blocked:
-        if one.customer_id == facts["customer_id"] and one.channel in (None, channel):
+    for entry in blocked:
+        if entry.customer_id == facts["customer_id"] and entry.channel in (None, channel):
             raise MedallionError(
-                f"{name} is not to be contacted by {channel}{': ' + one.reason if one.reason else ''}",
+                f"{name} is not to be contacted by {channel}{': ' + entry.reason if entry.reason else ''}",
                 "It is on the suppression list of the settings.",
             )
     known = consent.people(tools.serving, [facts["customer_id"]], [row["lead_id"] for row in deals.rows]).get(
         facts["customer_id"], []
     )
     person = consent.first(known, channel, blocked)
-    not_to = [f"{one['contact_id']} {why}" for one in known if (why := consent.why_not(one, channel, blocked))]
+    not_to = [
+        f"{candidate['contact_id']} {why}"
+        for candidate in known
+        if (why := consent.why_not(candidate, channel, blocked))
+    ]
     if known and person is None:
         raise MedallionError(
             f"Nobody at {name} may be contacted by {channel}: {'; '.join(not_to)}",
             "Ask for consent in another way, or correct it in the CRM.",
         )
-    last, best = (found.rows[0] if found.rows else None for found in (touches, deals))
-    told = Situation.of(name, last, best, tools.day, language or spoken(facts["country"], person))
-    if told.is_old and kind != "call-script":
+    last, best = (finding.rows[0] if finding.rows else None for finding in (touches, deals))
+    situation = Situation.of(name, last, best, tools.day, language or spoken(facts["country"], person))
+    if situation.is_old and kind != "call-script":
         raise MedallionError(
-            f"{_one_line(name)}: the last touch was on {told.last['occurred_at']:%Y-%m-%d}, {told.age} days before "  # type: ignore[index]
+            f"{_one_line(name)}: the last touch was on {situation.last['occurred_at']:%Y-%m-%d}, {situation.age} days before "  # type: ignore[index]
             f"{tools.day}: too old to refer to",
             "Call first: `--kind call-script` has what is known.",
         )
     heads = [f"To: {consent.called(person)}"] if person else []
     heads += [f"Not to: {'; '.join(not_to)}"] if not_to else []
-    heads += [_language_note(told.language, facts["country"], person)] if language is None else []
-    return "\n".join([*filter(None, heads), _text(told, account, deals, touches, settings, kind)])
+    heads += [_language_note(situation.language, facts["country"], person)] if language is None else []
+    return "\n".join([*filter(None, heads), _text(situation, account, deals, touches, settings, kind)])
 
 
 def spoken(country: str | None, person: consent.Person | None) -> str:
@@ -151,61 +155,63 @@ def _language_note(language: str, country: str | None, person: consent.Person | 
     return f"In English: drafts are not available in the language of {whose}."
 
 
-def _text(told: Situation, account: Found, deals: Found, touches: Found, settings: AgentSettings, kind: str) -> str:
+def _text(
+    situation: Situation, account: Found, deals: Found, touches: Found, settings: AgentSettings, kind: str
+) -> str:
     if kind == "call-script":
-        return _script(told, account, deals, touches)
+        return _script(situation, account, deals, touches)
     if kind == "whatsapp":
-        words = sentences(told.language)
-        said = " ".join([words["greeting"][settings.tone], *opening(told)])
-        return f"{said}\n{settings.signature or words['signature']}"
-    subject, body = letter(settings, told)
+        words = sentences(situation.language)
+        message = " ".join([words["greeting"][settings.tone], *opening(situation)])
+        return f"{message}\n{settings.signature or words['signature']}"
+    subject, body = letter(settings, situation)
     return f"Subject: {subject}\n\n{body}"
 
 
-def letter(settings: AgentSettings, told: Situation, first_name: str = "") -> tuple[str, str]:
+def letter(settings: AgentSettings, situation: Situation, first_name: str = "") -> tuple[str, str]:
     """Subject and text of an e-mail to an account."""
-    words = sentences(told.language)
-    situation, ask = opening(told)
+    words = sentences(situation.language)
+    start, ask = opening(situation)
     greeting = words["greeting"][settings.tone]
     if first_name:
         for mark in ("[first name]", "[First name]", "[nombre]"):
             greeting = greeting.replace(mark, _one_line(first_name))
-    kind = "closed" if not told.is_open else "product" if told.product else "open"
-    subject = words["subject"][kind].format(name=_name(told), product=_one_line(told.product))
+    kind = "closed" if not situation.is_open else "product" if situation.product else "open"
+    subject = words["subject"][kind].format(name=_name(situation), product=_one_line(situation.product))
     signature = settings.signature or words["signature"]
     if not words.get("goes_on_small"):
-        situation = situation[:1].upper() + situation[1:]
-    return subject, f"{greeting}\n\n{situation}\n\n{ask}\n\n{words['closing'][settings.tone]},\n{signature}"
+        start = start[:1].upper() + start[1:]
+    return subject, f"{greeting}\n\n{start}\n\n{ask}\n\n{words['closing'][settings.tone]},\n{signature}"
 
 
-def opening(told: Situation) -> tuple[str, str]:
+def opening(situation: Situation) -> tuple[str, str]:
     """What to say first and what to ask for, from what happened last."""
-    words = sentences(told.language)
-    said, asked = _case(told)
-    last = told.last or {}
+    words = sentences(situation.language)
+    case, ask = _case(situation)
+    last = situation.last or {}
     channel = last.get("channel")
-    situation = words["situations"][said].format(
-        name=_name(told), day=_day(words, last["occurred_at"]) if last else "", talked=words["talked"].get(channel),
+    start = words["situations"][case].format(
+        name=_name(situation), day=_day(words, last["occurred_at"]) if last else "", talked=words["talked"].get(channel),
         yours=words["yours"].get(channel), mine=words["mine"].get(channel),
     )  # fmt: skip
-    if told.product and told.is_open and said != "none":
-        situation += f" {words['about'].format(product=_one_line(told.product))}"
-    return situation, words["asks"][asked]
+    if situation.product and situation.is_open and case != "none":
+        start += f" {words['about'].format(product=_one_line(situation.product))}"
+    return start, words["asks"][ask]
 
 
-def _case(told: Situation) -> tuple[str, str]:
+def _case(situation: Situation) -> tuple[str, str]:
     """Which sentence says what happened last, and which asks for what is next."""
-    last = told.last
+    last = situation.last
     if last is None:
         return "none", "none"
-    if told.is_old:
+    if situation.is_old:
         return "old", "old"
     channel, outcome, inbound = last["channel"], last["outcome"], last.get("direction") == "inbound"
-    next_step = "next_step" if told.is_open else "something_new"
-    if told.is_open and told.day and due(told.closes, told.day):
+    next_step = "next_step" if situation.is_open else "something_new"
+    if situation.is_open and situation.day and due(situation.closes, situation.day):
         next_step = "timetable"
     if outcome == "meeting_booked":
-        booked = "booked_past" if (told.age or 0) > FRESH_DAYS else "booked"
+        booked = "booked_past" if (situation.age or 0) > FRESH_DAYS else "booked"
         return booked, booked
     if outcome == "no_answer":
         if inbound:
@@ -229,17 +235,17 @@ def _day(words: Mapping[str, Any], when: date) -> str:
     return str(words["day"].format(day=number, month=words["months"][when.month - 1]))
 
 
-def _name(told: Situation) -> str:
-    return _one_line(told.name) or str(sentences(told.language)["company"])
+def _name(situation: Situation) -> str:
+    return _one_line(situation.name) or str(sentences(situation.language)["company"])
 
 
-def _script(told: Situation, account: Found, deals: Found, touches: Found) -> str:
-    facts, (situation, ask) = account.rows[0], opening(told)
+def _script(situation: Situation, account: Found, deals: Found, touches: Found) -> str:
+    facts, (start, ask) = account.rows[0], opening(situation)
     lines = [
         f"CALL SCRIPT: {_one_line(facts['customer_name'])} ({facts['customer_id']})",
         f"Goal: {account.written(facts, 'next_step')}",
         "",
-        f'Open: "{situation[0].upper()}{situation[1:]}"',
+        f'Open: "{start[0].upper()}{start[1:]}"',
         f'Ask: "{ask}"',
         "",
         "Know before you call:",

@@ -41,17 +41,17 @@ from moved m join {_DEALS} d using (lead_id) where d.status = 'open' order by d.
 
 def definition(tools: Tools, metric: str) -> Found:
     """How a metric is defined: what it means, its expression, the day it is counted by, its thresholds."""
-    one = metrics.named(metric)
+    entry = metrics.named(metric)
     row = {
-        "metric": one.measure.display_name,
-        "meaning": one.measure.comment,
-        "expression": one.measure.expr,
-        "counted_by": one.measure.period,
-        "thresholds": ", ".join(f"{p.name} = {p.default:g}" for p in one.parameters if p.default is not None) or None,
+        "metric": entry.measure.display_name,
+        "meaning": entry.measure.comment,
+        "expression": entry.measure.expr,
+        "counted_by": entry.measure.period,
+        "thresholds": ", ".join(f"{p.name} = {p.default:g}" for p in entry.parameters if p.default is not None) or None,
     }
     fields = (Field("metric", "Metric"), Field("meaning", "Meaning"), Field("expression", "Computed as"),
               Field("counted_by", "Counted by"), Field("thresholds", "Thresholds"))  # fmt: skip
-    return tools.found("definition", "Definition", fields, ("metric",), [row], one.view.tables, one.measure.expr)
+    return tools.found("definition", "Definition", fields, ("metric",), [row], entry.view.tables, entry.measure.expr)
 
 
 def share_of(tools: Tools, part: Question, whole: Question | None = None) -> Found:
@@ -78,14 +78,14 @@ def share_of(tools: Tools, part: Question, whole: Question | None = None) -> Fou
                 "whole": total,
             }
         )
-    splits = [one for one in first.columns if one.role == "split"]
+    splits = [column for column in first.columns if column.role == "split"]
     fields = (
-        *(Field(one.name.replace(":", "_"), one.label) for one in splits),
+        *(Field(column.name.replace(":", "_"), column.label) for column in splits),
         Field("share", "Share", "percent", 1), Field("value", metric.measure.display_name, kind), Field("whole", "Of", kind),
     )  # fmt: skip
     rows = [{name.replace(":", "_"): value for name, value in row.items()} for row in rows]
     title = f"Share: {first.understood}" + (f", of {second.understood}" if whole is not None else "")
-    key = tuple(one.name.replace(":", "_") for one in splits)
+    key = tuple(column.name.replace(":", "_") for column in splits)
     return tools.found("share_of", title, fields, key, rows, first.tables, first.sql, first.bindings)
 
 
@@ -97,7 +97,7 @@ def share_of_first(tools: Tools, part: Question, whole: Question) -> list[Found]
     values = [row["value"] for row in each.rows if row["value"] is not None]
     value = sum(values) if values else None
     share = float(value) / float(total) if total and value is not None else None
-    fields = tuple(one for one in each.fields if one.name in ("share", "value", "whole"))
+    fields = tuple(field for field in each.fields if field.name in ("share", "value", "whole"))
     row = {"share": share, "value": value, "whole": total}
     title = f"{each.title}, the first {len(each.rows)} together"
     together = tools.found("share_of_first", title, fields, (), [row], each.tables, each.sql, each.bindings)
@@ -108,29 +108,36 @@ def explain_change(tools: Tools, question: Question, compare: str = "previous") 
     """Why a metric changed between two periods: the figures, and parts of the change that add up to it."""
     asked = dataclasses.replace(question, compare=compare)  # type: ignore[arg-type]
     with tools.serving.reading() as connection:
-        found = changes.explain(connection, asked)
+        explanation = changes.explain(connection, asked)
     metric = metrics.named(question.metrics[0])
     kind = _KINDS[metric.measure.format.type]
     places = metric.measure.format.decimal_places.places
-    first = tools.asked(found.told.understood.question)  # type: ignore[union-attr]
-    told = []
-    for of in dict.fromkeys(one.of for one in found.effects):
-        parts = [one for one in found.effects if one.of == of]
+    first = tools.asked(explanation.told.understood.question)  # type: ignore[union-attr]
+    findings = []
+    for of in dict.fromkeys(effect.of for effect in explanation.effects):
+        parts = [effect for effect in explanation.effects if effect.of == of]
         rows = [
-            {"part": one.part, "before": _simple(one.before), "now": _simple(one.now), "effect": float(one.effect)}
-            for one in parts
+            {
+                "part": effect.part,
+                "before": _simple(effect.before),
+                "now": _simple(effect.now),
+                "effect": float(effect.effect),
+            }
+            for effect in parts
         ]
         label = metric.measure.display_name.lower()
         own = Field("before", "Before", "number", 2) if of == "how" else Field("before", "Before", kind, places)
         now = dataclasses.replace(own, name="now", label="Now")
         fields = (Field("part", "Part"), own, now, Field("effect", "Effect", kind, places + 2 * (kind == "percent")))
         title = f"Change of {label} {'by its parts' if of == 'how' else 'by ' + of.replace('_', ' ')}"
-        source = next((one for one in found.queries if of in [str(c.name) for c in one.columns]), found.told)
-        told.append(
+        source = next(
+            (query for query in explanation.queries if of in [str(c.name) for c in query.columns]), explanation.told
+        )
+        findings.append(
             tools.found("explain_change", title, fields, ("part",), rows, source.tables, source.sql, source.bindings,
                    "The effects add up to the change.")
         )  # fmt: skip
-    return [first, *told]
+    return [first, *findings]
 
 
 def what_changed(tools: Tools, first: date, last: date | None, where: Iterable[Condition] = ()) -> list[Found]:
@@ -139,18 +146,18 @@ def what_changed(tools: Tools, first: date, last: date | None, where: Iterable[C
     given = tuple(where)
     period = f"{first} to {end}"
     figures = Question(("total_leads", "won_leads", "lost_leads", "revenue", "lost_value"), where=given, period=period)
-    found = [tools.asked(figures)]
+    findings = [tools.asked(figures)]
     if not given:
         start = first - timedelta(days=1)
         row = tools.reading(over_time.movement, start, end)[0]
         parts = ("start", *over_time.PARTS, "end")
         fields = tuple(Field(part, f"{part.replace('_', ' ').capitalize()}", "money") for part in parts)
         rows = [{part: row[part] for part in parts}]
-        found.insert(0, tools.found("what_changed", f"Movement of the pipeline, {first} to {end}", fields, (), rows,
+        findings.insert(0, tools.found("what_changed", f"Movement of the pipeline, {first} to {end}", fields, (), rows,
                                (_CHANGES,), "medallion.metrics.over_time.movement", (start, end)))  # fmt: skip
     won = Records("deals", (*given, "won", f"closed_date = '{period}'"), order=(Order("deal_value", True),), limit=10,
                   columns=("lead_id", "customer_name", "owner", "deal_value", "closed_date"))  # fmt: skip
-    return [*found, tools.asked(won)]
+    return [*findings, tools.asked(won)]
 
 
 def stage_conversion(tools: Tools, period: str | None = None) -> Found:
@@ -205,9 +212,9 @@ def slipped_deals(tools: Tools, period: str, where: Iterable[Condition] = ()) ->
         Field("pushes", "Times moved", "number"),
     )  # fmt: skip
     title = f"Open deals whose expected close was moved later, {span}"
-    told = " where " + " and ".join(map(str, given)) if given else ""
+    restriction = " where " + " and ".join(map(str, given)) if given else ""
     return tools.found(
-        "slipped_deals", title + told, fields, ("lead_id",), rows, (_CHANGES, _DEALS), _SLIPPED, (start, end)
+        "slipped_deals", title + restriction, fields, ("lead_id",), rows, (_CHANGES, _DEALS), _SLIPPED, (start, end)
     )
 
 
@@ -215,40 +222,40 @@ def beside_average(tools: Tools, records: Records, column: str, op: str, group: 
     """The records of a list above or below the average of a column: of all of the list, or of those of the same group."""
     shown = tuple(dict.fromkeys((*((group,) if group else ()), column, *records.columns)))
     every = dataclasses.replace(records, limit=MOST_ROWS, columns=shown)
-    found = tools.asked(every, "beside_average")
-    if found.count > len(found.rows):
-        raise ContractError(f"{found.count:,} records are too many for an average", "Narrow the list.")
+    finding = tools.asked(every, "beside_average")
+    if finding.count > len(finding.rows):
+        raise ContractError(f"{finding.count:,} records are too many for an average", "Narrow the list.")
     values: dict[Any, list[float]] = {}
-    for row in found.rows:
+    for row in finding.rows:
         if row[column] is not None:
             values.setdefault(row[group] if group else None, []).append(float(row[column]))
     means = {name: sum(some) / len(some) for name, some in values.items()}
     rows = []
-    for row in found.rows:
+    for row in finding.rows:
         mean = means.get(row[group] if group else None)
         if mean is not None and row[column] is not None and (row[column] > mean if op == ">" else row[column] < mean):
             rows.append({**row, "average": mean})
-    own = found.field(column)
+    own = finding.field(column)
     assert own is not None  # noqa: S101 - it is shown
-    fields = (*found.fields, dataclasses.replace(own, name="average", label="Average"))
-    of = f"of the same {found.field(group).label.lower()}" if group else "of these"  # type: ignore[union-attr]
-    title = f"{found.title}, {own.label.lower()} {'above' if op == '>' else 'below'} the average {of}"
-    return dataclasses.replace(found, title=title, fields=fields, rows=rows, total=len(rows))
+    fields = (*finding.fields, dataclasses.replace(own, name="average", label="Average"))
+    of = f"of the same {finding.field(group).label.lower()}" if group else "of these"  # type: ignore[union-attr]
+    title = f"{finding.title}, {own.label.lower()} {'above' if op == '>' else 'below'} the average {of}"
+    return dataclasses.replace(finding, title=title, fields=fields, rows=rows, total=len(rows))
 
 
 def rows_after(tools: Tools, asked: Question | Records, skip: int) -> Found:
     """The rows of a ranking after the first ones: the second biggest, the next five."""
-    found = tools.asked(asked, "rows_after")
-    rows = found.rows[skip:]
+    finding = tools.asked(asked, "rows_after")
+    rows = finding.rows[skip:]
     places = f"place {skip + 1}" if len(rows) == 1 else f"places {skip + 1} to {skip + len(rows)}"
-    title = f"{found.title}, {places}" if rows else found.title
-    return dataclasses.replace(found, title=title, rows=rows, total=found.count if rows else 0)
+    title = f"{finding.title}, {places}" if rows else finding.title
+    return dataclasses.replace(finding, title=title, rows=rows, total=finding.count if rows else 0)
 
 
 #: By name, what the planner calls beside the tools.
 EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
-    one.__name__: one
-    for one in (
+    function.__name__: function
+    for function in (
         definition,
         share_of,
         explain_change,

@@ -89,12 +89,12 @@ class Found:
 
     def field(self, name: str) -> Field | None:
         """The column of that name."""
-        return next((one for one in self.fields if one.name == name), None)
+        return next((column for column in self.fields if column.name == name), None)
 
     def written(self, row: Mapping[str, Any], name: str) -> str:
         """A cell of a row as text for readers."""
-        found = self.field(name)
-        return found.written(row.get(name), self.currency) if found else str(row.get(name))
+        column = self.field(name)
+        return column.written(row.get(name), self.currency) if column else str(row.get(name))
 
 
 @dataclass(frozen=True)
@@ -141,9 +141,9 @@ class Ledger:
 
     found: list[Found] = field(default_factory=list)
 
-    def add(self, found: Found) -> str:
+    def add(self, finding: Found) -> str:
         """Keep a finding and give its name."""
-        self.found.append(found)
+        self.found.append(finding)
         return f"F{len(self.found)}"
 
     def receipt(self, name: str, row: int, column: str) -> Receipt | None:
@@ -151,19 +151,19 @@ class Ledger:
         place = int(name[1:]) - 1
         if not 0 <= place < len(self.found):
             return None
-        found = self.found[place]
-        about = found.field(column)
-        if about is None or not 0 <= row < len(found.rows):
+        finding = self.found[place]
+        about = finding.field(column)
+        if about is None or not 0 <= row < len(finding.rows):
             return None
-        one = found.rows[row]
+        cells = finding.rows[row]
         return Receipt(
             f"{name}.{row}.{column}",
             about.label,
-            found.written(one, column),
-            one.get(column),
+            finding.written(cells, column),
+            cells.get(column),
             column,
-            {key: one.get(key) for key in found.key},
-            found.tables,
-            found.sql,
-            found.bindings,
+            {key: cells.get(key) for key in finding.key},
+            finding.tables,
+            finding.sql,
+            finding.bindings,
         )

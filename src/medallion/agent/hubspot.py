@@ -47,12 +47,12 @@ class HubSpot(Crm):
         asked = {"properties": ",".join(names)}
         if record.external_id is not None:
             asked["idProperty"] = record.external_id
-        told = self._call("GET", self._path(proposal, proposal.key), proposal, params=asked)
-        return None if told is None else _record(told, names)
+        answer = self._call("GET", self._path(proposal, proposal.key), proposal, params=asked)
+        return None if answer is None else _record(answer, names)
 
     def _only(self, external_id: str, proposal: Proposal, names: list[str]) -> Record | None:
         """The one record that a search finds, over all its pages; the search does not tell upper case from lower."""
-        found: dict[str, Record] = {}
+        records: dict[str, Record] = {}
         body: dict[str, Any] = {
             "filterGroups": [{"filters": [{"propertyName": external_id, "operator": "EQ", "value": proposal.key}]}],
             "properties": [external_id, *names],
@@ -60,19 +60,19 @@ class HubSpot(Crm):
         }
         seen: set[str] = set()
         while True:
-            told = self._call("POST", self._path(proposal, "search"), proposal, json=body) or {}
-            for one in told.get("results", []):
-                if one["properties"].get(external_id) == proposal.key:
-                    found[one["id"]] = _record(one, names)
-            after = str(((told.get("paging") or {}).get("next") or {}).get("after") or "")
-            if len(found) > 1:
+            answer = self._call("POST", self._path(proposal, "search"), proposal, json=body) or {}
+            for document in answer.get("results", []):
+                if document["properties"].get(external_id) == proposal.key:
+                    records[document["id"]] = _record(document, names)
+            after = str(((answer.get("paging") or {}).get("next") or {}).get("after") or "")
+            if len(records) > 1:
                 raise MedallionError(
                     f"HubSpot has several {self.target(proposal)} whose {external_id} is {proposal.key!r}: "
-                    f"{self._clean(', '.join(sorted(found)))}",
+                    f"{self._clean(', '.join(sorted(records)))}",
                     "Merge them there.",
                 )
             if not after or after in seen:
-                return next(iter(found.values()), None)
+                return next(iter(records.values()), None)
             seen.add(after)
             body["after"] = after
 
@@ -81,54 +81,54 @@ class HubSpot(Crm):
             raise MedallionError(f"the {proposal.kind} was deleted in HubSpot meanwhile", "")
 
     def _upsert(self, record: CrmRecord, proposal: Proposal, values: Mapping[str, str]) -> None:
-        one = {"idProperty": record.external_id, "id": proposal.key, "properties": dict(values)}
-        told = self._call("POST", self._path(proposal, "batch", "upsert"), proposal, json={"inputs": [one]}) or {}
-        if told.get("errors") or len(told.get("results", [])) != 1:
-            reasons = [reason for error in told.get("errors", [{}]) for reason in _reasons(error)]
+        item = {"idProperty": record.external_id, "id": proposal.key, "properties": dict(values)}
+        answer = self._call("POST", self._path(proposal, "batch", "upsert"), proposal, json={"inputs": [item]}) or {}
+        if answer.get("errors") or len(answer.get("results", [])) != 1:
+            reasons = [reason for error in answer.get("errors", [{}]) for reason in _reasons(error)]
             raise self._refused(207, proposal, reasons, TOKEN)
 
     def _path(self, proposal: Proposal, *rest: str) -> str:
-        return "/".join(["/crm/v3/objects", self.target(proposal), *(quote(one, safe="") for one in rest)])
+        return "/".join(["/crm/v3/objects", self.target(proposal), *(quote(part, safe="") for part in rest)])
 
     def _call(self, method: str, path: str, proposal: Proposal, **more: Any) -> dict[str, Any] | None:
         """The answer as JSON; None where there is no such record."""
         try:
-            answer = self._client.request(method, path, **more)
+            response = self._client.request(method, path, **more)
         except httpx.RequestError as error:
             raise Later(f"cannot be reached: {self._clean(error) or type(error).__name__}") from None
-        wait = patience(answer.status_code, answer.headers.get("retry-after"))
+        wait = patience(response.status_code, response.headers.get("retry-after"))
         if wait is not None:
             raise wait
         try:
-            told = answer.json()
+            answer = response.json()
         except ValueError:
-            told = None
-        if not isinstance(told, dict):
-            told = {"message": "an answer that is not JSON"}
-            if answer.is_success:
-                raise self._refused(answer.status_code, proposal, _reasons(told), TOKEN)
-        if answer.status_code == 404 and str(told.get("category")).endswith("NOT_FOUND"):
+            answer = None
+        if not isinstance(answer, dict):
+            answer = {"message": "an answer that is not JSON"}
+            if response.is_success:
+                raise self._refused(response.status_code, proposal, _reasons(answer), TOKEN)
+        if response.status_code == 404 and str(answer.get("category")).endswith("NOT_FOUND"):
             return None
-        if not answer.is_success:
-            raise self._refused(answer.status_code, proposal, _reasons(told), TOKEN)
-        return told
+        if not response.is_success:
+            raise self._refused(response.status_code, proposal, _reasons(answer), TOKEN)
+        return answer
 
 
-def _record(told: Mapping[str, Any], names: list[str]) -> Record:
-    values = told.get("properties") or {}
-    return Record(str(told["id"]), {name: "" if values.get(name) is None else str(values[name]) for name in names})
+def _record(document: Mapping[str, Any], names: list[str]) -> Record:
+    values = document.get("properties") or {}
+    return Record(str(document["id"]), {name: "" if values.get(name) is None else str(values[name]) for name in names})
 
 
-def _reasons(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Property and words of each error: some stand as JSON inside the message."""
-    message = str(told.get("message", "no reason given"))
+def _reasons(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Property and message of each error; some errors are JSON inside the message."""
+    message = str(document.get("message", "no reason given"))
     head, bracket, rest = message.partition("[")
     try:
         inside = json.loads(bracket + rest)
-        found = [(str(one["name"]), str(one.get("message", one.get("error", head)))) for one in inside]
+        reasons = [(str(error["name"]), str(error.get("message", error.get("error", head)))) for error in inside]
     except (ValueError, TypeError, KeyError):
-        found = []
-    for one in told.get("errors") or []:
-        named = (one.get("context") or {}).get("propertyName") or [one.get("in") or ""]
-        found.append((str(named[0] if isinstance(named, list) else named), str(one.get("message", ""))))
-    yield from found or [("", message)]
+        reasons = []
+    for error in document.get("errors") or []:
+        named = (error.get("context") or {}).get("propertyName") or [error.get("in") or ""]
+        reasons.append((str(named[0] if isinstance(named, list) else named), str(error.get("message", ""))))
+    yield from reasons or [("", message)]

@@ -58,8 +58,8 @@ class Door:
             return ""
         kind, _, token = headers.get("authorization", "").partition(" ")
         digest = hashlib.sha256(token.strip().encode("utf-8", "surrogatepass")).hexdigest()
-        found = [user for known, user in self.tokens.items() if hmac.compare_digest(known, digest)]
-        return found[0] if found and kind.casefold() == "bearer" else None
+        users = [user for known, user in self.tokens.items() if hmac.compare_digest(known, digest)]
+        return users[0] if users and kind.casefold() == "bearer" else None
 
 
 def tokens(path: Path) -> dict[str, str]:
@@ -68,7 +68,7 @@ def tokens(path: Path) -> dict[str, str]:
     Raises:
         MedallionError: It cannot be read, or a line has no hash; names file and line.
     """
-    found: dict[str, str] = {}
+    users: dict[str, str] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -81,19 +81,19 @@ def tokens(path: Path) -> dict[str, str]:
                         f"{path}, line {reader.line_num}: not a user and the SHA-256 of a token",
                         "Write the hash that `printf %s TOKEN | sha256sum` prints.",
                     )
-                if found.setdefault(digest.casefold(), user) != user:
+                if users.setdefault(digest.casefold(), user) != user:
                     raise MedallionError(
                         f"{path}, line {reader.line_num}: another user has this token",
                         "Give each user one of their own.",
                     )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise MedallionError(f"{path}: cannot be read: {error}", "Check --tokens.") from error
-    if not found:
+    if not users:
         raise MedallionError(f"{path}: names no user, so nobody could come in", "Add a line: user,sha256.")
-    return found
+    return users
 
 
-def application(made: Any, door: Door, *, loopback: bool = True) -> Starlette:
+def application(server: Any, door: Door, *, loopback: bool = True) -> Starlette:
     """The server as an ASGI application at `/mcp`."""
     # the host's name is checked where a page elsewhere could reach the server under a name of its own
     names = TransportSecuritySettings(
@@ -101,7 +101,7 @@ def application(made: Any, door: Door, *, loopback: bool = True) -> Starlette:
         allowed_hosts=[*_NAMES, *(name[:-2] for name in _NAMES)],
         allowed_origins=[f"http://{name}" for name in _NAMES],
     )
-    manager = StreamableHTTPSessionManager(app=made, security_settings=names)
+    manager = StreamableHTTPSessionManager(app=server, security_settings=names)
 
     return Starlette(
         routes=[Route(path, _Entrance(door, manager)) for path in (PATH, f"{PATH}/")],
@@ -120,10 +120,10 @@ class _Entrance:
         door = self.door
         user = door.user(Request(scope).headers)
         if user is None:
-            told = {"error": "send a token: `Authorization: Bearer TOKEN`"}
+            body = {"error": "send a token: `Authorization: Bearer TOKEN`"}
             if door.user_header is not None:
-                told = {"error": "the sign-in proxy in front names no user"}
-            response = JSONResponse(told, 401, headers={"www-authenticate": "Bearer"})
+                body = {"error": "the sign-in proxy in front names no user"}
+            response = JSONResponse(body, 401, headers={"www-authenticate": "Bearer"})
             await response(scope, receive, send)
             return
         if door.people is not None and user:
@@ -136,7 +136,7 @@ class _Entrance:
         await self.manager.handle_request(scope, receive, send)
 
 
-def serve(made: Any, door: Door, host: str, port: int) -> None:
+def serve(server: Any, door: Door, host: str, port: int) -> None:
     """Serve until interrupted.
 
     Raises:
@@ -148,5 +148,5 @@ def serve(made: Any, door: Door, host: str, port: int) -> None:
             f"--host {host} opens the server to others, and nothing asks who they are",
             "Add --tokens FILE or --user-header NAME, or leave --host at 127.0.0.1.",
         )
-    app = application(made, door, loopback=loopback and door.user_header is None)
+    app = application(server, door, loopback=loopback and door.user_header is None)
     uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False, proxy_headers=False)

@@ -33,40 +33,40 @@ _Answer = Callable[[Offered, Mapping[str, Any], Any], Any]
 
 def server(offered: Offered) -> Any:
     """The server over what is offered, of the library's lower level."""
-    made: Any = lowlevel.Server("medallion", version=VERSION, instructions=INSTRUCTIONS)
+    server: Any = lowlevel.Server("medallion", version=VERSION, instructions=INSTRUCTIONS)
     for method, (asks, gives, answers) in _METHODS.items():
         if _IS_2:
             parameters = getattr(types, f"{asks}RequestParams", None) or types.PaginatedRequestParams
-            made.add_request_handler(method, parameters, partial(_second, offered, gives, answers))
+            server.add_request_handler(method, parameters, partial(_second, offered, gives, answers))
         else:
             request = getattr(types, f"{asks}Request")
-            made.request_handlers[request] = partial(_first, made, offered, gives, answers)
-    return made
+            server.request_handlers[request] = partial(_first, server, offered, gives, answers)
+    return server
 
 
-def serve(made: Any) -> None:
+def serve(server: Any) -> None:
     """Serve one client over standard input and output until it ends."""
     logging.getLogger("mcp").setLevel(logging.ERROR)
 
     async def run() -> None:
         async with stdio_server() as (reads, writes):
-            await made.run(reads, writes, made.create_initialization_options())
+            await server.run(reads, writes, server.create_initialization_options())
 
     anyio.run(run)
 
 
-async def _first(made: Any, offered: Offered, gives: str, answers: _Answer, request: Any) -> Any:
+async def _first(server: Any, offered: Offered, gives: str, answers: _Answer, request: Any) -> Any:
     """Answer a request by version 1 of the library."""
     given = request.params.model_dump(by_alias=True, mode="json") if request.params else {}
-    found = await _answered(offered, answers, given, made.request_context.request)
-    return types.ServerResult(getattr(types, gives).model_validate(found))
+    result = await _answered(offered, answers, given, server.request_context.request)
+    return types.ServerResult(getattr(types, gives).model_validate(result))
 
 
 async def _second(offered: Offered, gives: str, answers: _Answer, context: Any, parameters: Any) -> Any:
     """Answer a request by version 2 of the library."""
     given = parameters.model_dump(by_alias=True, mode="json") if parameters else {}
-    found = await _answered(offered, answers, given, context.request)
-    return getattr(types, gives).model_validate(found)
+    result = await _answered(offered, answers, given, context.request)
+    return getattr(types, gives).model_validate(result)
 
 
 async def _answered(offered: Offered, answers: _Answer, given: Mapping[str, Any], request: Any) -> Any:
@@ -90,8 +90,8 @@ def _refused(text: str) -> Exception:
 
 
 def _person(request: Any) -> Person | None:
-    found: Person | None = request.scope.get(PERSON) if request is not None else None
-    return found
+    person: Person | None = request.scope.get(PERSON) if request is not None else None
+    return person
 
 
 def _user(request: Any) -> str:

@@ -111,25 +111,25 @@ def agent(model: Model | str) -> Agent[Conversation, str]:
 
     def tool(function: Any) -> Tool[Conversation]:
         def run(context: RunContext[Conversation], **given: Any) -> dict[str, Any]:
-            told = context.deps
-            told.calls.append(function.__name__)
+            conversation = context.deps
+            conversation.calls.append(function.__name__)
             try:
                 given = arguments.checked(arguments.model(function), given)
-                with spans.tool(function.__name__, given, told.tools.trace_content):
-                    result = function(told.tools, **given)
+                with spans.tool(function.__name__, given, conversation.tools.trace_content):
+                    result = function(conversation.tools, **given)
             except (MedallionError, TypeError, ValueError) as error:
                 raise ModelRetry(str(error)[:500]) from error
-            found: list[Found] = result if isinstance(result, list) else [result]
-            for one in found:
-                told.ledger.add(one)
-            whole = references(told.ledger.found)
-            return {name: whole[name] for name in list(whole)[-len(found) :]}
+            findings: list[Found] = result if isinstance(result, list) else [result]
+            for finding in findings:
+                conversation.ledger.add(finding)
+            whole = references(conversation.ledger.found)
+            return {name: whole[name] for name in list(whole)[-len(findings) :]}
 
         accepts = arguments.schema(arguments.model(function), {"entity": list(metrics.views())})
         return Tool.from_schema(run, function.__name__, arguments.about(function), accepts, takes_ctx=True)
 
     try:
-        made: Agent[Conversation, str] = Agent(
+        sales_agent: Agent[Conversation, str] = Agent(
             model,
             deps_type=Conversation,
             output_type=str,
@@ -143,7 +143,7 @@ def agent(model: Model | str) -> Agent[Conversation, str]:
             f"the model {model!r} cannot be used: {error}", "Check `agent.model` and its key."
         ) from error
 
-    @made.output_validator
+    @sales_agent.output_validator
     def checked(context: RunContext[Conversation], text: str) -> str:
         wrong = prose.faults(text, context.deps.ledger)
         context.deps.refused = wrong[0] if wrong else ""
@@ -151,7 +151,7 @@ def agent(model: Model | str) -> Agent[Conversation, str]:
             raise ModelRetry("Write it again: " + "; ".join(wrong[:5]))
         return text
 
-    return made
+    return sales_agent
 
 
 def answered(
@@ -179,15 +179,15 @@ def answered(
         tuple(conversation.ledger.found),
         shown.receipts,
         by=str(named),
-        notes=tuple(one.note for one in conversation.ledger.found if one.tool == "run_safe_sql"),
+        notes=tuple(finding.note for finding in conversation.ledger.found if finding.tool == "run_safe_sql"),
         calls=tuple(conversation.calls),
     )
 
 
-async def _run(made: Agent[Conversation, str], question: str, conversation: Conversation, seconds: float) -> str:
+async def _run(sales_agent: Agent[Conversation, str], question: str, conversation: Conversation, seconds: float) -> str:
 
     limits = UsageLimits(request_limit=MOST_REQUESTS, tool_calls_limit=MOST_CALLS)
-    done = await asyncio.wait_for(made.run(question, deps=conversation, usage_limits=limits), seconds)
+    done = await asyncio.wait_for(sales_agent.run(question, deps=conversation, usage_limits=limits), seconds)
     return str(done.output)
 
 
@@ -196,14 +196,14 @@ def _reason(error: BaseException, conversation: Conversation, settings: AgentSet
     chain = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) and cause not in chain:
         chain.append(cause)
-    if own := next((one for one in chain if isinstance(one, MedallionError)), None):
+    if own := next((link for link in chain if isinstance(link, MedallionError)), None):
         return own.problem
     for kind, words in _REASONS.items():
         if isinstance(error, kind):
             status = getattr(error, "status_code", None)
-            told = words.format(model=settings.model, seconds=settings.timeout_seconds, key=KEY, tokens=MOST_TOKENS)
+            text = words.format(model=settings.model, seconds=settings.timeout_seconds, key=KEY, tokens=MOST_TOKENS)
             wait = getattr(error, "retry_after", None)
-            return told + (f" (status {status})" if status else "") + (f"; in {wait:.0f} s again" if wait else "")
+            return text + (f" (status {status})" if status else "") + (f"; in {wait:.0f} s again" if wait else "")
     if isinstance(error, exceptions.ModelHTTPError):
         return f"its endpoint answered with status {error.status_code}"
     if isinstance(error, exceptions.UnexpectedModelBehavior):
@@ -217,7 +217,7 @@ def _nonsense(error: BaseException) -> str:
     return "what its endpoint sent is no answer of a model"
 
 
-#: What is told of each kind of failure, the most special first.
+#: The reason given for each kind of failure, the most specific first.
 _REASONS: dict[type[BaseException], str] = {
     TimeoutError: "it took longer than {seconds:g} s",
     exceptions.ModelTimeoutError: "it took longer than {seconds:g} s",

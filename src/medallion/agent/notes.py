@@ -34,23 +34,23 @@ def read(note: str | None) -> list[Said]:
     """
     text = " ".join(str(note or "").casefold().replace("\u2019", "'").split())[:_LONGEST]
     deny, patterns = _patterns()
-    found: dict[Said, int] = {}
-    for said, pattern in patterns:
+    positions: dict[Said, int] = {}
+    for statement, pattern in patterns:
         for match in pattern.finditer(text):
             before = re.split(r"[.;,!?]", text[max(0, match.start() - _BEFORE) : match.start()])[-1]
             if not deny.search(before):
-                found[said] = min(match.start(), found.get(said, match.start()))
-    return sorted(found, key=lambda said: found[said])
+                positions[statement] = min(match.start(), positions.get(statement, match.start()))
+    return sorted(positions, key=lambda statement: positions[statement])
 
 
 @cache
 def _patterns() -> tuple[re.Pattern[str], list[tuple[Said, re.Pattern[str]]]]:
     text = files("medallion.agent").joinpath("notes.yaml").read_text(encoding="utf-8")
-    told = yaml.load(text)
-    deny = _pattern([str(one) for one in told.pop("not")])
+    vocabulary = yaml.load(text)
+    deny = _pattern([str(phrase) for phrase in vocabulary.pop("not")])
     return deny, [
         (Said(kind, subject), _pattern(phrases))
-        for kind, subjects in told.items()
+        for kind, subjects in vocabulary.items()
         for subject, phrases in subjects.items()
     ]
 

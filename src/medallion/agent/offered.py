@@ -195,23 +195,23 @@ class Offered:
     @cached_property
     def offers(self) -> dict[str, Offer]:
         """The tools by name."""
-        found = {}
+        offers = {}
         for function in (*READING, *CATALOG):
             name = function.__name__
-            found[name] = Offer(name, arguments.about(function), _paged(function), _FINDINGS)
+            offers[name] = Offer(name, arguments.about(function), _paged(function), _FINDINGS)
         about = (
             "Answer a question in plain words by the metrics' vocabulary, without a language model; declines what it "
             "does not understand whole. A question without a subject of its own goes on from the one before."
         )
-        found["ask"] = Offer("ask", about, _Ask, _ANSWER)
+        offers["ask"] = Offer("ask", about, _Ask, _ANSWER)
         about = "Propose a change of a CRM record for someone to approve or reject; this changes nothing."
-        found["propose_action"] = Offer("propose_action", about, _Propose, _PROPOSAL, changes=True)
-        return found
+        offers["propose_action"] = Offer("propose_action", about, _Propose, _PROPOSAL, changes=True)
+        return offers
 
     def tools(self) -> list[dict[str, Any]]:
         """The tools as the protocol has them."""
         choices = {"entity": list(metrics.views()), "compare": COMPARES}
-        return [one.document(choices) for one in self.offers.values()]
+        return [offer.document(choices) for offer in self.offers.values()]
 
     def call(
         self, name: str, given: Mapping[str, Any], session: str | None, person: Person | None, user: str = ""
@@ -232,19 +232,19 @@ class Offered:
         try:
             taken = arguments.checked(offer.accepts, given)
             with self.current.view(person, user) as view:
-                found = self._called(view, name, taken, session, (person.user if person else user) or "mcp client")
+                content = self._called(view, name, taken, session, (person.user if person else user) or "mcp client")
         except MedallionError as error:
             text = f"{error.problem}. {error.remedy}".strip()[:_MOST_LETTERS]
             return {"content": [{"type": "text", "text": text}], "isError": True}
-        text = json.dumps(found, ensure_ascii=False)
-        return {"content": [{"type": "text", "text": text}], "structuredContent": found, "isError": False}
+        text = json.dumps(content, ensure_ascii=False)
+        return {"content": [{"type": "text", "text": text}], "structuredContent": content, "isError": False}
 
     def _called(self, view: View, name: str, taken: dict[str, Any], session: str | None, who: str) -> dict[str, Any]:
         if name == "ask":
             return self._asked(view, taken["question"][:_QUESTION], taken.get("before", []), session, who)
         if name == "propose_action":
-            made = Actions(view.tools.serving.lake).propose(**taken, who=who, now=utc_now())
-            return {key: value for key, value in made.document().items() if isinstance(value, str)}
+            proposal = Actions(view.tools.serving.lake).propose(**taken, who=who, now=utc_now())
+            return {key: value for key, value in proposal.document().items() if isinstance(value, str)}
         started = time.perf_counter()
         page, size = taken.pop("page", 1), taken.pop("page_size", PAGE)
         logged = json.dumps(taken, default=str)
@@ -252,14 +252,15 @@ class Offered:
         grows = grows if grows and grows[0] not in taken else None
         if grows:
             taken[grows[0]] = min(page * size, grows[1])
-        function = next(one for one in (*READING, *CATALOG) if one.__name__ == name)
+        function = next(tool for tool in (*READING, *CATALOG) if tool.__name__ == name)
         with spans.tool(name, taken, view.tools.trace_content):
             result = function(view.tools, **taken)
-        found: list[Found] = result if isinstance(result, list) else [result]
-        entry = Answer(logged, "", tuple(found), by=who, calls=(name,))
+        findings: list[Found] = result if isinstance(result, list) else [result]
+        entry = Answer(logged, "", tuple(findings), by=who, calls=(name,))
         audit.record(self.current.lake, entry, "mcp", utc_now(), round(time.perf_counter() - started, 4))
         return {
-            f"F{place}": document(one, page, size, grows[1] if grows else None) for place, one in enumerate(found, 1)
+            f"F{place}": document(finding, page, size, grows[1] if grows else None)
+            for place, finding in enumerate(findings, 1)
         }
 
     def _asked(
@@ -267,11 +268,13 @@ class Offered:
     ) -> dict[str, Any]:
         started = time.perf_counter()
         before = self.before.get(session) if session and not earlier else None
-        for one in earlier:
-            told = view.planner.understand(one[:_QUESTION], before)
-            if not isinstance(told, Understood):
-                raise MedallionError(f"the question before it is not understood: {one[:80]!r}: {told.reason}")
-            before = told
+        for earlier_question in earlier:
+            understood = view.planner.understand(earlier_question[:_QUESTION], before)
+            if not isinstance(understood, Understood):
+                raise MedallionError(
+                    f"the question before it is not understood: {earlier_question[:80]!r}: {understood.reason}"
+                )
+            before = understood
         with spans.question("mcp", question, view.tools.trace_content) as answers:
             answer = planned(view.tools, view.planner, question, before)
             answers.append(answer)
@@ -284,8 +287,8 @@ class Offered:
         logged = replace(answer, by=who)
         audit.record(self.current.lake, logged, "mcp", utc_now(), round(time.perf_counter() - started, 4))
         asked = answer.understood.asked if answer.understood else ()
-        facts = {f"F{place}": document(one, 1, PAGE) for place, one in enumerate(answer.found, 1)}
-        return {**answer.document(), "understood": [str(one) for one in asked], "facts": facts}
+        facts = {f"F{place}": document(finding, 1, PAGE) for place, finding in enumerate(answer.found, 1)}
+        return {**answer.document(), "understood": [str(typed_question) for typed_question in asked], "facts": facts}
 
     def resources(self) -> list[dict[str, Any]]:
         """The resources as the protocol has them."""
@@ -311,7 +314,7 @@ class Offered:
         with self.current.view(person) as view:
             rows = list_metrics(view.tools).rows
         for row in rows:
-            row["dimensions"] = [one.name for one in metrics.named(row["name"]).dimensions]
+            row["dimensions"] = [dimension.name for dimension in metrics.named(row["name"]).dimensions]
         text = json.dumps(rows, ensure_ascii=False)
         return {"contents": [{"uri": uri, "mimeType": "application/json", "text": text}]}
 
@@ -319,7 +322,7 @@ class Offered:
         """The prompts as the protocol has them."""
         return [
             {"name": name, "title": title, "description": title + ".",
-             "arguments": [{"name": one, "description": about, "required": True} for one, about in needs.items()]}
+             "arguments": [{"name": argument, "description": about, "required": True} for argument, about in needs.items()]}
             for name, (title, needs, _) in _PROMPTS.items()
         ]  # fmt: skip
 
@@ -333,10 +336,10 @@ class Offered:
         title, needs, text = _PROMPTS[name]
         if set(given) != set(needs):
             raise MedallionError(f"the prompt {name} takes {', '.join(needs) or 'no arguments'}", "Give exactly these.")
-        told = text.format(**{key: repr(value) for key, value in given.items()})
+        message = text.format(**{key: repr(value) for key, value in given.items()})
         return {
             "description": title,
-            "messages": [{"role": "user", "content": {"type": "text", "text": told}}],
+            "messages": [{"role": "user", "content": {"type": "text", "text": message}}],
         }
 
 
@@ -359,41 +362,41 @@ _PROMPTS: dict[str, tuple[str, dict[str, str], str]] = {
 }
 
 
-def document(found: Found, page: int, size: int, most: int | None = None) -> dict[str, Any]:
+def document(finding: Found, page: int, size: int, most: int | None = None) -> dict[str, Any]:
     """A page of a finding.
 
     Args:
-        found: The finding, with at least the rows up to the end of the page where there are so many.
+        finding: The finding, with at least the rows up to the end of the page where there are so many.
         page: Which, from 1.
         size: Rows of a page.
-        most: How many rows its tool can be asked for; None where `found` has all that it gives.
+        most: How many rows its tool can be asked for; None where `finding` has all that it gives.
 
     Raises:
         MedallionError: There is no such page.
     """
-    reach = len(found.rows) if most is None else min(found.count, most)
+    reach = len(finding.rows) if most is None else min(finding.count, most)
     pages = max(1, -(-reach // size))
     if page > pages:
         raise MedallionError(f"there is no page {page}", f"The last one is {pages}.")
-    rows = found.rows[(page - 1) * size : page * size]
+    rows = finding.rows[(page - 1) * size : page * size]
     return {
-        "title": found.title,
-        "columns": [one.name for one in found.fields],
-        "labels": [one.label for one in found.fields],
-        "kinds": [one.kind for one in found.fields],
-        "rows": [[found.written(row, one.name) for one in found.fields] for row in rows],
-        "values": [[simple(row.get(one.name)) for one in found.fields] for row in rows],
-        "key": list(found.key),
-        "note": found.note,
+        "title": finding.title,
+        "columns": [column.name for column in finding.fields],
+        "labels": [column.label for column in finding.fields],
+        "kinds": [column.kind for column in finding.fields],
+        "rows": [[finding.written(row, column.name) for column in finding.fields] for row in rows],
+        "values": [[simple(row.get(column.name)) for column in finding.fields] for row in rows],
+        "key": list(finding.key),
+        "note": finding.note,
         "page": page,
         "shown": len(rows),
-        "total": found.count,
+        "total": finding.count,
         "next_page": page + 1 if page < pages else None,
-        "currency": found.currency,
-        "as_of": found.as_of.isoformat() if found.as_of else None,
-        "tables": dict(found.tables),
-        "sql": found.sql,
-        "bindings": [simple(one) for one in found.bindings],
+        "currency": finding.currency,
+        "as_of": finding.as_of.isoformat() if finding.as_of else None,
+        "tables": dict(finding.tables),
+        "sql": finding.sql,
+        "bindings": [simple(binding) for binding in finding.bindings],
     }
 
 

@@ -14,8 +14,8 @@ from importlib.resources import files
 from medallion.agent.facts import REFERENCE, Ledger, Receipt
 from medallion.contracts import yaml
 
-_TOLD = yaml.load(files("medallion.agent").joinpath("prose.yaml").read_text(encoding="utf-8"))
-WORDS: dict[str, frozenset[str]] = {name: frozenset(text.split()) for name, text in _TOLD.items()}
+_WORD_LISTS = yaml.load(files("medallion.agent").joinpath("prose.yaml").read_text(encoding="utf-8"))
+WORDS: dict[str, frozenset[str]] = {name: frozenset(text.split()) for name, text in _WORD_LISTS.items()}
 _ROMAN = re.compile(r"(?=[mdclxvi])m{0,4}(cm|cd|d?c{0,3})(xc|xl|l?x{0,3})(ix|iv|v?i{0,3})")
 #: Words that only look like Roman numerals.
 _NO_ROMAN = frozenset({"i", "mix", "mi", "di", "d", "c", "m", "l"})
@@ -40,43 +40,45 @@ class Prose:
 
 def faults(text: str, ledger: Ledger) -> list[str]:
     """What is wrong with a model's prose, in words for the model; empty when it may be shown."""
-    told = []
+    problems = []
     if len(text) > MOST_LETTERS:
-        told.append("the answer is too long")
+        problems.append("the answer is too long")
     for name, row, column in REFERENCE.findall(text):
         if ledger.receipt(name, int(row), column) is None:
-            told.append(f"there is no cell {{{name}.{row}.{column}}}")
+            problems.append(f"there is no cell {{{name}.{row}.{column}}}")
     if not REFERENCE.search(text):
-        told.append("an answer rests on cells: refer to at least one, such as {F1.0.value}")
+        problems.append("an answer rests on cells: refer to at least one, such as {F1.0.value}")
     bare = unicodedata.normalize("NFKC", REFERENCE.sub(" ", text))
     if "{" in bare or "}" in bare:
-        told.append("a reference must look like {F1.0.value}")
+        problems.append("a reference must look like {F1.0.value}")
     if digits := [c for c in bare if unicodedata.category(c) in ("Nd", "Nl", "No")]:
-        told.append(f"figures must be references, not written: {digits[0]!r}")
+        problems.append(f"figures must be references, not written: {digits[0]!r}")
     if any(unicodedata.category(c) in ("Cf", "Cc", "Co", "Cn") and c != "\n" for c in text):
-        told.append("letters that cannot be seen are not allowed")
+        problems.append("letters that cannot be seen are not allowed")
     if signs := [c for c in text if c in _SIGNS]:
-        told.append(f"{signs[0]!r} goes with a figure, and references bring their own")
+        problems.append(f"{signs[0]!r} goes with a figure, and references bring their own")
     for token in _TOKEN.findall(_without_marks(bare).casefold()):
         if token in WORDS["figures"]:
-            told.append(f"number words must be references, not written: {token!r}")
+            problems.append(f"number words must be references, not written: {token!r}")
         elif token not in _NO_ROMAN and _ROMAN.fullmatch(token):
-            told.append(f"Roman numerals must be references, not written: {token!r}")
+            problems.append(f"Roman numerals must be references, not written: {token!r}")
     if link := _LINK.search(text):
-        told.append(f"addresses and links are not allowed: {link[0]!r}")
+        problems.append(f"addresses and links are not allowed: {link[0]!r}")
     if deed := _DEED.search(bare):
-        told.append(f"nothing can be done from a conversation, so do not say it was: {deed[0]!r}")
-    told += [f"call {name!r} by a reference: it is in no finding" for name in _unknown_names(text, ledger)]
-    return told
+        problems.append(f"nothing can be done from a conversation, so do not say it was: {deed[0]!r}")
+    problems += [f"call {name!r} by a reference: it is in no finding" for name in _unknown_names(text, ledger)]
+    return problems
 
 
 def _unknown_names(text: str, ledger: Ledger) -> list[str]:
     """Words written as names that neither the findings nor the labels hold: accounts and people that do not exist."""
     known = set(WORDS["beginnings"])
-    for found in ledger.found:
-        told = [found.title, found.note, *(about.label for about in found.fields)]
-        told += [str(row[about.name]) for row in found.rows for about in found.fields if about.kind in ("text", "list")]
-        known |= {word.casefold() for part in told for word in _TOKEN.findall(part)}
+    for finding in ledger.found:
+        texts = [finding.title, finding.note, *(about.label for about in finding.fields)]
+        texts += [
+            str(row[about.name]) for row in finding.rows for about in finding.fields if about.kind in ("text", "list")
+        ]
+        known |= {word.casefold() for part in texts for word in _TOKEN.findall(part)}
     bare = REFERENCE.sub(" value ", text)
     return [word for word in dict.fromkeys(_TOKEN.findall(bare)) if word[0].isupper() and word.casefold() not in known]
 

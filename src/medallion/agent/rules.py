@@ -61,9 +61,9 @@ class Rules:
     def refused(self, customer_id: str, on: date) -> frozenset[str | None]:
         """Channels that an account must not be contacted on, on a day; None stands for all of them."""
         return frozenset(
-            one.channel
-            for one in self.suppressed
-            if one.customer_id == customer_id and (one.until is None or one.until >= on)
+            entry.channel
+            for entry in self.suppressed
+            if entry.customer_id == customer_id and (entry.until is None or entry.until >= on)
         )
 
 
@@ -84,7 +84,7 @@ def suppressed(path: Path) -> tuple[Suppressed, ...]:
     Raises:
         MedallionError: It cannot be read, or a line says something impossible.
     """
-    found = []
+    entries = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -108,11 +108,11 @@ def suppressed(path: Path) -> tuple[Suppressed, ...]:
                         f"{place}: customer_id and contact_id are empty", "Give the key of an account or of a contact."
                     )
                 # of a person at an account the person alone
-                found.append(
+                entries.append(
                     Suppressed("" if person else key, channel, until, (row.get("reason") or "").strip(), person)
                 )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise MedallionError(
             f"{path}: cannot be read: {error}", "Check `agent.suppressions` in config.yaml."
         ) from error
-    return tuple(found)
+    return tuple(entries)

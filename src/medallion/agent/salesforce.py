@@ -52,18 +52,18 @@ class Salesforce(Crm):
                 raise MedallionError(
                     f"{DOMAIN} is no domain of yours", "Set it, such as acme.my for acme.my.salesforce.com."
                 )
-            made = Client(session=session, consumer_key=key, consumer_secret=secret, domain=domain)
+            client = Client(session=session, consumer_key=key, consumer_secret=secret, domain=domain)
         else:
             address = self.settings.base_url or os.environ.get(INSTANCE, "").strip()
             if not address.startswith("https://"):
                 raise MedallionError(
                     f"{INSTANCE} is no https address", "Set it, such as https://acme.my.salesforce.com."
                 )
-            made = Client(session=session, instance_url=address, session_id=self._secret(TOKEN))
+            client = Client(session=session, instance_url=address, session_id=self._secret(TOKEN))
         # The client signs in again on a 401, and for objects counts no tries: an answer of 401 for ever never ends.
-        made._salesforce_login_partial = None
-        self._secrets.append(made.session_id)
-        return made
+        client._salesforce_login_partial = None
+        self._secrets.append(client.session_id)
+        return client
 
     def _find(self, record: CrmRecord, proposal: Proposal, names: list[str]) -> Record | None:
 
@@ -72,18 +72,18 @@ class Salesforce(Crm):
                 f"SELECT Id, {', '.join([record.external_id, *names])} FROM {self.target(proposal)} "
                 f"WHERE {record.external_id} = "
             )
-            told = self._call(
+            records = self._call(
                 proposal, lambda client, _: client.query_all(query + format_soql("{}", proposal.key))["records"]
             )
-            found = [one for one in told or [] if one.get(record.external_id) == proposal.key]
-            if len(found) > 1:
-                raise self._several(proposal, ", ".join(str(one["Id"]) for one in found))
-            return _record(found[0], names) if found else None
+            matches = [candidate for candidate in records or [] if candidate.get(record.external_id) == proposal.key]
+            if len(matches) > 1:
+                raise self._several(proposal, ", ".join(str(match["Id"]) for match in matches))
+            return _record(matches[0], names) if matches else None
         place = quote(proposal.key, safe="")
         if record.external_id is not None:
             place = f"{record.external_id}/{place}"
-        told = self._call(proposal, lambda _, kind: kind.get(place, params={"fields": ",".join(["Id", *names])}))
-        return None if told is None else _record(told, names)
+        answer = self._call(proposal, lambda _, kind: kind.get(place, params={"fields": ",".join(["Id", *names])}))
+        return None if answer is None else _record(answer, names)
 
     def _update(self, record: CrmRecord, proposal: Proposal, identifier: str, values: Mapping[str, str]) -> None:
         done = self._call(proposal, lambda _, kind: kind.update(quote(identifier, safe=""), _sent(values)))
@@ -137,11 +137,11 @@ def _session(seconds: float) -> requests.Session:
         if wait is not None:
             raise wait
 
-    made = requests.Session()
-    made.mount("https://", Timed())
-    made.max_redirects = 0
-    made.hooks["response"].append(look)
-    return made
+    session = requests.Session()
+    session.mount("https://", Timed())
+    session.max_redirects = 0
+    session.hooks["response"].append(look)
+    return session
 
 
 def _sent(values: Mapping[str, str]) -> dict[str, str | None]:
@@ -149,15 +149,17 @@ def _sent(values: Mapping[str, str]) -> dict[str, str | None]:
     return {name: value or None for name, value in values.items()}
 
 
-def _record(told: Mapping[str, Any], names: list[str]) -> Record:
-    return Record(str(told["Id"]), {name: "" if told.get(name) is None else str(told[name]) for name in names})
+def _record(document: Mapping[str, Any], names: list[str]) -> Record:
+    return Record(
+        str(document["Id"]), {name: "" if document.get(name) is None else str(document[name]) for name in names}
+    )
 
 
 def _reasons(content: Any) -> Iterator[tuple[str, str]]:
     """Field and words of each error, with Salesforce's code."""
-    for one in content if isinstance(content, list) else [content]:
-        if isinstance(one, dict):
-            words = f"{one.get('errorCode', '')} {one.get('message', '')}".strip()
-            yield from [(str(name), words) for name in one.get("fields") or []] or [("", words)]
+    for error in content if isinstance(content, list) else [content]:
+        if isinstance(error, dict):
+            words = f"{error.get('errorCode', '')} {error.get('message', '')}".strip()
+            yield from [(str(name), words) for name in error.get("fields") or []] or [("", words)]
         else:
             yield "", "an answer that is not JSON"

@@ -27,7 +27,7 @@ def _span(name: str, attributes: Mapping[str, str]) -> Iterator[Span | None]:
         yield None
         return
     tracer = trace.get_tracer("medallion.agent")
-    # An error's text may hold what was asked: its kind is told, its text and traceback are not.
+    # An error's text may hold what was asked, so the span has its type but neither its text nor its traceback.
     with tracer.start_as_current_span(
         name, attributes=dict(attributes), record_exception=False, set_status_on_exception=False
     ) as span:
@@ -49,10 +49,10 @@ def question(door: str, text: str, content: bool) -> Iterator[list[Answer]]:
         content: Whether question and answer are written.
     """
     answers: list[Answer] = []
-    told = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "medallion", "medallion.door": door}
+    attributes = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "medallion", "medallion.door": door}
     if content:
-        told["medallion.question"] = without_personal(text)
-    with _span("invoke_agent medallion", told) as span:
+        attributes["medallion.question"] = without_personal(text)
+    with _span("invoke_agent medallion", attributes) as span:
         yield answers
         if span is None:
             return
@@ -67,8 +67,8 @@ def question(door: str, text: str, content: bool) -> Iterator[list[Answer]]:
 @contextmanager
 def tool(name: str, arguments: Mapping[str, Any], content: bool) -> Iterator[None]:
     """A span around a tool call, below that of the question."""
-    told = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name}
+    attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name}
     if content:
-        told["gen_ai.tool.call.arguments"] = without_personal(json.dumps(dict(arguments), default=str))
-    with _span(f"execute_tool {name}", told):
+        attributes["gen_ai.tool.call.arguments"] = without_personal(json.dumps(dict(arguments), default=str))
+    with _span(f"execute_tool {name}", attributes):
         yield

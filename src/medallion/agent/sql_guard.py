@@ -38,7 +38,7 @@ def checked(sql: str, tables: set[str], most: int = MOST_ROWS) -> str:
     if len(sql) > MOST_LETTERS:
         raise MedallionError(f"the query has more than {MOST_LETTERS} characters", _REMEDY)
     try:
-        statements = [one for one in sqlglot.parse(sql, read="duckdb") if one is not None]
+        statements = [statement for statement in sqlglot.parse(sql, read="duckdb") if statement is not None]
     except (SqlglotError, RecursionError) as error:
         raise MedallionError(f"the query cannot be read: {str(error).splitlines()[0]}", _REMEDY) from error
     if len(statements) != 1 or not isinstance(statements[0], (exp.Select, exp.Union, exp.Intersect, exp.Except)):
@@ -69,8 +69,8 @@ def _computed(select: exp.Select) -> None:
         MedallionError: There is one.
     """
     for column in select.selects:
-        counts = any(isinstance(one, exp.Count | exp.RowNumber | exp.Rank | exp.DenseRank) for one in column.walk())
-        if not counts and not any(isinstance(one, exp.Column | exp.Star) for one in column.walk()):
+        counts = any(isinstance(node, exp.Count | exp.RowNumber | exp.Rank | exp.DenseRank) for node in column.walk())
+        if not counts and not any(isinstance(node, exp.Column | exp.Star) for node in column.walk()):
             raise MedallionError(
                 f"{column.sql()[:80]} is a value of the query, not of a table",
                 "Select columns and what is computed from them; write other values into the conditions.",
@@ -87,4 +87,4 @@ def counting(checked: str) -> str:
 def tables(sql: str) -> set[str]:
     """Tables of a layer that a statement reads, `layer.table`."""
     read = sqlglot.parse_one(sql, read="duckdb").find_all(exp.Table)
-    return {f"{one.db}.{one.name}".lower() for one in read if one.db}
+    return {f"{table.db}.{table.name}".lower() for table in read if table.db}

@@ -62,7 +62,7 @@ qualify row_number() over (partition by position order by interaction_id) = 1 or
 _REASONS = f"""
 select position, reasons_up[:3] as reasons, reasons_down[:3] as against from {_SCORES} s join open_accounts o on s.lead_id = o.lead_id and s.as_of = o.as_of
 qualify row_number() over (partition by position order by known_as_of desc) = 1 order by position"""
-_ZONES = ", ".join(f"('{country}', '{one.zone}')" for country, one in countries.countries().items())
+_ZONES = ", ".join(f"('{country}', '{place.zone}')" for country, place in countries.countries().items())
 #: Touches by channel and hour of the account's own day.
 _HOURS = f"""
 select channel, hour(timezone(coalesce(zone, 'UTC'), occurred_at)) as hour, count(*) as n,
@@ -149,7 +149,7 @@ class Tools:
                 f"Give a day from {end.isoformat()}; `medallion replay {on.isoformat()}` gives the state of a past day.",
             )
         blocked = consent.in_force(self.rules.suppressed, on)
-        listed = {one.customer_id for one in blocked if one.customer_id and one.channel is None}
+        listed = {entry.customer_id for entry in blocked if entry.customer_id and entry.channel is None}
         denied = sorted({*consent.silent(self.serving, blocked)} - listed)
         nobody = sorted({*listed, *denied})
         away = sorted({key for key, day in self.rules.put_off.items() if day > on} - {*nobody})
@@ -261,7 +261,7 @@ class Tools:
             Field("employee_count", "Employees", "number"), Field("engagement_score", "Engagement", "number"),
             Field("next_step", "Next step"),
         )  # fmt: skip
-        sql = f"select {', '.join(one.name for one in facts)} from {_FEATURES} where customer_id = ?"
+        sql = f"select {', '.join(field.name for field in facts)} from {_FEATURES} where customer_id = ?"
         rows, made_of = self.serving.rows(sql, [key]), self._made_of(key)
         if made_of:
             facts, rows = (
@@ -317,10 +317,10 @@ class Tools:
             [key],
             total=self._count(f"{_TOUCHES} where customer_id = ?", [key]),
         )  # fmt: skip
-        told = briefing.said(self, key)
-        bought, passed = briefing.products(self, key), briefing.stages(self, [row["lead_id"] for row in deals.rows])
-        plan = briefing.agenda(self, deals, touches, told, bought)
-        return [account, deals, touches, told, *([bought] if bought else []), passed, plan]
+        from_notes = briefing.said(self, key)
+        products, stages = briefing.products(self, key), briefing.stages(self, [row["lead_id"] for row in deals.rows])
+        plan = briefing.agenda(self, deals, touches, from_notes, products)
+        return [account, deals, touches, from_notes, *([products] if products else []), stages, plan]
 
     def metric_value(
         self,
@@ -382,17 +382,17 @@ class Tools:
         if ranked:
             asked = dataclasses.replace(asked, having=(*asked.having, f"{first} is known"))
         with self.serving.reading() as connection:
-            found = answer(connection, asked)
-            unknown = answer(connection, dataclasses.replace(whole, limit=1)).total - found.total if ranked else 0
-        note = " ".join((metrics.named(first).measure.comment, *found.notes))
+            result = answer(connection, asked)
+            unknown = answer(connection, dataclasses.replace(whole, limit=1)).total - result.total if ranked else 0
+        note = " ".join((metrics.named(first).measure.comment, *result.notes))
         if unknown:
             note += f" {unknown:,} without a value left out."
-        if self.serving.currencies and any(one.type == "currency" for one in found.columns):
+        if self.serving.currencies and any(column.type == "currency" for column in result.columns):
             note += f" {self.serving.currencies}"
-        told = found.understood
-        if ranked and isinstance(told, Understood) and not whole.having:
-            found = dataclasses.replace(found, understood=dataclasses.replace(told, having=None))
-        return self._answered(tool, found, note, None if whole.limit is None else found.total)
+        understood = result.understood
+        if ranked and isinstance(understood, Understood) and not whole.having:
+            result = dataclasses.replace(result, understood=dataclasses.replace(understood, having=None))
+        return self._answered(tool, result, note, None if whole.limit is None else result.total)
 
     def reading(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What a function of the metrics reads from the connection."""
@@ -428,15 +428,15 @@ class Tools:
         asked = Records.read(entity, where, period, order or (), limit, columns or (), as_of, each=each)
         return self.asked(asked, "records")
 
-    def _answered(self, tool: str, found: Answered, note: str, total: int | None) -> Found:
+    def _answered(self, tool: str, result: Answered, note: str, total: int | None) -> Found:
         """The answer to a question as a finding."""
-        names = {one.name: one.name.replace(":", "_") for one in found.columns}
-        fields = tuple(_field(one, names[one.name]) for one in found.columns)
-        key = tuple(names[one.name] for one in found.columns if one.role == "split")
-        rows = [{names[name]: value for name, value in row.items()} for row in found.rows]
+        names = {column.name: column.name.replace(":", "_") for column in result.columns}
+        fields = tuple(_field(column, names[column.name]) for column in result.columns)
+        key = tuple(names[column.name] for column in result.columns if column.role == "split")
+        rows = [{names[name]: value for name, value in row.items()} for row in result.rows]
         return Found(
-            tool, str(found.understood), fields, key or tuple(one.name for one in fields[:1] if found.is_list), rows,
-            self.serving.read(*found.tables), found.sql, found.bindings, self.serving.as_of, note, total,
+            tool, str(result.understood), fields, key or tuple(field.name for field in fields[:1] if result.is_list), rows,
+            self.serving.read(*result.tables), result.sql, result.bindings, self.serving.as_of, note, total,
             self.serving.currency,
         )  # fmt: skip
 
@@ -493,12 +493,12 @@ class Tools:
             Field("average_duration_minutes", "Minutes per touch", "number", 1),
         )  # fmt: skip
         rows = self.serving.rows(sql)
-        found = self.found(
+        finding = self.found(
             "compare_channels", "Channels", fields, ("channel",), rows, ("gold.channel_performance",), sql
         )
         apart = [r for r in rows[1:] if rows[0]["positive_rate_low"] > r["positive_rate_high"]] if rows else []
         note = "Intervals overlap: the differences may be chance." if rows and len(apart) < len(rows) - 1 else ""
-        return Found(**{**found.__dict__, "note": note})
+        return Found(**{**finding.__dict__, "note": note})
 
     def explain_score(self, key: str) -> list[Found]:
         """Why a deal or an account has its score: parts of the rule score, and the reasons of each open deal.
@@ -514,7 +514,7 @@ class Tools:
             Field("score_fit", "Fit", "percent"), Field("score_engagement", "Engagement", "percent"),
             Field("score_recency", "Recency", "percent"), Field("score_intent", "Intent", "percent"),
         )  # fmt: skip
-        shown, source = ", ".join(one.name for one in fields), _FEATURES
+        shown, source = ", ".join(field.name for field in fields), _FEATURES
         if _BANDS in self.serving.versions:
             fields = (*fields, Field("band_win_rate", "Win rate of the band", "percent", 1))
             shown = f"{shown}, b.win_rate as band_win_rate"
@@ -628,15 +628,15 @@ class Tools:
         tables = tuple(name for name in (_DEALS, _SCORES, _ATTAINMENT) if name in self.serving.versions)
         self.serving.read(*tables)
         with self.serving.reading() as connection:
-            made, _ = forecasts.read(
+            forecast, _ = forecasts.read(
                 connection, ScoreWeights().horizon_days, period, by, quotas=_ATTAINMENT in tables, history=False
             )
-        rows = made.groups if by else [made.total]
+        rows = forecast.groups if by else [forecast.total]
         if owner is not None:
             rows = [row for row in rows if str(row["owner"]).casefold() == owner.casefold()]
             if not rows:
                 raise MedallionError(
-                    f"no open or won deal of {made.period.name} belongs to {owner!r}", "Check the name."
+                    f"no open or won deal of {forecast.period.name} belongs to {owner!r}", "Check the name."
                 )
         labels = {
             "won": "Won so far",
@@ -650,20 +650,22 @@ class Tools:
         shown = [name for name in labels if name != "quota" or any(row["quota"] is not None for row in rows)]
         fields = tuple(Field(name, labels[name], "money") for name in shown)
         key = (Field(by, by.replace("_", " ").capitalize()),) if by else ()
-        told = [{name: row[name] for name in (*((by,) if by else ()), *shown)} for row in rows]
-        note = f"As `medallion forecast --period {made.period.name}` computes it: by simulation over the open deals."
-        if made.unknown:
-            note += f" {made.unknown} open deals have no probability or value and count as nothing."
-        title = f"Revenue forecast, {made.period.first} to {made.period.last}"
+        shown_rows = [{name: row[name] for name in (*((by,) if by else ()), *shown)} for row in rows]
+        note = (
+            f"As `medallion forecast --period {forecast.period.name}` computes it: by simulation over the open deals."
+        )
+        if forecast.unknown:
+            note += f" {forecast.unknown} open deals have no probability or value and count as nothing."
+        title = f"Revenue forecast, {forecast.period.first} to {forecast.period.last}"
         return self.found(
             "pipeline_forecast",
             title,
             (*key, *fields),
             (by,) if by else (),
-            told,
+            shown_rows,
             tables,
             "",
-            (made.period.name,),
+            (forecast.period.name,),
             note,
         )
 
@@ -714,12 +716,14 @@ class Tools:
             exact = self.serving.rows(sql, [text.strip().upper()])
         if exact:
             return str(exact[0]["customer_id"])
-        found = self.find_customer(text)
-        named = [row for row in found.rows if str(row["customer_name"]).casefold() == " ".join(text.split()).casefold()]
-        keyed = [row for row in found.rows if str(row["customer_id"]).casefold() == text.strip().casefold()]
-        several = keyed or named or [row for row in found.rows if _has_whole_numbers(text, str(row["customer_name"]))]
-        shown = ", ".join(f"{row['customer_name']} ({row['customer_id']})" for row in found.rows[:5])
-        if found.note or not several:
+        finding = self.find_customer(text)
+        named = [
+            row for row in finding.rows if str(row["customer_name"]).casefold() == " ".join(text.split()).casefold()
+        ]
+        keyed = [row for row in finding.rows if str(row["customer_id"]).casefold() == text.strip().casefold()]
+        several = keyed or named or [row for row in finding.rows if _has_whole_numbers(text, str(row["customer_name"]))]
+        shown = ", ".join(f"{row['customer_name']} ({row['customer_id']})" for row in finding.rows[:5])
+        if finding.note or not several:
             raise MedallionError(f"there is no account {text!r}", f"Nearest: {shown}." if shown else "There are none.")
         if len(several) > 1:
             raise MedallionError(f"{text!r} may mean several accounts", f"Say which: {shown}.")
@@ -834,11 +838,11 @@ class Tools:
 
         Where people of the account are known, one of them has to be free to be contacted on it.
         """
-        refused = {one.channel for one in blocked if one.customer_id == row["customer_id"]}
+        refused = {entry.channel for entry in blocked if entry.customer_id == row["customer_id"]}
         reachable = {"call": row["has_phone"], "whatsapp": row["has_phone"], "email": row["has_email"], "meeting": True}
         wanted = [row["preferred_channel"], "call", "email", "whatsapp", "meeting"]
-        free = (one for one in wanted if one and one not in refused and reachable.get(one))
-        return next((one for one in free if not people or consent.first(people, one, blocked)), None)
+        free = (channel for channel in wanted if channel and channel not in refused and reachable.get(channel))
+        return next((channel for channel in free if not people or consent.first(people, channel, blocked)), None)
 
 
 def deal_step(row: Mapping[str, Any], as_of: date) -> str:
@@ -864,8 +868,8 @@ def deal_step(row: Mapping[str, Any], as_of: date) -> str:
 
 def _has_whole_numbers(text: str, name: str) -> bool:
     """Whether a text is part of a name without cutting a number of it: `Depot 1` is no part of `Depot 12`."""
-    said = re.escape(" ".join(text.split()))
-    return bool(re.search(rf"(?<!\d(?=\d)){said}(?!(?<=\d)\d)", name, re.IGNORECASE))
+    phrase = re.escape(" ".join(text.split()))
+    return bool(re.search(rf"(?<!\d(?=\d)){phrase}(?!(?<=\d)\d)", name, re.IGNORECASE))
 
 
 def _field(column: Column, name: str) -> Field:
@@ -883,14 +887,14 @@ def _field(column: Column, name: str) -> Field:
 def _own_names(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Rows of a query somebody wrote, with their columns and labels: none is called as a metric is."""
     taken = {
-        " ".join(re.sub(r"[^a-z0-9]+", " ", said.casefold()).split())
-        for name, one in metrics.metrics().items()
-        for said in (name, one.measure.display_name, *one.measure.synonyms)
+        " ".join(re.sub(r"[^a-z0-9]+", " ", term.casefold()).split())
+        for name, metric in metrics.metrics().items()
+        for term in (name, metric.measure.display_name, *metric.measure.synonyms)
     }
     names = {}
     for place, name in enumerate(rows[0] if rows else (), 1):
-        said = " ".join(re.sub(r"[^a-z0-9]+", " ", name.casefold()).split())
-        shown = any(f" {one} " in f" {said} " for one in taken) or not re.fullmatch(r"[a-z_0-9]+", name)
+        words = " ".join(re.sub(r"[^a-z0-9]+", " ", name.casefold()).split())
+        shown = any(f" {term} " in f" {words} " for term in taken) or not re.fullmatch(r"[a-z_0-9]+", name)
         names[name] = f"own_{place}" if shown else name
     labels = {short: f"own calculation, column {place}" for place, short in enumerate(names.values(), 1)}
     return [{names[name]: value for name, value in row.items()} for row in rows], labels
