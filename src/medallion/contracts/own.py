@@ -33,7 +33,7 @@ def bring(entities: Mapping[str, Entity], root: str, there: Iterable[str] = ()) 
 
 
 def opened(root: str) -> None:
-    """From now on what is asked here is asked of this lakehouse, if its contracts are known."""
+    """Answer for this lakehouse from now on, if its contracts are known."""
     global _LAST
     if root in _BY_LAKEHOUSE:
         _LAST = root
@@ -58,13 +58,13 @@ def forget() -> None:
 
 
 def optional_tables() -> frozenset[str]:
-    """Tables of optional entities that the lakehouse has, of which some metrics tell."""
+    """Tables of optional entities that the lakehouse has; some metrics read them."""
     lakehouse = _LAKEHOUSE.get()
     return _OPTIONAL.get(_LAST if lakehouse is None else lakehouse, frozenset())
 
 
 def brought(entity: str) -> tuple[Column, ...]:
-    """What the contracts in use bring to gold of the records of an entity."""
+    """The columns that the contracts in use bring to gold for an entity."""
     lakehouse = _LAKEHOUSE.get()
     return _BY_LAKEHOUSE.get(_LAST if lakehouse is None else lakehouse, {}).get(entity, ())
 

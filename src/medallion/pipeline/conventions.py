@@ -204,7 +204,7 @@ def _span(columns: Iterable[Seen]) -> formats.Span | None:
 
 
 def _notes(file: SourceFile, name: str, needed: tuple[str, ...], seen: Seen) -> list[str]:
-    """What is worth knowing of dates that are not written as days, months and years of four digits."""
+    """Notes on dates that are not written as days, months and years of four digits."""
     none = seen.no_dates.total()
     notes = [f"cells such as {next(iter(seen.no_dates))!r} ({none:,}) stand for no date"] if none else []
     since = sorted({year for format_ in needed if (year := formats.without_century(format_)[1])})
@@ -893,7 +893,7 @@ def _state_and_closing(file: SourceFile, entity: Entity) -> tuple[str, str] | No
 
 
 def _marks_read(file: SourceFile, entity: Entity) -> list[tuple[str, str]]:
-    """Header and name of the columns that mark rows as deleted, by which the contract or its key tells them."""
+    """Header and name of the columns that mark rows as deleted and that the contract or its key reads."""
     fillings = [item for name in (entity.key, ABSENT, MERGED) if (item := file.mapping.get(name))]
     read = set().union(*(names_in(item.sql) for item in fillings if item.sql))
     read |= {item.column for item in [file.mapping.get(MERGED)] if item and item.column}

@@ -131,7 +131,7 @@ def may_tell(header: str) -> bool:
 
 
 def not_done(header: str, counts: Mapping[str, int]) -> dict[str, int]:
-    """The texts of such a column that say so, each with its rows.
+    """The texts of a column of states that say an activity has not taken place, each with its number of rows.
 
     >>> not_done("Status", {"Completed": 3, "Not Started": 2, "Waiting on someone else": 1, "Geplant": 1})
     {'Not Started': 2, 'Waiting on someone else': 1, 'Geplant': 1}
@@ -189,7 +189,7 @@ def _listed(texts: Mapping[str, int]) -> str:
 
 
 def days(feed: Feed, mapped: Column) -> list[tuple[Column, str]]:
-    """Further columns that may tell the day of an activity, in the order in which they are taken, each with what it tells."""
+    """Other columns that may hold the day of an activity, best first, each with what its day means."""
     dates = [c for c in feed.table.columns if c is not mapped and c.filled and c.share("date") > 0.7]
     dates = [
         c for c in dates if not _words(c.header) & _NO_DAY or _words(c.header) & {"modified", "changed", "updated"}
@@ -213,7 +213,7 @@ def is_late(column: Column) -> bool:
 
 
 def occurred(feed: Feed, item: Filling, mapped: Column, others: list[tuple[Column, str]]) -> Filling:
-    """The day of an activity by its own column, else by the first of others that has one."""
+    """Fill the day of an activity from its own column, and where that is empty from the first other column that has one."""
     ended = (
         next((c for c, what in others if what == "when it was done" and _is_iso(c)), None) if _is_iso(mapped) else None
     )

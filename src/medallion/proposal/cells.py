@@ -55,7 +55,7 @@ def dated(
     """A column of dates with the formats that it needs.
 
     Args:
-        item: What is known of it.
+        item: How the column is filled so far.
         column: The column.
         day_first: The order of day and month elsewhere in the folder, None where nothing tells.
         guess: The order to propose when nothing tells.
@@ -112,7 +112,7 @@ def dated(
 
 
 def unread(column: Column, reason: str, is_time: bool) -> Filling:
-    """A column whose name is sure and whose values cannot be read, with what reads months and weeks as days."""
+    """Fill from a column whose name is certain but whose values are no days; months and weeks become their first days."""
     if is_time and (wider := formats.wider(column.counts, column.name)):
         reason = f"{reason}; {wider.what} such as {next(iter(column.counts))!r}: is each to count as its first day?"
         if wider.sql:
@@ -202,7 +202,7 @@ def won_or_lost(item: Filling, column: Column, table: Table) -> Filling:
 
 
 def _twin(column: Column, table: Table, own: str, other: str) -> Column | None:
-    """The column of a table whose header is that of another with one word in place of another."""
+    """The column of a table whose header is this column's with one word replaced."""
     words = vocabulary.tokens(column.header)
     twin = tuple(other if word == own else word for word in words)
     return next((item for item in table.columns if own in words and vocabulary.tokens(item.header) == twin), None)

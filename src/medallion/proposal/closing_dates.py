@@ -43,7 +43,7 @@ def _says_closing(column: Column, leads: Entity) -> bool:
 
 
 def by_roles(feed: Feed, leads: Entity) -> None:
-    """Of two dates of closing the actual one is that of deals won and lost, the other is the plan."""
+    """Of two closing dates, fill `closed_at` from the actual one and `expected_close_date` from the planned one."""
     used = {item.column for name, item in feed.fillings.items() if name not in ("closed_at", "expected_close_date")}
     by_role: dict[str, Column] = {}
     for column in feed.table.columns:
@@ -102,7 +102,7 @@ def day_of(text: str, column: Column) -> date | None:
 
 
 def by_records(feed: Feed, leads: Entity) -> None:
-    """When deals were won and lost, where no column is named so: never silently the day they were opened."""
+    """Find the closing date by its values where no column is named so; never take the opening day without asking."""
     if "closed_at" in feed.fillings:
         return
     ended = [state for (state,) in states(feed, leads) if state in ("won", "lost")]
@@ -137,7 +137,7 @@ def by_records(feed: Feed, leads: Entity) -> None:
 
 
 def _fit(feed: Feed, leads: Entity, column: Column) -> float:
-    """2 when a date is there for closed deals alone, 1 when it is past for them and to come for open ones, else less."""
+    """2 when only closed deals have the date, 1 when it is past for closed deals and to come for open ones, else less."""
     records = [(state, text) for state, text in states(feed, leads, column) if state]
     ended = [text for state, text in records if state in ("won", "lost")]
     still = [text for state, text in records if state == "open"]
@@ -157,7 +157,7 @@ def _fit(feed: Feed, leads: Entity, column: Column) -> float:
 
 
 def one_order(feed: Feed) -> None:
-    """Several columns of which nothing tells the order of day and month are one question: their source names the formats."""
+    """Ask once about all columns whose order of day and month is unknown: their source names the formats."""
     asked = {
         name: item
         for name, item in feed.fillings.items()
@@ -185,7 +185,7 @@ def _is_iso(column: Column) -> bool:
 
 
 def order(feed: Feed) -> None:
-    """Deals that mostly close before they are opened: the dates are those of something else, or read in another order."""
+    """Ask about deals that mostly close before they are opened: a date means something else, or has another order."""
     opened, closed = (feed.fillings.get(name) for name in ("created_at", "closed_at"))
     if not opened or not closed or not opened.column or not closed.column or opened.column == closed.column:
         return

@@ -17,7 +17,7 @@ _SIGNS = {"€": "EUR", "euro": "EUR", "euros": "EUR", "£": "GBP", "pounds": "G
 
 
 def of_deals(draft: Draft, feed: Feed) -> None:
-    """A word for another currency beside amounts: mapped where it is a column, and in any case asked about."""
+    """Map the column that names a currency, and ask about amounts that may be in another one."""
     used = {item.column for name, item in feed.fillings.items() if name not in ("deal_value", "currency")}
     columns = [
         currencies.Cells(c.header, c.name, c.counts, c.rows - c.filled)
@@ -77,7 +77,7 @@ def of_deals(draft: Draft, feed: Feed) -> None:
 def _beside(
     draft: Draft, feed: Feed, columns: list[currencies.Cells], amounts: Mapping[str, str]
 ) -> tuple[str, Mapping[str, int]] | None:
-    """What names a currency where the amounts of deals name none: other figures of the table, or a column of another."""
+    """Where a currency is named if not by the amounts of deals: by other figures of the table, or in another table."""
     if named := currencies.figures_beside(columns, amounts):
         return (named[0], {named[1]: 1}) if named[1] != "USD" else None
     if any(cell.is_currency for cell in columns):

@@ -109,7 +109,7 @@ def _named_days(draft: Draft, feed: Feed) -> list[tuple[Column, Any]]:
 
 
 def occurred(draft: Draft, feed: Feed) -> None:
-    """The best day that there is of a touch: its own, else when it was done, due, entered or last changed."""
+    """Fill the day of a touch from the best column: its own day, else when it was done, due, entered or last changed."""
     item = feed.fillings.get("occurred_at")
     if item is None or item.column is None or asking.is_asked(item):
         return

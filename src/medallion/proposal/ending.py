@@ -16,7 +16,7 @@ _WITH_LIFE = ("contacts", "deal_contacts", "deal_products")
 
 
 def settle(draft: Draft, feed: Feed) -> None:
-    """What ends a record of a table, by the columns that mark it and the files that list merges.
+    """Find what ends a record of a table: columns that mark it as ended, and files that list merges.
 
     An account that is only named in rows of another entity does not end with one of them: such a row does not count.
     """
@@ -48,7 +48,7 @@ def settle(draft: Draft, feed: Feed) -> None:
 
 
 def _no_business(draft: Draft, feed: Feed) -> None:
-    """Rows that a flag says to be tests, copies, templates or the like: they count unless someone says no."""
+    """Ask about rows that a flag marks as tests, copies, templates or the like."""
     flags = [(c, texts) for c in feed.unmapped if marks.is_no_business(c.header) and (texts := marks.flagged(c.counts))]
     if not flags:
         return
@@ -73,7 +73,7 @@ def _no_business(draft: Draft, feed: Feed) -> None:
 
 
 def _mark(draft: Draft, feed: Feed, column: Column, alone: bool) -> Condition | None:
-    """By which condition a column marks rows as ended; where it names survivors, that is said of the feed."""
+    """The condition under which a column marks rows as ended; a column of survivors is noted in the feed instead."""
     marked = marks.marked(column.header, column.counts)
     rows = sum(marked.values())
     if marks.is_pointer(column.header):

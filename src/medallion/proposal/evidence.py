@@ -52,7 +52,7 @@ DAMAGED = re.compile(r"\d([.,]\d+)?E\+?\d+", re.IGNORECASE)
 
 
 def accounts(feed: Feed) -> None:
-    """An identifier and a name that go together, each of several deals: the accounts, whatever they are called."""
+    """Propose an identifier and a name that go together, each on several deals, as the accounts, whatever their headers."""
     if {"customer_id", "company"} & {*feed.fillings}:
         return
     used = {item.column for name, item in feed.fillings.items() if name not in ("lead_name",)}
@@ -126,7 +126,7 @@ def _ask(feed: Feed, name: str, columns: list[Column], entity: Entity, why: str)
 
 
 def outcome(feed: Feed, leads: Entity) -> None:
-    """A state that the probability and an archive mark contradict: archived at 0 is lost, whatever stage it was in."""
+    """Correct or question states that the probability contradicts: an archived deal at 0 is lost, whatever its stage."""
     chance = next(
         (c for c in feed.table.columns if worth.words_in(c) & CHANCE and c.share("number") > worth.MOST), None
     )
@@ -166,7 +166,7 @@ def outcome(feed: Feed, leads: Entity) -> None:
 
 
 def flags(feed: Feed, leads: Entity) -> None:
-    """A state that the system's own flags, such as IsWon and IsClosed, contradict in some records."""
+    """Ask about states that the system's own flags, such as IsWon and IsClosed, contradict in some records."""
     item = feed.fillings.get("status")
     for word, named in (("won", ("won",)), ("lost", ("lost",)), ("closed", ("won", "lost"))):
         column = stages.flag(feed.table, word)
@@ -190,7 +190,7 @@ def flags(feed: Feed, leads: Entity) -> None:
 
 
 def _by_chance(feed: Feed, item: Filling, chance: Column, scale: int) -> Filling | None:
-    """Stages that nothing else explains, by the probability that all of their deals have: 0 is lost, all of it won."""
+    """Explain unknown stages by the probability that all of their deals have: 0 is lost, 100% is won."""
     if not asking.is_asked(item) or "open, won or lost" not in item.reason:
         return None
     met: dict[str, set[Decimal | None]] = {}
@@ -207,7 +207,7 @@ def _by_chance(feed: Feed, item: Filling, chance: Column, scale: int) -> Filling
 
 
 def _by_cases(column: Column, item: Filling, leads: Entity) -> str:
-    """The state by a column of spellings, as an expression; an unknown one stays as it is and is refused."""
+    """The state as an expression over a column of spellings; an unknown spelling stays as it is and is refused."""
     listed, declared = dict(item.values), leads.column("status")
     by_state: dict[str, list[str]] = {}
     for text in column.counts:
@@ -220,7 +220,7 @@ def _by_cases(column: Column, item: Filling, leads: Entity) -> str:
 
 
 def nearest(table: Table, leads: Entity) -> Match | None:
-    """A table in words that are not known, as a list of deals if its values are such: to be asked about as a whole."""
+    """Match a table with unknown headers as a list of deals if its values look like one; it is asked about as a whole."""
     whole = [column for column in table.columns if column.filled]
     texts = [c for c in whole if not any(c.share(kind) > 0.5 for kind in ("date", "number", "flag", "email", "phone"))]
     keys = [

@@ -53,7 +53,7 @@ class Settled:
 
 
 def settle(matches: list[Match], tables: list[Table], entities: Mapping[str, Entity], system: System | None) -> Settled:
-    """Tell deals from what is proposed as deals beside them, and find accounts that no name tells."""
+    """Separate deals from tables that only look like deals, and find accounts in tables that are not named so."""
     settled = Settled([])
     for item in matches:
         if item.entity.name in ("leads", "interactions") and is_support(item):
@@ -131,7 +131,7 @@ def is_pivot(item: Match) -> bool:
     )
 
 
-#: What a table of deals tells of them, of which a list of values or a summary has little.
+#: The aspects of a deal that a table of deals has columns for; a list of values or a summary has few of them.
 _ASPECTS = (("lead_id", "lead_name"), ("status", "stage"), ("deal_value",), ("customer_id", "company"),
          ("created_at", "closed_at", "expected_close_date"))  # fmt: skip
 
@@ -271,7 +271,7 @@ def _repeats_name(table: Table, deals: Table) -> bool:
 
 
 def _accounts_of(deals: Match, tables: list[Table], customers: Entity, system: System | None) -> Match | None:
-    """A table that no name tells as accounts, but whose key the deals refer to and which has names."""
+    """A table that is not named as accounts, but that has names and a key that deals refer to."""
     account = deals.columns.get("customer_id") or deals.columns.get("company")
     own = deals.columns.get("lead_id")
     offers = []
@@ -342,7 +342,7 @@ class History:
 
 
 def history(table: Table, deals: Set[str], stages: Set[str]) -> History | None:
-    """What a table tells of changes of stage; None when it does not."""
+    """How a table records changes of stage; None when it does not."""
     if not stages or not table.rows:
         return None
     worded = [(c, set(vocabulary.words_of(c.header)) | set(vocabulary.tokens(c.header))) for c in table.columns]

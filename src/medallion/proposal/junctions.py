@@ -11,7 +11,7 @@ from medallion.proposal.profile import Column, Table
 
 
 def linked(draft: Draft, feed: Feed, several: bool = False) -> bool:
-    """The account of a record by a junction file, of several the primary one; through contacts where these have it."""
+    """Fill the account of a record from a junction file, or through its contacts; of several accounts the primary one."""
     own = draft.own(feed)
     if own is None:
         return False
@@ -47,7 +47,7 @@ def linked(draft: Draft, feed: Feed, several: bool = False) -> bool:
 
 
 def through(draft: Draft, feed: Feed, own: Column, link: links.Link, canonical: str, target: Filling) -> None:
-    """Fill a column by a junction file, and say what it does not tell."""
+    """Fill a column from a junction file, and say what the file leaves open."""
     pair = f"concat_ws('|', {', '.join(f'`{c.name}`' for c in link.table.columns if c.distinct > 1 or c in (link.of, link.to))})"
     of = Filling(column=link.of.header, confidence=0.95, reason=f"{feed.entity} of {feed.table.file.name}")
     if link.one:
@@ -91,7 +91,7 @@ def through(draft: Draft, feed: Feed, own: Column, link: links.Link, canonical: 
 
 
 def knows_account(draft: Draft, table: Table) -> Filling | None:
-    """What tells the account of a table's rows, by key or by name."""
+    """The column that names the account of a table's rows, by key or by name."""
     keyed = draft.best(table, draft.keys["customers"], None)
     named = draft.best(table, draft.named["customers"], None)
     if not keyed and not named:

@@ -24,7 +24,7 @@ _NO_NUMBER = re.compile(r"[.,%$€£¥₹\s]")
 
 
 def _repeated(draft: Draft, feed: Feed, header: str | None = None) -> repeats.Repeated | None:
-    """A key that several rows share, asked about with what these rows are; `header` is that of a file beside it."""
+    """Ask about a key that several rows share; `header` is the key's header in another file of the same kind."""
     entity = draft.entities[feed.entity]
     repeated = None if draft.is_derived(feed) else repeats.own(feed, entity, draft.system, header)
     if repeated is None:
@@ -43,7 +43,7 @@ def _repeated(draft: Draft, feed: Feed, header: str | None = None) -> repeats.Re
 
 
 def as_beside(draft: Draft, feeds: list[Feed]) -> None:
-    """Files of one kind have one key: where a column is the key of one, it is that of the others, also if it repeats there."""
+    """Give files of one kind the same key: a column that is the key of one is that of the others, even if it repeats there."""
     for feed in feeds:
         own = feed.fillings.get(draft.entities[feed.entity].key) if feed.entity in draft.entities else None
         if own is None or not str(own.sql).startswith(("md5(", "concat(nullif(")) or "?" in own.reason:
@@ -148,7 +148,7 @@ def settle(draft: Draft, feed: Feed) -> None:
 
 
 def _referred_to(draft: Draft, feed: Feed) -> tuple[Column, Column, Table] | None:
-    """The column of a table without a known key that numbers its rows, as the deals show: theirs lead to it."""
+    """The column that numbers the rows of a table without a known key: a column of deals refers to it."""
     used = {item.column for item in feed.fillings.values()}
     for column in feed.table.columns:
         is_coded = column.share("code") + column.share("number") > 0.9 and column.share("date") < 0.5
@@ -241,7 +241,7 @@ def all_short(draft: Draft) -> None:
 
 
 def tell_apart(draft: Draft, feeds: list[Feed]) -> None:
-    """Tables that number their touches each from one get a mark before the number."""
+    """Put a mark before the number where several tables each number their touches from one."""
     for feed in feeds:
         filling = feed.fillings.get("interaction_id")
         if filling is None or filling.column is None or len(feeds) < 2:

@@ -42,7 +42,7 @@ class Link:
 
 
 def between(tables: Iterable[Table], of: tuple[str, Set[str]], to: tuple[str, Set[str]]) -> Link | None:
-    """The junction between records of two kinds, each given as the entity's name and its keys; the fullest one."""
+    """The fullest junction between records of two kinds, each given as the entity's name and its keys."""
     junctions = [link for table in tables if (link := _link(table, of, to))]
     return max(junctions, key=lambda link: (link.share, link.one is not None), default=None)
 

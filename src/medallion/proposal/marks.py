@@ -92,7 +92,7 @@ def _is_mark_header(header: str) -> bool:
 
 
 def marked(header: str, counts: Mapping[str, int]) -> dict[str, int]:
-    """The texts of such a column that say so, each with its rows.
+    """The texts of a column that mark a record as ended, each with its number of rows.
 
     >>> marked("IsDeleted", {"0": 4, "1": 1}), marked("MasterRecordId", {"0015g": 1}), marked("Excluído", {"Não": 3})
     ({'1': 1}, {'0015g': 1}, {})

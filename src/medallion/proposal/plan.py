@@ -108,7 +108,7 @@ def _without_junctions(matches: list[Match]) -> list[Match]:
 
 
 def _complete(draft: Draft, feeds: list[Feed]) -> None:
-    """Keys, references, states and what is required and missing."""
+    """Fill keys, references and states, and relax what is required but missing."""
     for feed in list(feeds):
         key_columns.settle(draft, feed)
     key_columns.as_beside(draft, feeds)

@@ -136,7 +136,7 @@ class Column:
 
     @property
     def forms(self) -> frozenset[str]:
-        """Its values as identifiers and names are compared; those of few are remembered."""
+        """Its values in the form in which identifiers and names are compared; cached where there are few."""
         forms = self.__dict__.get("_forms") or frozenset(form for text in self.counts if (form := code(text)))
         if self.distinct <= _REMEMBERED:
             self.__dict__["_forms"] = forms

@@ -10,7 +10,7 @@ from medallion.proposal.profile import Column
 
 
 def of_deals(draft: Draft, feed: Feed) -> None:
-    """The state of a deal's stage as the CRM's own table of stages tells it, before any guess by words."""
+    """Take the state of a deal's stage from the CRM's own table of stages, before any guess by words."""
     mapped = [item.column for name in ("stage", "status") if (item := feed.fillings.get(name)) and item.column]
     candidates = [stage_table for table in draft.free(feed) if (stage_table := stages.of(table))]
     use = stages.used(candidates, feed.table, mapped)
@@ -94,7 +94,7 @@ def before(draft: Draft, before: funnel.Before) -> None:
 
 
 def history(draft: Draft, feed: Feed) -> None:
-    """Changes of stage that a table beside the deals tells."""
+    """Add the changes of stage that a table beside the deals records."""
     own, stage = draft.own(feed), feed.fillings.get("stage")
     if own is None or stage is None or stage.column is None:
         return

@@ -112,7 +112,7 @@ def _leave_out(table: Table, good: list[bool], others: list[tuple[str, ...]]) ->
 
 
 def sums(feed: Feed, entity: Entity) -> None:
-    """Rows that are totals, notes or parts of the record above: without a key, so that they are refused and counted."""
+    """Give no key to rows that are totals, notes or parts of the record above, so that they are refused and counted."""
     filling = feed.fillings.get(entity.key)
     if filling is None or filling.column is None or filling.column != feed.table.column(filling.column).header:
         return

@@ -48,7 +48,7 @@ def is_amount(column: Column) -> bool:
 
 
 def amounts(feed: Feed) -> None:
-    """Of several amounts of a deal the one that counts: what it brought, else what was expected, never a weighted one."""
+    """Choose the amount of a deal that counts: the actual one, else the expected one; a weighted one only after asking."""
     filling = feed.fillings.get("deal_value")
     if filling is not None and filling.column is None:
         return
@@ -91,7 +91,7 @@ def amounts(feed: Feed) -> None:
 
 
 def value(feed: Feed, leads: Entity) -> None:
-    """An amount per month or piece, or that was aimed at, beside one that may be the value of a deal, or alone: asked about."""
+    """Ask about an amount per month or piece, or a target, alone or beside one that may be the value of a deal."""
     filling = feed.fillings.get("deal_value")
     if (
         filling is None
@@ -172,7 +172,7 @@ def scaled(item: Filling, columns: list[Column]) -> Filling:
 
 
 def unit(feed: Feed) -> None:
-    """An amount in hundredths or thousands, as a column beside it shows or its header says."""
+    """Find an amount in hundredths or thousands by a column beside it, or by its header."""
     filling = feed.fillings.get("deal_value")
     if filling is None:
         return

@@ -639,7 +639,7 @@ def _life(part: Part, header: Header, entity: Entity, source: Source, names: lis
 
 
 def _snapshot(part: Part, header: Header, entity: Entity, snapshot: bool | str, names: list[str]) -> Filling:
-    """What tells of when the state is that a row or a file shows."""
+    """What says as of when a row, or the whole file, shows the state."""
     if snapshot is True:
         if day := named_day(part.name):
             return Filling(value=day.isoformat())

@@ -145,8 +145,8 @@ def ask(place: Any, name: str, what: str, *arguments: Any) -> Generator[Any, Non
     """What a function of `medallion.sources.readers` yields of a file, read in another process.
 
     Args:
-        place: Where the file lies.
-        name: How it is called in messages.
+        place: Where the file is.
+        name: Its name in messages.
         what: The function, such as `workbooks.rows`.
         arguments: Plain values that it is given beside the file.
 

@@ -84,7 +84,7 @@ def in_company_currency(header: str) -> bool:
 
 
 def code_beside(amount: Cells, columns: Iterable[Cells]) -> tuple[str, str] | None:
-    """Header, "" for that of the amount itself, and ISO code of what names the one currency of a column of amounts."""
+    """Header and ISO code of what names the one currency of a column of amounts; "" for the column's own header."""
     amount_words = set(_words(amount.header))
     for column in columns:
         words = set(_words(column.header))
@@ -199,7 +199,7 @@ def doubt(
     declared: bool = False,
     converted: bool = False,
 ) -> Doubt | None:
-    """What hinders a file's amounts from counting in the currency `default`; None when nothing does.
+    """What keeps a file's amounts from counting in the currency `default`; None when nothing does.
 
     Args:
         columns: The columns of the file.
@@ -287,7 +287,7 @@ def not_shown(code: str, default: str) -> Doubt:
 
 
 def _in_one(codes: Iterable[str]) -> str:
-    """How figures come to be shown in the one currency that amounts are in."""
+    """How to show every figure in the one currency that amounts are in."""
     listed = [*codes]
     if len(listed) != 1 or listed[0] not in CODES:
         return "Name their currencies."

@@ -50,7 +50,7 @@ def without_mark(head: bytes) -> str | None:
 
 
 def east_asian(head: bytes) -> str | None:
-    r"""The encoding of two bytes a character that a text is in, None where it is in none.
+    r"""The double-byte encoding of an East Asian text; None where it is in none.
 
     >>> [east_asian(text.encode(form)) for text, form in (("案件番号,顧客\n1,青山物流", "cp932"), ("Cafés Núñez", "cp1252"))]
     ['cp932', None]

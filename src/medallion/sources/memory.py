@@ -79,7 +79,7 @@ class Memory:
             yield part
 
     def looked(self, part: Part, look: Callable[[], tuple[Content, Header]]) -> tuple[Content, Header]:
-        """What a table is as text, and its header: as they are remembered, else as `look` finds them."""
+        """How a table is written as text, and its header: as remembered from an earlier run, else as `look` finds them."""
         known = self.now.get(part.uri, {}).get("looked", {}).get(part.name)
         if known:
             content, header = known

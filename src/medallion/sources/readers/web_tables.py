@@ -30,7 +30,7 @@ class _Tables(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.found: list[list[list[str]]] = []
+        self.tables: list[list[list[str]]] = []
         self._open: list[list[list[str]]] = []
         self._below: list[dict[int, tuple[str, int]]] = []
         self._cell: list[list[str] | None] = []
@@ -47,7 +47,7 @@ class _Tables(HTMLParser):
             self._below.append({})
             self._cell.append(None)
             self._spans.append((1, 1))
-            self.found.append(self._open[-1])
+            self.tables.append(self._open[-1])
         elif self._open and tag == "tr":
             self._end_cell()
             self._open[-1].append([])
@@ -117,7 +117,7 @@ def _tables(file: File, name: str) -> dict[str, list[list[str]]]:
     reader = _Tables()
     reader.feed(_text(content, name))
     reader.close()
-    grids = [rows for rows in reader.found if len(rows) > 1 and max(map(len, rows)) > 1]
+    grids = [rows for rows in reader.tables if len(rows) > 1 and max(map(len, rows)) > 1]
     if not grids:
         raise SourceError(f"{name}: is a web page (HTML or XML) without a table, whatever its name says", remedy)
     return {"Table" if len(grids) == 1 else f"Table {n}": rows for n, rows in enumerate(grids, start=1)}
