@@ -63,7 +63,7 @@ def test_a_column_that_says_otherwise_than_the_header_of_the_amounts():
     found = currencies.doubt(columns, {"deal_value_eur": "deal_value"}, "currency", "USD")
     assert found is not None
     assert found.problem == "the header of 'Deal value (EUR)' says EUR, but 'Currency' says USD (2)"
-    assert currencies.doubt(columns, {"deal_value_eur": "deal_value"}, "currency", "USD", said=True) is None
+    assert currencies.doubt(columns, {"deal_value_eur": "deal_value"}, "currency", "USD", declared=True) is None
 
 
 ACCOUNTS = [

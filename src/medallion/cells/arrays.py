@@ -50,8 +50,8 @@ def read_batches(
             values = None
             for text, column, filling in reversed(parts):
                 texts = batch.column(text).cast(pa.string())
-                found = reader(column, filling)(texts)
-                values = found if values is None else pc.if_else(pc.is_valid(texts), found, values)
+                parsed = reader(column, filling)(texts)
+                values = parsed if values is None else pc.if_else(pc.is_valid(texts), parsed, values)
             read[name] = values
         names = [*read, *batch.schema.names]
         yield pa.RecordBatch.from_arrays([*read.values(), *batch.columns], names=names)
@@ -71,11 +71,11 @@ def reader(column: Column, filling: Filling) -> Reader:
     def all_of(texts: pa.Array) -> pa.Array:
         if usual is None:
             return _each(texts, read, type_)
-        found = usual(texts)
-        odd = pc.and_(pc.is_valid(texts), pc.is_null(found))
+        parsed = usual(texts)
+        odd = pc.and_(pc.is_valid(texts), pc.is_null(parsed))
         if not pc.any(odd).as_py():
-            return found
-        return pc.replace_with_mask(found, odd, _each(pc.filter(texts, odd), read, type_))
+            return parsed
+        return pc.replace_with_mask(parsed, odd, _each(pc.filter(texts, odd), read, type_))
 
     return all_of
 

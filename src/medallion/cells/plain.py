@@ -51,10 +51,10 @@ def plain(column: Column, filling: Filling) -> Callable[[str], Any]:
             return _number(amounts.in_unit(squish(text), filling.unit, currency), column.type)
         if column.kind not in _OWN_SPACE:
             text = squish(text)
-        said = canonical(text, spellings) if spellings else None
-        if column.accepted or (said is not None and is_text):
-            return said
-        return value(text if said is None else said)
+        spelled = canonical(text, spellings) if spellings else None
+        if column.accepted or (spelled is not None and is_text):
+            return spelled
+        return value(text if spelled is None else spelled)
 
     return read
 

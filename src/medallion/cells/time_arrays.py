@@ -52,7 +52,7 @@ def usual(written: tuple[str, ...], type_: pa.DataType) -> Callable[[pa.Array], 
     zones = formats.zones(written)
 
     def read(texts: pa.Array) -> pa.Array:
-        found = pa.nulls(len(texts), _TIMESTAMP)
+        times = pa.nulls(len(texts), _TIMESTAMP)
         left = pc.is_valid(texts)
         rest = texts.drop_null()
         for form in forms:
@@ -62,14 +62,14 @@ def usual(written: tuple[str, ...], type_: pa.DataType) -> Callable[[pa.Array], 
             if not pc.any(fits).as_py():
                 continue
             if len(rest) == len(texts) and pc.all(fits).as_py():
-                found = _read(texts, form)
+                times = _read(texts, form)
                 break
-            here = pc.replace_with_mask(left, left, fits)
-            found = pc.replace_with_mask(found, here, _read(rest.filter(fits), form))
-            left, rest = pc.and_not(left, here), rest.filter(pc.invert(fits))
+            fitting = pc.replace_with_mask(left, left, fits)
+            times = pc.replace_with_mask(times, fitting, _read(rest.filter(fits), form))
+            left, rest = pc.and_not(left, fitting), rest.filter(pc.invert(fits))
         for zone in zones:
-            found = _in_zone(found, texts, zone)
-        return found.cast(type_) if pa.types.is_date(type_) else pc.assume_timezone(found, "UTC")
+            times = _in_zone(times, texts, zone)
+        return times.cast(type_) if pa.types.is_date(type_) else pc.assume_timezone(times, "UTC")
 
     return read
 
@@ -110,10 +110,10 @@ def _in_figures(format_: str) -> _Form | None:
 def _in_zone(local: pa.Array, texts: pa.Array, zone: str) -> pa.Array:
     """The times in UTC of wall clocks in a zone; days alone and times with a zone of their own as they are."""
     elsewhere = pc.match_substring_regex(texts, ZONED.pattern.replace(r"\Z", "$"))
-    here = pc.and_(pc.match_substring_regex(texts, LOCAL.pattern), pc.invert(elsewhere))
+    is_local = pc.and_(pc.match_substring_regex(texts, LOCAL.pattern), pc.invert(elsewhere))
     first, *later = formats.offsets(zone)
     ahead = np.array([first[1], *(offset for _, offset in later)], dtype="int64")
     seconds = pc.divide(pc.fill_null(local.cast(pa.int64()), 0), SECOND)
     place = np.searchsorted(np.array([since for since, _ in later], dtype="int64"), seconds.to_numpy(), side="right")
     shifted = pc.subtract(local.cast(pa.int64()), pa.array(ahead[place] * SECOND)).cast(local.type)
-    return pc.if_else(pc.fill_null(here, False), shifted, local)
+    return pc.if_else(pc.fill_null(is_local, False), shifted, local)

@@ -101,11 +101,11 @@ def reader(written: tuple[str, ...]) -> Read:
         return iso(f"{text[:5]}{text[8:10]}-{text[5:7]}{text[10:]}" if is_turned else text)
 
     def read(text: str) -> int | None:
-        found = clock(text)
-        if found is not None and zones and LOCAL.search(text) and not ZONED.search(text):
+        at = clock(text)
+        if at is not None and zones and LOCAL.search(text) and not ZONED.search(text):
             for zone in zones:
-                found = utc(found, zone)
-        return found
+                at = utc(at, zone)
+        return at
 
     return read
 
@@ -150,12 +150,12 @@ class _Form:
         if self.format in formats.SERIALS:
             return _of_serial(text, self.format)
         part = match.groupdict()
-        found = instant(self._year(part.get("y")), self._month(part, text), int(part.get("d") or 1), clock_time(part))
-        if found is None or weekday not in (None, (found // _DAY + 3) % 7):  # 1970 began on a Thursday
+        at = instant(self._year(part.get("y")), self._month(part, text), int(part.get("d") or 1), clock_time(part))
+        if at is None or weekday not in (None, (at // _DAY + 3) % 7):  # 1970 began on a Thursday
             return None
         if offset := part.get("offset"):
-            return in_utc(found, offset)
-        return (found // SECOND - _ahead(part["zone"] or "")) * SECOND if self.zoned else found
+            return in_utc(at, offset)
+        return (at // SECOND - _ahead(part["zone"] or "")) * SECOND if self.zoned else at
 
     def _year(self, digits: str | None) -> int:
         if digits is None:
@@ -219,9 +219,9 @@ def iso(text: str) -> int | None:
     match = _ISO_PARTS.fullmatch(text.rstrip(_CONTROL)) if text.isascii() else None
     if match is None:
         return None
-    found = instant(int(match["y"]), int(match["M"]), int(match["d"]), clock_time(match.groupdict()))
+    at = instant(int(match["y"]), int(match["M"]), int(match["d"]), clock_time(match.groupdict()))
     zone = (match["zone"] or "").strip(_CONTROL)
-    return in_utc(found, zone) if found is not None and zone else found
+    return in_utc(at, zone) if at is not None and zone else at
 
 
 def in_utc(local: int, zone: str) -> int | None:

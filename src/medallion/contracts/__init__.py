@@ -176,19 +176,19 @@ def _parents_first(known: dict[str, Entity]) -> list[str]:
         ) from error
 
 
-def guesses(found: Iterable[Entity]) -> list[str]:
+def guesses(contracts: Iterable[Entity]) -> list[str]:
     """What the contracts say with too little confidence to run on, one sentence each."""
-    return [f"{item.name}: {guess}" for item in found for source in item.sources for guess in source.guesses()]
+    return [f"{item.name}: {guess}" for item in contracts for source in item.sources for guess in source.guesses()]
 
 
 @cache
 def _shipped() -> dict[str, Entity]:
-    found = {}
+    shipped = {}
     for name in (*ENTITY_NAMES, *FURTHER_NAMES):
         override = Override.read(_HOME / f"{name}.odcs.yaml")
         for declared, contract in odcs.read_objects(override):
-            found[name] = odcs.entity(declared, contract, override.path, None)
-    return found
+            shipped[name] = odcs.entity(declared, contract, override.path, None)
+    return shipped
 
 
 def tables() -> dict[str, Table]:
@@ -211,7 +211,7 @@ def declared(name: str) -> Table | None:
 def _tables_in(file: str) -> dict[str, Table]:
     path = _HOME / "tables" / file
     declared = odcs.read_objects(Override.read(path)) if path.is_file() else ()
-    return {made.name: made for item, _ in declared if (made := odcs.table(item, str(path)))}
+    return {parsed.name: parsed for item, _ in declared if (parsed := odcs.table(item, str(path)))}
 
 
 __all__ = [

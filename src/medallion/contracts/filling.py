@@ -251,14 +251,14 @@ class Source(_Dated):
     @property
     def life(self) -> dict[str, Filling]:
         """What it says of whole records, by the names of `LIFE`."""
-        found = {}
+        fillings = {}
         if self.where:
-            found[WHERE] = Filling(sql=self.where.when)
+            fillings[WHERE] = Filling(sql=self.where.when)
         if self.absent:
-            found[ABSENT] = Filling(sql=self.absent.when)
+            fillings[ABSENT] = Filling(sql=self.absent.when)
         if self.merged_into and not self.merged_into.is_listed:
-            found[MERGED] = Filling(column=self.merged_into.column, sql=self.merged_into.sql)
-        return found
+            fillings[MERGED] = Filling(column=self.merged_into.column, sql=self.merged_into.sql)
+        return fillings
 
     @property
     def lookups(self) -> frozenset[str]:
@@ -267,24 +267,24 @@ class Source(_Dated):
 
     def guesses(self) -> list[str]:
         """What it says with too little confidence, one sentence each."""
-        found = []
+        sentences = []
         if self.confidence is not None and self.confidence < CONFIDENT:
             does = "that {0} is ignored" if self.ignore else "that {0} feeds it"
-            found.append(f"{does.format(self.file)} ({self.confidence:.2f}{_because(self.reason)})")
+            sentences.append(f"{does.format(self.file)} ({self.confidence:.2f}{_because(self.reason)})")
         for name, item in (self.columns or {}).items():
             if item.confidence is not None and item.confidence < CONFIDENT:
                 origin = item.column or item.sql or f"the value {item.value!r}"
-                found.append(f"{name} from {origin} in {self.file} ({item.confidence:.2f}{_because(item.reason)})")
+                sentences.append(f"{name} from {origin} in {self.file} ({item.confidence:.2f}{_because(item.reason)})")
         life = (
             ("where", self.where),
             ("absent", self.absent),
             ("mergedInto", self.merged_into),
             ("snapshot", self.snapshot),
         )
-        for word, said in life:
-            if said and said.confidence is not None and said.confidence < CONFIDENT:
-                found.append(f"{word} of {self.file} ({said.confidence:.2f}{_because(said.reason)})")
-        return found
+        for word, clause in life:
+            if clause and clause.confidence is not None and clause.confidence < CONFIDENT:
+                sentences.append(f"{word} of {self.file} ({clause.confidence:.2f}{_because(clause.reason)})")
+        return sentences
 
 
 def _because(reason: str) -> str:
@@ -299,10 +299,10 @@ def sources(given: Any, place: str) -> tuple[Source, ...]:
     """
     if not isinstance(given, list):
         raise ContractError(f"{place}: sources is not a list", 'Write `- file: "Opportunity*"` and so on.')
-    found = []
+    parsed = []
     for item in given:
         try:
-            found.append(Source.model_validate(item))
+            parsed.append(Source.model_validate(item))
         except ValidationError as error:
             first = error.errors()[0]
             at = ".".join(str(part) for part in first["loc"])
@@ -311,7 +311,7 @@ def sources(given: Any, place: str) -> tuple[Source, ...]:
             raise ContractError(
                 f"{place}: sources: {name}: {at}: {message}", "See docs/SOURCES.md for what a source may say."
             ) from error
-    return tuple(found)
+    return tuple(parsed)
 
 
 class Override:

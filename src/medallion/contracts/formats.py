@@ -182,7 +182,7 @@ def day_order(texts: Iterable[str], span: Span | None = None) -> DayOrder:
     DayOrder(day_first='', month_first='', either='')
     """
     texts = list(texts)
-    found = dict.fromkeys(("day_first", "month_first", "either"), "")
+    examples = dict.fromkeys(("day_first", "month_first", "either"), "")
     days = [match for text in texts if (match := _DAY_MONTH_YEAR.match(text.strip()))]
     years = year_first((match.string for match in days if len(match[4]) == 2), span)
     for match in days:
@@ -194,11 +194,11 @@ def day_order(texts: Iterable[str], span: Span | None = None) -> DayOrder:
         first, second, year = int(match[1]), int(match[3]), in_full(match[4])
         day, month = _is_date(year, second, first), _is_date(year, first, second)
         kind = "" if first == second else "either" if day and month else "day_first" if day else "month_first" * month
-        if kind and not found[kind]:
-            found[kind] = text.strip()
-            if all(found.values()):
+        if kind and not examples[kind]:
+            examples[kind] = text.strip()
+            if all(examples.values()):
                 break
-    return DayOrder(**found, years=years, dots=_dots(texts), after_year=_after_year(texts))
+    return DayOrder(**examples, years=years, dots=_dots(texts), after_year=_after_year(texts))
 
 
 def _dots(texts: Iterable[str]) -> OtherOrder:
@@ -223,16 +223,18 @@ def _after_year(texts: Iterable[str]) -> OtherOrder:
 
 def _other_order(dates: Iterable[tuple[str, int, int, int]]) -> OtherOrder:
     """What texts say, each with its year, month and day as usual; a few against many are slips."""
-    found: dict[str, set[str]] = {"usual": set(), "other": set(), "either": set()}
+    examples: dict[str, set[str]] = {"usual": set(), "other": set(), "either": set()}
     for text, year, month, day in dates:
         usual, other = _is_date(year, month, day), _is_date(year, day, month)
         if (usual or other) and day != month:
-            found["either" if usual and other else "usual" if usual else "other"].add(text)
-    least = max(2, 0.01 * sum(map(len, found.values())))
-    for one, another in (("other", "usual"), ("usual", "other")):
-        if len(found[one]) < least and found[another]:
-            found[one].clear()
-    return OtherOrder(**{kind: min(some, default="") for kind, some in found.items()}, few=len(found["other"]) < 2)
+            examples["either" if usual and other else "usual" if usual else "other"].add(text)
+    least = max(2, 0.01 * sum(map(len, examples.values())))
+    for kind, contrary in (("other", "usual"), ("usual", "other")):
+        if len(examples[kind]) < least and examples[contrary]:
+            examples[kind].clear()
+    return OtherOrder(
+        **{kind: min(some, default="") for kind, some in examples.items()}, few=len(examples["other"]) < 2
+    )
 
 
 def in_full(year: str, since: int = SINCE) -> int:
@@ -255,17 +257,17 @@ def year_first(texts: Iterable[str], span: Span | None = None) -> bool | None:
     (True, False)
     """
     texts = list(texts)
-    found = {match.groups() for text in texts if (match := _DAY_MONTH_YEAR.match(text.strip()))}
-    short = [(first, int(middle), year) for first, _, middle, year in found if len(year) == 2]
+    dates = {match.groups() for text in texts if (match := _DAY_MONTH_YEAR.match(text.strip()))}
+    short = [(first, int(middle), year) for first, _, middle, year in dates if len(year) == 2]
 
     def is_real(year: str, month: int, day: int) -> bool:
         return _is_date(in_full(year), month, day)
 
     if not short or not all(len(first) == 2 and is_real(first, middle, int(year)) for first, middle, year in short):
         return False
-    if not all(is_real(last, middle, int(one)) or is_real(last, int(one), middle) for one, middle, last in short):
+    if not all(is_real(last, middle, int(first)) or is_real(last, int(first), middle) for first, middle, last in short):
         return True
-    if all(mark == "." for _, mark, _, year in found if len(year) == 2):
+    if all(mark == "." for _, mark, _, year in dates if len(year) == 2):
         return False
     readings = [as_read(text.strip()) for text in texts]
     near = {}
@@ -300,10 +302,10 @@ def as_read(text: str) -> dict[str, date]:
     match = _DAY_MONTH_YEAR.match(text)
     if not match:
         return {}
-    one, other, last = int(match[1]), int(match[3]), in_full(match[4])
-    parts = {"day": (last, other, one), "month": (last, one, other)}
+    first, second, last = int(match[1]), int(match[3]), in_full(match[4])
+    parts = {"day": (last, second, first), "month": (last, first, second)}
     if len(match[1]) == len(match[4]) == 2:
-        parts["year"] = (in_full(match[1]), other, int(match[4]))
+        parts["year"] = (in_full(match[1]), second, int(match[4]))
     return {order: date(*day) for order, day in parts.items() if _is_date(*day)}
 
 
@@ -440,8 +442,8 @@ def called_for(
         needed += [f"{format_} z" for format_ in with_zone]
         left = [text for text in left if text not in zoned or zoned[text] in unread]
     if named := {text: bare for text in left for day, bare in [without_weekday(text)] if day is not None}:
-        found, unread = called_for(named.values(), day_first, span, None, years_first, dots, after_year)
-        needed += [f"E, {format_}" for format_ in found if not format_.startswith("E")]
+        bare_formats, unread = called_for(named.values(), day_first, span, None, years_first, dots, after_year)
+        needed += [f"E, {format_}" for format_ in bare_formats if not format_.startswith("E")]
         left = [text for text in left if text not in named or named[text] in unread]
     return tuple(dict.fromkeys((*whole, *needed))), left
 
@@ -504,8 +506,8 @@ def reads(format_: str, text: str) -> bool:
 
 def counted(text: str) -> float:
     """The figure of a time that is counted from 1970, `/Date(1741777200000)/` too."""
-    found = re.search(r"[0-9]+(?:\.[0-9]+)?", text)
-    return float(found[0]) if found else 0.0
+    figure = re.search(r"[0-9]+(?:\.[0-9]+)?", text)
+    return float(figure[0]) if figure else 0.0
 
 
 def without_weekday(text: str) -> tuple[int | None, str]:
@@ -557,7 +559,7 @@ def either_calendar(texts: Iterable[str]) -> str:
     numbers = [text for text in texts if re.fullmatch(_SERIAL, text)]
     if not numbers:
         return ""
-    day, other = (found[0].isoformat() for found in _by_calendar(numbers[:1]).values())
+    day, other = (days[0].isoformat() for days in _by_calendar(numbers[:1]).values())
     return f"{numbers[0]!r} may be {day} (Excel's days, `serial: 1900`) or {other} (`serial: 1904`)"
 
 
@@ -653,10 +655,10 @@ def shape(format_: str) -> str | None:
         return _named(format_)
     written = ""
     seen: set[str] = set()
-    for found in re.finditer(r"'(?P<quoted>[^']*)'|(?P<letter>[A-Za-z])(?P=letter)*|.", format_):
-        run, letter = found[0], found["letter"]
+    for part in re.finditer(r"'(?P<quoted>[^']*)'|(?P<letter>[A-Za-z])(?P=letter)*|.", format_):
+        run, letter = part[0], part["letter"]
         if letter is None:
-            literal = run if found["quoted"] is None else found["quoted"] or "'"
+            literal = run if part["quoted"] is None else part["quoted"] or "'"
             written += "".join(sign if sign.isalnum() or sign in " ,/:-'" else f"\\{sign}" for sign in literal)
             continue
         if run == "a":
@@ -707,11 +709,11 @@ def offsets(zone: str) -> tuple[tuple[int | None, int], ...]:
         return int((at.replace(tzinfo=home).utcoffset() or timedelta()).total_seconds())
 
     at, end = (datetime(year, 1, 1, tzinfo=UTC) for year in _CLOCKS)  # as wall clocks
-    found: list[tuple[int | None, int]] = [(None, ahead(at))]
+    changes: list[tuple[int | None, int]] = [(None, ahead(at))]
     while at < end:
         if ahead(at + day) != ahead(at):
             minute = next(m for m in range(1, 1441) if ahead(at + timedelta(minutes=m)) != ahead(at))
             since = int((at + timedelta(minutes=minute)).timestamp())
-            found.append((since, ahead(at + day)))
+            changes.append((since, ahead(at + day)))
         at += day
-    return tuple(found)
+    return tuple(changes)

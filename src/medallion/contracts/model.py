@@ -169,12 +169,12 @@ class Entity(_Columns):
         """The files that list which of its records were merged into which, as an entity of their own; None without."""
         listed = tuple(
             Source(
-                file=str(said.file),
-                columns={"merged": {"column": said.from_}, "survivor": {"column": said.to}},
-                where=said.where,
+                file=str(merged.file),
+                columns={"merged": {"column": merged.from_}, "survivor": {"column": merged.to}},
+                where=merged.where,
             )
-            for said in dict.fromkeys(source.merged_into for source in self.sources)
-            if said and said.is_listed
+            for merged in dict.fromkeys(source.merged_into for source in self.sources)
+            if merged and merged.is_listed
         )
         if not listed:
             return None

@@ -245,17 +245,17 @@ def _parsed(sql: str, place: str) -> set[str]:
     exp = sqlglot.exp
     if isinstance(tree, exp.Command | exp.Alias | exp.Drop) or tree.find(exp.Query, exp.Values, exp.Table):
         raise ContractError(f"{place}: {sql!r} is a statement, not an expression", "Write an expression over columns.")
-    if found := tree.find(exp.AggFunc, exp.Window, exp.UDTF, exp.Explode, exp.Star):
+    if forbidden := tree.find(exp.AggFunc, exp.Window, exp.UDTF, exp.Explode, exp.Star):
         raise ContractError(
-            f"{place}: {sql!r} looks at more than one row: {found.sql(dialect='spark')}",
+            f"{place}: {sql!r} looks at more than one row: {forbidden.sql(dialect='spark')}",
             "Write an expression over the columns of one row.",
         )
-    if found := tree.find(*(getattr(exp, name) for name in _NOT_ALWAYS_THE_SAME if hasattr(exp, name))):
+    if forbidden := tree.find(*(getattr(exp, name) for name in _NOT_ALWAYS_THE_SAME if hasattr(exp, name))):
         raise ContractError(
-            f"{place}: {sql!r} is not the same every time: {found.sql(dialect='spark')}",
+            f"{place}: {sql!r} is not the same every time: {forbidden.sql(dialect='spark')}",
             "Leave out the clock and random functions.",
         )
-    return {found.name for found in tree.find_all(sqlglot.exp.Column)}
+    return {node.name for node in tree.find_all(sqlglot.exp.Column)}
 
 
 def names_in(sql: str) -> set[str]:
@@ -328,11 +328,11 @@ def _add_spellings(target: dict[str, str], source: dict[str, Any], place: str) -
 
 
 def _checks(declared: SchemaProperty, changed: Column, start: Column, place: str) -> dict[str, Severity]:
-    found: dict[str, Severity] = dict(start.checks)
+    checks: dict[str, Severity] = dict(start.checks)
     if declared.required is True:
-        found["null"] = "reject"
+        checks["null"] = "reject"
     elif declared.required is False:
-        found.pop("null", None)
+        checks.pop("null", None)
     implied = {
         "readable": changed.type != "string",
         "accepted": bool(changed.accepted),
@@ -343,9 +343,9 @@ def _checks(declared: SchemaProperty, changed: Column, start: Column, place: str
     }
     for check, applies in implied.items():
         if applies:
-            found.setdefault(check, "reject")
+            checks.setdefault(check, "reject")
     if changed.kind == "phone":  # a text without a digit becomes null, and that is worth counting
-        found.setdefault("readable", "warn")
+        checks.setdefault("readable", "warn")
     for quality in declared.quality or []:
         check = _METRIC_CHECKS.get(quality.metric or "") or str(quality.implementation)
         if check not in {*_METRIC_CHECKS.values(), *_CUSTOM_CHECKS}:
@@ -360,8 +360,8 @@ def _checks(declared: SchemaProperty, changed: Column, start: Column, place: str
         severity = quality.severity or "reject"
         if severity not in ("reject", "warn"):
             raise ContractError(f"{place}: severity {severity!r} is not known", "Use reject or warn.")
-        found[check] = cast(Severity, severity)
-    return found
+        checks[check] = cast(Severity, severity)
+    return checks
 
 
 def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: str, base: Entity | None) -> Entity:
@@ -377,11 +377,11 @@ def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: str
     if formats:
         columns = {name: replace(item, date_formats=formats) for name, item in columns.items()}
     keys: list[str] = []
-    said: set[str] = set()
+    described: set[str] = set()
     for item in declared.properties or []:
-        if str(item.name) in said:
+        if str(item.name) in described:
             raise ContractError(f"{place}.{item.name}: is described twice", "Say all of a column in one place.")
-        said.add(str(item.name))
+        described.add(str(item.name))
         if not re.fullmatch(r"[a-z][a-z0-9_]*", str(item.name)) or item.name == "known_at":
             raise ContractError(f"{place}.{item.name}: cannot be a column's name", "Use a name in lower_snake_case.")
         columns[str(item.name)] = column(item, place, columns.get(str(item.name)), formats or None)
@@ -389,9 +389,9 @@ def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: str
             raise ContractError(f"{place}.{item.name}: a cell cannot be read as a list", "Use string.")
         if item.primaryKey:
             keys.append(str(item.name))
-    for name, made in columns.items():
-        if base and name in said:
-            for sql in filter(None, (made.default, made.derive)):
+    for name, column_ in columns.items():
+        if base and name in described:
+            for sql in filter(None, (column_.default, column_.derive)):
                 _expression(str(sql), columns, f"{place}.{name}")
     if not keys and base:
         keys = [base.key]
@@ -428,23 +428,23 @@ def _survivorship(extra: dict[str, Any], base: Entity | None, place: str) -> dic
     """Whose values count where records were decided to be one: the word, and the patterns of preferred files."""
     if "survivorship" not in extra:
         return {"survivorship": base.survivorship, "preferred": base.preferred} if base else {}
-    said = extra["survivorship"]
-    if isinstance(said, list) and said:
-        return {"survivorship": "newest", "preferred": tuple(str(item).lower() for item in said)}
-    if said not in ("newest", "complete"):
+    rule = extra["survivorship"]
+    if isinstance(rule, list) and rule:
+        return {"survivorship": "newest", "preferred": tuple(str(item).lower() for item in rule)}
+    if rule not in ("newest", "complete"):
         raise ContractError(
-            f"{place}: survivorship is {said!r}",
+            f"{place}: survivorship is {rule!r}",
             "Write newest, complete, or a list of patterns of files, the preferred first: [erp_*].",
         )
-    return {"survivorship": said, "preferred": ()}
+    return {"survivorship": rule, "preferred": ()}
 
 
 def _sources(
     extra: dict[str, Any], base: Entity | None, columns: dict[str, Column], place: str, version: str | None
 ) -> tuple[filling.Source, ...]:
     """The files that feed the entity: those of this contract beside those of the contracts before it."""
-    found = filling.sources(extra.get("sources") or [], place)
-    for source in found:
+    sources = filling.sources(extra.get("sources") or [], place)
+    for source in sources:
         where = f"{place}: sources: {source.file}"
         _check_formats(source.date_formats, where)
         if source.snapshot and (version is None or version in (source.columns or {})):
@@ -476,7 +476,7 @@ def _sources(
         for name, item in source.life.items():
             if item.sql is not None:
                 _parsed(item.sql, f"{where}: {name.removeprefix('_')}")
-    return (*(base.sources if base else ()), *found)
+    return (*(base.sources if base else ()), *sources)
 
 
 def _freshness(contract: OpenDataContractStandard, name: str, base: Entity | None, place: str) -> float | None:

@@ -16,9 +16,9 @@ from medallion.contracts import table as gold_table
 #: By the root of a lakehouse, what its contracts bring to gold by entity; an entry is replaced as a whole.
 _BY_LAKEHOUSE: dict[str, Mapping[str, tuple[Column, ...]]] = {}
 #: By the root of a lakehouse, the tables of optional entities that it has.
-_THERE: dict[str, frozenset[str]] = {}
+_OPTIONAL: dict[str, frozenset[str]] = {}
 _LAST = ""
-_HERE: ContextVar[str | None] = ContextVar("lakehouse", default=None)
+_LAKEHOUSE: ContextVar[str | None] = ContextVar("lakehouse", default=None)
 #: Folder with metrics of the user's own.
 _METRICS: Path | None = None
 
@@ -28,16 +28,16 @@ def bring(entities: Mapping[str, Entity], root: str, there: Iterable[str] = ()) 
 
     `there` are tables of optional entities that it has.
     """
-    _BY_LAKEHOUSE[root], _THERE[root] = {name: entities[name].in_gold for name in TO_GOLD}, frozenset(there)
+    _BY_LAKEHOUSE[root], _OPTIONAL[root] = {name: entities[name].in_gold for name in TO_GOLD}, frozenset(there)
     opened(root)
 
 
 def opened(root: str) -> None:
-    """From now on what is asked here is asked of this lakehouse, if its contracts are known."""
+    """Answer for this lakehouse from now on, if its contracts are known."""
     global _LAST
     if root in _BY_LAKEHOUSE:
         _LAST = root
-        _HERE.set(root)
+        _LAKEHOUSE.set(root)
 
 
 def metrics_in(folder: Path | None) -> None:
@@ -54,19 +54,19 @@ def folder_of_metrics() -> Path | None:
 def forget() -> None:
     """Know of no contracts."""
     _BY_LAKEHOUSE.clear()
-    _THERE.clear()
+    _OPTIONAL.clear()
 
 
 def optional_tables() -> frozenset[str]:
-    """Tables of optional entities that the lakehouse has, of which some metrics tell."""
-    here = _HERE.get()
-    return _THERE.get(_LAST if here is None else here, frozenset())
+    """Tables of optional entities that the lakehouse has; some metrics read them."""
+    lakehouse = _LAKEHOUSE.get()
+    return _OPTIONAL.get(_LAST if lakehouse is None else lakehouse, frozenset())
 
 
 def brought(entity: str) -> tuple[Column, ...]:
-    """What the contracts in use bring to gold of the records of an entity."""
-    here = _HERE.get()
-    return _BY_LAKEHOUSE.get(_LAST if here is None else here, {}).get(entity, ())
+    """The columns that the contracts in use bring to gold for an entity."""
+    lakehouse = _LAKEHOUSE.get()
+    return _BY_LAKEHOUSE.get(_LAST if lakehouse is None else lakehouse, {}).get(entity, ())
 
 
 def own_columns(table: str) -> tuple[Column, ...]:

@@ -43,9 +43,9 @@ def _elsewhere(file: SourceFile, files: Iterable[SourceFile], leads: Entity) -> 
         return None
     for other in files:
         named = [pair for pair in other.columns if currencies.names_one(pair[0])] if other.entity != "leads" else []
-        found = currencies.elsewhere(_cells(other, named, leads.placeholders), leads.unsaid) if named else None
-        if found:
-            return currencies.not_said(f"column {found[0]!r} of {other.name}", found[1], leads.unsaid)
+        elsewhere = currencies.elsewhere(_cells(other, named, leads.placeholders), leads.unsaid) if named else None
+        if elsewhere:
+            return currencies.not_said(f"column {elsewhere[0]!r} of {other.name}", elsewhere[1], leads.unsaid)
     return None
 
 
@@ -59,7 +59,7 @@ def _doubt(file: SourceFile, entity: Entity, default: str) -> currencies.Doubt |
     if not own and not amounts:
         return None
     currency = file.mapping.get("currency")
-    said = currency is not None and (currency.column is None or currency.empty is not None)
+    declared = currency is not None and (currency.column is None or currency.empty is not None)
     mapped = currency.column if currency else None
     other = file.columns_read - {*amounts, mapped or ""}
     try:
@@ -73,7 +73,7 @@ def _doubt(file: SourceFile, entity: Entity, default: str) -> currencies.Doubt |
     if code and accepted and code not in accepted:
         return currencies.not_shown(code, default)
     converted = not accepted
-    return currencies.doubt(columns, amounts, mapped, default, said, converted) or _unit(file, amounts)
+    return currencies.doubt(columns, amounts, mapped, default, declared, converted) or _unit(file, amounts)
 
 
 def _unit(file: SourceFile, amounts: Mapping[str, str]) -> currencies.Doubt | None:
@@ -81,14 +81,14 @@ def _unit(file: SourceFile, amounts: Mapping[str, str]) -> currencies.Doubt | No
     item = file.mapping.get("deal_value")
     if item is None or item.column is None or item.unit:
         return None
-    mine = item.column
+    mapped = item.column
     others = [name for header, name in file.columns if name not in file.columns_read and name not in amounts]
     names = [name for _, name in file.columns]
     batch = next(iter(parsing.parse(file, names)), None)
     if batch is None or not others:
         return None
     first = batch.slice(0, _TEXTS)
-    cells = first.column(names.index(mine)).to_pylist()
+    cells = first.column(names.index(mapped)).to_pylist()
     if not all(re.fullmatch(r"\s*-?\d*\s*", cell or "") for cell in cells):
         return None
     headers = {name: header for header, name in file.columns}
@@ -99,11 +99,11 @@ def _unit(file: SourceFile, amounts: Mapping[str, str]) -> currencies.Doubt | No
         twin = units.twin(zip((cell or "" for cell in cells), (text or "" for text in texts), strict=True))
         if twin is not None and twin.times >= 100:
             times = f"{twin.times:f}"
-            other = f'column: "{headers[mine]}", unit: cents'
+            other = f'column: "{headers[mapped]}", unit: cents'
             if twin.times != 100:
-                other = f'sql: "cast(cast(`{mine}` as decimal(20,0)) / {times} as decimal(18,2))"'
+                other = f'sql: "cast(cast(`{mapped}` as decimal(20,0)) / {times} as decimal(18,2))"'
             return currencies.Doubt(
-                f"column {headers[mine]!r} has {times} times the amounts of {headers[name]!r} ({twin.mine!r} beside {twin.other!r})",
+                f"column {headers[mapped]!r} has {times} times the amounts of {headers[name]!r} ({twin.mine!r} beside {twin.other!r})",
                 f'Let a contract say which it is: `deal_value: {{column: "{headers[name]}"}}`, or '
                 f"`deal_value: {{{other}}}`.",
             )

@@ -143,11 +143,11 @@ def settle(
         dates: dict[str, tuple[str, ...]] = {}
         span = _span(look for of, look in dated if of == id(file)) or everywhere
         for name, texts in _dates(file, entity, seen[id(file)]).items():
-            mine = [other for (of, _), other in orders.items() if of == id(file)]
-            others = [mine, list(orders.values()), before.get((file.entity, name), [])]
+            own = [other for (of, _), other in orders.items() if of == id(file)]
+            others = [own, list(orders.values()), before.get((file.entity, name), [])]
             dates[name], of_dates = _dated(file, entity.column(name), texts, orders[id(file), name], others, span)
             doubts += of_dates
-            notes += [told for told in _told(file, name, dates[name], texts) if told not in notes]
+            notes += [note for note in _notes(file, name, dates[name], texts) if note not in notes]
         notes += [f"{file.name}: {doubt.problem}" for doubt in doubts if accept] + _slips(file, entity, seen[id(file)])
         notes += _undated(file, entity, seen[id(file)])
         if doubts and not accept:
@@ -167,23 +167,25 @@ def _dated(
 ) -> tuple[tuple[str, ...], list[_Doubt]]:
     """The formats that a column of dates calls for, none where its contract names them; and what is in doubt."""
     filling = file.mapping[column.name]
-    said = _said(filling, column)
+    declared = _declared_order(filling, column)
     years = order.years if order.years is not None else _agreed([each.year_elsewhere for each in of] for of in others)
     both = _names_both(_explicit(filling, column))
-    chosen, doubt = _choose(order, said, [[each.decided for each in of] for of in others], both)
-    doubts = [_order_doubt(file, seen, column.name, order, said)] if doubt and not (said is None and years) else []
-    if said is None and years is None:
+    chosen, doubt = _choose(order, declared, [[each.decided for each in of] for of in others], both)
+    doubts = (
+        [_order_doubt(file, seen, column.name, order, declared)] if doubt and not (declared is None and years) else []
+    )
+    if declared is None and years is None:
         doubts = [_year_doubt(file, column.name, seen)]
     dots, after_year = (
-        found.vote
-        if found.vote is not None
+        votes.vote
+        if votes.vote is not None
         else bool(_agreed([getattr(each, kind).vote for each in of] for of in others))
         for kind in ("dots", "after_year")
-        for found in [getattr(order, kind)]
+        for votes in [getattr(order, kind)]
     )
     doubts += _other_doubts(file, column.name, order, _explicit(filling, column))
     texts = [example for example, _ in seen.forms.values()]
-    if said is None:
+    if declared is None:
         figures = {text for text in seen.ends if not formats.is_iso(text)}
         if after_year:
             texts += sorted(seen.days)[:1]
@@ -201,20 +203,20 @@ def _span(columns: Iterable[Seen]) -> formats.Span | None:
     return formats.span_of((*seen.ends, *seen.dates) for seen in columns)
 
 
-def _told(file: SourceFile, name: str, needed: tuple[str, ...], seen: Seen) -> list[str]:
-    """What is worth knowing of dates that are not written as days, months and years of four digits."""
+def _notes(file: SourceFile, name: str, needed: tuple[str, ...], seen: Seen) -> list[str]:
+    """Notes on dates that are not written as days, months and years of four digits."""
     none = seen.no_dates.total()
-    told = [f"cells such as {next(iter(seen.no_dates))!r} ({none:,}) stand for no date"] if none else []
+    notes = [f"cells such as {next(iter(seen.no_dates))!r} ({none:,}) stand for no date"] if none else []
     since = sorted({year for format_ in needed if (year := formats.without_century(format_)[1])})
     if since:
         order = " (year, month, day)" if any(format_.startswith(("yy/", "yy-", "yy.")) for format_ in needed) else ""
-        told.append(f"years of two digits{order} are {since[0]} to {since[0] + 99}")
-    told += [
+        notes.append(f"years of two digits{order} are {since[0]} to {since[0] + 99}")
+    notes += [
         f"days are counted by Excel's calendar of {format_[-4:]}" for format_ in needed if format_ in formats.SERIALS
     ]
     units = {"epoch s": "seconds", "epoch ms": "milliseconds", "epoch us": "microseconds"}
-    told += [f"times are {units[format_]} since 1970 (UTC)" for format_ in needed if format_ in units]
-    return [f"{file.name}: {_origin(file, name)!r}: {each}" for each in told]
+    notes += [f"times are {units[format_]} since 1970 (UTC)" for format_ in needed if format_ in units]
+    return [f"{file.name}: {_origin(file, name)!r}: {note}" for note in notes]
 
 
 @dataclass(frozen=True)
@@ -291,14 +293,14 @@ def _order(
     happened lies before the end of the day of the run.
     """
     named = _explicit(filling, column)
-    found = formats.day_order([*_days(seen, filling, column), *seen.days], span)
+    order = formats.day_order([*_days(seen, filling, column), *seen.days], span)
     if named:
-        return replace(found, years=_named_order(named).years)
-    if column.event and today and found.either and found.years is False and not (found.day_first or found.month_first):
+        return replace(order, years=_named_order(named).years)
+    if column.event and today and order.either and order.years is False and not (order.day_first or order.month_first):
         day_first = formats.by_present(seen.dates, today + timedelta(days=1))
         if day_first is not None:
-            return replace(found, day_first=found.either * day_first, month_first=found.either * (not day_first))
-    return found
+            return replace(order, day_first=order.either * day_first, month_first=order.either * (not day_first))
+    return order
 
 
 def _explicit(filling: Filling, column: Column) -> tuple[str, ...]:
@@ -314,7 +316,7 @@ def _days(seen: Seen, filling: Filling, column: Column) -> list[str]:
     )
 
 
-def _said(filling: Filling, column: Column) -> bool | None:
+def _declared_order(filling: Filling, column: Column) -> bool | None:
     """The order of day and month that a contract names, None where it leaves that to the values."""
     named = _explicit(filling, column)
     return (_is_day_first(named) or False) if named else None
@@ -331,11 +333,11 @@ def _names_both(named: Iterable[str]) -> bool:
 
 
 def _choose(
-    order: formats.DayOrder, said: bool | None, others: list[list[bool | None]], both: bool
+    order: formats.DayOrder, declared: bool | None, others: list[list[bool | None]], both: bool
 ) -> tuple[bool, bool]:
     """Whether days come first in a column, and whether that is in doubt, as it is not where a contract names `both` orders."""
-    if said is not None:
-        return said, not both and not order.years and bool(order.month_first if said else order.day_first)
+    if declared is not None:
+        return declared, not both and not order.years and bool(order.month_first if declared else order.day_first)
     if order.contradicts:
         return False, True
     if order.decided is not None:
@@ -356,15 +358,15 @@ def _agreed(others: Iterable[Iterable[bool | None]]) -> bool | None:
 def _year_doubt(file: SourceFile, name: str, seen: Seen) -> _Doubt:
     """A doubt about years of two digits that may come first: every reading of one value beside the others."""
     example = min(text for text in seen.dates if "year" in formats.as_read(text))
-    told = " or ".join(f"{day} ({order} first)" for order, day in formats.as_read(example).items())
+    readings = " or ".join(f"{day} ({order} first)" for order, day in formats.as_read(example).items())
     return _Doubt(
-        f"{_origin(file, name)!r}: {example!r} may be {told}, and no value tells which",
+        f"{_origin(file, name)!r}: {example!r} may be {readings}, and no value tells which",
         f"Say which it is in a contract: `dates: {{order: day}}`, `month` or `year` for {file.entity}.{name} "
         "(docs/SOURCES.md), or export dates as 2025-12-31.",
     )
 
 
-def _order_doubt(file: SourceFile, seen: Seen, name: str, order: formats.DayOrder, said: bool | None) -> _Doubt:
+def _order_doubt(file: SourceFile, seen: Seen, name: str, order: formats.DayOrder, declared: bool | None) -> _Doubt:
     header = _origin(file, name)
     forms = [re.sub("^d(.)M", r"M\1d", form) for form in seen.forms if re.match("d[/-]M|M[/-]d", form)] or ["M/d/yyyy"]
     month_first, day_first = ", ".join(forms), ", ".join(re.sub("^M(.)d", r"d\1M", form) for form in forms)
@@ -377,9 +379,9 @@ def _order_doubt(file: SourceFile, seen: Seen, name: str, order: formats.DayOrde
             f"If each row is written in one of both, name both in a contract, `dateFormats: [{day_first}, {month_first}]` for "
             f"{file.entity}.{name}: dates that may be either are read by the first. Better export dates as 2025-12-31."
         )
-    if said is not None:
-        shown = order.month_first if said else order.day_first
-        used, other = ("day", "month") if said else ("month", "day")
+    if declared is not None:
+        shown = order.month_first if declared else order.day_first
+        used, other = ("day", "month") if declared else ("month", "day")
         return _Doubt(f"{header!r}: the contract reads the {used} first, but {shown!r} has the {other} first", remedy)
     if order.contradicts:
         either = f", so {order.either!r} may be either" if order.either else ""
@@ -402,17 +404,19 @@ def _other_doubts(file: SourceFile, name: str, order: formats.DayOrder, named: I
     """Doubts about dates whose values contradict each other, or the contract, in the order of day and month."""
     doubts = []
     for kind, (usual, other, has_usual, has_other) in _OTHER_ORDERS.items():
-        found: formats.OtherOrder = getattr(order, kind)
-        said = [_begins(named, usual), _begins(named, other)]
-        if all(said) or not (found.is_doubtful if not any(said) else found.other if said[0] else found.usual):
+        votes: formats.OtherOrder = getattr(order, kind)
+        declared = [_begins(named, usual), _begins(named, other)]
+        if all(declared) or not (
+            votes.is_doubtful if not any(declared) else votes.other if declared[0] else votes.usual
+        ):
             continue
-        example = found.other or found.usual
+        example = votes.other or votes.usual
         mark = (re.match(r"[0-9]+(\D?)", example) or [""])[1]
         months, days = ("yyyyMMdd", "yyyyddMM") if not mark else (f"yyyy{mark}M{mark}d", f"yyyy{mark}d{mark}M")
         first, second = ("d.M.yyyy", "M.d.yyyy") if kind == "dots" else (months, days)
-        shown = [f"{text!r} has {has}" for text, has in ((found.usual, has_usual), (found.other, has_other)) if text]
-        shown += [f"the contract reads {has_other if said[1] else has_usual}"] if any(said) else []
-        shown += [f"{found.either!r} may be either"] if found.either and not any(said) else []
+        shown = [f"{text!r} has {has}" for text, has in ((votes.usual, has_usual), (votes.other, has_other)) if text]
+        shown += [f"the contract reads {has_other if declared[1] else has_usual}"] if any(declared) else []
+        shown += [f"{votes.either!r} may be either"] if votes.either and not any(declared) else []
         doubts.append(
             _Doubt(
                 f"{_origin(file, name)!r}: {', '.join(shown)}",
@@ -433,11 +437,9 @@ def _unreadable(file: SourceFile, name: str, seen: Seen, unread: list[str]) -> l
         return [_Doubt(f"{_origin(file, name)!r}: {asked}, and no other date tells which", remedy)]
     shown = ", ".join(repr(text[:40]) for text in unread[:3])
     column = f"{file.entity}.{name}"
-    if found := formats.wider(unread, str(file.mapping[name].column)):
-        said = f"dateFormats: [{found.format}]" if found.format else f"sql: {yaml.quoted(found.sql)}"
-        remedy = (
-            f"These are {found.what}. If each is to count as its first day, say it in a contract: `{said}` of {column}."
-        )
+    if wider := formats.wider(unread, str(file.mapping[name].column)):
+        setting = f"dateFormats: [{wider.format}]" if wider.format else f"sql: {yaml.quoted(wider.sql)}"
+        remedy = f"These are {wider.what}. If each is to count as its first day, say it in a contract: `{setting}` of {column}."
     else:
         remedy = (
             f"Name their form in a contract, `dateFormats: [d/M/yyyy]` of {column} with the letters that docs/SOURCES.md lists, "
@@ -466,8 +468,8 @@ def _is_slip(seen: Seen, unknown: Counter[str]) -> bool:
 def _unknown_spellings(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[_Doubt]:
     """A doubt about a closed column with spellings that nothing knows, however its contract goes on with them."""
     doubts = []
-    for name, held, unknown in _unknown(file, entity, seen):
-        if not _is_slip(held, unknown):
+    for name, seen_column, unknown in _unknown(file, entity, seen):
+        if not _is_slip(seen_column, unknown):
             header = _header(file, file.mapping[name].column or "")
             doubts.append(
                 _Doubt(
@@ -483,8 +485,8 @@ def _slips(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[s
     """What is taken for another value though nothing knows its spelling, since few rows have it."""
     return [
         f"{file.name}: {_shown(unknown)} is no known spelling of {name} and counts as {entity.column(name).fallback}"
-        for name, held, unknown in _unknown(file, entity, seen)
-        if _is_slip(held, unknown) and entity.column(name).fallback
+        for name, seen_column, unknown in _unknown(file, entity, seen)
+        if _is_slip(seen_column, unknown) and entity.column(name).fallback
     ]
 
 
@@ -509,10 +511,10 @@ def _without_closing(file: SourceFile, entity: Entity, seen: Mapping[str, Seen])
         return []
     planned = seen[str(expected.column)]
     filling, column = file.mapping.get("status"), entity.column("status")
-    held = seen[str(filling.column)].words if filling and filling.column in seen else Counter()
+    states = seen[str(filling.column)].words if filling and filling.column in seen else Counter()
     by_table = filling is not None and filling.lookup is not None
     ended = sum(
-        n for text, n in held.items() if filling and (by_table or meant(text, column, filling) in ("won", "lost"))
+        n for text, n in states.items() if filling and (by_table or meant(text, column, filling) in ("won", "lost"))
     )
     if not ended or not planned.filled or _has_updates(file):
         return []
@@ -552,13 +554,13 @@ def _never_won(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> li
     if entity.name != "leads" or filling is None or filling.sql or filling.lookup:
         return []
     column = entity.column("status")
-    held = seen[filling.column].words if filling.column else Counter({str(filling.value): 1})
-    if any(meant(text, column, filling) == "won" for text in held):
+    states = seen[filling.column].words if filling.column else Counter({str(filling.value): 1})
+    if any(meant(text, column, filling) == "won" for text in states):
         return []
-    texts = Counter(held)
+    texts = Counter(states)
     if stage and stage.column and stage.column in seen:
         texts.update(seen[stage.column].words)
-    won = [text for text in texts if (found := vocabulary.value("leads.status", text)) and found.value == "won"]
+    won = [text for text in texts if (meaning := vocabulary.value("leads.status", text)) and meaning.value == "won"]
     if not won:
         return []
     return [
@@ -579,11 +581,11 @@ def _ended_otherwise(file: SourceFile, entity: Entity, seen: Mapping[str, Seen])
     if not others:
         return []
     (text, stage), _ = others.most_common(1)[0]
-    one, other = (_header(file, str(file.mapping[name].column)) for name in ("status", "stage"))
+    by_status, by_stage = (_header(file, str(file.mapping[name].column)) for name in ("status", "stage"))
     return [
         _Doubt(
-            f"{others.total()} of {sum(pairs.values())} deals are such as {text!r} in {one!r} and {stage!r} in {other!r}: which counts?",
-            f"Let a contract say it: `status: {{column: {one}}}` or `status: {{column: {other}}}` (`medallion init` has the figures "
+            f"{others.total()} of {sum(pairs.values())} deals are such as {text!r} in {by_status!r} and {stage!r} in {by_stage!r}: which counts?",
+            f"Let a contract say it: `status: {{column: {by_status}}}` or `status: {{column: {by_stage}}}` (`medallion init` has the figures "
             "of both).",
         )
     ]
@@ -593,9 +595,9 @@ def _contradicted(file: SourceFile, entity: Entity) -> list[_Doubt]:
     """What the records of a table of deals that no contract knows contradict, by the evidence of `medallion init`."""
     if entity.name != "leads" or entity.sources or "status" not in file.mapping:
         return []
-    told = {*stages.FLAG_WORDS, *evidence.CHANCE, "active"}
+    telling = {*stages.FLAG_WORDS, *evidence.CHANCE, "active"}
     read = {file.mapping[name].column for name in ("status", "created_at", "closed_at") if name in file.mapping}
-    beside = {name for header, name in file.columns if told & {*vocabulary.words_of(header)}}
+    beside = {name for header, name in file.columns if telling & {*vocabulary.words_of(header)}}
     if not beside and "closed_at" not in file.mapping:
         return []
     wanted = [name for _, name in file.columns if name in read | beside]
@@ -638,7 +640,7 @@ def _in_several_rows(file: SourceFile, entity: Entity) -> list[_Doubt]:
     for key, amount in table.counted(*table.columns):
         if key:
             met.setdefault(code(key), (key, []))[1].append(amount)
-    several = [told for told in met.values() if len(told[1]) > 1]
+    several = [record for record in met.values() if len(record[1]) > 1]
     if len(several) < max(_ROWS, _SHARE * len(met)):
         return []
     key, amounts = several[0]
@@ -673,18 +675,18 @@ def _records(file: SourceFile, entity: Entity) -> snapshots.Records:
         return {}
     names = [plain[name] for name in (entity.key, "status", "deal_value") if name in plain]
     states = entity.column("status") if len(names) == 3 else None
-    found: dict[str, tuple[str, str]] = {}
+    records: dict[str, tuple[str, str]] = {}
     for batch in parsing.parse(file, [name for _, name in file.columns]):
-        for key, *told in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
+        for key, *texts in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
             if key:
-                found[code(key)] = (told[0] or "", told[1] or "") if states else ("", "")
-    comma = profile.Column("", "", 0, Counter(value for _, value in found.values() if value)).comma
+                records[code(key)] = (texts[0] or "", texts[1] or "") if states else ("", "")
+    comma = profile.Column("", "", 0, Counter(value for _, value in records.values() if value)).comma
     return {
         key: (
             (states and (meant(text, states, file.mapping["status"]) or states.default)) or "",
             units.signed(value, comma),
         )
-        for key, (text, value) in found.items()
+        for key, (text, value) in records.items()
     }
 
 
@@ -714,29 +716,29 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     for bronze in _markers(file):
         header = _header(file, bronze)
         if marks.is_no_business(header):
-            if told := marks.flagged(seen[bronze].words):
+            if texts := marks.flagged(seen[bronze].words):
                 doubts.append(
                     _Doubt(
-                        f"{header!r} marks {sum(told.values())} of {seen[bronze].rows} rows as tests, copies or the like "
-                        f"({', '.join(map(repr, told))})",
+                        f"{header!r} marks {sum(texts.values())} of {seen[bronze].rows} rows as tests, copies or the like "
+                        f"({', '.join(map(repr, texts))})",
                         "Let `medallion init` write a contract, or say it in yours beside the columns of the file: `where: "
-                        f"{yaml.quoted(marks.unflagged(bronze, told))}`. If they count like the others, write `where: "
+                        f"{yaml.quoted(marks.unflagged(bronze, texts))}`. If they count like the others, write `where: "
                         f"{yaml.quoted(marks.counts_all(bronze))}` (docs/SOURCES.md).",
                     )
                 )
             continue
-        told = marks.marked(header, seen[bronze].words)
+        texts = marks.marked(header, seen[bronze].words)
         is_state = not marks.is_put_away(header, ())  # activities that are archived took place
-        if told and not (file.entity == "interactions" and is_state and marks.is_put_away(header, told)):
+        if texts and not (file.entity == "interactions" and is_state and marks.is_put_away(header, texts)):
             word = (
                 f"`mergedInto: {header}`"
                 if marks.is_pointer(header)
-                else f"`absent: {{when: {yaml.quoted(marks.ended(header, bronze, told))}}}`"
+                else f"`absent: {{when: {yaml.quoted(marks.ended(header, bronze, texts))}}}`"
             )
-            shown = ", ".join(repr(text[:40]) for text in list(told)[:3])
+            shown = ", ".join(repr(text[:40]) for text in list(texts)[:3])
             doubts.append(
                 _Doubt(
-                    f"{_header(file, bronze)!r} marks {sum(told.values())} of {seen[bronze].rows} rows as deleted or "
+                    f"{_header(file, bronze)!r} marks {sum(texts.values())} of {seen[bronze].rows} rows as deleted or "
                     f"merged away ({shown})",
                     f"Let `medallion init` write a contract, or say it in yours beside the columns of the file: {word}. "
                     f"If they count like the others, write `absent: {{when: {yaml.quoted(f'`{bronze}` IS NULL AND false')}}}` (docs/SOURCES.md).",
@@ -747,25 +749,25 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
 
 def _planned(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     """A doubt about activities that a column tells to be yet to come, or called off, and that would count as touches."""
-    told = {
+    pending = {
         name: {text: n for text, n in texts.items() if _may_count(file, seen, name, text)}
         for header, name in _activity_states(file)
         if (texts := activities.not_done(header, seen[name].words))
     }
-    told = {name: texts for name, texts in told.items() if texts}
-    if not told:
+    pending = {name: texts for name, texts in pending.items() if texts}
+    if not pending:
         return []
     shown = "; ".join(
         f"{_header(file, name)!r} {', '.join(repr(text[:40]) for text in list(texts)[:3])}"
-        for name, texts in told.items()
+        for name, texts in pending.items()
     )
-    rows = max(sum(texts.values()) for texts in told.values())
-    words = " AND ".join(activities.when(name, texts) for name, texts in told.items())
-    if said := file.mapping.get(WHERE):
-        words = f"({said.sql}) AND {words}"
+    rows = max(sum(texts.values()) for texts in pending.values())
+    words = " AND ".join(activities.when(name, texts) for name, texts in pending.items())
+    if where := file.mapping.get(WHERE):
+        words = f"({where.sql}) AND {words}"
     return [
         _Doubt(
-            f"{rows} of {max(seen[name].rows for name in told)} activities have not taken place ({shown}), but would count as "
+            f"{rows} of {max(seen[name].rows for name in pending)} activities have not taken place ({shown}), but would count as "
             "touches",
             f"Let `medallion init` write a contract, or say which count in yours: `where: {yaml.quoted(words)}`; "
             '`where: "true"` counts all.',
@@ -777,11 +779,11 @@ def _may_count(file: SourceFile, seen: Mapping[str, Seen], name: str, text: str)
     """Whether activities of that state may count by the contract, which does not mention it: beside any of the cells that
     the other columns in its condition have. Where that cannot be told, they may.
     """
-    said = file.mapping.get(WHERE)
-    if said is None or said.sql is None:
+    where = file.mapping.get(WHERE)
+    if where is None or where.sql is None:
         return True
-    columns = names_in(said.sql)
-    if not columns or repr(text.strip().lower()) in said.sql.lower():
+    columns = names_in(where.sql)
+    if not columns or repr(text.strip().lower()) in where.sql.lower():
         return False  # every activity, or this one, as somebody has decided
     if name not in columns:
         return True
@@ -790,7 +792,7 @@ def _may_count(file: SourceFile, seen: Mapping[str, Seen], name: str, text: str)
     cells = [[text], *([None, *islice(seen[other].words if other in seen else (), most)] for other in others)]
     listed = ", ".join(f'(select unnest(?::varchar[]) as "{each}")' for each in (name, *others))
     try:
-        condition = sqlglot.transpile(said.sql, read="spark", write="duckdb")[0]
+        condition = sqlglot.transpile(where.sql, read="spark", write="duckdb")[0]
         with query.empty() as connection:
             (row,) = query.rows(connection, f"select bool_or(({condition})::boolean) as counts from {listed}", cells)
     except (duckdb.Error, sqlglot.ParseError):
@@ -837,7 +839,7 @@ def _dates(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> dict[s
                 filled=sum(seen[column].filled for column in columns),
                 dates=set().union(*(seen[column].dates for column in columns)),
                 days=set().union(*(seen[column].days for column in columns)),
-                forms={form: told for column in columns for form, told in seen[column].forms.items()},
+                forms={form: example for column in columns for form, example in seen[column].forms.items()},
                 ends=set().union(*(seen[column].ends for column in columns)),
                 no_dates=Counter({text: n for column in columns for text, n in seen[column].no_dates.items()}),
             )
@@ -891,9 +893,9 @@ def _state_and_closing(file: SourceFile, entity: Entity) -> tuple[str, str] | No
 
 
 def _marks_read(file: SourceFile, entity: Entity) -> list[tuple[str, str]]:
-    """Header and name of the columns that mark rows as deleted, by which the contract or its key tells them."""
-    said = [item for name in (entity.key, ABSENT, MERGED) if (item := file.mapping.get(name))]
-    read = set().union(*(names_in(item.sql) for item in said if item.sql))
+    """Header and name of the columns that mark rows as deleted and that the contract or its key reads."""
+    fillings = [item for name in (entity.key, ABSENT, MERGED) if (item := file.mapping.get(name))]
+    read = set().union(*(names_in(item.sql) for item in fillings if item.sql))
     read |= {item.column for item in [file.mapping.get(MERGED)] if item and item.column}
     return [(header, name) for header, name in file.columns if name in read and marks.may_mark(header)]
 
@@ -907,8 +909,8 @@ def _same_header(file: SourceFile) -> dict[str, list[str]]:
         return {}
     bare = {name: header.strip().casefold() for header, name in file.columns}
     mapped = [item.column for item in file.mapping.values() if item.column]
-    found = {name: [other for other in bare if other != name and bare[other] == bare[name]] for name in mapped}
-    return {name: others for name, others in found.items() if others and bare[name]}
+    alike = {name: [other for other in bare if other != name and bare[other] == bare[name]] for name in mapped}
+    return {name: others for name, others in alike.items() if others and bare[name]}
 
 
 def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[str, Seen]:
@@ -943,15 +945,15 @@ def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[s
                 batch = batch.filter(pc.fill_null(pc.not_equal(batch.column(name), ""), False))
             if pair:
                 both = [pc.utf8_trim_whitespace(pc.fill_null(batch.column(name), "")) for name in pair]
-                told = _counted(pc.binary_join_element_wise(*both, "\n"), {"\n"})
-                seen.setdefault(_PAIR, Seen()).words.update(dict(told.most_common(_DISTINCT)))
+                counted = _counted(pc.binary_join_element_wise(*both, "\n"), {"\n"})
+                seen.setdefault(_PAIR, Seen()).words.update(dict(counted.most_common(_DISTINCT)))
             if undated:
                 state_, closing = (pc.utf8_trim_whitespace(pc.fill_null(batch.column(name), "")) for name in undated)
                 blank = pc.is_in(pc.utf8_lower(closing), pa.array(sorted({*empty, *NO_DATES, ""}), pa.string()))
                 seen.setdefault(_UNDATED, Seen()).words.update(_counted(state_.filter(blank), empty))
-            untold = batch.filter(_unmarked(batch, read_markers, empty)) if read_markers else batch
+            unmarked = batch.filter(_unmarked(batch, read_markers, empty)) if read_markers else batch
             for name in wanted:
-                cells = (untold if name in unread else batch).column(name)
+                cells = (unmarked if name in unread else batch).column(name)
                 _add(seen[name], cells, empty, name in dates, name in listed)
         return seen
 
@@ -1038,7 +1040,7 @@ def _add_forms(seen: Seen, texts: pa.Array) -> None:
     for form, places in islice(rows.items(), _DISTINCT):
         example, count = seen.forms.get(form, ("", 0))
         is_figure = bool(re.fullmatch("[0.,]+", form))
-        days = {place: found.end(1) for place in places if (found := _DAY.match(shapes.dictionary[place].as_py()))}
+        days = {place: match.end(1) for place in places if (match := _DAY.match(shapes.dictionary[place].as_py()))}
         if is_figure or not count or days:
             of_form = texts.filter(pc.is_in(shapes.indices, pa.array(places, shapes.indices.type)))
             ends = set(pc.min_max(of_form).as_py().values())

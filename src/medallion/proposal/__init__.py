@@ -65,8 +65,8 @@ def propose(
                 others.append(part)
     proposal = plan.plan(tables, contracts.entities(), None if preset is None else systems.read(preset), today)
     if not proposal.feeds:
-        told = (f"{table.file.name}: {proposal.left.get(table.file.name, 'not understood')}" for table in tables)
-        seen = "; ".join([*told, *(f"{name}: holds no table" for name in others)]) or "the folder is empty"
+        left_out = (f"{table.file.name}: {proposal.left.get(table.file.name, 'not understood')}" for table in tables)
+        seen = "; ".join([*left_out, *(f"{name}: holds no table" for name in others)]) or "the folder is empty"
         reasons = "; ".join(item.error.problem for item in unreadable)
         raise SourceError(
             f"{folder}: nothing here looks like a CRM export ({seen}{'; ' if reasons else ''}{reasons})",

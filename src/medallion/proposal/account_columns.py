@@ -49,15 +49,17 @@ def from_deals(draft: Draft, feeds: list[Feed]) -> None:
 
 def of_records(draft: Draft, feed: Feed) -> None:
     """Who the row is about: by identifier, by name, or through a table of contacts."""
-    held = feed.fillings.get("customer_id")
-    first = held.column if held else None
+    filling = feed.fillings.get("customer_id")
+    first = filling.column if filling else None
     own = feed.fillings.get(draft.entities[feed.entity].key) if feed.entity != "customers" else None
     by_key = draft.best(feed.table, draft.keys["customers"], first, own.column if own else None)
     company = feed.fillings.get("company")
     by_name = draft.best(feed.table, draft.named["customers"], company.column if company else first)
-    if held and held.sql:
+    if filling and filling.sql:
         return
-    if max((found[1] for found in (by_key, by_name) if found), default=0) < 0.9 and junctions.linked(draft, feed):
+    if max((candidate[1] for candidate in (by_key, by_name) if candidate), default=0) < 0.9 and junctions.linked(
+        draft, feed
+    ):
         return
     if (
         by_key
@@ -83,12 +85,12 @@ def of_records(draft: Draft, feed: Feed) -> None:
         not _first_of_several(draft, feed, first)
         and not _in_list(draft, feed)
         and not _bridge(draft, feed)
-        and held
+        and filling
         and draft.keys["customers"]
     ):
         forms = feed.table.column(first).forms if first else set()
         known = len(forms & draft.keys["customers"])
-        reason = f"{held.reason}; but {known or 'none'} of its {len(forms)} values are known accounts"
+        reason = f"{filling.reason}; but {known or 'none'} of its {len(forms)} values are known accounts"
         if key_columns.cut_short(draft, feed, str(first), forms):
             return
         if key_columns.stems(forms) & key_columns.stems(draft.keys["customers"]):
@@ -96,8 +98,8 @@ def of_records(draft: Draft, feed: Feed) -> None:
                 "; they are the short (15) and long (18 characters) forms of Salesforce identifiers: fill both "
                 'customer_id with {sql: "substring(COLUMN, 1, 15)"}'
             )
-        update = {"confidence": min(held.confidence or 0, 0.7), "reason": reason}
-        feed.fillings["customer_id"] = held.model_copy(update=update)
+        update = {"confidence": min(filling.confidence or 0, 0.7), "reason": reason}
+        feed.fillings["customer_id"] = filling.model_copy(update=update)
         if not known:
             feed.comments.append("customer_id: rows of unknown accounts are kept and counted as warnings")
             check = {"type": "custom", "engine": "medallion", "implementation": "reference", "severity": "warn"}
@@ -172,9 +174,9 @@ def _bridge(draft: Draft, feed: Feed) -> bool:
             continue
         keys = [column for column in table.columns if column.filled and column.is_unique and column.share("date") < 0.5]
         for key in keys:
-            here = draft.best(feed.table, key.forms, None)
+            referring = draft.best(feed.table, key.forms, None)
             customer = junctions.knows_account(draft, table)
-            if not here or customer is None or here[1] < 0.6:
+            if not referring or customer is None or referring[1] < 0.6:
                 continue
             record = Filling(column=key.header, confidence=0.95, reason="every row has its own")
             name = draft.add_further(
@@ -184,12 +186,12 @@ def _bridge(draft: Draft, feed: Feed) -> bool:
                 0.85,
             )
             feed.fillings["customer_id"] = Filling(
-                column=here[0].header,
+                column=referring[0].header,
                 lookup=name,
                 by="record_id",
                 take="customer_id",
-                confidence=sure(here[1]),
-                reason=f"{percent(here[1], 0)} of its values are in {table.file.name}, which knows the account",
+                confidence=sure(referring[1]),
+                reason=f"{percent(referring[1], 0)} of its values are in {table.file.name}, which knows the account",
             )
             return True
     return False

@@ -131,7 +131,7 @@ def may_tell(header: str) -> bool:
 
 
 def not_done(header: str, counts: Mapping[str, int]) -> dict[str, int]:
-    """The texts of such a column that say so, each with its rows.
+    """The texts of a column of states that say an activity has not taken place, each with its number of rows.
 
     >>> not_done("Status", {"Completed": 3, "Not Started": 2, "Waiting on someone else": 1, "Geplant": 1})
     {'Not Started': 2, 'Waiting on someone else': 1, 'Geplant': 1}
@@ -145,24 +145,24 @@ def not_done(header: str, counts: Mapping[str, int]) -> dict[str, int]:
     meant = {text: vocabulary.value("interactions.state", text) for text in counts}
     return {
         text: counts[text]
-        for text, found in meant.items()
-        if found and found.value != "done" and found.confidence > 0.82
+        for text, meaning in meant.items()
+        if meaning and meaning.value != "done" and meaning.confidence > 0.82
     }
 
 
 def planned(feed: Feed) -> Condition | None:
     """Which activities count: those of which no column says that they are yet to come, or were called off."""
-    told = [(column, texts) for column in feed.table.columns if (texts := not_done(column.header, column.counts))]
-    if not told:
+    pending = [(column, texts) for column in feed.table.columns if (texts := not_done(column.header, column.counts))]
+    if not pending:
         return None
-    shown = "; ".join(f"{column.header} {_listed(texts)}" for column, texts in told)
-    rows = max(sum(texts.values()) for _, texts in told)
+    shown = "; ".join(f"{column.header} {_listed(texts)}" for column, texts in pending)
+    rows = max(sum(texts.values()) for _, texts in pending)
     reason = f"not done yet, or called off: {shown}; they count once a delivery has them as done"
     sure = 0.9
-    if rows >= max(column.filled for column, _ in told):
+    if rows >= max(column.filled for column, _ in pending):
         reason, sure = f"{reason}. That is every row: does none of them count?", 0.6
     return Condition(
-        when=" AND ".join(when(column.name, texts) for column, texts in told), confidence=sure, reason=reason
+        when=" AND ".join(when(column.name, texts) for column, texts in pending), confidence=sure, reason=reason
     )
 
 
@@ -188,18 +188,18 @@ def _listed(texts: Mapping[str, int]) -> str:
     return ", ".join(f"{text!r} ({count:,})" for text, count in most[:4]) + (", ..." if len(most) > 4 else "")
 
 
-def days(feed: Feed, held: Column) -> list[tuple[Column, str]]:
-    """Further columns that may tell the day of an activity, in the order in which they are taken, each with what it tells."""
-    dates = [c for c in feed.table.columns if c is not held and c.filled and c.share("date") > 0.7]
+def days(feed: Feed, mapped: Column) -> list[tuple[Column, str]]:
+    """Other columns that may hold the day of an activity, best first, each with what its day means."""
+    dates = [c for c in feed.table.columns if c is not mapped and c.filled and c.share("date") > 0.7]
     dates = [
         c for c in dates if not _words(c.header) & _NO_DAY or _words(c.header) & {"modified", "changed", "updated"}
     ]
-    found: dict[str, tuple[Column, str]] = {}
+    candidates: dict[str, tuple[Column, str]] = {}
     for words, what in _DAYS:
         for column in dates:
             if _words(column.header) & words:
-                found.setdefault(column.name, (column, what))
-    return list(found.values())
+                candidates.setdefault(column.name, (column, what))
+    return list(candidates.values())
 
 
 def is_late(column: Column) -> bool:
@@ -212,13 +212,13 @@ def is_late(column: Column) -> bool:
     return bool(words & (_DAYS[2][0] | _DAYS[3][0])) and not words & (_DAYS[0][0] | _DAYS[1][0])
 
 
-def occurred(feed: Feed, item: Filling, held: Column, others: list[tuple[Column, str]]) -> Filling:
-    """The day of an activity by its own column, else by the first of others that has one."""
+def occurred(feed: Feed, item: Filling, mapped: Column, others: list[tuple[Column, str]]) -> Filling:
+    """Fill the day of an activity from its own column, and where that is empty from the first other column that has one."""
     ended = (
-        next((c for c, what in others if what == "when it was done" and _is_iso(c)), None) if _is_iso(held) else None
+        next((c for c, what in others if what == "when it was done" and _is_iso(c)), None) if _is_iso(mapped) else None
     )
     early, used = 0, dict.fromkeys((column.header for column, _ in others), 0)
-    for own, *cells in _of_done(feed, held, *(column for column, _ in others)):
+    for own, *cells in _of_done(feed, mapped, *(column for column, _ in others)):
         if own:
             early += bool(ended and (done := cells[[c for c, _ in others].index(ended)]) and own[:10] > done[:10])
             continue
@@ -227,7 +227,7 @@ def occurred(feed: Feed, item: Filling, held: Column, others: list[tuple[Column,
     taken = [(column, what) for column, what in others if used[column.header]]
     if not taken and not early:
         return item
-    listed = ", ".join(f"nullif(trim(`{column.name}`), '')" for column in (held, *(column for column, _ in taken)))
+    listed = ", ".join(f"nullif(trim(`{column.name}`), '')" for column in (mapped, *(column for column, _ in taken)))
     sql, reason = f"coalesce({listed})", item.reason
     more = " or more" if feed.table.rows > profile.COMPARED else ""
     if taken:
@@ -236,17 +236,17 @@ def occurred(feed: Feed, item: Filling, held: Column, others: list[tuple[Column,
         )
     if early and ended:
         done = f"nullif(trim(`{ended.name}`), '')"
-        sql = f"CASE WHEN substring(`{held.name}`, 1, 10) > substring({done}, 1, 10) THEN {done} ELSE {sql} END"
+        sql = f"CASE WHEN substring(`{mapped.name}`, 1, 10) > substring({done}, 1, 10) THEN {done} ELSE {sql} END"
         reason += f"; {ended.header} where that was before (rows: {early:,}{more})"
     return item.model_copy(update={"column": None, "sql": sql, "reason": reason})
 
 
 def _of_done(feed: Feed, *columns: Column) -> Iterator[tuple[str, ...]]:
     """The cells of the rows that count."""
-    told = [(column, {*texts}) for column in feed.table.columns if (texts := not_done(column.header, column.counts))]
-    for record in feed.table.together(*(column for column, _ in told), *columns):
-        if not any(cell in texts for cell, (_, texts) in zip(record, told, strict=False)):
-            yield record[len(told) :]
+    pending = [(column, {*texts}) for column in feed.table.columns if (texts := not_done(column.header, column.counts))]
+    for record in feed.table.together(*(column for column, _ in pending), *columns):
+        if not any(cell in texts for cell, (_, texts) in zip(record, pending, strict=False)):
+            yield record[len(pending) :]
 
 
 def _is_iso(column: Column) -> bool:

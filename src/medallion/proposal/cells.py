@@ -55,7 +55,7 @@ def dated(
     """A column of dates with the formats that it needs.
 
     Args:
-        item: What is known of it.
+        item: How the column is filled so far.
         column: The column.
         day_first: The order of day and month elsewhere in the folder, None where nothing tells.
         guess: The order to propose when nothing tells.
@@ -85,39 +85,39 @@ def dated(
         pass
     elif order.contradicts:
         needed = tuple(dict.fromkeys((*needed, *called_for(not first)[0])))
-        told = f"{order.day_first!r} has the day first, {order.month_first!r} the month"
+        contradiction = f"{order.day_first!r} has the day first, {order.month_first!r} the month"
         both = [days for text in column.counts if len(days := {*formats.as_read(text).values()}) > 1]
         others = f", and {len(both):,} others may be either and have the {'day' if first else 'month'} first by what is proposed"
-        doubts.append(told + (others if both else ""))
+        doubts.append(contradiction + (others if both else ""))
     elif known is None and order.either:
         doubts.append(f"day or month first in {order.either!r}?")
-    for shown, one, another in (
+    for shown, usual, other in (
         (order.dots, "the day first", "the month"),
         (order.after_year, "the month after the year", "the day"),
     ):
         if shown.is_doubtful:
-            contradicts = f"{shown.usual!r} has {one}, {shown.other!r} {another}"
-            doubts.append(contradicts if shown.usual else f"{shown.other!r} has {another}: so {shown.either!r} too?")
+            contradicts = f"{shown.usual!r} has {usual}, {shown.other!r} {other}"
+            doubts.append(contradicts if shown.usual else f"{shown.other!r} has {other}: so {shown.either!r} too?")
     if asked := formats.either_calendar(unread):
         doubts.append(asked)
     elif sum(column.counts[text] for text in unread) > _FEW * column.filled:
         doubts.append(f"not read as dates: {', '.join(repr(text[:30]) for text in unread[:3])}")
     if column.no_dates:
         item = item.model_copy(update={"reason": f"{item.reason}; no date: {', '.join(sorted(column.no_dates)[:3])}"})
-    usual = set(needed) <= set(DATE_FORMATS) and not doubts
-    update: dict[str, Any] = {"date_formats": () if usual else needed}
+    is_usual = set(needed) <= set(DATE_FORMATS) and not doubts
+    update: dict[str, Any] = {"date_formats": () if is_usual else needed}
     if doubts:
         update |= {"confidence": min(item.confidence or 0, 0.6), "reason": "; ".join((item.reason, *doubts))}
     return item.model_copy(update=update)
 
 
 def unread(column: Column, reason: str, is_time: bool) -> Filling:
-    """A column whose name is sure and whose values cannot be read, with what reads months and weeks as days."""
-    if is_time and (found := formats.wider(column.counts, column.name)):
-        reason = f"{reason}; {found.what} such as {next(iter(column.counts))!r}: is each to count as its first day?"
-        if found.sql:
-            return Filling(sql=found.sql, confidence=0.6, reason=reason)
-        return Filling(column=column.header, date_formats=(found.format,), confidence=0.6, reason=reason)
+    """Fill from a column whose name is certain but whose values are no days; months and weeks become their first days."""
+    if is_time and (wider := formats.wider(column.counts, column.name)):
+        reason = f"{reason}; {wider.what} such as {next(iter(column.counts))!r}: is each to count as its first day?"
+        if wider.sql:
+            return Filling(sql=wider.sql, confidence=0.6, reason=reason)
+        return Filling(column=column.header, date_formats=(wider.format,), confidence=0.6, reason=reason)
     return Filling(
         column=column.header, confidence=0.3, reason=f"{reason}; but its values cannot be read so: {column.examples()}"
     )
@@ -201,11 +201,11 @@ def won_or_lost(item: Filling, column: Column, table: Table) -> Filling:
     return item.model_copy(update={"column": None, "sql": sql, "reason": reason})
 
 
-def _twin(column: Column, table: Table, mine: str, other: str) -> Column | None:
-    """The column of a table whose header is that of another with one word in place of another."""
+def _twin(column: Column, table: Table, own: str, other: str) -> Column | None:
+    """The column of a table whose header is this column's with one word replaced."""
     words = vocabulary.tokens(column.header)
-    twin = tuple(other if word == mine else word for word in words)
-    return next((item for item in table.columns if mine in words and vocabulary.tokens(item.header) == twin), None)
+    twin = tuple(other if word == own else word for word in words)
+    return next((item for item in table.columns if own in words and vocabulary.tokens(item.header) == twin), None)
 
 
 def duration(item: Filling, column: Column, table: Table, standard: bool = False) -> Filling:

@@ -43,15 +43,15 @@ def _says_closing(column: Column, leads: Entity) -> bool:
 
 
 def by_roles(feed: Feed, leads: Entity) -> None:
-    """Of two dates of closing the actual one is that of deals won and lost, the other is the plan."""
+    """Of two closing dates, fill `closed_at` from the actual one and `expected_close_date` from the planned one."""
     used = {item.column for name, item in feed.fillings.items() if name not in ("closed_at", "expected_close_date")}
-    found: dict[str, Column] = {}
+    by_role: dict[str, Column] = {}
     for column in feed.table.columns:
         if is_date(column) and column.header not in used and _says_closing(column, leads):
-            found.setdefault(roles.of(column.header)[0], column)
-    plan, end = found.get(roles.PLANNED), found.get(roles.ACTUAL) or found.get("")
-    held = feed.fillings.get("closed_at")
-    if not plan or not end or (held is not None and held.column in (None, end.header)):
+            by_role.setdefault(roles.of(column.header)[0], column)
+    plan, end = by_role.get(roles.PLANNED), by_role.get(roles.ACTUAL) or by_role.get("")
+    filling = feed.fillings.get("closed_at")
+    if not plan or not end or (filling is not None and filling.column in (None, end.header)):
         return
     for name, column in (("closed_at", end), ("expected_close_date", plan)):
         feed.fillings[name] = Filling(
@@ -79,21 +79,21 @@ def counted_states(feed: Feed, leads: Entity, *columns: Column) -> Counter[tuple
     for (text, *others), count in feed.table.counted(feed.table.column(item.column), *columns).items():
         if text not in meant:
             known = listed.get(text) or declared.spellings.get(text.lower())
-            found = None if known else match.meaning("leads", declared, text) if text else None
-            meant[text] = known or (found.value if found else item.otherwise or "")
+            meaning = None if known else match.meaning("leads", declared, text) if text else None
+            meant[text] = known or (meaning.value if meaning else item.otherwise or "")
         records[meant[text], *others] += count
     return records
 
 
 def day_of(text: str, column: Column) -> date | None:
     """The day of a text in figures, by the order that its column shows."""
-    found = re.match(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})|(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})", text)
-    if not found:
+    matched = re.match(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})|(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})", text)
+    if not matched:
         return None
-    year, month, day = found.group(1, 2, 3) if found[1] else found.group(6, 4, 5)
+    year, month, day = matched.group(1, 2, 3) if matched[1] else matched.group(6, 4, 5)
     order = column.day_order
-    dotted = not found[1] and "." in found[0]
-    if order.after_year.decided if found[1] else not order.dots.decided if dotted else order.decided:
+    dotted = not matched[1] and "." in matched[0]
+    if order.after_year.decided if matched[1] else not order.dots.decided if dotted else order.decided:
         month, day = day, month
     try:
         return date(int(year), int(month), int(day))
@@ -102,12 +102,12 @@ def day_of(text: str, column: Column) -> date | None:
 
 
 def by_records(feed: Feed, leads: Entity) -> None:
-    """When deals were won and lost, where no column is named so: never silently the day they were opened."""
+    """Find the closing date by its values where no column is named so; never take the opening day without asking."""
     if "closed_at" in feed.fillings:
         return
     ended = [state for (state,) in states(feed, leads) if state in ("won", "lost")]
-    told = feed.fillings.get("status")
-    if not ended and not (told and (told.sql or told.lookup)):
+    status = feed.fillings.get("status")
+    if not ended and not (status and (status.sql or status.lookup)):
         return
     expected = feed.fillings.get("expected_close_date")
     candidates = [c for c in feed.unmapped if _may_be_closing(c, leads) and not worth.words_in(c) & OTHER_DATES]
@@ -137,15 +137,15 @@ def by_records(feed: Feed, leads: Entity) -> None:
 
 
 def _fit(feed: Feed, leads: Entity, column: Column) -> float:
-    """2 when a date is there for closed deals alone, 1 when it is past for them and to come for open ones, else less."""
+    """2 when only closed deals have the date, 1 when it is past for closed deals and to come for open ones, else less."""
     records = [(state, text) for state, text in states(feed, leads, column) if state]
     ended = [text for state, text in records if state in ("won", "lost")]
     still = [text for state, text in records if state == "open"]
     few = len(ended) < FEW or len(still) < FEW
     if not ended or (few and not _says_closed(column)):
         return 0.5 if column.filled else 0.0
-    filled, held = sum(map(bool, ended)) / len(ended), sum(map(bool, still)) / max(len(still), 1)
-    if filled > 0.9 and held < 0.1:
+    filled, open_filled = sum(map(bool, ended)) / len(ended), sum(map(bool, still)) / max(len(still), 1)
+    if filled > 0.9 and open_filled < 0.1:
         return 2.0
     if few:
         return 0.5
@@ -157,7 +157,7 @@ def _fit(feed: Feed, leads: Entity, column: Column) -> float:
 
 
 def one_order(feed: Feed) -> None:
-    """Several columns of which nothing tells the order of day and month are one question: their source names the formats."""
+    """Ask once about all columns whose order of day and month is unknown: their source names the formats."""
     asked = {
         name: item
         for name, item in feed.fillings.items()
@@ -168,9 +168,9 @@ def one_order(feed: Feed) -> None:
     columns = list(dict.fromkeys(str(item.column) for item in asked.values()))
     if len(asked) < 2 or others:
         return
-    found = asking.ORDER.search(next(iter(asked.values())).reason)
-    feed.date_formats = tuple(dict.fromkeys(one for item in asked.values() for one in item.date_formats))
-    feed.reason += f"; {found[1] if found else ''} in {' and '.join(columns)}: dateFormats has the answer"
+    doubt = asking.ORDER.search(next(iter(asked.values())).reason)
+    feed.date_formats = tuple(dict.fromkeys(format_ for item in asked.values() for format_ in item.date_formats))
+    feed.reason += f"; {doubt[1] if doubt else ''} in {' and '.join(columns)}: dateFormats has the answer"
     feed.undecided, feed.sure_besides = tuple(columns), feed.confidence
     feed.confidence = min(feed.confidence, asking.ASKED)
     for name, item in asked.items():
@@ -185,15 +185,19 @@ def _is_iso(column: Column) -> bool:
 
 
 def order(feed: Feed) -> None:
-    """Deals that mostly close before they are opened: the dates are those of something else, or read in another order."""
+    """Ask about deals that mostly close before they are opened: a date means something else, or has another order."""
     opened, closed = (feed.fillings.get(name) for name in ("created_at", "closed_at"))
     if not opened or not closed or not opened.column or not closed.column or opened.column == closed.column:
         return
-    mine, theirs = feed.table.column(opened.column), feed.table.column(closed.column)
-    pairs = feed.table.counted(mine, theirs, length=10)
-    starts = {text: day_of(text, mine) for text in {one for one, _ in pairs}}
-    ends = {text: day_of(text, theirs) for text in {two for _, two in pairs}}
-    days = [(start, end, n) for (one, two), n in pairs.items() if (start := starts[one]) and (end := ends[two])]
+    opening, closing = feed.table.column(opened.column), feed.table.column(closed.column)
+    pairs = feed.table.counted(opening, closing, length=10)
+    starts = {text: day_of(text, opening) for text in {text for text, _ in pairs}}
+    ends = {text: day_of(text, closing) for text in {text for _, text in pairs}}
+    days = [
+        (start, end, n)
+        for (opening_text, closing_text), n in pairs.items()
+        if (start := starts[opening_text]) and (end := ends[closing_text])
+    ]
     known, before = sum(n for *_, n in days), sum(n for start, end, n in days if end < start)
     if known >= FEW and before > 0.5 * known:
         reason = (

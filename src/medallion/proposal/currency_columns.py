@@ -17,7 +17,7 @@ _SIGNS = {"€": "EUR", "euro": "EUR", "euros": "EUR", "£": "GBP", "pounds": "G
 
 
 def of_deals(draft: Draft, feed: Feed) -> None:
-    """A word for another currency beside amounts: mapped where it is a column, and in any case asked about."""
+    """Map the column that names a currency, and ask about amounts that may be in another one."""
     used = {item.column for name, item in feed.fillings.items() if name not in ("deal_value", "currency")}
     columns = [
         currencies.Cells(c.header, c.name, c.counts, c.rows - c.filled)
@@ -49,8 +49,8 @@ def of_deals(draft: Draft, feed: Feed) -> None:
             reason = f"{value.reason}: is it {', '.join(several)}? {code} is written as the currency"
         _in_one(draft, feed.entity, code)
         feed.fillings["deal_value"] = value = value.model_copy(update={"confidence": 0.6, "reason": reason})
-    elif currency is None and value is not None and (told := _beside(draft, feed, columns, amounts)):
-        place, codes = told
+    elif currency is None and value is not None and (beside := _beside(draft, feed, columns, amounts)):
+        place, codes = beside
         code = next(iter(codes)) if len(codes) == 1 else None
         if code:
             _in_one(draft, feed.entity, code)
@@ -62,8 +62,8 @@ def of_deals(draft: Draft, feed: Feed) -> None:
     changed = draft.properties.get(feed.entity, {}).get("currency", {}).get("enum")
     default = changed[0]["value"] if changed else "USD"
     mapped = named.get(currency.column or "") if currency else None
-    said = currency is not None and currency.column is None
-    if doubt := currencies.doubt(columns, amounts, mapped, default, said):
+    declared = currency is not None and currency.column is None
+    if doubt := currencies.doubt(columns, amounts, mapped, default, declared):
         feed.comments.append(f"currency: {doubt.problem}. {doubt.remedy}")
         target = "deal_value" if value is not None else "currency" if currency is not None else ""
         if target:
@@ -77,15 +77,15 @@ def of_deals(draft: Draft, feed: Feed) -> None:
 def _beside(
     draft: Draft, feed: Feed, columns: list[currencies.Cells], amounts: Mapping[str, str]
 ) -> tuple[str, Mapping[str, int]] | None:
-    """What names a currency where the amounts of deals name none: other figures of the table, or a column of another."""
-    if found := currencies.figures_beside(columns, amounts):
-        return (found[0], {found[1]: 1}) if found[1] != "USD" else None
+    """Where a currency is named if not by the amounts of deals: by other figures of the table, or in another table."""
+    if named := currencies.figures_beside(columns, amounts):
+        return (named[0], {named[1]: 1}) if named[1] != "USD" else None
     if any(cell.is_currency for cell in columns):
         return None
     for table in (each for each in draft.tables if each is not feed.table):
         cells_of = (currencies.Cells(c.header, c.name, c.counts, c.rows - c.filled) for c in table.columns)
-        if found_in := currencies.elsewhere(cells_of, "USD"):
-            return f"{found_in[0]} of {table.file.name}", found_in[1]
+        if elsewhere := currencies.elsewhere(cells_of, "USD"):
+            return f"{elsewhere[0]} of {table.file.name}", elsewhere[1]
     return None
 
 

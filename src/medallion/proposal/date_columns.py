@@ -15,8 +15,8 @@ from medallion.proposal.profile import Column, Table
 
 
 def _day_first(draft: Draft, table: Table) -> bool | None:
-    found = _agreed(draft, table, "decided")
-    return found if found is not None or draft.today is None else _by_present(draft, table, draft.today)
+    agreed = _agreed(draft, table, "decided")
+    return agreed if agreed is not None or draft.today is None else _by_present(draft, table, draft.today)
 
 
 def _by_present(draft: Draft, table: Table, today: date) -> bool | None:
@@ -109,27 +109,29 @@ def _named_days(draft: Draft, feed: Feed) -> list[tuple[Column, Any]]:
 
 
 def occurred(draft: Draft, feed: Feed) -> None:
-    """The best day that there is of a touch: its own, else when it was done, due, entered or last changed."""
+    """Fill the day of a touch from the best column: its own day, else when it was done, due, entered or last changed."""
     item = feed.fillings.get("occurred_at")
     if item is None or item.column is None or asking.is_asked(item):
         return
-    held, others = feed.table.column(item.column), []
-    own = [c for c, meant in _named_days(draft, feed) if activities.is_late(held) and not activities.is_late(c)]
+    mapped, others = feed.table.column(item.column), []
+    own = [c for c, meant in _named_days(draft, feed) if activities.is_late(mapped) and not activities.is_late(c)]
     if own:  # created or changed is the last resort
-        held = own[0]
-        item = Filling(column=held.header, confidence=item.confidence, reason="its name; dates")
-        item = dated(draft, item, held, feed.table)
+        mapped = own[0]
+        item = Filling(column=mapped.header, confidence=item.confidence, reason="its name; dates")
+        item = dated(draft, item, mapped, feed.table)
         if asking.is_asked(item):
             feed.fillings["occurred_at"] = item
             return
     needed, usual = {*item.date_formats}, not item.date_formats
-    for column, what in activities.days(feed, held):
-        found = dated(draft, Filling(column=column.header), column, feed.table)
-        if found.confidence is None:  # nothing is in doubt
+    for column, what in activities.days(feed, mapped):
+        filling = dated(draft, Filling(column=column.header), column, feed.table)
+        if filling.confidence is None:  # nothing is in doubt
             others.append((column, what))
-            usual = usual and not found.date_formats
-            needed |= {*found.date_formats}
-    taken = activities.occurred(feed, item, held, others)
+            usual = usual and not filling.date_formats
+            needed |= {*filling.date_formats}
+    taken = activities.occurred(feed, item, mapped, others)
     if taken is not item:
-        formats_of_all = () if usual else (*sorted(needed), *(one for one in DATE_FORMATS if one not in needed))
+        formats_of_all = (
+            () if usual else (*sorted(needed), *(format_ for format_ in DATE_FORMATS if format_ not in needed))
+        )
         feed.fillings["occurred_at"] = taken.model_copy(update={"date_formats": formats_of_all})

@@ -50,17 +50,17 @@ def questions(proposal: Proposal, entities: Mapping[str, Entity]) -> Iterator[Qu
             yield _of_table(proposal, feed)
         if not any(feed is kept for kept in proposal.feeds) or feed.entity not in entities:
             continue
-        if isinstance(said := feed.life.get("snapshot"), Snapshot) and said.confidence is not None:
-            yield _of_states(proposal, feed, said, str(entities[feed.entity].version_column))
+        if isinstance(snapshot := feed.life.get("snapshot"), Snapshot) and snapshot.confidence is not None:
+            yield _of_states(proposal, feed, snapshot, str(entities[feed.entity].version_column))
         for name in list(feed.fillings):
             yield from _of_filling(feed, entities[feed.entity].column(name), entities[feed.entity].key)
     for item in list(proposal.unclear):
         yield _of_unused(proposal, item)
 
 
-def _of_states(proposal: Proposal, feed: Feed, said: Snapshot, version: str) -> Question:
+def _of_states(proposal: Proposal, feed: Feed, snapshot: Snapshot, version: str) -> Question:
     """Whether files of one kind are states of several days."""
-    ours = [each for each in proposal.feeds if each.life.get("snapshot") is said]
+    ours = [each for each in proposal.feeds if each.life.get("snapshot") is snapshot]
 
     def take() -> None:
         for each in ours:
@@ -71,7 +71,7 @@ def _of_states(proposal: Proposal, feed: Feed, said: Snapshot, version: str) -> 
             del each.life["snapshot"]
             each.fillings |= {version: each.version} if each.version else {}
 
-    asks, _, gone = said.reason.partition(" Then ")
+    asks, _, gone = snapshot.reason.partition(" Then ")
     return Question(
         f"{feed.table.file.name}, {feed.entity}: snapshot",
         asks,
@@ -159,15 +159,15 @@ def _unknown(feed: Feed, item: Filling, declared: Declared) -> list[tuple[str, i
 
 def _of_spellings(feed: Feed, declared: Declared, unknown: list[tuple[str, int]], doubt: str) -> Iterator[Question]:
     """What each spelling that is not known means; the column is sure once all have been said."""
-    name, said = declared.name, list[str]()
+    name, answered = declared.name, list[str]()
     for text, count in unknown:
 
         def means(value: str, text: str = text) -> None:
             item = feed.fillings[name]
             values = tuple((each, value if each == text else meant) for each, meant in item.values)
-            said.append(text)
+            answered.append(text)
             item = item.model_copy(update={"values": values})
-            feed.fillings[name] = asking.without(item, doubt) if len(said) == len(unknown) else item
+            feed.fillings[name] = asking.without(item, doubt) if len(answered) == len(unknown) else item
 
         yield Question(
             f"{_line(feed, name)}: values: {text}",
@@ -213,18 +213,18 @@ def _of_order(feed: Feed, name: str, column: Column, doubt: str) -> Question:
 def _called_for(column: Column, first: str) -> tuple[str, ...]:
     orders = [first == "day", *([first != "day"] if column.day_order.contradicts and first != "year" else [])]
     needed = [formats.called_for(column.counts, order, with_year_first=first == "year")[0] for order in orders]
-    return tuple(dict.fromkeys(one for formats_of in needed for one in formats_of))
+    return tuple(dict.fromkeys(format_ for formats_of in needed for format_ in formats_of))
 
 
 def _which_first(line: str, columns: list[Column], order: Callable[[str], None]) -> Question:
     answers = []
     short = any(column.day_order.years is None for column in columns)
     for first in ("day", "month", "year") if short else ("day", "month"):
-        spans = [found for column in columns if (found := span(column, first))]
+        spans = [days for column in columns if (days := span(column, first))]
         comes_to = ", ".join(f"{first} to {last}" for first, last in spans) or "no day can be read so"
         answers.append(Answer(f"the {first}", comes_to, lambda first=first: order(first)))  # type: ignore[misc]
-    headers, told = " and ".join(column.header for column in columns), columns[0].day_order
-    example = told.either or told.day_first or told.month_first
+    headers, day_order = " and ".join(column.header for column in columns), columns[0].day_order
+    example = day_order.either or day_order.day_first or day_order.month_first
     asks = "the day, the month or the year" if short else "the day or the month"
     return Question(line, f"What comes first in {headers}, such as {example!r}: {asks}?", tuple(answers))
 
@@ -257,14 +257,14 @@ def _candidates(feed: Feed, declared: Declared, own: Column | None) -> list[Colu
     """Columns that could fill another one: not used yet, and of its kind."""
     shapes = {"money": "number", "integer": "number", "date": "date", "timestamp": "date", "email": "email"}
     shape = shapes.get(declared.kind)
-    found = [column for column in feed.unmapped if column is not own]
+    candidates = [column for column in feed.unmapped if column is not own]
     if shape:
-        found = [column for column in found if column.share(shape) > 0.5]
+        candidates = [column for column in candidates if column.share(shape) > 0.5]
     elif declared.accepted:
-        found = [column for column in found if column.distinct <= 30 and column.share("date") < 0.5]
+        candidates = [column for column in candidates if column.distinct <= 30 and column.share("date") < 0.5]
     else:
-        found = [column for column in found if column.share("date") < 0.5]
-    return sorted(found, key=lambda column: -column.filled)[:_OFFERED]
+        candidates = [column for column in candidates if column.share("date") < 0.5]
+    return sorted(candidates, key=lambda column: -column.filled)[:_OFFERED]
 
 
 def _filled_by(feed: Feed, declared: Declared, column: Column) -> Filling:

@@ -16,7 +16,7 @@ _WITH_LIFE = ("contacts", "deal_contacts", "deal_products")
 
 
 def settle(draft: Draft, feed: Feed) -> None:
-    """What ends a record of a table, by the columns that mark it and the files that list merges.
+    """Find what ends a record of a table: columns that mark it as ended, and files that list merges.
 
     An account that is only named in rows of another entity does not end with one of them: such a row does not count.
     """
@@ -25,13 +25,13 @@ def settle(draft: Draft, feed: Feed) -> None:
     if feed.entity == "interactions" and (counts := activities.planned(feed)):
         feed.life["where"] = counts
     columns = [column for column in feed.unmapped if _may_end(draft, feed, column)]
-    if feed.entity == "leads" and (told := feed.column_of("status")) and marks.marked(told.header, told.counts):
-        columns.append(told)
+    if feed.entity == "leads" and (status := feed.column_of("status")) and marks.marked(status.header, status.counts):
+        columns.append(status)
     telling = [
         c for c in columns if not marks.is_pointer(c.header) and (_is_sure(c) or marks.marked(c.header, c.counts))
     ]
-    said = [_mark(draft, feed, column, len(telling) < 2) for column in columns]
-    conditions = [condition for condition in said if condition]
+    per_column = [_mark(draft, feed, column, len(telling) < 2) for column in columns]
+    conditions = [condition for condition in per_column if condition]
     if conditions:
         sql = " OR ".join(item.when if len(conditions) == 1 else f"({item.when})" for item in conditions)
         sure = min(item.confidence or 0 for item in conditions)
@@ -48,13 +48,13 @@ def settle(draft: Draft, feed: Feed) -> None:
 
 
 def _no_business(draft: Draft, feed: Feed) -> None:
-    """Rows that a flag says to be tests, copies, templates or the like: they count unless someone says no."""
-    flags = [(c, told) for c in feed.unmapped if marks.is_no_business(c.header) and (told := marks.flagged(c.counts))]
+    """Ask about rows that a flag marks as tests, copies, templates or the like."""
+    flags = [(c, texts) for c in feed.unmapped if marks.is_no_business(c.header) and (texts := marks.flagged(c.counts))]
     if not flags:
         return
-    shown = " and ".join(f"{c.header} marks {sum(told.values()):,} of {c.rows:,} rows" for c, told in flags)
-    said = feed.life.get("where")
-    conditions = [said.when] if isinstance(said, Condition) else []
+    shown = " and ".join(f"{c.header} marks {sum(texts.values()):,} of {c.rows:,} rows" for c, texts in flags)
+    where = feed.life.get("where")
+    conditions = [where.when] if isinstance(where, Condition) else []
     every = " AND ".join([*conditions, *(marks.counts_all(column.name) for column, _ in flags)])
     reason = (
         f"{shown}: are these tests, copies or others that do not count? Then delete this confidence, and they are left out; "
@@ -62,16 +62,18 @@ def _no_business(draft: Draft, feed: Feed) -> None:
     )
     if draft.is_derived(feed):
         reason = f"{shown}: as for the deals, change both"
-    if isinstance(said, Condition) and said.reason:
-        reason = f"{said.reason}; {reason}"
-    when = " AND ".join([*(f"({each})" for each in conditions), *(marks.unflagged(c.name, told) for c, told in flags)])
+    if isinstance(where, Condition) and where.reason:
+        reason = f"{where.reason}; {reason}"
+    when = " AND ".join(
+        [*(f"({each})" for each in conditions), *(marks.unflagged(c.name, texts) for c, texts in flags)]
+    )
     feed.life["where"] = Condition(
         when=when, confidence=CONFIDENT if draft.is_derived(feed) else _ASKED_OF_FLAGS, reason=reason
     )
 
 
 def _mark(draft: Draft, feed: Feed, column: Column, alone: bool) -> Condition | None:
-    """By which condition a column marks rows as ended; where it names survivors, that is said of the feed."""
+    """The condition under which a column marks rows as ended; a column of survivors is noted in the feed instead."""
     marked = marks.marked(column.header, column.counts)
     rows = sum(marked.values())
     if marks.is_pointer(column.header):
@@ -87,17 +89,17 @@ def _mark(draft: Draft, feed: Feed, column: Column, alone: bool) -> Condition | 
     sure = _is_sure(column) or _says_deleted(draft, column)
     if not marked and not sure:
         return None
-    told = f"{column.header} marks {rows:,} of {column.rows:,} rows"
+    reason = f"{column.header} marks {rows:,} of {column.rows:,} rows"
     if not sure:
         shown = ", ".join(repr(text) for text in list(marked)[:3])
-        told += (
+        reason += (
             f" ({shown}): have these ended? Then delete this confidence and they leave the figures ({rows:,} rows are "
             'withdrawn); else write when: "false", and they count'
         )
     return Condition(
         when=marks.ended(column.header, column.name, column.counts, alone),
         confidence=0.95 if sure else 0.6,
-        reason=told,
+        reason=reason,
     )
 
 
@@ -116,17 +118,17 @@ def _live_keys(draft: Draft, entity: str) -> set[str]:
     """Keys of an entity's records that no column marks as ended; of a table with such columns those of its first records."""
     keys: set[str] = set()
     for feed in draft.feeds:
-        held = draft.own(feed) if feed.entity == entity else None
-        if held is None or draft.is_derived(feed):
+        own = draft.own(feed) if feed.entity == entity else None
+        if own is None or draft.is_derived(feed):
             continue
-        marking = [c for c in feed.table.columns if c is not held and marks.may_mark(c.header)]
-        told = [(c, found) for c in marking if (found := marks.marked(c.header, c.counts))]
-        if not told:
-            keys |= held.forms
+        marking = [c for c in feed.table.columns if c is not own and marks.may_mark(c.header)]
+        marked = [(c, texts) for c in marking if (texts := marks.marked(c.header, c.counts))]
+        if not marked:
+            keys |= own.forms
             continue
-        rows = feed.table.together(held, *(column for column, _ in told))
+        rows = feed.table.together(own, *(column for column, _ in marked))
         there = {
-            (code(key), any(cell in found for cell, (_, found) in zip(cells, told, strict=True)))
+            (code(key), any(cell in texts for cell, (_, texts) in zip(cells, marked, strict=True)))
             for key, *cells in rows
         }
         keys |= {key for key, ended in there if not ended} - {key for key, ended in there if ended}

@@ -52,7 +52,7 @@ DAMAGED = re.compile(r"\d([.,]\d+)?E\+?\d+", re.IGNORECASE)
 
 
 def accounts(feed: Feed) -> None:
-    """An identifier and a name that go together, each of several deals: the accounts, whatever they are called."""
+    """Propose an identifier and a name that go together, each on several deals, as the accounts, whatever their headers."""
     if {"customer_id", "company"} & {*feed.fillings}:
         return
     used = {item.column for name, item in feed.fillings.items() if name not in ("lead_name",)}
@@ -61,7 +61,7 @@ def accounts(feed: Feed) -> None:
     for code in (c for c in free if c.share("code") + c.share("number") > 0.9 and "id" in worth.words_in(c)):
         for name in (c for c in free if c is not code and _may_be_accounts(c)):
             pairs = {*feed.table.together(code, name)}
-            if worth.words_in(name) & (worth.words_in(code) - {"id"}) and len(pairs) == len({one for one, _ in pairs}):
+            if worth.words_in(name) & (worth.words_in(code) - {"id"}) and len(pairs) == len({key for key, _ in pairs}):
                 reason = f"{code.header} and {name.header} go together in all rows: are they the accounts of the deals?"
                 feed.fillings["customer_id"] = Filling(
                     column=code.header, confidence=CONFIDENT, reason=f"with {name.header}"
@@ -126,7 +126,7 @@ def _ask(feed: Feed, name: str, columns: list[Column], entity: Entity, why: str)
 
 
 def outcome(feed: Feed, leads: Entity) -> None:
-    """A state that the probability and an archive mark contradict: archived at 0 is lost, whatever stage it was in."""
+    """Correct or question states that the probability contradicts: an archived deal at 0 is lost, whatever its stage."""
     chance = next(
         (c for c in feed.table.columns if worth.words_in(c) & CHANCE and c.share("number") > worth.MOST), None
     )
@@ -137,8 +137,8 @@ def outcome(feed: Feed, leads: Entity) -> None:
                    and c.share("flag") > 0.9), None)  # fmt: skip
     extra = [chance, active] if active else [chance]
     scale = 100 if any((units.figure(text) or 0) > 1 for text in chance.counts) else 1
-    if told := _by_chance(feed, item, chance, scale):
-        feed.fillings["status"] = told
+    if filling := _by_chance(feed, item, chance, scale):
+        feed.fillings["status"] = filling
         return
     still = [
         (cells, n)
@@ -166,21 +166,21 @@ def outcome(feed: Feed, leads: Entity) -> None:
 
 
 def flags(feed: Feed, leads: Entity) -> None:
-    """A state that the system's own flags, such as IsWon and IsClosed, contradict in some records."""
+    """Ask about states that the system's own flags, such as IsWon and IsClosed, contradict in some records."""
     item = feed.fillings.get("status")
     for word, named in (("won", ("won",)), ("lost", ("lost",)), ("closed", ("won", "lost"))):
         column = stages.flag(feed.table, word)
         if item is None or column is None or column.header == item.column or column.filled < column.rows:
             continue
-        told = [
+        counts = [
             (state, cell.lower() not in _FALSE, n)
             for (state, cell), n in closing_dates.counted_states(feed, leads, column).items()
             if state
         ]
         for is_so, says in ((True, "true"), (False, "false")):
-            wrong = [state for state, flagged, _ in told if flagged == is_so and (state in named) != is_so]
-            count = sum(n for state, flagged, n in told if flagged == is_so and (state in named) != is_so)
-            if count >= 2 and count > 0.01 * (deals := sum(n for *_, n in told)):
+            wrong = [state for state, flagged, _ in counts if flagged == is_so and (state in named) != is_so]
+            count = sum(n for state, flagged, n in counts if flagged == is_so and (state in named) != is_so)
+            if count >= 2 and count > 0.01 * (deals := sum(n for *_, n in counts)):
                 reason = (
                     f"{item.reason}; but {count:,} of {deals:,} deals that {item.column} says are "
                     f"{' or '.join(dict.fromkeys(wrong))} have {column.header} {says}: which of the two is right?"
@@ -190,7 +190,7 @@ def flags(feed: Feed, leads: Entity) -> None:
 
 
 def _by_chance(feed: Feed, item: Filling, chance: Column, scale: int) -> Filling | None:
-    """Stages that nothing else explains, by the probability that all of their deals have: 0 is lost, all of it won."""
+    """Explain unknown stages by the probability that all of their deals have: 0 is lost, 100% is won."""
     if not asking.is_asked(item) or "open, won or lost" not in item.reason:
         return None
     met: dict[str, set[Decimal | None]] = {}
@@ -201,18 +201,18 @@ def _by_chance(feed: Feed, item: Filling, chance: Column, scale: int) -> Filling
     values = {text: ends.get(text, value) for text, value in item.values}
     if {*ends.values()} != {"won", "lost"} or not {"won", "lost"} <= {*values.values()}:
         return None
-    told = ", ".join(f"{text!r} {value}" for text, value in ends.items())
-    reason = f"by {chance.header}: {told}; the others are open"
+    listed = ", ".join(f"{text!r} {value}" for text, value in ends.items())
+    reason = f"by {chance.header}: {listed}; the others are open"
     return item.model_copy(update={"values": tuple(values.items()), "confidence": 0.85, "reason": reason})
 
 
 def _by_cases(column: Column, item: Filling, leads: Entity) -> str:
-    """The state by a column of spellings, as an expression; an unknown one stays as it is and is refused."""
+    """The state as an expression over a column of spellings; an unknown spelling stays as it is and is refused."""
     listed, declared = dict(item.values), leads.column("status")
     by_state: dict[str, list[str]] = {}
     for text in column.counts:
-        found = match.meaning("leads", declared, text)
-        if meant := listed.get(text) or (found.value if found else None):
+        meaning = match.meaning("leads", declared, text)
+        if meant := listed.get(text) or (meaning.value if meaning else None):
             by_state.setdefault(meant, []).append("'" + text.lower().replace("\\", "\\\\").replace("'", "\\'") + "'")
     cell = f"trim(lower(`{column.name}`))"
     whens = " ".join(f"WHEN {cell} IN ({', '.join(texts)}) THEN '{state}'" for state, texts in by_state.items())
@@ -220,7 +220,7 @@ def _by_cases(column: Column, item: Filling, leads: Entity) -> str:
 
 
 def nearest(table: Table, leads: Entity) -> Match | None:
-    """A table in words that are not known, as a list of deals if its values are such: to be asked about as a whole."""
+    """Match a table with unknown headers as a list of deals if its values look like one; it is asked about as a whole."""
     whole = [column for column in table.columns if column.filled]
     texts = [c for c in whole if not any(c.share(kind) > 0.5 for kind in ("date", "number", "flag", "email", "phone"))]
     keys = [
@@ -245,8 +245,8 @@ def nearest(table: Table, leads: Entity) -> Match | None:
         chosen["company"] = names[-1]
     if len(dates) > 1:
         chosen["closed_at"] = dates[1]
-    said = ", ".join(f"{name} from {column.header} ({column.examples(1)})" for name, column in chosen.items())
-    reason = f"its headers are in words that are not known (--preset says what they mean); by its values a list of deals: {said}"
+    listed = ", ".join(f"{name} from {column.header} ({column.examples(1)})" for name, column in chosen.items())
+    reason = f"its headers are in words that are not known (--preset says what they mean); by its values a list of deals: {listed}"
     columns = {name: (column, Meaning(name, CONFIDENT, "by its values")) for name, column in chosen.items()}
     return Match(table, leads, 0.5, reason, columns)
 

@@ -53,7 +53,7 @@ class Settled:
 
 
 def settle(matches: list[Match], tables: list[Table], entities: Mapping[str, Entity], system: System | None) -> Settled:
-    """Tell deals from what is proposed as deals beside them, and find accounts that no name tells."""
+    """Separate deals from tables that only look like deals, and find accounts in tables that are not named so."""
     settled = Settled([])
     for item in matches:
         if item.entity.name in ("leads", "interactions") and is_support(item):
@@ -104,8 +104,8 @@ def settle(matches: list[Match], tables: list[Table], entities: Mapping[str, Ent
         used = {id(m.table) for m in settled.matches} | {id(b.match.table) for b in settled.before}
         for item in [m for m in settled.matches if m.entity.name == "leads"]:
             free = [table for table in tables if id(table) not in used]
-            if found := _accounts_of(item, free, entities["customers"], system):
-                settled.matches.append(found)
+            if account_table := _accounts_of(item, free, entities["customers"], system):
+                settled.matches.append(account_table)
                 break
     return settled
 
@@ -131,22 +131,22 @@ def is_pivot(item: Match) -> bool:
     )
 
 
-#: What a table of deals tells of them, of which a list of values or a summary has little.
-_TOLD = (("lead_id", "lead_name"), ("status", "stage"), ("deal_value",), ("customer_id", "company"),
+#: The aspects of a deal that a table of deals has columns for; a list of values or a summary has few of them.
+_ASPECTS = (("lead_id", "lead_name"), ("status", "stage"), ("deal_value",), ("customer_id", "company"),
          ("created_at", "closed_at", "expected_close_date"))  # fmt: skip
 
 
 def _little_beside(item: Match, matches: list[Match]) -> str | None:
     """The table of the same workbook that holds deals, where one of one column in common with them is no table of deals."""
-    if item.entity.name != "leads" or "#" not in item.table.file.name or _told(item) > 1:
+    if item.entity.name != "leads" or "#" not in item.table.file.name or _aspects(item) > 1:
         return None
     book = item.table.file.name.partition("#")[0]
     others = (m for m in matches if m.entity.name == "leads" and m.table.file.name.partition("#")[0] == book)
-    return next((m.table.file.name for m in others if _told(m) >= len(_TOLD) - 1), None)
+    return next((m.table.file.name for m in others if _aspects(m) >= len(_ASPECTS) - 1), None)
 
 
-def _told(item: Match) -> int:
-    return sum(bool({*names} & {*item.columns}) for names in _TOLD)
+def _aspects(item: Match) -> int:
+    return sum(bool({*names} & {*item.columns}) for names in _ASPECTS)
 
 
 def _same(matches: list[Match], wanted: Match) -> Match:
@@ -162,12 +162,14 @@ def is_support(item: Match) -> bool:
         return False
     stems = {word for stem in item.table.stems for word in vocabulary.words_of(stem)}
     headers = [set(vocabulary.words_of(column.header)) for column in item.table.columns]
-    said = {word for words in headers for word in words & _SUPPORT_HEADERS}
+    support_words = {word for words in headers for word in words & _SUPPORT_HEADERS}
     numbered = any(words & {"case", "ticket", "incident"} and words & {"number", "id", "nr", "no"} for words in headers)
     if item.entity.name == "interactions" and not numbered and not stems & _SUPPORT:
         return False  # a call centre's calls have such headers too
     return (
-        (bool(stems & _SUPPORT) and (bool(said) or len(headers) < 5)) or len(said) >= 3 or (numbered and len(said) >= 2)
+        (bool(stems & _SUPPORT) and (bool(support_words) or len(headers) < 5))
+        or len(support_words) >= 3
+        or (numbered and len(support_words) >= 2)
     )
 
 
@@ -241,8 +243,8 @@ def _is_converted(table: Table) -> bool:
 
 def _without(deals: Match, column: Column | None, entities: Mapping[str, Entity], system: System | None) -> Match:
     """The deals with another key than the lead that they came from."""
-    held = deals.columns.get("lead_id")
-    if column is None or held is None or held[0] is not column:
+    key = deals.columns.get("lead_id")
+    if column is None or key is None or key[0] is not column:
         return deals
     rest = replace(deals.table, columns=[c for c in deals.table.columns if c is not column])
     again = match.assign(rest, entities["leads"], system)
@@ -269,8 +271,8 @@ def _repeats_name(table: Table, deals: Table) -> bool:
 
 
 def _accounts_of(deals: Match, tables: list[Table], customers: Entity, system: System | None) -> Match | None:
-    """A table that no name tells as accounts, but whose key the deals refer to and which has names."""
-    held = deals.columns.get("customer_id") or deals.columns.get("company")
+    """A table that is not named as accounts, but that has names and a key that deals refer to."""
+    account = deals.columns.get("customer_id") or deals.columns.get("company")
     own = deals.columns.get("lead_id")
     offers = []
     for table in tables:
@@ -281,7 +283,7 @@ def _accounts_of(deals: Match, tables: list[Table], customers: Entity, system: S
             for column in _refers(deals.table, key.forms, 0.8):
                 if (own and column is own[0]) or (column.is_unique and column.rows > 20):
                     continue
-                named = held is not None and column is held[0]
+                named = account is not None and column is account[0]
                 owner = deals.columns.get("owner")
                 if (owner and column is owner[0]) or (not named and not _says_account(column, table)):
                     continue
@@ -293,10 +295,10 @@ def _accounts_of(deals: Match, tables: list[Table], customers: Entity, system: S
 
 
 def _says_account(column: Column, table: Table) -> bool:
-    said = set(vocabulary.tokens(column.header))
+    words = set(vocabulary.tokens(column.header))
     stems = {word for stem in table.stems for word in vocabulary.tokens(stem)}
-    return any(vocabulary.kind_of_file(word, "customers") > 0 for word in said | stems) or bool(
-        said & {word.removesuffix("s") for word in stems if len(word) > 4}
+    return any(vocabulary.kind_of_file(word, "customers") > 0 for word in words | stems) or bool(
+        words & {word.removesuffix("s") for word in stems if len(word) > 4}
     )
 
 
@@ -313,18 +315,18 @@ def _name_of(table: Table, key: Column | None) -> Column | None:
 def _as_accounts(
     table: Table, key: Column, customers: Entity, system: System | None, deals: Match, column: Column
 ) -> Match | None:
-    found = match.assign(table, customers, system)
-    name = found.columns.get("customer_name")
+    accounts = match.assign(table, customers, system)
+    name = accounts.columns.get("customer_name")
     named = name[0] if name else _name_of(table, key)
     if named is None:
         return None
     reason = f"{column.header} of {deals.table.file.name} has its values"
-    found.columns = {c: pair for c, pair in found.columns.items() if pair[0] not in (key, named)}
-    found.columns["customer_id"] = (key, Meaning("customer_id", 0.95, reason))
-    found.columns["customer_name"] = name or (named, Meaning("customer_name", 0.9, "the names in it"))
-    found.confidence, found.reason = max(found.confidence, 0.9), reason
-    found.perhaps.pop("customer_name", None)
-    return found
+    accounts.columns = {c: pair for c, pair in accounts.columns.items() if pair[0] not in (key, named)}
+    accounts.columns["customer_id"] = (key, Meaning("customer_id", 0.95, reason))
+    accounts.columns["customer_name"] = name or (named, Meaning("customer_name", 0.9, "the names in it"))
+    accounts.confidence, accounts.reason = max(accounts.confidence, 0.9), reason
+    accounts.perhaps.pop("customer_name", None)
+    return accounts
 
 
 @dataclass(frozen=True)
@@ -340,15 +342,15 @@ class History:
 
 
 def history(table: Table, deals: Set[str], stages: Set[str]) -> History | None:
-    """What a table tells of changes of stage; None when it does not."""
+    """How a table records changes of stage; None when it does not."""
     if not stages or not table.rows:
         return None
-    said = [(c, set(vocabulary.words_of(c.header)) | set(vocabulary.tokens(c.header))) for c in table.columns]
-    deal = [c for c, _ in said if c.filled > 0.98 * c.rows and c.among(deals, 0.8)]
+    worded = [(c, set(vocabulary.words_of(c.header)) | set(vocabulary.tokens(c.header))) for c in table.columns]
+    deal = [c for c, _ in worded if c.filled > 0.98 * c.rows and c.among(deals, 0.8)]
     deal = [c for c in deal if c.repeats > 0] or [c for c in deal if _about_deals(c)]
-    stage = [c for c, _ in said if c.repeats > 0 and c.among(stages, 0.6)]
+    stage = [c for c, _ in worded if c.repeats > 0 and c.among(stages, 0.6)]
     stage = [c for c in stage if c not in deal]
-    dates = [(c, words) for c, words in said if c.filled > 0.98 * c.rows and c.share("date") > 0.8]
+    dates = [(c, words) for c, words in worded if c.filled > 0.98 * c.rows and c.share("date") > 0.8]
     if not deal or not stage or not dates:
         return None
     old = {"old", "from", "previous", "alt", "alte", "vorher", "anterior", "avant", "ancien", "poprzedni"}

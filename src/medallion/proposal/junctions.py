@@ -11,12 +11,12 @@ from medallion.proposal.profile import Column, Table
 
 
 def linked(draft: Draft, feed: Feed, several: bool = False) -> bool:
-    """The account of a record by a junction file, of several the primary one; through contacts where these have it."""
+    """Fill the account of a record from a junction file, or through its contacts; of several accounts the primary one."""
     own = draft.own(feed)
     if own is None:
         return False
-    free, mine = draft.free(feed), (feed.entity, draft.keys_of_all(feed))
-    link = links.between(free, mine, ("customers", draft.keys["customers"]))
+    free, kind = draft.free(feed), (feed.entity, draft.keys_of_all(feed))
+    link = links.between(free, kind, ("customers", draft.keys["customers"]))
     customer = None
     if link:
         customer = Filling(column=link.to.header, confidence=0.95, reason="known accounts")
@@ -24,7 +24,7 @@ def linked(draft: Draft, feed: Feed, several: bool = False) -> bool:
         for key in [c for c in table.columns if c.filled and c.is_unique and c.share("date") < 0.5]:
             knows = knows_account(draft, table)
             others = [other for other in free if other is not table]
-            link = links.between(others, mine, ("contacts", key.forms)) if knows else None
+            link = links.between(others, kind, ("contacts", key.forms)) if knows else None
             if link is not None and knows is not None:
                 record = Filling(column=key.header, confidence=0.95, reason="every row has its own")
                 reason = f"leads from {link.table.file.name} to accounts"
@@ -39,15 +39,15 @@ def linked(draft: Draft, feed: Feed, several: bool = False) -> bool:
     if link is None or customer is None:
         return False
     if link.several and feed.entity == "interactions" and not several:
-        told = f"{link.table.file.name} has several accounts for {link.several:,} of {link.records:,} and marks none as primary"
-        feed.comments.append(f"customer_id: {told}; where the deal tells one, that one counts")
+        problem = f"{link.table.file.name} has several accounts for {link.several:,} of {link.records:,} and marks none as primary"
+        feed.comments.append(f"customer_id: {problem}; where the deal tells one, that one counts")
         return False
     through(draft, feed, own, link, "customer_id", customer)
     return True
 
 
 def through(draft: Draft, feed: Feed, own: Column, link: links.Link, canonical: str, target: Filling) -> None:
-    """Fill a column by a junction file, and say what it does not tell."""
+    """Fill a column from a junction file, and say what the file leaves open."""
     pair = f"concat_ws('|', {', '.join(f'`{c.name}`' for c in link.table.columns if c.distinct > 1 or c in (link.of, link.to))})"
     of = Filling(column=link.of.header, confidence=0.95, reason=f"{feed.entity} of {feed.table.file.name}")
     if link.one:
@@ -91,7 +91,7 @@ def through(draft: Draft, feed: Feed, own: Column, link: links.Link, canonical: 
 
 
 def knows_account(draft: Draft, table: Table) -> Filling | None:
-    """What tells the account of a table's rows, by key or by name."""
+    """The column that names the account of a table's rows, by key or by name."""
     keyed = draft.best(table, draft.keys["customers"], None)
     named = draft.best(table, draft.named["customers"], None)
     if not keyed and not named:

@@ -24,26 +24,26 @@ _NO_NUMBER = re.compile(r"[.,%$€£¥₹\s]")
 
 
 def _repeated(draft: Draft, feed: Feed, header: str | None = None) -> repeats.Repeated | None:
-    """A key that several rows share, asked about with what these rows are; `header` is that of a file beside it."""
+    """Ask about a key that several rows share; `header` is the key's header in another file of the same kind."""
     entity = draft.entities[feed.entity]
-    found = None if draft.is_derived(feed) else repeats.own(feed, entity, draft.system, header)
-    if found is None:
+    repeated = None if draft.is_derived(feed) else repeats.own(feed, entity, draft.system, header)
+    if repeated is None:
         return None
-    others = {name: item for name, item in feed.fillings.items() if item.column != found.column.header}
+    others = {name: item for name, item in feed.fillings.items() if item.column != repeated.column.header}
     others.pop(entity.key, None)
-    feed.fillings = {entity.key: repeats.key(feed, found), **others}
+    feed.fillings = {entity.key: repeats.key(feed, repeated), **others}
     feed.key = ()
     feed.comments = [each for each in feed.comments if not each.startswith(f"perhaps {entity.key}:")]
     if feed.entity in draft.keys:
-        draft.keys[feed.entity] |= found.column.forms
-    written = [text for (text,) in feed.table.together(found.column)]
-    if not all(_PLAIN_KEY.fullmatch(text.upper()) for text in written if text) or _told_apart_by_case(written):
+        draft.keys[feed.entity] |= repeated.column.forms
+    written = [text for (text,) in feed.table.together(repeated.column)]
+    if not all(_PLAIN_KEY.fullmatch(text.upper()) for text in written if text) or _differ_by_case(written):
         draft.as_written(feed.entity, entity.key)
-    return found
+    return repeated
 
 
 def as_beside(draft: Draft, feeds: list[Feed]) -> None:
-    """Files of one kind have one key: where a column is the key of one, it is that of the others, also if it repeats there."""
+    """Give files of one kind the same key: a column that is the key of one is that of the others, even if it repeats there."""
     for feed in feeds:
         own = feed.fillings.get(draft.entities[feed.entity].key) if feed.entity in draft.entities else None
         if own is None or not str(own.sql).startswith(("md5(", "concat(nullif(")) or "?" in own.reason:
@@ -52,9 +52,9 @@ def as_beside(draft: Draft, feeds: list[Feed]) -> None:
         alike = (f for f in feeds if f.entity == feed.entity and {c.header for c in f.table.columns} == headers)
         keys = [item.column for f in alike if (item := f.fillings.get(draft.entities[f.entity].key)) and item.column]
         if keys:
-            held = feed.fillings.pop(draft.entities[feed.entity].key)
+            hashed = feed.fillings.pop(draft.entities[feed.entity].key)
             if _repeated(draft, feed, keys[0]) is None:
-                feed.fillings = {draft.entities[feed.entity].key: held, **feed.fillings}
+                feed.fillings = {draft.entities[feed.entity].key: hashed, **feed.fillings}
 
 
 def settle(draft: Draft, feed: Feed) -> None:
@@ -64,8 +64,8 @@ def settle(draft: Draft, feed: Feed) -> None:
     if _repeated(draft, feed):
         return
     name = {"customers": "customer_name", "products": "product_name"}.get(feed.entity)
-    if key not in feed.fillings and name and (found := _referred_to(draft, feed)):
-        own, other, table = found
+    if key not in feed.fillings and name and (reference := _referred_to(draft, feed)):
+        own, other, table = reference
         reason = f"every row has its own, and {other.header} of {table.file.name} refers to it"
         feed.fillings = {key: Filling(column=own.header, confidence=0.9, reason=reason), **feed.fillings}
         draft.keys[feed.entity] |= own.forms
@@ -109,7 +109,7 @@ def settle(draft: Draft, feed: Feed) -> None:
             **feed.fillings,
         }
         written = [":".join(cells) for cells in feed.table.together(*pair)]
-        if not all(_PLAIN_KEY.fullmatch(text.upper()) for text in written) or _told_apart_by_case(written):
+        if not all(_PLAIN_KEY.fullmatch(text.upper()) for text in written) or _differ_by_case(written):
             draft.as_written(feed.entity, key)
         return
     if key not in feed.fillings:
@@ -121,24 +121,26 @@ def settle(draft: Draft, feed: Feed) -> None:
             **feed.fillings,
         }
         return
-    held = feed.fillings[key]
-    if held.column is None:
+    filling = feed.fillings[key]
+    if filling.column is None:
         return
-    own = feed.table.column(held.column)
-    if asking.is_asked(held) and _numbers_rows(feed.table, own):
-        held = feed.fillings[key] = held.model_copy(update={"confidence": 0.85})
+    own = feed.table.column(filling.column)
+    if asking.is_asked(filling) and _numbers_rows(feed.table, own):
+        filling = feed.fillings[key] = filling.model_copy(update={"confidence": 0.85})
     dated = "updated_at" in feed.fillings or draft.is_derived(feed)
     if not dated and (several := _in_several_rows(feed, own)):
         keys = "1 key" if len(several) == 1 else f"{len(several):,} keys"
         reason = (
-            f"{held.reason}; {keys}, such as {several[0]!r}, in several rows that differ, and no column says which is the "
+            f"{filling.reason}; {keys}, such as {several[0]!r}, in several rows that differ, and no column says which is the "
             "newest: the last row counts"
         )
-        feed.fillings[key] = held.model_copy(update={"confidence": min(held.confidence or 0, 0.7), "reason": reason})
+        feed.fillings[key] = filling.model_copy(
+            update={"confidence": min(filling.confidence or 0, 0.7), "reason": reason}
+        )
     texts = own.counts
     upper = {re.sub(r"\s+", "", text).upper() for text in texts}
     plain = all(_PLAIN_KEY.fullmatch(text) for text in upper)
-    if plain and len(upper) >= 0.999 * len(texts) and not _told_apart_by_case(texts):
+    if plain and len(upper) >= 0.999 * len(texts) and not _differ_by_case(texts):
         return
     why = "has other characters than a code" if not plain else "differs by case alone"
     feed.comments.append(f"{key} {why}, so it is compared as written")
@@ -146,14 +148,14 @@ def settle(draft: Draft, feed: Feed) -> None:
 
 
 def _referred_to(draft: Draft, feed: Feed) -> tuple[Column, Column, Table] | None:
-    """The column of a table without a known key that numbers its rows, as the deals show: theirs lead to it."""
+    """The column that numbers the rows of a table without a known key: a column of deals refers to it."""
     used = {item.column for item in feed.fillings.values()}
     for column in feed.table.columns:
-        told = column.share("code") + column.share("number") > 0.9 and column.share("date") < 0.5
+        is_coded = column.share("code") + column.share("number") > 0.9 and column.share("date") < 0.5
         if (
             not column.is_unique
             or column.header in used
-            or not told
+            or not is_coded
             or column.distinct < 5
             or worth.says_amount(column)
         ):
@@ -180,8 +182,8 @@ def cut_short(draft: Draft, feed: Feed, header: str, forms: Set[str]) -> bool:
         return False
     why = "Salesforce identifiers of 15 characters in one file and 18 in the other: the first 15 are the same"
     for other, column in ((accounts, key), (feed, feed.table.column(header))):
-        said = accounts.fillings["customer_id"].sql if other is accounts else None
-        sql = f"substring({said or f'`{column.name}`'}, 1, 15)"
+        expression = accounts.fillings["customer_id"].sql if other is accounts else None
+        sql = f"substring({expression or f'`{column.name}`'}, 1, 15)"
         other.fillings["customer_id"] = Filling(sql=sql, confidence=0.92, reason=why)
     draft.as_written("customers", "customer_id")
     draft.keys["customers"] |= {code(text) for text in cut}
@@ -239,12 +241,12 @@ def all_short(draft: Draft) -> None:
 
 
 def tell_apart(draft: Draft, feeds: list[Feed]) -> None:
-    """Tables that number their touches each from one get a mark before the number."""
+    """Put a mark before the number where several tables each number their touches from one."""
     for feed in feeds:
-        held = feed.fillings.get("interaction_id")
-        if held is None or held.column is None or len(feeds) < 2:
+        filling = feed.fillings.get("interaction_id")
+        if filling is None or filling.column is None or len(feeds) < 2:
             continue
-        mine = feed.table.column(held.column).forms
+        forms = feed.table.column(filling.column).forms
         for other in feeds:
             theirs = other.fillings.get("interaction_id")
             if other is feed or theirs is None or (theirs.column is None and theirs.sql is None):
@@ -252,9 +254,9 @@ def tell_apart(draft: Draft, feeds: list[Feed]) -> None:
             column = theirs.column or next(
                 (c.header for c in other.table.columns if f"`{c.name}`" in str(theirs.sql)), None
             )
-            if column and mine & other.table.column(column).forms:
+            if column and forms & other.table.column(column).forms:
                 mark = re.sub(r"[^A-Z0-9]+", "-", feed.table.stems[0].upper())[:12].strip("-")
-                name = feed.table.column(held.column).name
+                name = feed.table.column(filling.column).name
                 feed.fillings["interaction_id"] = Filling(
                     sql=f"concat('{mark}-', `{name}`)",
                     confidence=0.85,
@@ -263,7 +265,7 @@ def tell_apart(draft: Draft, feeds: list[Feed]) -> None:
                 break
 
 
-def _told_apart_by_case(texts: Iterable[str]) -> bool:
+def _differ_by_case(texts: Iterable[str]) -> bool:
     """Whether two identifiers differ by case alone, and not because one was typed in another case throughout."""
     spelled: dict[str, set[str]] = {}
     for text in {re.sub(r"\s+", "", text) for text in texts}:

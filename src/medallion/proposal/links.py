@@ -42,9 +42,9 @@ class Link:
 
 
 def between(tables: Iterable[Table], of: tuple[str, Set[str]], to: tuple[str, Set[str]]) -> Link | None:
-    """The junction between records of two kinds, each given as the entity's name and its keys; the fullest one."""
-    found = [link for table in tables if (link := _link(table, of, to))]
-    return max(found, key=lambda link: (link.share, link.one is not None), default=None)
+    """The fullest junction between records of two kinds, each given as the entity's name and its keys."""
+    junctions = [link for table in tables if (link := _link(table, of, to))]
+    return max(junctions, key=lambda link: (link.share, link.one is not None), default=None)
 
 
 def is_junction(table: Table, kinds: Mapping[str, Set[str]]) -> bool:
@@ -89,7 +89,7 @@ _WORDS = {
 
 def _says(column: Column) -> set[str]:
     words = set(vocabulary.tokens(column.header)) | set(vocabulary.words_of(column.header))
-    known = {name for name, said in _WORDS.items() if words & said}
+    known = {name for name, kind_words in _WORDS.items() if words & kind_words}
     return known | {
         name for name in _WORDS if name != "contacts" and any(vocabulary.kind_of_file(word, name) > 0 for word in words)
     }
@@ -101,8 +101,8 @@ def _names(column: Column, kind: str) -> int:
 
 def says_other(column: Column, kind: str) -> bool:
     """Whether a header names another kind of record."""
-    said = _says(column)
-    return bool(said) and kind not in said
+    kinds = _says(column)
+    return bool(kinds) and kind not in kinds
 
 
 def says_any(column: Column) -> bool:
@@ -137,18 +137,18 @@ def _primary(table: Table, left: Column, right: Column, share: float) -> Link:
             alone = sum(len(others) == 1 for others in marked.values())
             if len(marked) - alone > 0.02 * len(marked):
                 continue
-            said = _is_primary(column, text)
+            says_primary = _is_primary(column, text)
             every = len(marked) == len(pairs)
-            if (said or every) and (best is None or (said, alone) > best[:2]):
-                best = (said, alone, column.header, text, column)
+            if (says_primary or every) and (best is None or (says_primary, alone) > best[:2]):
+                best = (says_primary, alone, column.header, text, column)
     if best is None:
         return Link(table, left, right, share, several=repeated, records=len(pairs))
-    said, alone, header, text, column = best
+    says_primary, alone, header, text, column = best
     further = sum(map(len, pairs.values())) - alone
     quoted = text.strip().lower().replace("\\", "\\\\").replace("'", "\\'")
-    one = f"CASE WHEN lower(trim(`{column.name}`)) = '{quoted}' THEN `{left.name}` END"
-    because = f"{header} {text!r} marks one of several" if said else f"{header} {text!r} is there once for each"
-    return Link(table, left, right, share, one, because, not said, 0, len(pairs) - alone, len(pairs), further)
+    sql = f"CASE WHEN lower(trim(`{column.name}`)) = '{quoted}' THEN `{left.name}` END"
+    because = f"{header} {text!r} marks one of several" if says_primary else f"{header} {text!r} is there once for each"
+    return Link(table, left, right, share, sql, because, not says_primary, 0, len(pairs) - alone, len(pairs), further)
 
 
 def _is_primary(column: Column, text: str) -> bool:

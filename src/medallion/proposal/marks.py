@@ -92,7 +92,7 @@ def _is_mark_header(header: str) -> bool:
 
 
 def marked(header: str, counts: Mapping[str, int]) -> dict[str, int]:
-    """The texts of such a column that say so, each with its rows.
+    """The texts of a column that mark a record as ended, each with its number of rows.
 
     >>> marked("IsDeleted", {"0": 4, "1": 1}), marked("MasterRecordId", {"0015g": 1}), marked("Excluído", {"Não": 3})
     ({'1': 1}, {'0015g': 1}, {})
@@ -100,8 +100,8 @@ def marked(header: str, counts: Mapping[str, int]) -> dict[str, int]:
     ({'Gelöscht': 1}, {})
     """
     if _is_mark_header(header):
-        said = {text: count for text, count in counts.items() if re.search(_SAID, _folded(text))}
-        return {text: count for text, count in said.items() if not re.search(_DENIED, _folded(text))}
+        marking = {text: count for text, count in counts.items() if re.search(_SAID, _folded(text))}
+        return {text: count for text, count in marking.items() if not re.search(_DENIED, _folded(text))}
     return {text: count for text, count in counts.items() if re.search(_STATE, _folded(text))}
 
 
@@ -147,8 +147,8 @@ def is_put_away(header: str, texts: Iterable[str]) -> bool:
     >>> is_put_away("IsArchived", ["true"]), is_put_away("Record Status", ["Archived"]), is_put_away("IsDeleted", ["1"])
     (True, True, False)
     """
-    said = [header] if _is_mark_header(header) else texts
-    ended = {word.removeprefix("is") for text in said for word in words_of(_folded(text))} & _ENDED
+    phrases = [header] if _is_mark_header(header) else texts
+    ended = {word.removeprefix("is") for text in phrases for word in words_of(_folded(text))} & _ENDED
     return bool(ended) and all(word.startswith(_PUT_AWAY) for word in ended)
 
 

@@ -227,8 +227,8 @@ def assign(table: Table, entity: Entity, system: System | None) -> Match:
     if by_preset:
         named = 1.0
     total = points + _BY_NAME * named
-    said = "all its headers, which the preset has" if by_preset else "its name"
-    reasons = [f"{len(chosen)} columns"] + ([said] if named > 0 else [])
+    basis = "all its headers, which the preset has" if by_preset else "its name"
+    reasons = [f"{len(chosen)} columns"] + ([basis] if named > 0 else [])
     confidence = round(max(0.0, min(0.99, total / (total + _HALF))), 2) if total > 0 else 0.0
     dated = {"closed_at", "expected_close_date"} & {*chosen} and {"company", "customer_id"} & {*chosen}
     whole = named > 0 or (named > -1 and entity.name == "leads" and bool(dated))

@@ -77,19 +77,19 @@ def is_listed_in(
     """
     named = is_named(table)
     words = {c.header: _words(c) for c in table.columns if c.filled and c.share("date") < 0.5}
-    columns = [table.column(header) for header, said in words.items() if not said & _ABOUT]
+    columns = [table.column(header) for header, header_words in words.items() if not header_words & _ABOUT]
     kept = _best(columns, words, _KEPT, _TO)
     gone = _best([c for c in columns if c.repeats < 0.2 and not words[c.header] & (_KEPT | _TO)], words, _GONE, _FROM)
     others = [c for c in columns if c.repeats < 0.2 and not words[c.header] & _MERGES]
     pairs = [(a, b) for a in gone or others for b in kept or others if a is not b] if gone or kept else []
     if not kept and not named:
         return None
-    found = [(pair, where, known) for pair in pairs for where, known in _where(table, *pair, entity, keys[entity])]
-    if len(found) > 1:
-        found = [each for each in found if each[2].gone]
-    if len(found) != 1:
+    readings = [(pair, where, known) for pair in pairs for where, known in _where(table, *pair, entity, keys[entity])]
+    if len(readings) > 1:
+        readings = [each for each in readings if each[2].gone]
+    if len(readings) != 1:
         return None
-    (from_, to), where, known = found[0]
+    (from_, to), where, known = readings[0]
     plain = bool(words[from_.header] & _GONE or words[to.header] & _KEPT)
     if not (named or plain):
         every = frozenset[str]().union(*keys.values())
@@ -124,8 +124,8 @@ def _words(column: Column) -> set[str]:
 
 def _best(columns: list[Column], words: Mapping[str, Set[str]], plain: Set[str], other: Set[str]) -> list[Column]:
     """The columns with plain words, else those with others; of these the ones that hold identifiers."""
-    found = [c for c in columns if words[c.header] & plain] or [c for c in columns if words[c.header] & other]
-    return [c for c in found if c.share("code") + c.share("number") > 0.9] or found
+    candidates = [c for c in columns if words[c.header] & plain] or [c for c in columns if words[c.header] & other]
+    return [c for c in candidates if c.share("code") + c.share("number") > 0.9] or candidates
 
 
 @dataclass(frozen=True)
@@ -151,17 +151,17 @@ def _known(pairs: list[tuple[str, str]], keys: Set[str]) -> _Known:
 
 def _where(table: Table, gone: Column, kept: Column, entity: str, keys: Set[str]) -> list[tuple[str | None, _Known]]:
     """Which rows of a table of merges are of an entity, as a condition, and what is known of their records."""
-    told = _objects(table, (gone, kept))
-    for column in told:
+    objects = _objects(table, (gone, kept))
+    for column in objects:
         texts = sorted(text for text in column.counts if _is_of(text, entity))
         rows = [(a, b) for text, a, b in table.together(column, gone, kept) if text in texts and a and b]
-        if rows and (found := _known(rows, keys)).survivors >= 0.5:
+        if rows and (known := _known(rows, keys)).survivors >= 0.5:
             listed = ", ".join("'" + text.replace("'", "\\'") + "'" for text in texts)
-            return [(None if len(texts) == column.distinct else f"trim(`{column.name}`) IN ({listed})", found)]
+            return [(None if len(texts) == column.distinct else f"trim(`{column.name}`) IN ({listed})", known)]
     pairs = [(a, b) for a, b in table.together(gone, kept) if a and b]
-    if told or not pairs or _says_other((gone, kept), table, entity):
+    if objects or not pairs or _says_other((gone, kept), table, entity):
         return []
-    return [(None, found)] if (found := _known(pairs, keys)).survivors >= 0.8 else []
+    return [(None, known)] if (known := _known(pairs, keys)).survivors >= 0.8 else []
 
 
 def _known_as(form: str) -> str:
@@ -192,7 +192,7 @@ def _is_of(text: str, entity: str) -> bool:
 def _says_other(pair: tuple[Column, ...], table: Table, entity: str) -> bool:
     """Whether headers or the name of a table say that its records are of another entity."""
     texts = [*(c.header for c in pair), *table.stems]
-    said = {
+    kinds = {
         kind
         for text in texts
         for kind in _KINDS
@@ -211,8 +211,8 @@ def _says_other(pair: tuple[Column, ...], table: Table, entity: str) -> bool:
         "kontakte",
         "contacto",
     }
-    told = persons & {word for text in texts for word in vocabulary.words_of(text)}
-    return bool(said or told) and entity not in said
+    named_persons = persons & {word for text in texts for word in vocabulary.words_of(text)}
+    return bool(kinds or named_persons) and entity not in kinds
 
 
 @dataclass(frozen=True)
@@ -263,14 +263,14 @@ def unclear(table: Table, keys: Mapping[str, Set[str]]) -> Unclear | None:
     every = frozenset[str]().union(*keys.values())
     columns = [column for column in table.columns if _keys_among(column, every)]
     is_dated = any(c.share("date") > 0.5 for c in table.columns if c.filled and c not in columns)
-    found = []
+    candidates = []
     for entity, own in keys.items():
         named = [(_named(c, own), c) for c in columns if own and not links.says_other(c, entity)]
         pairs = sum(_keys_among(c, own) for _, c in named) > 1
         count, column = max(named, key=lambda pair: pair[0], default=(0, None))
         if column and count and (pairs or is_dated):
-            found.append(Unclear(table, entity, column, count, len(own), pairs, is_dated))
-    return max(found, key=lambda item: (item.named, item.entity == "leads"), default=None)
+            candidates.append(Unclear(table, entity, column, count, len(own), pairs, is_dated))
+    return max(candidates, key=lambda item: (item.named, item.entity == "leads"), default=None)
 
 
 def _named(column: Column, keys: Set[str]) -> int:

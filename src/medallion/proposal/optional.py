@@ -36,12 +36,12 @@ def matches(
         system: The CRM that they come from, if known.
         keys: Keys of the entities that they refer to, as they are compared.
     """
-    found: dict[int, Match] = {}
+    by_table: dict[int, Match] = {}
     for entity in entities:
         for table in tables:
-            if len(table.columns) > 1 and id(table) not in found and (item := _as(table, entity, system, keys)):
-                found[id(table)] = item
-    return [*found.values()]
+            if len(table.columns) > 1 and id(table) not in by_table and (item := _as(table, entity, system, keys)):
+                by_table[id(table)] = item
+    return [*by_table.values()]
 
 
 def _as(table: Table, entity: Entity, system: System | None, keys: Mapping[str, Set[str]]) -> Match | None:
@@ -88,9 +88,9 @@ def _contacts(chosen: Pairs, named: bool, table: Table, keys: Mapping[str, Set[s
 
 
 def _owners(chosen: Pairs, named: bool, table: Table, keys: Mapping[str, Set[str]]) -> float:
-    told = {"email", "team", "manager", "owner_id"} & {*chosen}
+    telling = {"email", "team", "manager", "owner_id"} & {*chosen}
     is_place = match.PLACES & {word for stem in table.stems for word in vocabulary.words_of(stem)}
-    return _SURE if named and _has_names(chosen) and told and not is_place else 0.0
+    return _SURE if named and _has_names(chosen) and telling and not is_place else 0.0
 
 
 def _quotas(chosen: Pairs, named: bool, table: Table, keys: Mapping[str, Set[str]]) -> float:
@@ -123,12 +123,12 @@ def _referring(table: Table, keys: Set[str], but: Iterable[Column] = ()) -> tupl
 def _refer(chosen: Pairs, perhaps: Pairs, table: Table, canonical: str, keys: Set[str]) -> None:
     """Fill a reference by the column whose values lead to the other table, whatever it is called."""
     taken = [column for name, (column, _) in chosen.items() if name != canonical]
-    found = _referring(table, keys, taken)
-    if found is None:
+    reference = _referring(table, keys, taken)
+    if reference is None:
         return
-    column, share = found
-    held = chosen.get(canonical)
-    if held is None or len(held[0].forms & keys) < len(column.forms & keys):
+    column, share = reference
+    mapped = chosen.get(canonical)
+    if mapped is None or len(mapped[0].forms & keys) < len(column.forms & keys):
         reason = f"{percent(share, 0)} of its values are known there"
         chosen[canonical] = (column, vocabulary.Meaning(canonical, round(0.6 + 0.38 * share, 2), reason))
         perhaps.pop(canonical, None)

@@ -85,11 +85,11 @@ def add_optional(draft: Draft, *names: str) -> None:
         if name == "contacts":
             _in_place_of_further(draft, feed)
     for feed in [item for item in draft.feeds if item.entity == "interactions" and "contacts" in names]:
-        held = feed.fillings.get("contact_id")
-        found = draft.best(feed.table, draft.keys.get("contacts", set()), held.column if held else None)
-        if found and found[1] >= _REFERS:
-            reason = f"{percent(found[1], 0)} of its values are known contacts"
-            reached = Filling(column=found[0].header, confidence=sure(found[1]), reason=reason)
+        filling = feed.fillings.get("contact_id")
+        best = draft.best(feed.table, draft.keys.get("contacts", set()), filling.column if filling else None)
+        if best and best[1] >= _REFERS:
+            reason = f"{percent(best[1], 0)} of its values are known contacts"
+            reached = Filling(column=best[0].header, confidence=sure(best[1]), reason=reason)
             feed.fillings["contact_id"] = reached
 
 
@@ -118,23 +118,23 @@ def _by_name(draft: Draft, feed: Feed, canonical: str, written: str, entity: str
     if item and share >= _REFERS:
         by = {"customers": "customer_name", "products": "product_name"}[entity]
         reason = f"{percent(share, 0)} of its values are names of {'accounts' if entity == 'customers' else entity}"
-        found = Filling(column=item.column, lookup=entity, by=by, confidence=sure(share), reason=reason)
-        feed.fillings[canonical] = found
+        filling = Filling(column=item.column, lookup=entity, by=by, confidence=sure(share), reason=reason)
+        feed.fillings[canonical] = filling
 
 
 def _person(table: Table, key: Column) -> Filling | None:
     """The column that has the name of a contact, or first and last name together."""
-    said = [(column, set(vocabulary.words_of(column.header))) for column in table.columns if column.filled]
-    said = [(column, words) for column, words in said if column is not key]
+    worded = [(column, set(vocabulary.words_of(column.header))) for column in table.columns if column.filled]
+    worded = [(column, words) for column, words in worded if column is not key]
     if match.PLACES & {word for stem in table.stems for word in vocabulary.words_of(stem)}:
         return None
-    said = [(column, words) for column, words in said if not words & match.PLACES]
+    worded = [(column, words) for column, words in worded if not words & match.PLACES]
     for longest in (1, 2):
-        for column, words in said:
+        for column, words in worded:
             if words & match.NAMES and len(words) <= longest and not words & match.NO_PERSONS:
                 return Filling(column=column.header, confidence=0.9, reason="its name")
     first, last = (
-        next((column for column, words in said if words & names), None)
+        next((column for column, words in worded if words & names), None)
         for names in (match.FIRST_NAMES, match.LAST_NAMES)
     )
     if first and last:

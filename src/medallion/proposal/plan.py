@@ -48,7 +48,7 @@ def plan(
     system = preset or systems.recognized([column.header for column in table.columns] for table in tables)
     matches = _without_junctions(_without_histories(match.kinds(tables, entities, system)))
     if not matches:
-        matches = [found for table in tables if (found := evidence.nearest(table, entities["leads"]))]
+        matches = [nearest for table in tables if (nearest := evidence.nearest(table, entities["leads"]))]
     settled = funnel.settle(matches, tables, entities, system)
     draft = Draft(tables, entities, settled, system, today)
     feeds = [feeding.feed(draft, item) for item in settled.matches]
@@ -65,8 +65,8 @@ def plan(
     named = {"customers": draft.named["customers"]}
     known, stems = draft.known_keys(), {stem for feed in draft.feeds for stem in feed.table.stems}
     for table in tables:
-        told = id(table) in {*used, *draft.listing} or table.file.name in settled.left or stems & {*table.stems}
-        if not told and (asked := merges.unclear(table, known) or merges.unclear(table, named)):
+        is_settled = id(table) in {*used, *draft.listing} or table.file.name in settled.left or stems & {*table.stems}
+        if not is_settled and (asked := merges.unclear(table, known) or merges.unclear(table, named)):
             proposal.unclear.append(asked)
             del left[table.file.name]
     snapshots.propose(draft.feeds, entities)
@@ -94,21 +94,21 @@ def _without_histories(matches: list[Match]) -> list[Match]:
 
 def _without_junctions(matches: list[Match]) -> list[Match]:
     """Leave out tables that pair the keys of two others and say nothing more."""
-    said = {"deal_value", "direction", "outcome", "duration_minutes", "notes"}
-    bare = [item for item in matches if not said & {*item.columns}]
+    telling = {"deal_value", "direction", "outcome", "duration_minutes", "notes"}
+    bare = [item for item in matches if not telling & {*item.columns}]
 
     def pairs(item: Match) -> bool:
         keys: dict[str, set[str]] = {}
         for other in matches:
-            if other is not item and (held := other.columns.get(other.entity.key)):
-                keys.setdefault(other.entity.name, set()).update(held[0].forms)
+            if other is not item and (key := other.columns.get(other.entity.key)):
+                keys.setdefault(other.entity.name, set()).update(key[0].forms)
         return links.is_junction(item.table, keys)
 
     return [item for item in matches if item not in bare or not pairs(item)]
 
 
 def _complete(draft: Draft, feeds: list[Feed]) -> None:
-    """Keys, references, states and what is required and missing."""
+    """Fill keys, references and states, and relax what is required but missing."""
     for feed in list(feeds):
         key_columns.settle(draft, feed)
     key_columns.as_beside(draft, feeds)
@@ -117,10 +117,10 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
         if feed.entity in draft.entities:
             totals.sums(feed, draft.entities[feed.entity])
     for feed in [item for item in feeds if item.entity == "leads"]:
-        told = feed.fillings.get("status"), feed.fillings.get("stage")
+        as_mapped = feed.fillings.get("status"), feed.fillings.get("stage")
         state.status(feed, draft.entities["leads"])
         stage_tables.of_deals(draft, feed)
-        state.contradicted(feed, draft.entities["leads"], *told)
+        state.contradicted(feed, draft.entities["leads"], *as_mapped)
         evidence.outcome(feed, draft.entities["leads"])
         evidence.flags(feed, draft.entities["leads"])
         date_columns.closing(draft, feed)
@@ -184,8 +184,8 @@ def _required(draft: Draft, feed: Feed) -> None:
         item = feed.fillings.get(column.name)
         lacking = 1.0
         if item is not None:
-            held = feed.table.column(item.column) if item.column else None
-            lacking = 1 - held.filled / max(_records(feed, entity), 1) if held and item.empty is None else 0.0
+            source = feed.table.column(item.column) if item.column else None
+            lacking = 1 - source.filled / max(_records(feed, entity), 1) if source and item.empty is None else 0.0
         if lacking > FEW and column.name not in ("status", "occurred_at", "channel", "outcome"):
             what = {"required": False, "quality": [{"metric": "nullValues", "mustBe": 0, "severity": "warn"}]}
             draft.change(feed.entity, column.name, what)

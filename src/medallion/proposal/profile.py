@@ -136,11 +136,11 @@ class Column:
 
     @property
     def forms(self) -> frozenset[str]:
-        """Its values as identifiers and names are compared; those of few are remembered."""
-        found = self.__dict__.get("_forms") or frozenset(form for text in self.counts if (form := code(text)))
+        """Its values in the form in which identifiers and names are compared; cached where there are few."""
+        forms = self.__dict__.get("_forms") or frozenset(form for text in self.counts if (form := code(text)))
         if self.distinct <= _REMEMBERED:
-            self.__dict__["_forms"] = found
-        return found
+            self.__dict__["_forms"] = forms
+        return forms
 
     def among(self, keys: Set[str], least: float) -> bool:
         """Whether that share of its values, or more, are among keys; a few of them tell most columns apart."""
@@ -195,7 +195,7 @@ class Table:
         for batch in self.records:
             cells = (batch.column(place).to_pylist() for place in places)
             yield from (
-                tuple(_told(text, column) for text, column in zip(record, columns, strict=True))
+                tuple(_cell(text, column) for text, column in zip(record, columns, strict=True))
                 for record in zip(*cells, strict=True)
             )
 
@@ -209,10 +209,10 @@ class Table:
             texts = pc.utf8_trim_whitespace(pc.fill_null(whole, ""))
             cells.append(pc.utf8_slice_codeunits(texts, 0, length) if length else texts)
         grouped = pa.table(cells, names).group_by(names).aggregate([([], "count_all")])
-        found: Counter[tuple[str, ...]] = Counter()
-        for *told, count in zip(*(grouped[name].to_pylist() for name in (*names, "count_all")), strict=True):
-            found[tuple(map(_told, told, columns))] += count
-        return found
+        counts: Counter[tuple[str, ...]] = Counter()
+        for *row, count in zip(*(grouped[name].to_pylist() for name in (*names, "count_all")), strict=True):
+            counts[tuple(map(_cell, row, columns))] += count
+        return counts
 
     def column(self, header: str) -> Column:
         """The column of that header."""
@@ -222,15 +222,15 @@ class Table:
     def as_records(self) -> list[dict[str, str]]:
         """Its rows as cells by bronze column, without placeholders; read again, so ask this of narrow tables only."""
         names = [column.name for column in self.columns]
-        found: list[dict[str, str]] = []
+        records: list[dict[str, str]] = []
         for batch in parsing.parse(self.file, names):
-            good = batch.filter(batch.column(len(names) + 2).is_null()).slice(0, RECORDS - len(found))
+            good = batch.filter(batch.column(len(names) + 2).is_null()).slice(0, RECORDS - len(records))
             for row in zip(*(good.column(place).to_pylist() for place in range(len(names))), strict=True):
                 texts = [(text or "").strip() for text in row]
-                found.append({n: "" if t.lower() in PLACEHOLDERS else t for n, t in zip(names, texts, strict=True)})
-            if len(found) >= RECORDS:
+                records.append({n: "" if t.lower() in PLACEHOLDERS else t for n, t in zip(names, texts, strict=True)})
+            if len(records) >= RECORDS:
                 break
-        return found
+        return records
 
 
 def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table | delivery.Unreadable | str]:
@@ -251,7 +251,7 @@ def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table
                 yield delivery.Unreadable(part.name, part.stems, error, _first_cells(part))
 
 
-def _told(text: str | None, column: Column) -> str:
+def _cell(text: str | None, column: Column) -> str:
     bare = (text or "").strip()
     return "" if bare.lower() in PLACEHOLDERS or bare in column.no_dates else bare
 
@@ -274,8 +274,8 @@ def of_columns(
     columns = [Column(header[name], name, rows) for name in names]
     table = Table(file, (), rows, columns, records)
     for column in columns:
-        told = table.counted(column, length=10 if column.name in days else None)
-        column.counts.update({text: count for (text,), count in told.items() if text})
+        counts = table.counted(column, length=10 if column.name in days else None)
+        column.counts.update({text: count for (text,), count in counts.items() if text})
     return table
 
 
@@ -315,8 +315,8 @@ def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
             for text in denials:
                 del column.counts[text]
         _leave_out_no_dates(column)
-    told = (re.sub(r"[\r\n\0]+", " ", text[:_LONGEST]) for text in texts)
-    short = [tuple(cell.strip() for cell in cells) for cells in csv.reader(told, delimiter=file.delimiter)]
+    lines = (re.sub(r"[\r\n\0]+", " ", text[:_LONGEST]) for text in texts)
+    short = [tuple(cell.strip() for cell in cells) for cells in csv.reader(lines, delimiter=file.delimiter)]
     return Table(file, stems, rows, columns, records, _all_rows(file) if is_cut else None, short)
 
 

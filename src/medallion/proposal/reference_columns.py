@@ -15,8 +15,8 @@ def lead(draft: Draft, feed: Feed) -> None:
     """The deal that a touch was about."""
     if feed.entity != "interactions" or not draft.keys["leads"]:
         return
-    held = feed.fillings.get("lead_id")
-    named = feed.table.column(held.column) if held and held.column else None
+    filling = feed.fillings.get("lead_id")
+    named = feed.table.column(filling.column) if filling and filling.column else None
     best: tuple[Column, float] | None = None
     if named is not None and named.filled:
         forms = named.forms
@@ -42,19 +42,19 @@ def lead(draft: Draft, feed: Feed) -> None:
         deal = Filling(column=link.to.header, confidence=0.95, reason="known deals")
         junctions.through(draft, feed, own, link, "lead_id", deal)
         return
-    if held and held.column:
-        forms = feed.table.column(held.column).forms
+    if filling and filling.column:
+        forms = feed.table.column(filling.column).forms
         if forms and len(forms & draft.keys["leads"]) < 0.2 * len(forms):
             feed.fillings.pop("lead_id")
-            feed.comments.append(f"perhaps lead_id: {held.column}, but its values are not identifiers of deals")
+            feed.comments.append(f"perhaps lead_id: {filling.column}, but its values are not identifiers of deals")
 
 
 def product(draft: Draft, feed: Feed) -> None:
     """The product of a deal: by identifier or by name."""
-    held = feed.fillings.get("product_id")
+    filling = feed.fillings.get("product_id")
     if feed.entity != "leads" or not draft.keys["products"]:
         return
-    first = held.column if held else None
+    first = filling.column if filling else None
     by_key, by_name = (
         draft.best(feed.table, draft.keys["products"], first),
         draft.best(feed.table, draft.named["products"], first),

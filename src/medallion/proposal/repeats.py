@@ -55,8 +55,8 @@ def own(feed: Feed, entity: Entity, system: System | None, header: str | None = 
         system: The system that the export comes from.
         header: The header of the key in another file of the same kind.
     """
-    held, declared = feed.fillings.get(entity.key), entity.column(entity.key)
-    if held and not (held.column and numbers_lines(feed.table.column(held.column))):
+    filling, declared = feed.fillings.get(entity.key), entity.column(entity.key)
+    if filling and not (filling.column and numbers_lines(feed.table.column(filling.column))):
         return None
     taken = {item.column for name, item in feed.fillings.items() if name not in (entity.key, "lead_name", "product_id")}
     for column in feed.table.columns:
@@ -90,14 +90,14 @@ def _read(feed: Feed, column: Column) -> Repeated | None:
 
     differing = [each for at, each in enumerate(columns) if at != place and differs(at)]
     of = {name: _of(feed, name) for name in (*_OF_A_DEAL, "updated_at")}
-    told = {name for name, headers in of.items() if any(each.name in headers for each in differing)}
-    if told & {"customer_id", "company"}:
+    varying = {name for name, headers in of.items() if any(each.name in headers for each in differing)}
+    if varying & {"customer_id", "company"}:
         return None
     kind: Literal["lines", "positions", "versions", "copies"] = "versions"
     if not differing:
         kind = "copies"
-    elif feed.entity == "leads" and "updated_at" not in told:
-        kind = "lines" if not told else "positions" if told == {"deal_value"} else "versions"
+    elif feed.entity == "leads" and "updated_at" not in varying:
+        kind = "lines" if not varying else "positions" if varying == {"deal_value"} else "versions"
     pairs = [each for at, each in enumerate(columns) if each in differing and _tells(several, at)]
     pairs.sort(key=lambda each: (not numbers_lines(each), each.share("date") < 0.5))
     rows = sum(map(len, groups.values()))
@@ -116,34 +116,36 @@ def _tells(several: Iterable[list[tuple[str, ...]]], at: int) -> bool:
     return all(len({record[at] for record in records if record[at]}) == len(records) for records in several)
 
 
-def key(feed: Feed, found: Repeated) -> Filling:
+def key(feed: Feed, repeated: Repeated) -> Filling:
     """The key that is proposed where an identifier repeats, with what is asked about it."""
-    header, what = found.column.header, _WHAT.get(feed.entity, "records")
-    counted = f"{header} names {found.records:,} {what} in {found.rows:,} rows"
-    apart = f"`key: [{header}, {found.beside.header}]`" if found.beside else "a column that each row has its own of"
-    if found.kind == "copies":
+    header, what = repeated.column.header, _WHAT.get(feed.entity, "records")
+    counted = f"{header} names {repeated.records:,} {what} in {repeated.rows:,} rows"
+    apart = (
+        f"`key: [{header}, {repeated.beside.header}]`" if repeated.beside else "a column that each row has its own of"
+    )
+    if repeated.kind == "copies":
         return Filling(column=header, confidence=0.85, reason=f"its name; {counted}, and those of one are the same")
-    differ = _listed(found.differing)
-    if found.kind == "lines":
+    differ = _listed(repeated.differing)
+    if repeated.kind == "lines":
         reason = (
             f"{counted}; the rows of one have the same state, account, amount and dates and differ in {differ}: are they lines of "
             f"one deal? Then delete this confidence, and a deal and its amount count once{_line_items(feed, header)}. If each row is a deal of its own, write {apart}"
         )
         return Filling(column=header, confidence=_ASKED, reason=reason)
-    if found.kind == "positions":
+    if repeated.kind == "positions":
         amount = " and ".join(sorted(_headers(feed, _of(feed, "deal_value"))))
         reason = (
             f"{counted}; the rows of one have the same state, account and dates, and {amount} differs: are they lines of one deal, "
-            f"each with its part of the amount? As proposed, each of the {found.rows:,} lines counts as a deal, in counts, averages and "
-            f"win rates. A contract adds no rows up: for {found.records:,} deals export one row per {header} with the sum"
+            f"each with its part of the amount? As proposed, each of the {repeated.rows:,} lines counts as a deal, in counts, averages and "
+            f"win rates. A contract adds no rows up: for {repeated.records:,} deals export one row per {header} with the sum"
             f"{_line_items(feed, header)}. If each row is a deal of its own, delete this confidence"
         )
-        names = [found.column.name, *([found.beside.name] if found.beside else [])]
+        names = [repeated.column.name, *([repeated.beside.name] if repeated.beside else [])]
         whole = f"md5(concat_ws('|', {', '.join(f'`{each.name}`' for each in feed.table.columns)}))"
-        return Filling(sql=joined(names) if found.beside else whole, confidence=_ASKED, reason=reason)
+        return Filling(sql=joined(names) if repeated.beside else whole, confidence=_ASKED, reason=reason)
     version = feed.fillings.get("updated_at")
     newest = f"the newest by {version.column}" if version and version.column else "the last row of the file"
-    days = [each.header for each in found.differing if each.share("date") > 0.5]
+    days = [each.header for each in repeated.differing if each.share("date") > 0.5]
     other = f" (`updated_at: {days[0]}` would count the newest by it)" if days and not version else ""
     reason = (
         f"{counted} that differ in {differ}: are these versions of one record? Then delete this confidence, and {newest} "

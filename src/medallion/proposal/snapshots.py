@@ -50,18 +50,18 @@ def asked(files: Sequence[SourceFile], records: Callable[[SourceFile], Records])
     *before, last = sorted(states, key=str)
 
     def of(state: date | str) -> Records:
-        return {key: told for file in states[state] for key, told in records(file).items()}
+        return {key: record for file in states[state] for key, record in records(file).items()}
 
     fullest = max(before, key=lambda state: sum(file.size_bytes for file in states[state]))
     newest, largest = of(last), of(fullest)
     if len(newest) < _LEAST or not largest or len(newest.keys() & largest.keys()) < _MOST * len(largest):
         return None
     every: dict[str, tuple[str, Decimal | None]] = {} if is_dated else {**newest}
-    held = [newest]
+    all_states = [newest]
     for state in before:
-        held.append(largest if state == fullest else of(state))
-        every |= held[-1]
-    kept = newest.keys() if is_dated else set.intersection(*(set(each) for each in held))
+        all_states.append(largest if state == fullest else of(state))
+        every |= all_states[-1]
+    kept = newest.keys() if is_dated else set.intersection(*(set(each) for each in all_states))
     lacking = every.keys() - kept
     if not lacking:
         return None
@@ -72,16 +72,16 @@ def asked(files: Sequence[SourceFile], records: Callable[[SourceFile], Records])
         of_state = [every[key][1] or Decimal(0) for key in lacking if every[key][0] == meant]
         if of_state:
             worth.append(f"{len(of_state):,} {meant} worth {figures.ratio(sum(of_state, Decimal(0)), 0)}")
-    told = f" ({', '.join(worth)})" if worth else ""
+    shown = f" ({', '.join(worth)})" if worth else ""
     if is_dated:
         return (
             f"{len(states)} files of the same kind, dated {before[0]} to {last}, have mostly the same {what}, and the newest lacks "
-            f"{len(lacking):,} of the {len(every):,} in the older ones{told}: is each file a complete state? Then these "
+            f"{len(lacking):,} of the {len(every):,} in the older ones{shown}: is each file a complete state? Then these "
             f"{len(lacking):,} are gone (snapshot: true); or does it have only what changed? Then they still count"
         )
     return (
         f"{len(states)} files of the same kind, such as {before[0]} and {last}, have mostly the same {what}, but {len(lacking):,} of the "
-        f"{len(every):,} are not in each{told}, and the names tell no day: is each file a complete state? Then those that the newest "
+        f"{len(every):,} are not in each{shown}, and the names tell no day: is each file a complete state? Then those that the newest "
         "lacks are gone (snapshot: true), and each file has to be named by its day, such as deals_2025-01-31.csv; or does it have "
         "only what changed? Then they still count"
     )
@@ -90,17 +90,17 @@ def asked(files: Sequence[SourceFile], records: Callable[[SourceFile], Records])
 def propose(feeds: Sequence[Feed], entities: Mapping[str, Entity]) -> None:
     """Propose `snapshot` for feeds of one kind that may be states of several days; never for accounts that deals name."""
     named_by = {id(feed.table) for feed in feeds if feed.entity != "customers"}
-    held = {
+    by_file = {
         (feed.table.file.name, feed.entity): feed
         for feed in feeds
         if feed.entity in entities and not (feed.entity == "customers" and id(feed.table) in named_by)
     }
-    named = [SourceFile(**{**vars(feed.table.file), "entity": feed.entity}) for feed in held.values()]
+    named = [SourceFile(**{**vars(feed.table.file), "entity": feed.entity}) for feed in by_file.values()]
     for group in alike(named):
         entity = entities[group[0].entity]
-        ours = [held[file.name, file.entity] for file in group]
-        told = {feed.table.file.name: _records(feed, entity) for feed in ours}
-        if entity.version_column and all(told.values()) and (asks := asked(group, lambda file: told[file.name])):  # noqa: B023
+        ours = [by_file[file.name, file.entity] for file in group]
+        by_name = {feed.table.file.name: _records(feed, entity) for feed in ours}
+        if entity.version_column and all(by_name.values()) and (asks := asked(group, lambda file: by_name[file.name])):  # noqa: B023
             for feed in ours:
                 feed.life["snapshot"] = Snapshot(value=True, confidence=0.5, reason=asks)
                 feed.version = feed.fillings.pop(entity.version_column, None)
@@ -117,15 +117,15 @@ def _records(feed: Feed, entity: Entity) -> Records:
     key, status, value = (feed.column_of(name) for name in names)
     if key is None:
         return {}
-    found: dict[str, tuple[str, Decimal | None]] = {code(text): ("", None) for text in key.counts}
+    records: dict[str, tuple[str, Decimal | None]] = {code(text): ("", None) for text in key.counts}
     if status is None or value is None or entity.name != "leads":
-        return found
+        return records
     item, declared = feed.fillings["status"], entity.column("status")
     states = {code(text): meant for text, meant in item.values}
     for text in status.counts:
         meaning = match.meaning("leads", declared, text)
         states.setdefault(code(text), str(meaning.value if meaning else item.otherwise or ""))
     for cells in feed.table.together(key, status, value):
-        found[code(cells[0])] = (states.get(code(cells[1]), item.empty or ""), units.signed(cells[2], value.comma))
-    found.pop("", None)
-    return found
+        records[code(cells[0])] = (states.get(code(cells[1]), item.empty or ""), units.signed(cells[2], value.comma))
+    records.pop("", None)
+    return records

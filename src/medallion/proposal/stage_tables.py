@@ -10,10 +10,10 @@ from medallion.proposal.profile import Column
 
 
 def of_deals(draft: Draft, feed: Feed) -> None:
-    """The state of a deal's stage as the CRM's own table of stages tells it, before any guess by words."""
-    held = [item.column for name in ("stage", "status") if (item := feed.fillings.get(name)) and item.column]
-    found = [told for table in draft.free(feed) if (told := stages.of(table))]
-    use = stages.used(found, feed.table, held)
+    """Take the state of a deal's stage from the CRM's own table of stages, before any guess by words."""
+    mapped = [item.column for name in ("stage", "status") if (item := feed.fillings.get(name)) and item.column]
+    candidates = [stage_table for table in draft.free(feed) if (stage_table := stages.of(table))]
+    use = stages.used(candidates, feed.table, mapped)
     if use is None:
         return
     table, pipeline = use.stages.table, use.stages.pipeline
@@ -94,33 +94,35 @@ def before(draft: Draft, before: funnel.Before) -> None:
 
 
 def history(draft: Draft, feed: Feed) -> None:
-    """Changes of stage that a table beside the deals tells."""
+    """Add the changes of stage that a table beside the deals records."""
     own, stage = draft.own(feed), feed.fillings.get("stage")
     if own is None or stage is None or stage.column is None:
         return
     known = feed.table.column(stage.column).forms
     tables = [f for f in draft.feeds if stage.lookup and f.entity == stage.lookup]
-    for told in tables:
-        held = told.fillings["record_id"].column
-        known |= told.table.column(held).forms if held else frozenset()
+    for lookup in tables:
+        key_column = lookup.fillings["record_id"].column
+        known |= lookup.table.column(key_column).forms if key_column else frozenset()
     used = {id(f.table) for f in draft.feeds}
     for table in [t for t in draft.free(feed) if id(t) not in used]:
-        found = funnel.history(table, own.forms, known)
-        if found is None:
+        stage_history = funnel.history(table, own.forms, known)
+        if stage_history is None:
             continue
         reason = f"each row is a deal of {feed.table.file.name} and a stage that it entered"
-        changes = Feed(table, "stage_changes", found.confidence, reason)
-        if found.key:
+        changes = Feed(table, "stage_changes", stage_history.confidence, reason)
+        if stage_history.key:
             changes.fillings["change_id"] = Filling(
-                column=found.key.header, confidence=0.9, reason="every row has its own"
+                column=stage_history.key.header, confidence=0.9, reason="every row has its own"
             )
-        entered = Filling(column=found.entered.header, confidence=found.confidence, reason="its name; dates")
+        entered = Filling(
+            column=stage_history.entered.header, confidence=stage_history.confidence, reason="its name; dates"
+        )
         changes.fillings |= {
-            "lead_id": Filling(column=found.deal.header, confidence=0.95, reason="known deals"),
+            "lead_id": Filling(column=stage_history.deal.header, confidence=0.95, reason="known deals"),
             "stage": stage.model_copy(
-                update={"column": found.stage.header, "confidence": 0.9, "reason": "stages of the deals"}
+                update={"column": stage_history.stage.header, "confidence": 0.9, "reason": "stages of the deals"}
             ),
-            "entered_at": date_columns.dated(draft, entered, found.entered, table),
+            "entered_at": date_columns.dated(draft, entered, stage_history.entered, table),
         }
         draft.feeds.append(changes)
 

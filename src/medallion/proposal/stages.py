@@ -107,10 +107,10 @@ class Stages:
 
     def state_of(self, column: Column) -> dict[str, set[str]]:
         """The states of what stands in a column, in comparable form."""
-        found: dict[str, set[str]] = {}
+        by_text: dict[str, set[str]] = {}
         for record, state in zip(self.table.as_records, self.states, strict=True):
-            found.setdefault(code(record[column.name]), set()).add(state)
-        return found
+            by_text.setdefault(code(record[column.name]), set()).add(state)
+        return by_text
 
 
 @dataclass(frozen=True)
@@ -276,9 +276,9 @@ def _by_flags(table: Table, probability: Column | None) -> _Ruled | None:
             f"CASE WHEN NOT coalesce({_truth(closed)}, false) THEN 'open' WHEN {_figure(probability)} >= {top:g} "
             f"THEN 'won' WHEN {_figure(probability)} = 0 THEN 'lost' END"
         )
-        told = [_end(number(r[probability.name]), top) if _yes(r, closed) else "open" for r in records]
-        if None not in told:
-            states = [state for state in told if state]
+        row_states = [_end(number(r[probability.name]), top) if _yes(r, closed) else "open" for r in records]
+        if None not in row_states:
+            states = [state for state in row_states if state]
             return sql, f"{closed.header} and {probability.header}", states, (closed,), ""
     if won:
         sql = f"CASE WHEN {_truth(won)} THEN 'won' ELSE 'open' END"
@@ -308,10 +308,10 @@ def _by_category(table: Table) -> _Ruled | None:
             f"WHEN lower(trim(`{column.name}`)) IN ({', '.join(_quoted(t) for t, s in states.items() if s == state)}) THEN '{state}'"
             for state in dict.fromkeys(states.values())
         )
-        told = [states.get(record[column.name], "open") for record in table.as_records]
+        row_states = [states.get(record[column.name], "open") for record in table.as_records]
         if column.filled < column.rows:
             cases += f" WHEN coalesce(trim(`{column.name}`), '') = '' THEN 'open'"
-        return f"CASE {cases} END", column.header, told, (column,), ""
+        return f"CASE {cases} END", column.header, row_states, (column,), ""
     return None
 
 
@@ -341,11 +341,11 @@ def _by_probability(table: Table, probability: Column | None, order: Column | No
     return sql, probability.header, [end or "open" for end in ends], (probability,), doubt
 
 
-def used(found: Iterable[Stages], deals: Table, first: Iterable[str]) -> Use | None:
+def used(candidates: Iterable[Stages], deals: Table, first: Iterable[str]) -> Use | None:
     """The table of stages and the column of deals that names its stages; columns that `first` has win a tie."""
     preferred = set(first)
     offers: list[tuple[float, bool, bool, int, Use]] = []
-    for place, stages in enumerate(found):
+    for place, stages in enumerate(candidates):
         if stages.table is deals:
             continue
         for column in deals.columns:
@@ -371,11 +371,11 @@ def used(found: Iterable[Stages], deals: Table, first: Iterable[str]) -> Use | N
 
 def _related(column: Column, by: Column, stages: Stages) -> bool:
     """Whether the header of a deal's column says that it is a stage."""
-    said = _words(column.header)
+    words = _words(column.header)
     about = {"stage", "phase", "etapa", "etape", "etap", "fase", "step", "stadium", "status"}
     names = {word.removesuffix("s") for stem in stages.table.stems for word in vocabulary.words_of(stem)}
     return bool(
-        said & (about | (_words(by.header) - {"id", "name", "label"}) | (names - {"deal", "lead", "opportunity"}))
+        words & (about | (_words(by.header) - {"id", "name", "label"}) | (names - {"deal", "lead", "opportunity"}))
     )
 
 

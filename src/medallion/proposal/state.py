@@ -37,16 +37,18 @@ def status(feed: Feed, leads: Entity) -> None:
         return
     offers = []
     for canonical in ("status", "stage"):
-        held = feed.fillings.get(canonical)
-        if held is None or held.column is None:
+        filling = feed.fillings.get(canonical)
+        if filling is None or filling.column is None:
             continue
-        column = table.column(held.column)
+        column = table.column(filling.column)
         meant = {text: m for text in column.counts if (m := match.meaning("leads", declared, text))}
         share = sum(column.counts[text] for text in meant) / max(column.filled, 1)
         ends = {m.value for m in meant.values()} & {"won", "lost"}
-        offers.append((len(ends) + share + (0.1 if canonical == "status" else 0), canonical, column, share, ends, held))
+        offers.append(
+            (len(ends) + share + (0.1 if canonical == "status" else 0), canonical, column, share, ends, filling)
+        )
     if offers and max(offers, key=lambda o: o[0])[3] > 0:
-        _, canonical, column, share, ends, held = max(offers, key=lambda offer: offer[0])
+        _, canonical, column, share, ends, filling = max(offers, key=lambda offer: offer[0])
         values, unknown = spellings("leads", declared, column)
         ended = marks.marked(column.header, column.counts)  # asked about as records that have ended
         gone = [(text, count) for text, count in unknown if text in ended]
@@ -54,7 +56,7 @@ def status(feed: Feed, leads: Entity) -> None:
         unknown = [pair for pair in unknown if pair not in gone]
         share += sum(count for _, count in gone) / max(column.filled, 1)
         listed = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
-        confidence = min(held.confidence or 0.9, 0.93 if ends == {"won", "lost"} else 0.82 if ends else 0.65)
+        confidence = min(filling.confidence or 0.9, 0.93 if ends == {"won", "lost"} else 0.82 if ends else 0.65)
         update: dict[str, Any] = {
             "values": values,
             "confidence": confidence,
@@ -64,10 +66,10 @@ def status(feed: Feed, leads: Entity) -> None:
             guessed = tuple((text, _guess(text)) for text, _ in unknown)
             reason = f"{update['reason']}; open, won or lost: {listed}?"
             update |= {"values": (*values, *guessed), "confidence": min(confidence, 0.6), "reason": reason}
-        feed.fillings["status"] = held.model_copy(update=update)
+        feed.fillings["status"] = filling.model_copy(update=update)
         return
-    if told := _by_values(feed, declared):
-        feed.fillings["status"] = told
+    if by_values := _by_values(feed, declared):
+        feed.fillings["status"] = by_values
         return
     won_at, lost_at = _timestamp(table, "won"), _timestamp(table, "lost")
     if won_at and lost_at:
@@ -83,15 +85,15 @@ def status(feed: Feed, leads: Entity) -> None:
         c for c in feed.unmapped if (m := vocabulary.header(c.header, leads, "status")) and m.confidence >= CONFIDENT
     ]
     unread = [Filling(column=c.header) for c in others if c.share("date") < 0.5 and c.share("number") < 0.5]
-    for told_by in by_words or unread:
-        if not told_by.column or told_by.lookup:
+    for candidate in by_words or unread:
+        if not candidate.column or candidate.lookup:
             continue
-        column = table.column(told_by.column)
+        column = table.column(candidate.column)
         if 1 < column.distinct <= 30:
             listed = ", ".join(f"{text!r} ({count})" for text, count in column.counts.most_common(12))
             values = tuple((text, _guess(text)) for text, _ in column.counts.most_common())
             reason = f"no value is understood; open, won or lost: {listed}?"
-            feed.fillings["status"] = Filling(column=told_by.column, values=values, confidence=0.3, reason=reason)
+            feed.fillings["status"] = Filling(column=candidate.column, values=values, confidence=0.3, reason=reason)
             return
     old = feed.fillings.get("status")
     reason = (
@@ -104,8 +106,8 @@ def status(feed: Feed, leads: Entity) -> None:
 
 def _guess(text: str) -> str:
     """What a spelling that has to be confirmed probably means."""
-    found = vocabulary.value("leads.status", text)
-    return found.value if found else "open"
+    meaning = vocabulary.value("leads.status", text)
+    return meaning.value if meaning else "open"
 
 
 def ended_otherwise(
@@ -116,12 +118,12 @@ def ended_otherwise(
     >>> ended_otherwise({("Open", "Closed Won"): 3, ("Won", "Proposal"): 2, ("Lost", "Closed Lost"): 4}, {"Open": "open", "Lost": "lost"}.get)
     Counter({('Open', 'Closed Won'): 3})
     """
-    found: Counter[tuple[str, str]] = Counter()
+    contradictions: Counter[tuple[str, str]] = Counter()
     for (text, stage), rows in pairs.items():
-        said, end = says(text), vocabulary.value("leads.status", stage)
-        if said and end and end.value in ("won", "lost") and end.confidence >= 0.84 and said != end.value:
-            found[text, stage] += rows
-    return found
+        state, end = says(text), vocabulary.value("leads.status", stage)
+        if state and end and end.value in ("won", "lost") and end.confidence >= 0.84 and state != end.value:
+            contradictions[text, stage] += rows
+    return contradictions
 
 
 def contradicted(feed: Feed, leads: Entity, status: Filling | None, stage: Filling | None) -> None:
@@ -142,8 +144,8 @@ def contradicted(feed: Feed, leads: Entity, status: Filling | None, stage: Filli
     pairs = Counter((text, stage) for text, stage in feed.table.together(*columns))
 
     def says(text: str) -> str | None:
-        found = match.meaning("leads", declared, text) if text else None
-        return found.value if found else None
+        meaning = match.meaning("leads", declared, text) if text else None
+        return meaning.value if meaning else None
 
     others = ended_otherwise(pairs, says)
     if not others:

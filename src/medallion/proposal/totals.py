@@ -74,7 +74,7 @@ def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | 
         (column for at, column in enumerate(table.columns)
          if column is not key and all(record[at] for record in kept) and not any(record[at] for record in others)), None
     )  # fmt: skip
-    said = read = None
+    total = read = None
     if amount is not None:
         at = table.columns.index(amount)
         sums = [units.figure(record[at]) for record in others if any(map(_TOTAL.fullmatch, record)) and record[at]]
@@ -89,12 +89,12 @@ def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | 
             each for each in cut if each is not None and min(abs(each - read), abs(each - every)) < Decimal("0.02")
         ]
         near = [each for each in sums if each is not None]
-        said = min(near, key=lambda each: abs(each - read), default=None) if near else None
-        if said is not None and abs(said - read) >= Decimal("0.02"):
-            said = max(near)
+        total = min(near, key=lambda each: abs(each - read), default=None) if near else None
+        if total is not None and abs(total - read) >= Decimal("0.02"):
+            total = max(near)
     if others:
         _leave_out(table, good, others)
-    return NoRecords(len(others), (key, heads) if heads else None, lacking, said, read)
+    return NoRecords(len(others), (key, heads) if heads else None, lacking, total, read)
 
 
 def _leave_out(table: Table, good: list[bool], others: list[tuple[str, ...]]) -> None:
@@ -112,41 +112,41 @@ def _leave_out(table: Table, good: list[bool], others: list[tuple[str, ...]]) ->
 
 
 def sums(feed: Feed, entity: Entity) -> None:
-    """Rows that are totals, notes or parts of the record above: without a key, so that they are refused and counted."""
-    held = feed.fillings.get(entity.key)
-    if held is None or held.column is None or held.column != feed.table.column(held.column).header:
+    """Give no key to rows that are totals, notes or parts of the record above, so that they are refused and counted."""
+    filling = feed.fillings.get(entity.key)
+    if filling is None or filling.column is None or filling.column != feed.table.column(filling.column).header:
         return
     value = feed.fillings.get("deal_value")
     amount = feed.table.column(value.column) if value and value.column else None
-    key = feed.table.column(held.column)
-    found = no_records(feed.table, key, amount)
-    if found is None:
+    key = feed.table.column(filling.column)
+    others = no_records(feed.table, key, amount)
+    if others is None:
         return
-    told = f"{found.rows} of the rows are no records (totals, notes, parts of the one above) and are refused"
-    if not found.rows:
-        told = "a total with fewer cells than the header stands below the records"
-    if found.heads and found.lacking:
-        texts = ", ".join("'" + text.lower().replace("'", "\\'") + "'" for text in found.heads[1])
+    explanation = f"{others.rows} of the rows are no records (totals, notes, parts of the one above) and are refused"
+    if not others.rows:
+        explanation = "a total with fewer cells than the header stands below the records"
+    if others.heads and others.lacking:
+        texts = ", ".join("'" + text.lower().replace("'", "\\'") + "'" for text in others.heads[1])
         sql = (
-            f"CASE WHEN lower(trim(`{key.name}`)) IN ({texts}) AND coalesce(trim(`{found.lacking.name}`), '') = '' "
+            f"CASE WHEN lower(trim(`{key.name}`)) IN ({texts}) AND coalesce(trim(`{others.lacking.name}`), '') = '' "
             f"THEN NULL ELSE `{key.name}` END"
         )
-        update = {"column": None, "sql": sql, "reason": f"{held.reason}; {told}"}
-        feed.fillings[entity.key] = held.model_copy(update=update)
-    if not found.agrees:
+        update = {"column": None, "sql": sql, "reason": f"{filling.reason}; {explanation}"}
+        feed.fillings[entity.key] = filling.model_copy(update=update)
+    if not others.agrees:
         feed.reason += (
-            f"; its total row says {found.said:,.2f}, but its records come to {found.read:,.2f}: is one missing?"
+            f"; its total row says {others.said:,.2f}, but its records come to {others.read:,.2f}: is one missing?"
         )
         feed.confidence = min(feed.confidence, asking.ASKED)
-    elif found.said is None and not found.rows:
+    elif others.said is None and not others.rows:
         pass
-    elif found.said is not None:
-        if held.confidence is not None and held.confidence < CONFIDENT and key.repeats:
-            shown = f"a total says {found.said:,.2f}, which is what they come to counted once"
-            feed.fillings[entity.key] = held.model_copy(update={"reason": f"{held.reason}; {shown}"})
-        feed.comments.append(f"{told}; its total row says {found.said:,.2f}, and so do its records")
+    elif others.said is not None:
+        if filling.confidence is not None and filling.confidence < CONFIDENT and key.repeats:
+            shown = f"a total says {others.said:,.2f}, which is what they come to counted once"
+            feed.fillings[entity.key] = filling.model_copy(update={"reason": f"{filling.reason}; {shown}"})
+        feed.comments.append(f"{explanation}; its total row says {others.said:,.2f}, and so do its records")
     else:
-        feed.comments.append(told)
+        feed.comments.append(explanation)
 
 
 def grouped(feed: Feed, deals: Feed) -> None:
@@ -156,7 +156,7 @@ def grouped(feed: Feed, deals: Feed) -> None:
         feed: The deals of a table, or the accounts that they name.
         deals: The deals.
     """
-    told: dict[str, str] = {}
+    filled_down: dict[str, str] = {}
     for name in _OF_GROUPS:
         item = feed.fillings.get(name)
         if item is None or item.column is None:
@@ -175,12 +175,14 @@ def grouped(feed: Feed, deals: Feed) -> None:
             f"{item.reason}; it is filled in {len(heads)} of {len(cells)} rows, as the head of a group ({heads[0]!r} first), "
             "so an empty cell is taken for the one above: is that so?"
         )
-        if feed is not deals or item.column in told:
-            reason = f"{item.reason}; an empty cell is the one above, as for {told.get(item.column, 'the deals')}"
-        sure = asking.ASKED if feed is deals and item.column not in told else CONFIDENT
-        told[item.column] = name
+        if feed is not deals or item.column in filled_down:
+            reason = (
+                f"{item.reason}; an empty cell is the one above, as for {filled_down.get(item.column, 'the deals')}"
+            )
+        sure = asking.ASKED if feed is deals and item.column not in filled_down else CONFIDENT
+        filled_down[item.column] = name
         feed.fillings[name] = item.model_copy(update={"fill_down": True, "confidence": sure, "reason": reason})
     key = deals.fillings.get("lead_id")
-    if told and feed is not deals and key and key.column:
+    if filled_down and feed is not deals and key and key.column:
         name = feed.table.column(key.column).name
         feed.life.setdefault("where", Condition(when=f"trim(coalesce(`{name}`, '')) <> ''", reason="the rows of deals"))

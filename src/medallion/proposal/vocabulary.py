@@ -189,7 +189,7 @@ def _values(column: str) -> list[tuple[Tokens, str]]:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Phrase:
     """A phrase in a spelling: how much it weighs, how sure it is, what it means, and the words before and after it."""
 
     weight: int
@@ -211,36 +211,36 @@ def value(entity_column: str, written: str) -> Meaning | None:
     if not words:
         return None
     joined = "".join(words)
-    found: list[_Found] = []
+    phrases: list[_Phrase] = []
     for phrase, meant in _values(entity_column):
-        said, size = " ".join(phrase), len(phrase)
-        if phrase == words or said.replace(" ", "") == joined:
+        wording, size = " ".join(phrase), len(phrase)
+        if phrase == words or wording.replace(" ", "") == joined:
             doubt = entity_column in _QUALIFIED and "?" in written
             return Meaning(meant, 0.7 if doubt else 0.95, "asked with '?'" if doubt else "the word for it")
         for place in range(len(words) - size + 1):
             if words[place : place + size] == phrase:
                 rest = words[:place], words[place + size :]
-                found.append(_Found(len(said), 0.9 if size > 1 else 0.84, meant, said, *rest))
+                phrases.append(_Phrase(len(wording), 0.9 if size > 1 else 0.84, meant, wording, *rest))
                 break
         else:
-            ends = [word for word in words if word.endswith(said) and len(word) > len(said) + 2]
-            if len(said) >= 5 and ends:  # not in-voice
-                begins = (ends[0].removesuffix(said),)
-                found.append(_Found(len(said) - 1, 0.82, meant, said, begins, (), "ends in"))
-    if found:
-        longest = max(item.weight for item in found)
-        best, *others = [item for item in found if item.weight == longest]
+            ends = [word for word in words if word.endswith(wording) and len(word) > len(wording) + 2]
+            if len(wording) >= 5 and ends:  # not in-voice
+                begins = (ends[0].removesuffix(wording),)
+                phrases.append(_Phrase(len(wording) - 1, 0.82, meant, wording, begins, (), "ends in"))
+    if phrases:
+        longest = max(item.weight for item in phrases)
+        best, *others = [item for item in phrases if item.weight == longest]
         is_one = len({best.value, *(item.value for item in others)}) == 1
         plain = Meaning(best.value, best.confidence if is_one else 0.7, f"{best.why} {best.said!r}")
-        return _qualified(plain, found, best, written) if entity_column in _QUALIFIED else plain
+        return _qualified(plain, phrases, best, written) if entity_column in _QUALIFIED else plain
     listed = _values(entity_column)
-    score, meant, said = max(
+    score, meant, wording = max(
         (fuzz.ratio(" ".join(phrase), " ".join(words)), meant, " ".join(phrase)) for phrase, meant in listed
     )
     if score >= 85 and len(joined) >= 5:
-        begins = (joined.removesuffix(said.replace(" ", "")),)
-        almost = Meaning(meant, 0.8, f"almost {said!r}")
-        best = _Found(0, 0.8, meant, said, begins, ())
+        begins = (joined.removesuffix(wording.replace(" ", "")),)
+        almost = Meaning(meant, 0.8, f"almost {wording!r}")
+        best = _Phrase(0, 0.8, meant, wording, begins, ())
         return _qualified(almost, [], best, written) if entity_column in _QUALIFIED else almost
     return None
 
@@ -249,23 +249,23 @@ def value(entity_column: str, written: str) -> Meaning | None:
 _QUALIFIED = ("leads.status", "interactions.outcome")
 
 
-def _qualified(plain: Meaning, found: Sequence[_Found], best: _Found, written: str) -> Meaning:
+def _qualified(plain: Meaning, phrases: Sequence[_Phrase], best: _Phrase, written: str) -> Meaning:
     """What a phrase means among the words beside it: as it is, or as a guess where they deny it or put it in doubt."""
     beside = _document()["beside"]
-    others = [item for item in found if item.said not in best.said]
+    others = [item for item in phrases if item.said not in best.said]
     decisive = [item for item in others if item.said in beside["decisive"]]
     if decisive and best.said not in beside["decisive"]:
         best = max(decisive, key=lambda item: item.weight)
         plain = Meaning(best.value, best.confidence, f"says {best.said!r}")
-        others = [item for item in found if item.said not in best.said]
+        others = [item for item in phrases if item.said not in best.said]
     if (best.value == "won" and any(item.value == "lost" for item in others)) or (
         best.value == "lost" and any(item.value == "won" and item.said in beside["decisive"] for item in others)
     ):
         return Meaning("lost", 0.7, "says both won and lost")
     around = f" {' '.join((*best.before, '|', *best.after))} "
     hedged = any(f" {hedge} " in around for hedge in beside["hedged"]) or bool({*best.before} & {*beside["ahead"]})
-    told = {word for item in others if best.said not in item.said for word in item.said.split()}
-    denied = {*best.before} & {*beside["denied"]} - told or (
+    other_words = {word for item in others if best.said not in item.said for word in item.said.split()}
+    denied = {*best.before} & {*beside["denied"]} - other_words or (
         len(best.after) == 1 and {*best.after} & {*beside["denied"]}
     )
     if denied and best.value in _DENIED:
@@ -288,9 +288,9 @@ def kind_of_amount(header: str) -> str:
     >>> kind_of_amount("Unit Price"), kind_of_amount("MRR (USD)"), kind_of_amount("Customer Budget"), kind_of_amount("Offer Value")
     ('per piece', 'per month', 'a target', '')
     """
-    said = f" {' '.join(words_of(header))} "
+    wording = f" {' '.join(words_of(header))} "
     kinds = _document()["amounts"].items()
-    return next((kind for kind, phrases in kinds if any(f" {phrase} " in said for phrase in phrases)), "")
+    return next((kind for kind, phrases in kinds if any(f" {phrase} " in wording for phrase in phrases)), "")
 
 
 def heads_pivot(header: str, of: str) -> bool:
@@ -299,9 +299,9 @@ def heads_pivot(header: str, of: str) -> bool:
     >>> heads_pivot("Row Labels", "groups"), heads_pivot("Summe von Betrag", "figures"), heads_pivot("Sum", "figures")
     (True, True, False)
     """
-    said = f"{' '.join(words_of(header))} "
+    wording = f"{' '.join(words_of(header))} "
     phrases = _document()["pivots"][of]
-    return said.strip() in phrases if of == "groups" else any(said.startswith(f"{phrase} ") for phrase in phrases)
+    return wording.strip() in phrases if of == "groups" else any(wording.startswith(f"{phrase} ") for phrase in phrases)
 
 
 def known(cells: Sequence[str]) -> int:

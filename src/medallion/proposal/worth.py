@@ -48,25 +48,25 @@ def is_amount(column: Column) -> bool:
 
 
 def amounts(feed: Feed) -> None:
-    """Of several amounts of a deal the one that counts: what it brought, else what was expected, never a weighted one."""
-    held = feed.fillings.get("deal_value")
-    if held is not None and held.column is None:
+    """Choose the amount of a deal that counts: the actual one, else the expected one; a weighted one only after asking."""
+    filling = feed.fillings.get("deal_value")
+    if filling is not None and filling.column is None:
         return
     used = {item.column for name, item in feed.fillings.items() if name != "deal_value"}
-    mapped = feed.table.column(str(held.column)) if held else None
+    mapped = feed.table.column(str(filling.column)) if filling else None
     groups: dict[tuple[str, ...], dict[str, Column]] = {}
     for column in feed.table.columns:
         if column is mapped or (is_amount(column) and column.header not in used):
             role, name = roles.of(column.header)
             if column is mapped or (name and {*name} & AMOUNTS and not {*name} & NO_AMOUNT):
                 groups.setdefault(name, {}).setdefault(role, column)
-    mine = roles.of(mapped.header) if mapped else None
-    of_one = groups.get(mine[1]) if mine else None
+    mapped_as = roles.of(mapped.header) if mapped else None
+    of_one = groups.get(mapped_as[1]) if mapped_as else None
     is_part = mapped is not None and bool(re.search(r"[/>]", mapped.header))
-    if of_one is None or len(of_one) < 2 or (mine and is_part):
-        if mapped is not None and not is_part and mine and mine[0] != roles.WEIGHTED:
+    if of_one is None or len(of_one) < 2 or (mapped_as and is_part):
+        if mapped is not None and not is_part and mapped_as and mapped_as[0] != roles.WEIGHTED:
             return
-        others = [each for name, each in groups.items() if mine is None or name != mine[1]]
+        others = [each for name, each in groups.items() if mapped_as is None or name != mapped_as[1]]
         of_one = max(others, key=len, default=of_one or {})
     plan = of_one.get("") or of_one.get(roles.PLANNED)
     end = of_one.get(roles.ACTUAL)
@@ -91,28 +91,28 @@ def amounts(feed: Feed) -> None:
 
 
 def value(feed: Feed, leads: Entity) -> None:
-    """An amount per month or piece, or that was aimed at, beside one that may be the value of a deal, or alone: asked about."""
-    held = feed.fillings.get("deal_value")
+    """Ask about an amount per month or piece, or a target, alone or beside one that may be the value of a deal."""
+    filling = feed.fillings.get("deal_value")
     if (
-        held is None
-        or held.column is None
-        or (asking.is_asked(held) and "?" in held.reason)
-        or held.reason.count("calls it so")
+        filling is None
+        or filling.column is None
+        or (asking.is_asked(filling) and "?" in filling.reason)
+        or filling.reason.count("calls it so")
     ):
         return
     used = {item.column for name, item in feed.fillings.items() if name != "deal_value"}
-    mapped, kind = feed.table.column(held.column), vocabulary.kind_of_amount(held.column)
+    mapped, kind = feed.table.column(filling.column), vocabulary.kind_of_amount(filling.column)
     others = [c for c in feed.table.columns if c is not mapped and c.header not in used and _may_be_value(c, leads)]
     if not kind and _is_bare(mapped):
         return
     bare = [c for c in others if _is_bare(c)]
     if kind and len(bare) == 1:
-        reason = f"its name; {held.column} is {kind}"
+        reason = f"its name; {filling.column} is {kind}"
         feed.fillings["deal_value"] = cells.amount(
             Filling(column=bare[0].header, confidence=0.85, reason=reason), bare[0]
         )
         return
-    is_net = not asking.is_asked(held) and bool({"net", "netto", "ht"} & {*vocabulary.words_of(mapped.header)})
+    is_net = not asking.is_asked(filling) and bool({"net", "netto", "ht"} & {*vocabulary.words_of(mapped.header)})
     plain = [c for c in others if not vocabulary.kind_of_amount(c.header)]
     rivals = [c for c in others if vocabulary.kind_of_amount(c.header) in _CONTENDERS[: 4 if is_net else 5]]
     chosen = (
@@ -123,9 +123,9 @@ def value(feed: Feed, leads: Entity) -> None:
     shown = [chosen, *(c for c in (mapped, *plain, *rivals) if c is not chosen)]
     if len(shown) == 1 and kind in ("", "per year", "with tax"):
         return
-    told = " or ".join(map(_with_kind, shown[:4]))
+    options = " or ".join(map(_with_kind, shown[:4]))
     item = cells.amount(Filling(column=chosen.header, confidence=asking.ASKED), chosen)
-    reason = f"which is the value of a deal: {told}?" if len(shown) > 1 else f"is {told} the value of a deal?"
+    reason = f"which is the value of a deal: {options}?" if len(shown) > 1 else f"is {options} the value of a deal?"
     pieces = next((c for c in feed.table.columns if words_in(c) & _QUANTITY and is_amount(c)), None)
     if kind == "per piece" and not plain and pieces is not None and item.column:
         price, number = (_as_decimal(c) for c in (chosen, pieces))
@@ -172,32 +172,32 @@ def scaled(item: Filling, columns: list[Column]) -> Filling:
 
 
 def unit(feed: Feed) -> None:
-    """An amount in hundredths or thousands, as a column beside it shows or its header says."""
-    held = feed.fillings.get("deal_value")
-    if held is None:
+    """Find an amount in hundredths or thousands by a column beside it, or by its header."""
+    filling = feed.fillings.get("deal_value")
+    if filling is None:
         return
-    held = feed.fillings["deal_value"] = scaled(held, feed.table.columns)
-    if held.column is None or held.unit:
+    filling = feed.fillings["deal_value"] = scaled(filling, feed.table.columns)
+    if filling.column is None or filling.unit:
         return
-    column = feed.table.column(held.column)
+    column = feed.table.column(filling.column)
     whole = all(re.fullmatch(r"-?\d+", text) for text in column.counts)
     others = [c for c in feed.table.columns if c is not column and units.looks_formatted(c.header, c.counts)]
     for other in others:
-        twin = units.twin((mine, theirs) for mine, theirs in feed.table.together(column, other))
+        twin = units.twin((cell, other_cell) for cell, other_cell in feed.table.together(column, other))
         if twin is None:
             continue
         shown = f"{twin.mine!r} beside {twin.other!r} in {other.header}"
         if twin.times == 100 and whole:
-            cents, reason, sure = "cents", f"{held.reason}; in hundredths: {shown}", held.confidence
+            cents, reason, sure = "cents", f"{filling.reason}; in hundredths: {shown}", filling.confidence
         elif twin.times in (100, 1000):
-            cents, reason, sure = None, f"{held.reason}; but {shown}: which of them is the amount?", asking.ASKED
+            cents, reason, sure = None, f"{filling.reason}; but {shown}: which of them is the amount?", asking.ASKED
         else:
             continue
-        feed.fillings["deal_value"] = held.model_copy(update={"unit": cents, "reason": reason, "confidence": sure})
+        feed.fillings["deal_value"] = filling.model_copy(update={"unit": cents, "reason": reason, "confidence": sure})
         return
     if whole and units.says_cents(column.header):
-        reason = f"{held.reason}; in hundredths, as its name says"
-        feed.fillings["deal_value"] = held.model_copy(update={"unit": "cents", "reason": reason})
+        reason = f"{filling.reason}; in hundredths, as its name says"
+        feed.fillings["deal_value"] = filling.model_copy(update={"unit": "cents", "reason": reason})
 
 
 def below_zero(feed: Feed) -> int:

@@ -69,9 +69,9 @@ def _entity(entity: str, proposal: Proposal) -> list[str]:
             lines += ["            confidence: 0.50", f"            reason: {_scalar(unused.reason)}"]
     for feed in proposal.of(entity):
         source = _source(feed, proposal)
-        told = "\n".join(line for line in source if not line.lstrip().startswith("#"))
-        if told not in written:  # files of one shape and one name but for a date
-            written.add(told)
+        content = "\n".join(line for line in source if not line.lstrip().startswith("#"))
+        if content not in written:  # files of one shape and one name but for a date
+            written.add(content)
             lines += [f"          {line}" for line in source]
     stems = [feed.table.stems[-1] for feed in proposal.of(entity)]
     for item in proposal.unread.get(entity, []):
@@ -192,8 +192,8 @@ def _doubtful(feed: Feed) -> Iterable[tuple[str, Filling | None]]:
     for name, item in feed.fillings.items():
         if item.confidence is not None and item.confidence < CONFIDENT:
             yield name, item
-    for word, said in feed.life.items():
-        if said.confidence is not None and said.confidence < CONFIDENT:
+    for word, clause in feed.life.items():
+        if clause.confidence is not None and clause.confidence < CONFIDENT:
             yield word, None
 
 
@@ -243,9 +243,9 @@ def details(proposal: Proposal) -> list[dict[str, Any]]:
 def _of_whole(proposal: Proposal) -> Iterable[tuple[str, str, str, float, str, str]]:
     """What is in doubt of tables as a whole: words about their records, and tables that nothing uses."""
     for feed in proposal.feeds:
-        for word, said in feed.life.items():
-            if said.confidence is not None and said.confidence < CONFIDENT:
-                yield feed.table.file.name, feed.entity, word, said.confidence, said.reason, "its rows"
+        for word, clause in feed.life.items():
+            if clause.confidence is not None and clause.confidence < CONFIDENT:
+                yield feed.table.file.name, feed.entity, word, clause.confidence, clause.reason, "its rows"
     for item in proposal.unclear:
         yield item.table.file.name, item.entity, "ignore", 0.5, item.reason, item.column.header
 

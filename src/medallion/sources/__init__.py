@@ -457,8 +457,8 @@ def _fit(part: Part, content: Content, header: Header, claim: _Claim) -> SourceF
                     entity.name,
                 )
     if claim.source and claim.source.snapshot:
-        told = claim.source.snapshot.value
-        mapping[str(entity.version_column)] = _snapshot(part, header, entity, told, names)
+        snapshot = claim.source.snapshot.value
+        mapping[str(entity.version_column)] = _snapshot(part, header, entity, snapshot, names)
     if claim.source:
         mapping = {name: _as_source(item, entity.column(name), claim.source) for name, item in mapping.items()}
         mapping |= _life(part, header, entity, claim.source, names)
@@ -574,9 +574,9 @@ def _declared(part: Part, header: Header, entity: Entity, source: Source, names:
     for name, item in given.items():
         lacking: list[str] = []
         if item.column is not None:
-            held = exact.get(item.column) or loose.get(_bare(item.column))
-            lacking = [] if held else [item.column]
-            item = item.model_copy(update={"column": held})
+            bronze = exact.get(item.column) or loose.get(_bare(item.column))
+            lacking = [] if bronze else [item.column]
+            item = item.model_copy(update={"column": bronze})
         elif item.sql is not None:
             lacking = _lacking(part, header, f"sql of {entity.name}.{name}", item.sql, names, entity)
         if not lacking:
@@ -616,12 +616,12 @@ def _life(part: Part, header: Header, entity: Entity, source: Source, names: lis
     """What a source says of whole records of a file: nothing of it may be left out, or ended records would count."""
     exact = dict(reversed(list(zip(header.cells, names, strict=True))))
     loose = dict(reversed([(_bare(cell), name) for cell, name in exact.items()]))
-    found = {}
+    mapping = {}
     for name, item in source.life.items():
         word = {WHERE: "where", ABSENT: "absent", MERGED: "mergedInto"}[name]
         if item.column is not None:
-            held = exact.get(item.column) or loose.get(_bare(item.column))
-            lacking, item = [] if held else [item.column], item.model_copy(update={"column": held})
+            bronze = exact.get(item.column) or loose.get(_bare(item.column))
+            lacking, item = [] if bronze else [item.column], item.model_copy(update={"column": bronze})
         else:
             lacking = _lacking(part, header, f"{word} of {source.file}", str(item.sql), [*names, RECORD], entity)
         if lacking:
@@ -631,24 +631,24 @@ def _life(part: Part, header: Header, entity: Entity, source: Source, names: lis
                 "Export it with that column, or change the contract.",
                 entity.name,
             )
-        found[name] = item
+        mapping[name] = item
     if source.complete or source.where or source.snapshot:
         word = COMPLETE if source.complete else SNAPSHOT if source.snapshot else OF
-        found[word] = Filling(value=f"{source.file} {source.sheet or ''}".strip())
-    return found
+        mapping[word] = Filling(value=f"{source.file} {source.sheet or ''}".strip())
+    return mapping
 
 
-def _snapshot(part: Part, header: Header, entity: Entity, told: bool | str, names: list[str]) -> Filling:
-    """What tells of when the state is that a row or a file shows."""
-    if told is True:
+def _snapshot(part: Part, header: Header, entity: Entity, snapshot: bool | str, names: list[str]) -> Filling:
+    """What says as of when a row, or the whole file, shows the state."""
+    if snapshot is True:
         if day := named_day(part.name):
             return Filling(value=day.isoformat())
         problem, remedy = "its name has no date, or several", "Name it by its day, such as deals_2025-01-31.csv."
     else:
         by_code = dict(reversed([(_bare(cell), name) for cell, name in zip(header.cells, names, strict=True)]))
-        if held := by_code.get(_bare(str(told))):
-            return Filling(column=held)
-        problem, remedy = f"has no column {told!r}", "Export it with that column, or change the contract."
+        if bronze := by_code.get(_bare(str(snapshot))):
+            return Filling(column=bronze)
+        problem, remedy = f"has no column {snapshot!r}", "Export it with that column, or change the contract."
     raise _UnfitError(f"{part.name}: is a snapshot by the contract, but {problem}", remedy, entity.name)
 
 
@@ -681,21 +681,21 @@ def named_day(name: str) -> date | None:
     for part in (*reversed(name.split("/")), "-".join(name.split("/"))):
         for pattern in _NAMED_DAYS:
             try:
-                found = {day for match in re.finditer(pattern, part) if (day := _day(match.groupdict()))}
+                days = {day for match in re.finditer(pattern, part) if (day := _day(match.groupdict()))}
             except ValueError:
                 return None
-            if found:
-                return found.pop() if len(found) == 1 else None
+            if days:
+                return days.pop() if len(days) == 1 else None
     return None
 
 
-def _day(told: Mapping[str, str | None]) -> date | None:
+def _day(parts: Mapping[str, str | None]) -> date | None:
     """The day that a pattern has found; None where the word in it is no month."""
-    year = int(told["y"] or 0)
-    if week := told.get("w"):
+    year = int(parts["y"] or 0)
+    if week := parts.get("w"):
         return date.fromisocalendar(year, int(week), 1)
-    month = told.get("m") or formats.MONTHS.get((told.get("name") or "").lower())
-    return date(year, int(month), int(told.get("d") or 1)) if month else None
+    month = parts.get("m") or formats.MONTHS.get((parts.get("name") or "").lower())
+    return date(year, int(month), int(parts.get("d") or 1)) if month else None
 
 
 def _of_several(

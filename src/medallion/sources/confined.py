@@ -49,14 +49,14 @@ class _Child:
         self.process = subprocess.Popen(  # noqa: S603 - this Python, with a file of this package
             command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment
         )
-        self._given, self._said = cast(BinaryIO, self.process.stdin), cast(BinaryIO, self.process.stdout)
+        self._to_child, self._from_child = cast(BinaryIO, self.process.stdin), cast(BinaryIO, self.process.stdout)
         self._is_silent = False
 
     def send(self, data: bytes) -> None:
         """Say something; that nobody is there to hear it is told by the answer."""
         with self._in_time(), suppress(OSError):
-            self._given.write(data)
-            self._given.flush()
+            self._to_child.write(data)
+            self._to_child.flush()
 
     def answer(self) -> tuple[bytes, bytes]:
         """The next thing that it says: its kind, and what.
@@ -65,12 +65,12 @@ class _Child:
             OSError: It has ended before its time, says nothing for too long, or too much at once.
         """
         with self._in_time():
-            head = self._said.read(_HEAD.size)
+            head = self._from_child.read(_HEAD.size)
             if len(head) == _HEAD.size:
                 kind, size = _HEAD.unpack(head)
                 if size > _MOST:
                     raise OSError(f"it has more than {_MOST >> 20:,} MiB in one piece, or it is damaged")
-                data = self._said.read(size)
+                data = self._from_child.read(size)
                 if len(data) == size:
                     return kind, data
             ended = self.process.wait()
@@ -99,7 +99,7 @@ class _Child:
         """End the process."""
         self.process.kill()
         self.process.wait()
-        for stream in (self._given, self._said):
+        for stream in (self._to_child, self._from_child):
             with suppress(OSError):
                 stream.close()
 
@@ -145,8 +145,8 @@ def ask(place: Any, name: str, what: str, *arguments: Any) -> Generator[Any, Non
     """What a function of `medallion.sources.readers` yields of a file, read in another process.
 
     Args:
-        place: Where the file lies.
-        name: How it is called in messages.
+        place: Where the file is.
+        name: Its name in messages.
         what: The function, such as `workbooks.rows`.
         arguments: Plain values that it is given beside the file.
 
@@ -166,10 +166,10 @@ def ask(place: Any, name: str, what: str, *arguments: Any) -> Generator[Any, Non
         "key": [place.fs.type_name, place.path, info.size, info.mtime_ns],
         "arguments": [name, *arguments],
     }
-    said = json.dumps(question).encode()
+    message = json.dumps(question).encode()
     opened: list[Any] = []
     try:
-        child.send(struct.pack(">Q", len(said)) + said)
+        child.send(struct.pack(">Q", len(message)) + message)
         while True:
             kind, data = child.answer()
             if kind == b"R":

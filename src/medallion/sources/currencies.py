@@ -84,14 +84,14 @@ def in_company_currency(header: str) -> bool:
 
 
 def code_beside(amount: Cells, columns: Iterable[Cells]) -> tuple[str, str] | None:
-    """Header, "" for that of the amount itself, and ISO code of what names the one currency of a column of amounts."""
-    mine = set(_words(amount.header))
+    """Header and ISO code of what names the one currency of a column of amounts; "" for the column's own header."""
+    amount_words = set(_words(amount.header))
     for column in columns:
         words = set(_words(column.header))
         if (
             column.is_currency
             and column.name != amount.name
-            and words - _CURRENCY == mine - _CURRENCY
+            and words - _CURRENCY == amount_words - _CURRENCY
             and words & _CURRENCY
         ):
             codes = column.codes()
@@ -111,8 +111,8 @@ def code_of(text: str) -> str | None:
         return SIGNS[bare]
     if bare.upper() in CODES and (bare.isupper() or bare.lower() not in WORDS):
         return bare.upper()
-    if found := re.match(r"([A-Z]{3})\s*[-–:(]", bare):
-        return str(found[1]) if found[1] in CODES else None
+    if match := re.match(r"([A-Z]{3})\s*[-–:(]", bare):
+        return str(match[1]) if match[1] in CODES else None
     name: str | None = NAMES.get(" ".join(_words(bare)))
     return name
 
@@ -196,17 +196,17 @@ def doubt(
     amounts: Mapping[str, str],
     mapped: str | None,
     default: str,
-    said: bool = False,
+    declared: bool = False,
     converted: bool = False,
 ) -> Doubt | None:
-    """What hinders a file's amounts from counting in the currency `default`; None when nothing does.
+    """What keeps a file's amounts from counting in the currency `default`; None when nothing does.
 
     Args:
         columns: The columns of the file.
         amounts: Bronze columns of amounts, each with the canonical column that it fills.
         mapped: Bronze column that fills `currency`.
         default: Currency of an amount of which nothing is said.
-        said: Whether the contract itself says the currency of every row, or what an empty cell means.
+        declared: Whether the contract itself says the currency of every row, or what an empty cell means.
         converted: Whether there is a table of rates for amounts in other currencies.
     """
     columns = list(columns)
@@ -216,7 +216,7 @@ def doubt(
     say = f"or say `currency: {{value: {default}}}` if every amount is in {default}."
     if mapped_column is not None and mapped_column.counts:
         foreign = Counter({code: n for code, n in mapped_column.codes().items() if code not in (default, "?")})
-        if foreign and mapped_column.empty and not said:
+        if foreign and mapped_column.empty and not declared:
             return Doubt(
                 f"column {mapped_column.header!r} is empty in {mapped_column.empty:,} of its rows and says {_listed(foreign)} in "
                 f"others: an empty cell is not {default} by default",
@@ -234,13 +234,13 @@ def doubt(
         codes = mapped_column.codes()
         for column in columns:
             code = in_header(column.header)
-            if column.name in amounts and code is not None and code not in codes and not said:
+            if column.name in amounts and code is not None and code not in codes and not declared:
                 return Doubt(
                     f"the header of {column.header!r} says {code}, but {mapped_column.header!r} says {_listed(codes)}",
                     f"Say in a contract which of them is right: `currency: {{value: {code}}}`, or another column for amounts.",
                 )
         return _without_value(columns, amounts)
-    if said:
+    if declared:
         return None
     for column in columns:
         codes = column.codes() if column.is_currency and column.name not in amounts else Counter()
@@ -287,12 +287,12 @@ def not_shown(code: str, default: str) -> Doubt:
 
 
 def _in_one(codes: Iterable[str]) -> str:
-    """How figures come to be shown in the one currency that amounts are in."""
-    one = [*codes]
-    if len(one) != 1 or one[0] not in CODES:
+    """How to show every figure in the one currency that amounts are in."""
+    listed = [*codes]
+    if len(listed) != 1 or listed[0] not in CODES:
         return "Name their currencies."
     return (
-        f"If all deals are in {one[0]}, make it the currency of every figure: `- {{name: currency, enum: [{{value: {one[0]}}}]}}` under "
+        f"If all deals are in {listed[0]}, make it the currency of every figure: `- {{name: currency, enum: [{{value: {listed[0]}}}]}}` under "
         "the `properties` of leads in a contract (`medallion init` writes it; docs/CURRENCIES.md)."
     )
 
@@ -345,16 +345,16 @@ def of_accounts(columns: Iterable[Cells], amounts: Mapping[str, str], default: s
 def figures_beside(columns: Iterable[Cells], amounts: Mapping[str, str]) -> tuple[str, str] | None:
     """Header and ISO code of figures that name their one currency, where the amounts of deals beside them name none."""
     columns = list(columns)
-    mine = [column for column in columns if amounts.get(column.name) == "deal_value"]
-    if not mine or any(in_header(column.header) or _beside(column) for column in mine):
+    deal_values = [column for column in columns if amounts.get(column.name) == "deal_value"]
+    if not deal_values or any(in_header(column.header) or _beside(column) for column in deal_values):
         return None
-    found: dict[str, str] = {}
+    by_code: dict[str, str] = {}
     for column in columns:
         if column.name not in amounts and column.has_figures and not in_company_currency(column.header):
             named, signed = in_header(column.header), _beside(column)
             for code in {named} if named else {*signed} if signed.total() > 1 else ():
-                found.setdefault(str(code), column.header)
-    return next(((header, code) for code, header in found.items()), None) if len(found) == 1 else None
+                by_code.setdefault(str(code), column.header)
+    return next(((header, code) for code, header in by_code.items()), None) if len(by_code) == 1 else None
 
 
 def elsewhere(columns: Iterable[Cells], default: str) -> tuple[str, Counter[str]] | None:

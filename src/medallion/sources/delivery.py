@@ -193,9 +193,9 @@ def _parts(
                 stems = (sheet, stem) if len(shown) == 1 or not _by_default(sheet) else (stem,)
                 yield Part(uri, f"{name}#{sheet}", form, place, stems, sheet)
         elif form == "page":
-            found = readers.pages(place, name)
-            for table in found:
-                yield Part(uri, f"{name}#{table}", form, place, (table, stem) if len(found) == 1 else (stem,), table)
+            tables = readers.pages(place, name)
+            for table in tables:
+                yield Part(uri, f"{name}#{table}", form, place, (table, stem) if len(tables) == 1 else (stem,), table)
         elif form == "json" and (lists := readers.lists(place, name)) is not None:
             if not lists:
                 yield name
@@ -269,7 +269,7 @@ def _members(place: Place, uri: str, name: str) -> Iterator[Part | Unreadable | 
     if size > BOMB_BYTES and size > BOMB_RATIO * max(packed, 1):
         problem = f"{name}: would unpack to {size >> 20:,} MiB, {BOMB_RATIO} times its size"
         raise SourceError(problem, "Unpack it first, if you trust it.")
-    found, problems = list[str](), dict[str, tuple[str, str]]()
+    kept, problems = list[str](), dict[str, tuple[str, str]]()
     for path, _, _, encrypted in members:
         own = path.rpartition("/")[2]
         is_table = split(own)[1] in FORMATS
@@ -278,20 +278,20 @@ def _members(place: Place, uri: str, name: str) -> Iterator[Part | Unreadable | 
         elif own.startswith((".", "_")) or path.startswith("__MACOSX/"):
             if own.startswith("_") and not path.startswith("__MACOSX/"):
                 yield f"{name}/{path}"
-        elif path in found[-1:]:
+        elif path in kept[-1:]:
             problems[path] = "is the second member of that name", "Unpack it first, if you trust it."
         elif encrypted:
             problems[path] = "is encrypted", "Unpack it first, if you trust it."
         else:
-            found.append(path)
+            kept.append(path)
     for path, (problem, remedy) in problems.items():
         shown_name = f"{name}/{path}"
         stem = split(path.rpartition("/")[2])[0]
         yield Unreadable(shown_name, (stem,), SourceError(f"{shown_name}: {problem}", remedy))
-    tables = [path for path in found if split(path)[1] in FORMATS]
+    tables = [path for path in kept if split(path)[1] in FORMATS]
     with closing(place.beginnings(tables, _START)) as starts:
         known = iter(zip(tables, starts, strict=True))
-        for path in found:
+        for path in kept:
             start = next(known)[1] if split(path)[1] in FORMATS else b""
             lies = Place(place.fs, place.path, f"{place.member}{INSIDE}{path}" if place.member else path)
             yield from _parts(lies, uri, f"{name}/{path}", path.rpartition("/")[2], place.member, start)

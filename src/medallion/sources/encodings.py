@@ -50,7 +50,7 @@ def without_mark(head: bytes) -> str | None:
 
 
 def east_asian(head: bytes) -> str | None:
-    r"""The encoding of two bytes a character that a text is in, None where it is in none.
+    r"""The double-byte encoding of an East Asian text; None where it is in none.
 
     >>> [east_asian(text.encode(form)) for text, form in (("案件番号,顧客\n1,青山物流", "cp932"), ("Cafés Núñez", "cp1252"))]
     ['cp932', None]
@@ -58,12 +58,12 @@ def east_asian(head: bytes) -> str | None:
     head = head[: head.rfind(b"\n") + 1] or head
     from charset_normalizer import from_bytes  # what is UTF-8 has no need of it
 
-    found = list(from_bytes(head, cp_isolation=_EAST_ASIA))
-    if not found:
+    guesses = list(from_bytes(head, cp_isolation=_EAST_ASIA))
+    if not guesses:
         return None
-    usual = {str(each.encoding): _usual(str(each), str(each.encoding)) for each in found}
+    usual = {str(each.encoding): _usual(str(each), str(each.encoding)) for each in guesses}
     encoding = max(usual, key=lambda name: usual[name])
-    text = next(str(each) for each in found if each.encoding == encoding)
+    text = next(str(each) for each in guesses if each.encoding == encoding)
     signs = re.findall(_PAIR, text)
     strange = re.findall(f"[A-Za-z]{_PAIR}|{_PAIR}[A-Za-z]", text)  # a letter with an accent, read as a pair
     if len(signs) < 4 or len(strange) > 0.1 * len(signs) or len(signs) < 0.5 * sum(not c.isascii() for c in text):
@@ -143,5 +143,5 @@ def _explained(words: Counter[bytes], encoding: str) -> tuple[float, str] | None
 
 def _differs(byte: int) -> bool:
     """Whether Windows-1252 and Windows-1250 read a byte differently: what both read alike tells nothing."""
-    one = bytes([byte])
-    return one.decode("cp1252", "replace") != one.decode("cp1250", "replace")
+    encoded = bytes([byte])
+    return encoded.decode("cp1252", "replace") != encoded.decode("cp1250", "replace")

@@ -326,8 +326,8 @@ def _utf8(data: bytes) -> tuple[bool, bytes]:
 
 def _single_byte(place: Place, name: str) -> str:
     """The encoding of a text that is not UTF-8; refused when two readings are as likely."""
-    if (found := encodings.east_asian(place.beginning(_HEAD))) and _is_all(place, found):
-        return found
+    if (east_asian := encodings.east_asian(place.beginning(_HEAD))) and _is_all(place, east_asian):
+        return east_asian
     with place.text() as stream:
         encoding, examples = encodings.of_chunks(iter(lambda: stream.read(_CHUNK), b""))
     if encoding:

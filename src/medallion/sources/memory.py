@@ -49,14 +49,14 @@ class Memory:
     @classmethod
     def of(cls, document: Mapping[str, Any], basis: str) -> Memory:
         """From what `document` gave; empty where that has another basis, or is damaged."""
-        basis, found = f"{basis} {_code()}", document.get("files", {})
-        same = document.get("basis") == basis and document.get("sum") == _sum(found)
-        return cls(basis, found if same else {})
+        basis, entries = f"{basis} {_code()}", document.get("files", {})
+        same = document.get("basis") == basis and document.get("sum") == _sum(entries)
+        return cls(basis, entries if same else {})
 
     def document(self) -> dict[str, Any]:
         """What the next run may rely on, as plain values."""
-        found = {uri: known for uri, known in self.now.items() if uri not in self._read_at or self._is_settled(uri)}
-        return {"basis": self.basis, "files": found, "sum": _sum(found)}
+        entries = {uri: known for uri, known in self.now.items() if uri not in self._read_at or self._is_settled(uri)}
+        return {"basis": self.basis, "files": entries, "sum": _sum(entries)}
 
     def parts(
         self, place: Place, uri: str, read: Iterable[Part | Unreadable | str]
@@ -75,25 +75,25 @@ class Memory:
         for part in read:
             if isinstance(part, Unreadable):
                 self.forget(uri)  # it is told of by every run
-            entry["parts"].append(_told(part) if isinstance(part, Part) else part)
+            entry["parts"].append(_entry(part) if isinstance(part, Part) else part)
             yield part
 
     def looked(self, part: Part, look: Callable[[], tuple[Content, Header]]) -> tuple[Content, Header]:
-        """What a table is as text, and its header: as they are remembered, else as `look` finds them."""
+        """How a table is written as text, and its header: as remembered from an earlier run, else as `look` finds them."""
         known = self.now.get(part.uri, {}).get("looked", {}).get(part.name)
         if known:
             content, header = known
             return Content(**content, head=b""), Header(**{**header, "cells": tuple(header["cells"])})
         try:
-            found = look()
+            table = look()
         except BaseException:
             self.forget(part.uri)
             raise
         if part.uri in self.now:
-            content, header = (asdict(each) for each in found)
+            content, header = (asdict(each) for each in table)
             del content["head"]
             self.now[part.uri]["looked"][part.name] = [content, {**header, "cells": list(header["cells"])}]
-        return found
+        return table
 
     def forget(self, uri: str) -> None:
         """Have a file read by the next run."""
@@ -106,8 +106,8 @@ class Memory:
         return False
 
 
-def _sum(found: Any) -> str:
-    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+def _sum(entries: Any) -> str:
+    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
 
 
 def _state(place: Place) -> list[int] | None:
@@ -118,11 +118,11 @@ def _state(place: Place) -> list[int] | None:
 
 
 def _of(path: str) -> list[int]:
-    found = Path(path).stat()
-    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+    stat = Path(path).stat()
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 
-def _told(part: Part) -> dict[str, Any]:
+def _entry(part: Part) -> dict[str, Any]:
     return {
         "name": part.name,
         "format": part.format,
@@ -132,9 +132,9 @@ def _told(part: Part) -> dict[str, Any]:
     }
 
 
-def _part(place: Place, uri: str, told: Mapping[str, Any]) -> Part:
-    lies = Place(place.fs, place.path, told["member"])
-    return Part(uri, told["name"], told["format"], lies, tuple(told["stems"]), told["sheet"])
+def _part(place: Place, uri: str, entry: Mapping[str, Any]) -> Part:
+    lies = Place(place.fs, place.path, entry["member"])
+    return Part(uri, entry["name"], entry["format"], lies, tuple(entry["stems"]), entry["sheet"])
 
 
 @cache

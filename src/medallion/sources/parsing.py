@@ -153,8 +153,8 @@ def _with_zero(batch: pa.RecordBatch) -> list[int]:
     for column in batch.columns:
         data = column.buffers()[2]
         if data is not None and b"\0" in data.to_pybytes():
-            found = pc.match_substring(column, "\0").to_numpy(zero_copy_only=False)
-            places |= {int(place) for place in np.flatnonzero(found)}
+            has_zero = pc.match_substring(column, "\0").to_numpy(zero_copy_only=False)
+            places |= {int(place) for place in np.flatnonzero(has_zero)}
     return sorted(places)
 
 

@@ -69,12 +69,12 @@ class Doubled:
                 self._before = data[-1:] or self._before
                 return changed
 
-    def _standard(self, found: re.Match[bytes]) -> bytes:
-        token, at = found[0], found.start()
-        first = (found.string[at - 1 : at] if at else self._before) in self._starts
+    def _standard(self, match: re.Match[bytes]) -> bytes:
+        token, at = match[0], match.start()
+        first = (match.string[at - 1 : at] if at else self._before) in self._starts
         if token == b'"' and self._is_second:
             self._is_second = False
-        elif token == b'"' and self._within and found.string[found.end() : found.end() + 1] == token:
+        elif token == b'"' and self._within and match.string[match.end() : match.end() + 1] == token:
             self._is_second = True  # of two marks within a cell, which are one
         elif token == b'"' and (first or self._within):
             self._within = not self._within

@@ -68,7 +68,7 @@ def read(text: str, path: str, reporting: str) -> tuple[Rate, ...]:
     header = tuple(cell.strip().lower() for cell in next(records, []))
     if sorted(header) not in [sorted(known) for known in _HEADERS]:
         raise ContractError(f"{path}:1: the columns are {', '.join(header) or 'none'}", _EXAMPLE)
-    found: dict[tuple[str, date], Rate] = {}
+    rates: dict[tuple[str, date], Rate] = {}
     for cells in records:
         if not any(cell.strip() for cell in cells):
             continue
@@ -78,14 +78,14 @@ def read(text: str, path: str, reporting: str) -> tuple[Rate, ...]:
         each = _rate(dict(zip(header, map(str.strip, cells), strict=True)), f"{path}:{line}", line, reporting)
         if each is None:
             continue
-        before = found.setdefault((each.currency, each.day), each)
+        before = rates.setdefault((each.currency, each.day), each)
         if before.rate != each.rate:
             raise ContractError(
                 f"{path}:{line}: rate: {each.currency} on {each.day} is worth {each.rate.normalize():f} here and "
                 f"{before.rate.normalize():f} on line {before.line}",
                 "Leave one of the two lines.",
             )
-    return tuple(sorted(found.values(), key=lambda each: (each.currency, each.day)))
+    return tuple(sorted(rates.values(), key=lambda each: (each.currency, each.day)))
 
 
 def _rate(cells: dict[str, str], place: str, line: int, reporting: str) -> Rate | None:

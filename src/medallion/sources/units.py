@@ -43,16 +43,16 @@ def figure(text: str, comma: bool | None = None) -> Decimal | None:
     >>> figure("1.234"), figure("1.234", comma=False), figure("1.234", comma=True)
     (Decimal('1234'), Decimal('1.234'), Decimal('1234'))
     """
-    found = _FIGURE.search(text)
-    if found is None or len(re.findall(r"\d", text)) != len(re.findall(r"\d", found[0])):
+    match = _FIGURE.search(text)
+    if match is None or len(re.findall(r"\d", text)) != len(re.findall(r"\d", match[0])):
         return None
-    bare = re.sub(r"[^\d.,]", "", found[0]).strip(".,")
+    bare = re.sub(r"[^\d.,]", "", match[0]).strip(".,")
     mark = max(".,", key=bare.rfind) if comma is None else "," if comma else "."
     whole, _, rest = bare.rpartition(mark)
     is_thousands = bare.count(mark) != 1 or (comma is None and len(rest) == 3 and len({*bare} & {*".,"}) == 1)
     digits = re.sub(r"\D", "", bare)
     number = Decimal(digits) if is_thousands else Decimal(f"{re.sub(r'[.,]', '', whole) or 0}.{rest}")
-    return number * _TIMES.get(text[found.end() :].strip().lower(), 1)
+    return number * _TIMES.get(text[match.end() :].strip().lower(), 1)
 
 
 def signed(text: str, comma: bool | None = None) -> Decimal | None:
@@ -115,15 +115,15 @@ def twin(pairs: Iterable[tuple[str, str]]) -> Twin | None:
     met: Counter[Decimal] = Counter()
     examples: dict[Decimal, tuple[str, str]] = {}
     total = 0
-    for mine, other in pairs:
-        one, two = figure(mine), figure(other)
-        if not one or not two:
+    for text, other_text in pairs:
+        amount, other_amount = figure(text), figure(other_text)
+        if not amount or not other_amount:
             continue
         total += 1
         for times in (Decimal(100), Decimal(1000), Decimal("0.01"), Decimal("0.001")):
-            if abs(one / two / times - 1) < _OFF:
+            if abs(amount / other_amount / times - 1) < _OFF:
                 met[times] += 1
-                examples.setdefault(times, (mine, other))
+                examples.setdefault(times, (text, other_text))
     if not met:
         return None
     times, count = met.most_common(1)[0]

@@ -38,14 +38,14 @@ def sheets(place: Place, name: str) -> tuple[list[str], list[str]]:
     Raises:
         SourceError: It cannot be read; so it is with all that is asked here.
     """
-    found = list(_asked(place, name, "workbooks.sheets"))
-    return [sheet for sheet, shown in found if shown], [sheet for sheet, shown in found if not shown]
+    listed = list(_asked(place, name, "workbooks.sheets"))
+    return [sheet for sheet, shown in listed if shown], [sheet for sheet, shown in listed if not shown]
 
 
 def pages(place: Place, name: str) -> list[str]:
     """Names of the tables of a web page."""
-    (found,) = _asked(place, name, "web_tables.tables")
-    return list(found)
+    (names,) = _asked(place, name, "web_tables.tables")
+    return list(names)
 
 
 def rows(place: Place, name: str, form: str, table: str) -> Iterator[list[str]]:
@@ -57,15 +57,15 @@ def rows(place: Place, name: str, form: str, table: str) -> Iterator[list[str]]:
 
 def lists(place: Place, name: str) -> list[str] | None:
     """Paths to the lists of objects in a JSON document, None for JSON lines."""
-    (found,) = _asked(place, name, "documents.lists")
-    return None if found is None else list(found)
+    (paths,) = _asked(place, name, "documents.lists")
+    return None if paths is None else list(paths)
 
 
 def header(place: Place, name: str, path: str | None = None) -> list[str]:
     """The columns of a Parquet file, or of the list of a JSON document at a path."""
     asked = ("parquet.header",) if path is None else ("documents.header", path)
-    (found,) = _asked(place, name, *asked)
-    return list(found)
+    (columns,) = _asked(place, name, *asked)
+    return list(columns)
 
 
 def objects(
@@ -82,5 +82,5 @@ def batches(place: Place, name: str) -> Iterator[pa.RecordBatch]:
 
 def count(place: Place, name: str) -> int:
     """How many rows a Parquet file has."""
-    (found,) = _asked(place, name, "parquet.count")
-    return int(found)
+    (total,) = _asked(place, name, "parquet.count")
+    return int(total)

@@ -34,19 +34,19 @@ class _StoppedError(Exception):
 class Line:
     """The line to the process that asks."""
 
-    def __init__(self, given: BinaryIO, said: BinaryIO) -> None:
-        self._given, self._said, self._waits = given, said, False
+    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+        self._incoming, self._outgoing, self._waits = incoming, outgoing, False
 
     def question(self) -> Any:
         """The next question, None after the last one."""
         self._waits = False
-        head = self._given.read(8)
-        return json.loads(self._given.read(*struct.unpack(">Q", head))) if len(head) == 8 else None
+        head = self._incoming.read(8)
+        return json.loads(self._incoming.read(*struct.unpack(">Q", head))) if len(head) == 8 else None
 
     def say(self, kind: bytes, data: bytes) -> None:
         """Give an answer."""
-        self._said.write(_HEAD.pack(kind, len(data)) + data)
-        self._said.flush()
+        self._outgoing.write(_HEAD.pack(kind, len(data)) + data)
+        self._outgoing.flush()
 
     def next(self) -> None:
         """Wait until the next answer is wanted.
@@ -56,7 +56,7 @@ class Line:
         """
         if self._waits:
             self._waits = False
-            if self._given.read(1) != b"N":
+            if self._incoming.read(1) != b"N":
                 raise _StoppedError
 
     def tell(self, item: Any) -> None:
@@ -78,7 +78,7 @@ class Line:
         """A part of the file, of one that is not local."""
         self.next()
         self.say(b"R", json.dumps([start, size]).encode())
-        return self._given.read(*struct.unpack(">Q", self._given.read(8)))
+        return self._incoming.read(*struct.unpack(">Q", self._incoming.read(8)))
 
 
 class Remote(io.RawIOBase):
@@ -171,7 +171,7 @@ def main(memory: str, seconds: str, files: str, *libraries: str) -> None:
     errors = import_module("medallion.errors")
     while (question := line.question()) is not None:
         _limit(*limits)
-        kind, told = b"E", dict[str, Any]()
+        kind, outcome = b"E", dict[str, Any]()
         try:
             for item in _answers(question, line):
                 line.tell(item)
@@ -181,14 +181,14 @@ def main(memory: str, seconds: str, files: str, *libraries: str) -> None:
         except MemoryError:
             os._exit(1)
         except errors.SourceError as error:
-            kind, told = b"X", {"refused": [error.problem, error.remedy]}
+            kind, outcome = b"X", {"refused": [error.problem, error.remedy]}
         except Exception as error:  # noqa: BLE001 - whatever a library makes of a damaged file
-            kind, told = b"X", {"damaged": " ".join(str(error).split())[:300] or type(error).__name__}
+            kind, outcome = b"X", {"damaged": " ".join(str(error).split())[:300] or type(error).__name__}
         if kind == b"X":
             with suppress(_StoppedError):
                 line.next()
         retire = _used() > _MOST_KEPT
-        line.say(kind, json.dumps({**told, "retire": retire}).encode())
+        line.say(kind, json.dumps({**outcome, "retire": retire}).encode())
         if retire:
             return
 

@@ -89,14 +89,14 @@ def lists(file: File, name: str) -> Iterator[list[str] | None]:
     Raises:
         SourceError: It is empty, no JSON, or too large to be held.
     """
-    found = file.made(lambda: _document(file, name))
-    yield None if found is None else list(found)
+    by_path = file.made(lambda: _document(file, name))
+    yield None if by_path is None else list(by_path)
 
 
 def header(file: File, name: str, path: str) -> Iterator[list[str]]:
     """The columns of the objects in a list of a document."""
-    found = file.made(lambda: _document(file, name)) or {}
-    yield names(item for item in found.get(path, ()) if isinstance(item, dict))
+    by_path = file.made(lambda: _document(file, name)) or {}
+    yield names(item for item in by_path.get(path, ()) if isinstance(item, dict))
 
 
 def rows(file: File, name: str, path: str, columns: list[str]) -> Iterator[list[tuple[str | None, list[str | None]]]]:
@@ -167,8 +167,8 @@ def cell(document: dict[str, Any], name: str) -> str | None:
     place = name.find(".")
     while place >= 0:
         inner = document.get(name[:place])
-        if isinstance(inner, dict) and (found := cell(inner, name[place + 1 :])) is not None:
-            return found
+        if isinstance(inner, dict) and (nested := cell(inner, name[place + 1 :])) is not None:
+            return nested
         place = name.find(".", place + 1)
     return None
 

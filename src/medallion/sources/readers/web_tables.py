@@ -30,7 +30,7 @@ class _Tables(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.found: list[list[list[str]]] = []
+        self.tables: list[list[list[str]]] = []
         self._open: list[list[list[str]]] = []
         self._below: list[dict[int, tuple[str, int]]] = []
         self._cell: list[list[str] | None] = []
@@ -47,7 +47,7 @@ class _Tables(HTMLParser):
             self._below.append({})
             self._cell.append(None)
             self._spans.append((1, 1))
-            self.found.append(self._open[-1])
+            self.tables.append(self._open[-1])
         elif self._open and tag == "tr":
             self._end_cell()
             self._open[-1].append([])
@@ -117,10 +117,10 @@ def _tables(file: File, name: str) -> dict[str, list[list[str]]]:
     reader = _Tables()
     reader.feed(_text(content, name))
     reader.close()
-    found = [rows for rows in reader.found if len(rows) > 1 and max(map(len, rows)) > 1]
-    if not found:
+    grids = [rows for rows in reader.tables if len(rows) > 1 and max(map(len, rows)) > 1]
+    if not grids:
         raise SourceError(f"{name}: is a web page (HTML or XML) without a table, whatever its name says", remedy)
-    return {"Table" if len(found) == 1 else f"Table {n}": rows for n, rows in enumerate(found, start=1)}
+    return {"Table" if len(grids) == 1 else f"Table {n}": rows for n, rows in enumerate(grids, start=1)}
 
 
 def _text(content: bytes, name: str) -> str:
@@ -130,9 +130,9 @@ def _text(content: bytes, name: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         pass
-    said = re.search(rb"charset=[\"']?([\w-]+)", content[:4096])
+    charset = re.search(rb"charset=[\"']?([\w-]+)", content[:4096])
     for encoding in (
-        said[1].decode() if said else "",
+        charset[1].decode() if charset else "",
         encodings.east_asian(content) or "",
         encodings.of_chunks([content])[0] or "",
     ):
@@ -154,6 +154,6 @@ def tables(file: File, name: str) -> Iterator[list[str]]:
 
 def rows(file: File, name: str, table: str) -> Iterator[list[list[str]]]:
     """The rows of a table of a page, some at once, every cell as text."""
-    found = file.made(lambda: _tables(file, name)).get(table, [])
-    for start in range(0, len(found), _AT_ONCE):
-        yield found[start : start + _AT_ONCE]
+    table_rows = file.made(lambda: _tables(file, name)).get(table, [])
+    for start in range(0, len(table_rows), _AT_ONCE):
+        yield table_rows[start : start + _AT_ONCE]

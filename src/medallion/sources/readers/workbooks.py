@@ -58,7 +58,7 @@ def spread(
     over = sorted((first, column, last) for (first, column), (last, _) in merged if last > first)
     place, below = 0, dict[int, tuple[Any, int]]()
     for number, row in enumerate(rows):
-        below = {column: held for column, held in below.items() if held[1] >= number}
+        below = {column: merged_cell for column, merged_cell in below.items() if merged_cell[1] >= number}
         row = [below[n][0] if n in below and cell == "" else cell for n, cell in enumerate(row)]
         while place < len(over) and over[place][0] <= number:
             first, column, last = over[place]
