@@ -35,6 +35,17 @@ declarative *args:
     bash scripts/spark_tools.sh
     {{python}} -m pytest -n 0 -m declarative {{args}}
 
+# Random questions in Malloy, an executor from outside, and faults planted in the compiler that they find; needs Node and npm.
+malloy count="300" seed="7":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    bash scripts/malloy_tools.sh
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    .venv/bin/medallion run --lakehouse "$work"
+    {{python}} -m tools.malloy --random {{count}} --seed {{seed}} --lakehouse "$work"
+    {{python}} -m pytest -n 0 -m malloy tests/test_malloy.py
+
 # The MCP server with version 2 of the protocol's library, which the lock of what users run has; the default tests have 1.
 mcp *args:
     python3 -m venv .mcp
@@ -73,14 +84,20 @@ nightly-questions instances="100" seed="$(date +%Y%m%d)":
 nightly-fuzz mutations="20000" seed="$(date +%Y%m%d)00000":
     MEDALLION_MUTATIONS={{mutations}} MEDALLION_SEED={{seed}} {{python}} -m pytest -n 2 -m '' tests/test_fuzz.py
 
-# Ten thousand random questions of metrics on the sample: one answer in DuckDB, Spark SQL and DAX; takes hours.
+# Ten thousand random questions of metrics on the sample: one answer in DuckDB, Spark SQL, DAX and Malloy, in Malloy also on a simulated company; takes hours.
 nightly-metrics count="10000" seed="$(date +%Y%m%d)":
     #!/usr/bin/env bash
     set -euo pipefail
+    bash scripts/malloy_tools.sh
     work=$(mktemp -d)
-    .venv/bin/medallion run --lakehouse "$work"
-    .venv/bin/medallion metrics check --random {{count}} --seed {{seed}} --lakehouse "$work"
-    .venv/bin/medallion metrics check --random {{count}} --seed {{seed}} --dax --lakehouse "$work"
+    trap 'rm -rf "$work"' EXIT
+    .venv/bin/medallion run --lakehouse "$work/sample"
+    .venv/bin/medallion metrics check --random {{count}} --seed {{seed}} --lakehouse "$work/sample"
+    .venv/bin/medallion metrics check --random {{count}} --seed {{seed}} --dax --lakehouse "$work/sample"
+    {{python}} -m tools.malloy --random {{count}} --seed {{seed}} --lakehouse "$work/sample"
+    .venv/bin/medallion simulate --customers 150 --days 500 --seed {{seed}} --mess some --people --out "$work/exports"
+    .venv/bin/medallion run --source "$work/exports" --lakehouse "$work/company"
+    {{python}} -m tools.malloy --random {{count}} --seed {{seed}} --lakehouse "$work/company"
 
 # A thousand actions in the dashboard in a real Chromium, other ones each night: what is shown is what the address asks for.
 nightly-walk steps="1000" seed="$(date +%Y%m%d)":

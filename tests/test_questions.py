@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from medallion import contracts, metrics
 from medallion.contracts import own
 from medallion.errors import ContractError
-from medallion.lakehouse import query
+from medallion.lakehouse import contracts_in_use, query
 from medallion.metrics import conditions, over_time, periods
 from medallion.metrics.compilers.duckdb import answer
 from medallion.metrics.compilers.sql import DUCKDB, SPARK, compile_question
@@ -217,6 +217,17 @@ def test_a_split_by_the_metrics_own_time_and_a_comparison(served):
         ]
     assert found.totals["value"] == 650_000
     assert found.totals["value_change_share"] == pytest.approx(210 / 440, abs=1e-6)
+
+
+def test_the_month_of_a_quota_is_that_of_its_first_day(two_reps):
+    """Whatever the two are called: they are beside the period that they are compared with, and leave nothing together."""
+    contracts_in_use.for_readers(two_reps)
+    with query.connect(two_reps, layers=("gold", "silver")) as connection:
+        for by in ("quota_month", "quota_start:month", "month"):
+            found = told(connection, "quota", by, period="2025-Q2", compare="previous")
+            assert [(row[by], row["value"], row["value_before"]) for row in found.rows] == [("2025-04", 0, 81_508)]
+        with pytest.raises(ContractError, match="leave nothing"):
+            told(connection, "quota", where="quota_month = 2025-01 and quota_start >= 2025-02-01")
 
 
 def test_a_stock_of_an_earlier_day_is_what_the_days_say(served):

@@ -229,26 +229,28 @@ def compared_with(connection: duckdb.DuckDBPyConnection, other: Other, count: in
     maker = Maker(facts, random.Random(seed))  # noqa: S311 - chance that can be repeated
 
     def differs(question: Question) -> list[str] | None:
-        try:
-            answer = by_duckdb.answer(connection, question)
-        except ContractError:
-            return None
+        answer = by_duckdb.answer(connection, question)
         return other(answer.understood, answer.rows) if isinstance(answer.understood, Understood) else None
+
+    def still(question: Question) -> bool:
+        try:
+            return bool(differs(question))
+        except ContractError:
+            return False
 
     asked = refused = untold = 0
     different: list[dict[str, Any]] = []
     while asked < count and refused < 50 * count:
         question = replace(maker.question(), having=(), order=(), limit=None)
         try:
-            understand(question, facts)
+            differences = differs(question)
         except ContractError:
             refused += 1
             continue
         asked += 1
-        differences = differs(question)
         untold += differences is None
         if differences:
-            smallest = shrunk(question, lambda candidate: bool(differs(candidate)))
+            smallest = shrunk(question, still)
             different.append({"question": str(understand(smallest, facts)), "told": differs(smallest)})
     return {"asked": asked, "refused": refused, "untold": untold, "different": different}
 

@@ -13,6 +13,10 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
+
+import sqlglot
+from sqlglot import exp
 
 from medallion.errors import ContractError
 from medallion.metrics.conditions import And, Condition, Or, Test, both
@@ -311,9 +315,14 @@ def _a_place_left(first: Filter, second: Filter, pair: tuple[Dimension, Dimensio
     )
 
 
-def subject(dimension: Dimension) -> str:
-    """What a dimension tells: the month and the day of one event tell the same."""
-    return dimension.name.removesuffix({"month": "month", "day": "date"}.get(dimension.type, "")) or "date"
+def subject(dimension: Dimension) -> tuple[str, ...]:
+    """What a dimension tells: the month and the day of one event, which are of the same column, tell the same."""
+    return ("time", *_columns(dimension.expr)) if dimension.is_time else (dimension.name,)
+
+
+@lru_cache(maxsize=1024)
+def _columns(text: str) -> tuple[str, ...]:
+    return tuple(sorted({one.sql() for one in sqlglot.parse_one(text, read="spark").find_all(exp.Column)}))
 
 
 def _spans(filter_: Filter, dimension: Dimension) -> list[tuple[tuple[float, int], tuple[float, int]]]:
