@@ -99,16 +99,16 @@ def list_pairs(
 @command(app, examples=("`medallion duplicates show C004 C871`",), at=True)
 def show(
     call: Call,
-    one: Annotated[str, typer.Argument(help="Key of a record.")],
-    other: Annotated[str, typer.Argument(help="Key of the other.")],
+    left: Annotated[str, typer.Argument(help="Key of a record.")],
+    right: Annotated[str, typer.Argument(help="Key of the other.")],
     of: Kind = "accounts",
 ) -> None:
     """Show two records side by side, the evidence for and against a merge, and what it would change."""
     settings = call.settings()
-    sides = [duplicates.side(settings, of, key) for key in (one, other)]
+    sides = [duplicates.side(settings, of, key) for key in (left, right)]
     keys = {each.key for each in sides}
     pair = duplicates.pair(settings, of, *(each.key for each in sides))
-    effect = None if len(keys) < 2 else duplicates.merging(settings, of, [one, other], "", "", utc_now())
+    effect = None if len(keys) < 2 else duplicates.merging(settings, of, [left, right], "", "", utc_now())
     document = {
         "records": [{"key": each.key, "made_of": each.made_of, "values": {k: str(v) for k, v in each.values.items() if v is not None}, "personal": each.personal} for each in sides],
         "probability": pair.probability if pair else None,
@@ -118,12 +118,12 @@ def show(
     }  # fmt: skip
 
     def tell() -> None:
-        left, right = sides
-        names = dict.fromkeys([*left.values, *right.values])
+        first, second = sides
+        names = dict.fromkeys([*first.values, *second.values])
         rows = [
-            {"column": name, left.key: left.values.get(name), f"{right.key} ": right.values.get(name)}
+            {"column": name, first.key: first.values.get(name), f"{second.key} ": second.values.get(name)}
             for name in names
-            if left.values.get(name) is not None or right.values.get(name) is not None
+            if first.values.get(name) is not None or second.values.get(name) is not None
         ]
         call.records("The two records; personal columns are not shown", rows)
         for each in sides:
@@ -234,14 +234,14 @@ def _tell(call: Call, effect: Effect, title: str) -> None:
 )
 def keep_apart(
     call: Call,
-    one: Annotated[str, typer.Argument(help="Key of a record.")],
-    other: Annotated[str, typer.Argument(help="Key of the other.")],
+    left: Annotated[str, typer.Argument(help="Key of a record.")],
+    right: Annotated[str, typer.Argument(help="Key of the other.")],
     of: Kind = "accounts",
     reason: Reason = "",
     who: Who = None,
 ) -> None:
     """Say that two records are two: they are not listed again, and never merged."""
-    decision = duplicates.keep_apart(call.settings(), of, one, other, user(who), reason, utc_now())
+    decision = duplicates.keep_apart(call.settings(), of, left, right, user(who), reason, utc_now())
     call.say(
         f"{decision.source_key} and {decision.entity_key} are kept apart. Undo: medallion duplicates undo {decision.decision_id}"
     )

@@ -322,7 +322,7 @@ def subject(dimension: Dimension) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def _columns(text: str) -> tuple[str, ...]:
-    return tuple(sorted({one.sql() for one in sqlglot.parse_one(text, read="spark").find_all(exp.Column)}))
+    return tuple(sorted({column.sql() for column in sqlglot.parse_one(text, read="spark").find_all(exp.Column)}))
 
 
 def _spans(filter_: Filter, dimension: Dimension) -> list[tuple[tuple[float, int], tuple[float, int]]]:
