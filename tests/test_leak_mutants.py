@@ -929,7 +929,7 @@ MUTANTS = {
         "learning.train:_Training._leave_out", "del self.signals[name]", "self.signals.get(name)", "a_field_that_is_filled_at_the_end_is_refused_by_name",
     ),
     "a contract's fields are not looked at": Mutant(
-        "learning.train:_Training._leave_out", "*(one.name for one in self.own)", "", "a_field_that_is_filled_at_the_end_is_refused_by_name",
+        "learning.train:_Training._leave_out", "*(signal.name for signal in self.own)", "", "a_field_that_is_filled_at_the_end_is_refused_by_name",
     ),
     "broken labels are passed over": Mutant(
         "learning.train:_Training._save_snapshots", "verify(", "(lambda *rest: None)(", "broken_labels_stop_the_training",
