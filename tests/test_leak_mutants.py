@@ -736,7 +736,7 @@ MUTANTS = {
         "scoring.snapshots:was_told", "F.col(\"told_at\") < F.col(\"cutoff\")", "F.lit(True)", "deals as known then",
     ),
     "a contract's signal before a delivery says it": Mutant(
-        "scoring.snapshots:_told", "F.when(was_told(), F.col(one.name))", "F.col(one.name)", "deals as known then",
+        "scoring.snapshots:_own_columns", "F.when(was_told(), F.col(signal.name))", "F.col(signal.name)", "deals as known then",
     ),
     # history and target statistics
     "outcomes of other deals that had not ended": Mutant(
@@ -829,10 +829,10 @@ MUTANTS = {
         "scoring.hazards:Outcomes.ended", "self.period < self.seen", "self.period < self.periods", "what_was_not_observed_changes_nothing",
     ),
     "tiers count what was not observed": Mutant(
-        "scoring.calibration:fit", "held.outcomes.seen >= held.outcomes.within(horizon_days)", "held.outcomes.seen >= 0", "what_was_not_observed_changes_nothing",
+        "scoring.calibration:fit", "held_out.outcomes.seen >= held_out.outcomes.within(horizon_days)", "held_out.outcomes.seen >= 0", "what_was_not_observed_changes_nothing",
     ),
     "unrest counts what was not observed": Mutant(
-        "scoring.calibration:unrest", "held.outcomes.seen >= held.outcomes.within(days)", "held.outcomes.seen >= 0", "what_was_not_observed_changes_nothing",
+        "scoring.calibration:unrest", "held_out.outcomes.seen >= held_out.outcomes.within(days)", "held_out.outcomes.seen >= 0", "what_was_not_observed_changes_nothing",
     ),
     # split and embargo
     "a split by row": Mutant(
@@ -866,7 +866,7 @@ MUTANTS = {
         "scoring.training:_learn", "work.known(np.datetime64(parts.test_from), parts.train)", "outcomes.take(parts.train)", "rates_and_the_base_rate_are_those_before_the_test",
     ),
     "the base rate is that of the test": Mutant(
-        "scoring.training:_learn", "(labels[told].sum() + 0.5) / (told.sum() + 1)", "actual.mean()", "rates_and_the_base_rate_are_those_before_the_test",
+        "scoring.training:_learn", "(labels[over].sum() + 0.5) / (over.sum() + 1)", "actual.mean()", "rates_and_the_base_rate_are_those_before_the_test",
     ),
     "accounts of the other half are learned from": Mutant(
         "scoring.training:_Learning.grouped", "self.parts.test & ~side", "self.parts.test & side", "accounts_are_new_to_the_model_that_is_judged_by_them",
@@ -901,7 +901,7 @@ MUTANTS = {
         "scoring.training:_Learning.calibrated", "self.held(models, np.datetime64(self.parts.test_from))", "self.held(models, self.at.max() + np.timedelta64(999, \"D\"))", "outcomes_from_the_test_on_change_nothing",
     ),
     "tested with the last calibration": Mutant(
-        "scoring.training:_Learning.tested", "self.calibrated(held)", "self.calibrated([*held, (model, self.parts.test)])", "signals_of_the_test_change_nothing",
+        "scoring.training:_Learning.tested", "self.calibrated(models)", "self.calibrated([*models, (model, self.parts.test)])", "signals_of_the_test_change_nothing",
     ),
     "tested with the model of everything": Mutant(
         "scoring.training:_Learning.tested", "self.parts.train, np.datetime64(self.parts.test_from)", "self.parts.train | self.parts.test, self.at.max()", "outcomes_from_the_test_on_change_nothing",
@@ -929,7 +929,7 @@ MUTANTS = {
         "learning.train:_Training._leave_out", "del self.signals[name]", "self.signals.get(name)", "a_field_that_is_filled_at_the_end_is_refused_by_name",
     ),
     "a contract's fields are not looked at": Mutant(
-        "learning.train:_Training._leave_out", "*(one.name for one in self.own)", "", "a_field_that_is_filled_at_the_end_is_refused_by_name",
+        "learning.train:_Training._leave_out", "*(signal.name for signal in self.own)", "", "a_field_that_is_filled_at_the_end_is_refused_by_name",
     ),
     "broken labels are passed over": Mutant(
         "learning.train:_Training._save_snapshots", "verify(", "(lambda *rest: None)(", "broken_labels_stop_the_training",

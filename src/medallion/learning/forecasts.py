@@ -147,11 +147,11 @@ def period(text: str | None, day: date) -> Period:
         MedallionError: It names none.
     """
     given = (text or f"{day.year}-Q{(day.month + 2) // 3}").strip()
-    if found := _QUARTER.fullmatch(given):
-        year, quarter = int(found[2] or found[3]), int(found[1] or found[4])
+    if match := _QUARTER.fullmatch(given):
+        year, quarter = int(match[2] or match[3]), int(match[1] or match[4])
         return _months(f"{year}-Q{quarter}", year, 3 * quarter - 2, 3)
-    if (found := _MONTH.fullmatch(given)) and 1 <= int(found[2]) <= 12:
-        return _months(f"{found[1]}-{int(found[2]):02}", int(found[1]), int(found[2]), 1)
+    if (match := _MONTH.fullmatch(given)) and 1 <= int(match[2]) <= 12:
+        return _months(f"{match[1]}-{int(match[2]):02}", int(match[1]), int(match[2]), 1)
     if _YEAR.fullmatch(given):
         return _months(given, int(given), 1, 12)
     raise MedallionError(f"{given!r} is no period", "Name a quarter, a month or a year: Q3-2025, 2025-07, 2025.")
@@ -193,13 +193,13 @@ def make(
     for name in ("gold.deals", "gold.lead_scores"):
         lake.delta(name)
     with query.connect(lake, layers=["gold", "silver"]) as connection:
-        found, _ = read(
+        result, _ = read(
             connection, settings.score.horizon_days, named, by, new_deals=new_deals, quotas=lake.exists(_QUOTAS)
         )
-    found.manifest = manifests.number(lake)
+    result.manifest = manifests.number(lake)
     if keep and (lake.seen_by is None or lake.seen_by.sees_all):
-        found.stored = _kept(settings, lake, found, now)
-    return found
+        result.stored = _kept(settings, lake, result, now)
+    return result
 
 
 def read(
@@ -231,10 +231,10 @@ def read(
     day = query.rows(connection, "select max(as_of) as day from gold.deals")[0]["day"]
     if day is None:
         raise LakehouseError("gold has no deals", "Run `medallion run` first.")
-    found, deals = _forecast(connection, horizon_days, day, period(named, day), by, new_deals, history)
+    result, deals = _forecast(connection, horizon_days, day, period(named, day), by, new_deals, history)
     if quotas:
-        _with_quotas(found, _quotas(connection, found.period))
-    return found, deals
+        _with_quotas(result, _quotas(connection, result.period))
+    return result, deals
 
 
 def _one_of_the_dimensions(by: str | None) -> None:
@@ -270,26 +270,26 @@ def _forecast(
     place = {name: k for k, name in enumerate(names)}
     begins, ends = (when.first - day).days - 1, (when.last - day).days
     still = [row for row in rows if row["status"] == "open"]
-    told = [row for row in still if row["p"] is not None and row["has_value"]]
+    forecastable = [row for row in still if row["p"] is not None and row["has_value"]]
     won = np.zeros(len(names))
     for row in rows:
         if row["status"] == "won" and row["closed"] is not None and when.first <= row["closed"] <= when.last:
             won[place[row["grouped"]]] += row["value"]
     table, pace = _life_table(rows, day), _pace(rows, day)
-    open_deals = _open(told, place, table, horizon, day, begins, ends, pace)
+    open_deals = _open(forecastable, place, table, horizon, day, begins, ends, pace)
     none = NewDeals(np.zeros(len(names)), np.zeros(0))
     new = _new(rows, place, table, horizon, day, when) if new_deals else none
     parts = forecast.expect(won, open_deals, new, len(names), _unrest(rows, table, day, ends, pace))
     groups = [{by: name, **_amounts(part)} for name, part in zip(names, parts, strict=False)] if by else []
     slipped = _slipped(connection, when) if history else set()
-    in_period = {row["lead_id"]: float(p) for row, p in zip(told, open_deals.probability, strict=True)}
+    in_period = {row["lead_id"]: float(p) for row, p in zip(forecastable, open_deals.probability, strict=True)}
     deals = [
         _deal(row, in_period.get(row["lead_id"]), when, day, is_slipped=row["lead_id"] in slipped)
         for row in rows
         if row["status"] == "open"
         or (row["status"] == "won" and row["closed"] is not None and when.first <= row["closed"] <= when.last)
     ]
-    found = Forecast(
+    result = Forecast(
         day,
         0,
         when,
@@ -297,14 +297,14 @@ def _forecast(
         new_deals,
         _amounts(parts[-1]),
         sorted(groups, key=lambda row: (-row["expected"], str(row[by]))) if by else [],
-        len(told),
-        sum(row["won_by"] is not None for row in told),
+        len(forecastable),
+        sum(row["won_by"] is not None for row in forecastable),
         sum(row["value"] for row in still if row["expected"] and when.first <= row["expected"] <= when.last),
         _sum([row for row in still if row["expected"] and row["expected"] < day]),
         _sum([row for row in still if row["lead_id"] in slipped]),
-        len(still) - len(told),
+        len(still) - len(forecastable),
     )
-    return found, deals
+    return result, deals
 
 
 def _deal(row: dict[str, Any], probability: float | None, when: Period, day: date, *, is_slipped: bool) -> Deal:
@@ -329,23 +329,23 @@ def _quotas(connection: duckdb.DuckDBPyConnection, when: Period) -> dict[str | N
         "where level in ('owner', 'everyone') and period_start >= $1 and period_end <= $2",
         [when.first, when.last],
     )
-    found: dict[str | None, float] = {}
+    quotas: dict[str | None, float] = {}
     for who in {(row["level"], row["who"]) for row in rows}:
-        mine = [row for row in rows if (row["level"], row["who"]) == who]
-        whole = [row for row in mine if (row["first"], row["last"]) == (when.first, when.last)]
-        days = sum((row["last"] - row["first"]).days + 1 for row in mine)
+        own_rows = [row for row in rows if (row["level"], row["who"]) == who]
+        whole = [row for row in own_rows if (row["first"], row["last"]) == (when.first, when.last)]
+        days = sum((row["last"] - row["first"]).days + 1 for row in own_rows)
         if whole or days == (when.last - when.first).days + 1:
-            found[who[1] if who[0] == "owner" else None] = sum(row["quota"] for row in whole or mine)
-    if found and None not in found:
-        found[None] = sum(found.values())
-    return found
+            quotas[who[1] if who[0] == "owner" else None] = sum(row["quota"] for row in whole or own_rows)
+    if quotas and None not in quotas:
+        quotas[None] = sum(quotas.values())
+    return quotas
 
 
-def _with_quotas(found: Forecast, quotas: dict[str | None, float]) -> None:
+def _with_quotas(result: Forecast, quotas: dict[str | None, float]) -> None:
     """Put the quotas beside the forecast of everyone and of each owner."""
-    found.total["quota"] = quotas.get(None)
-    for group in found.groups:
-        group["quota"] = quotas.get(str(group["owner"])) if found.dimension == "owner" else None
+    result.total["quota"] = quotas.get(None)
+    for group in result.groups:
+        group["quota"] = quotas.get(str(group["owner"])) if result.dimension == "owner" else None
 
 
 def _amounts(part: Expected) -> dict[str, Any]:
@@ -397,23 +397,23 @@ def _open(
 ) -> Deals:
     """Open deals with P(won in the period) and its interval, which is as wide on the log odds as the published one."""
     p, low, high = (np.array([row[name] for row in rows], dtype=float) for name in ("p", "low", "high"))
-    here = np.zeros(len(rows))
+    probability = np.zeros(len(rows))
     scored = np.array([row["won_by"] is not None for row in rows], dtype=bool)
     factors = pace.days(day, max(ends, 0))
     ages = np.array([(day - row["opened"]).days if row["opened"] else 0 for row in rows], dtype=float)
     if (~scored).any():
         by_age = table.curves(ages[~scored], horizon).tilted(p[~scored], horizon)
-        here[~scored] = forecast.in_period(by_age, begins, ends, factors)
+        probability[~scored] = forecast.in_period(by_age, begins, ends, factors)
     for own in sorted({row["horizon_days"] for row in rows if row["won_by"] is not None}):
-        mine = np.array([row["won_by"] is not None and row["horizon_days"] == own for row in rows])
-        kept = [row for row, is_mine in zip(rows, mine, strict=True) if is_mine]
+        same_horizon = np.array([row["won_by"] is not None and row["horizon_days"] == own for row in rows])
+        kept = [row for row, is_same in zip(rows, same_horizon, strict=True) if is_same]
         curves = Curves(edges(own), np.array([r["won_by"] for r in kept]), np.array([r["lost_by"] for r in kept]))
-        here[mine] = forecast.in_period(curves, begins, ends, factors)
-    own = logit(here)
+        probability[same_horizon] = forecast.in_period(curves, begins, ends, factors)
+    own = logit(probability)
     return Deals(
         np.array([row["value"] for row in rows], dtype=float),
         np.array([place[row["grouped"]] for row in rows], dtype=np.int64),
-        here,
+        probability,
         sigmoid(own + logit(low) - logit(p)),
         sigmoid(own + logit(high) - logit(p)),
     )
@@ -477,23 +477,23 @@ def _slipped(connection: duckdb.DuckDBPyConnection, when: Period) -> set[str]:
 _AMOUNTS = ("won", "open", "new", "expected", "low_80", "low_50", "high_50", "high_80", "commit", "best_case")
 
 
-def _kept(settings: Settings, lake: Lakehouse, found: Forecast, now: datetime) -> bool:
+def _kept(settings: Settings, lake: Lakehouse, result: Forecast, now: datetime) -> bool:
     """Add a forecast to the table; whether it was not there already."""
     contract = contracts.table(TABLE)
-    by = found.dimension
+    by = result.dimension
     rows = []
-    for part, name in [(found.total, None), *((group, str(group[by or ""])) for group in found.groups)]:
+    for part, name in [(result.total, None), *((group, str(group[by or ""])) for group in result.groups)]:
         amounts = {f"{key}_amount": Decimal(str(part[key])).quantize(Decimal("0.01")) for key in _AMOUNTS}
         rows.append(
             {
-                "as_of": found.as_of, "made_at": now, "manifest": found.manifest, "period": found.period.name,
-                "first_day": found.period.first, "last_day": found.period.last, "dimension": by, "part": name,
-                "new_deals": found.new_deals, "open_deals": found.open_deals, "scored_deals": found.scored_deals,
+                "as_of": result.as_of, "made_at": now, "manifest": result.manifest, "period": result.period.name,
+                "first_day": result.period.first, "last_day": result.period.last, "dimension": by, "part": name,
+                "new_deals": result.new_deals, "open_deals": result.open_deals, "scored_deals": result.scored_deals,
                 **amounts,
                 "quota_amount": None if part["quota"] is None else Decimal(str(part["quota"])).quantize(Decimal("0.01")),
             }
         )  # fmt: skip
-    if lake.exists(TABLE) and _is_there(lake, found):
+    if lake.exists(TABLE) and _is_there(lake, result):
         return False
     with journal.writing(lake) as writer, writer.intent("forecast", [TABLE]):
         spark = None
@@ -503,7 +503,7 @@ def _kept(settings: Settings, lake: Lakehouse, found: Forecast, now: datetime) -
     return True
 
 
-def _is_there(lake: Lakehouse, found: Forecast) -> bool:
+def _is_there(lake: Lakehouse, result: Forecast) -> bool:
     """Whether the same forecast was kept before: of the same day, period, split and amounts."""
     with query.connect(lake, layers=["ops"], only={TABLE}) as connection:
         rows = query.rows(
@@ -512,8 +512,8 @@ def _is_there(lake: Lakehouse, found: Forecast) -> bool:
             "and new_deals = $4 and part is null and abs(expected_amount::double - $5) < 0.005 "
             "and abs(low_80_amount::double - $6) < 0.005",
             [
-                found.as_of, found.period.name, found.dimension, found.new_deals, found.total["expected"],
-                found.total["low_80"],
+                result.as_of, result.period.name, result.dimension, result.new_deals, result.total["expected"],
+                result.total["low_80"],
             ],
         )  # fmt: skip
     return bool(rows)

@@ -89,17 +89,17 @@ def watch(settings: Settings, report: Report = lambda name, seconds: None) -> Wa
     with query.connect(lake, layers=["gold"]) as connection:
         day = query.rows(connection, "select max(as_of) as day from gold.customer_features")[0]["day"]
     entry = models.champion(settings)
-    found = Watch(day, entry.scorer.version if entry else None)
+    findings = Watch(day, entry.scorer.version if entry else None)
     with steps.step("scores and outcomes of the deals"):
-        found.ended, found.bands = _ended(lake, day)
-        found.short = _short(lake, day, entry) if entry is not None else []
-        found.forecasts = forecasts.compared(lake, day)
+        findings.ended, findings.bands = _ended(lake, day)
+        findings.short = _short(lake, day, entry) if entry is not None else []
+        findings.forecasts = forecasts.compared(lake, day)
     if entry is not None:
         with steps.step("signals of the open deals"):
             now = _signals(settings, lake, entry, day)
-        found.drift = drift.stability(now, entry.document["profile"])
-    found.recommendation, found.because = _recommend(found, entry)
-    return found
+        findings.drift = drift.stability(now, entry.document["profile"])
+    findings.recommendation, findings.because = _recommend(findings, entry)
+    return findings
 
 
 def _signals(settings: Settings, lake: Lakehouse, entry: Entry, day: date) -> pa.Table:
@@ -130,21 +130,21 @@ def _ended(lake: Lakehouse, day: date) -> tuple[dict[str, dict[str, Any]], list[
             "round(avg(probability), 4) as forecast from ended group by all order by means, forecast desc",
         )
         table = connection.sql("from ended order by means, lead_id").to_arrow_table()
-    found: dict[str, dict[str, Any]] = {}
+    by_means: dict[str, dict[str, Any]] = {}
     means = np.asarray(table["means"].to_pylist())
     for name in dict.fromkeys(means.tolist()):
-        mine = means == name
-        won = table["won"].to_numpy()[mine].astype(float)
-        forecast = table["probability"].to_numpy()[mine]
-        deals = np.asarray(table["lead_id"].to_pylist())[mine]
+        members = means == name
+        won = table["won"].to_numpy()[members].astype(float)
+        forecast = table["probability"].to_numpy()[members]
+        deals = np.asarray(table["lead_id"].to_pylist())[members]
         flat = np.full(len(won), (won.sum() + 0.5) / (len(won) + 1))
-        found[name] = {
+        by_means[name] = {
             **asdict(figures(won, forecast)),
             "won": int(won.sum()),
             "deals": len(np.unique(deals)),
             "against_flat": asdict(gain(won, flat, forecast, deals, train.SEED)),
         }
-    return found, bands
+    return by_means, bands
 
 
 #: The last score of each deal that is old enough, with what came of it so soon.
@@ -179,44 +179,44 @@ def _short(lake: Lakehouse, day: date, entry: Entry) -> list[dict[str, Any]]:
     return rows
 
 
-def _recommend(found: Watch, entry: Entry | None) -> tuple[str, list[str]]:
+def _recommend(findings: Watch, entry: Entry | None) -> tuple[str, list[str]]:
     """What to do, and why."""
     if entry is None:
         return TRAIN, ["no model is active; `medallion train` says whether there is enough to learn from"]
     because = []
-    mine = found.ended.get(entry.scorer.version)
-    if mine and min(mine["won"], mine["n"] - mine["won"]) >= LEAST_ENDED:
-        if mine["against_flat"]["high"] < 0:
+    ended = findings.ended.get(entry.scorer.version)
+    if ended and min(ended["won"], ended["n"] - ended["won"]) >= LEAST_ENDED:
+        if ended["against_flat"]["high"] < 0:
             return ROLL_BACK, [
-                f"on {mine['n']} scores whose horizon is over it did worse than one number for all deals: log loss "
-                f"{mine['log_loss']:.4f}; choose an earlier version with `medallion models --use`"
+                f"on {ended['n']} scores whose horizon is over it did worse than one number for all deals: log loss "
+                f"{ended['log_loss']:.4f}; choose an earlier version with `medallion models --use`"
             ]
-        off = mine["mean_forecast"] - mine["won_share"]
-        margin = _Z_90 * (mine["won_share"] * (1 - mine["won_share"]) / mine["deals"]) ** 0.5
+        off = ended["mean_forecast"] - ended["won_share"]
+        margin = _Z_90 * (ended["won_share"] * (1 - ended["won_share"]) / ended["deals"]) ** 0.5
         if abs(off) > max(MOST_OFF, margin):
             because.append(
-                f"it forecast {percent(mine['mean_forecast'])} on average and {percent(mine['won_share'])} were won"
+                f"it forecast {percent(ended['mean_forecast'])} on average and {percent(ended['won_share'])} were won"
             )
     because += [
         f"within {row['days']} days {row['came']} of {row['scores']} scored deals were {row['end']}, {row['expected']} were "
         f"expected: {abs(row['off']):.1f} standard deviations off"
-        for row in found.short
+        for row in findings.short
         if row["off"] is not None and abs(row["off"]) >= BREAK
     ]
     profile = entry.document["profile"]
     moved = [
         f"{name} ({psi:.2f})"
-        for name, psi in found.drift.items()
+        for name, psi in findings.drift.items()
         if psi >= DRIFTED and profile[name]["weight"] >= MATTERS and name not in GROWING
     ]
-    age = (found.as_of - entry.as_of).days
+    age = (findings.as_of - entry.as_of).days
     if moved and age >= LEAST_DAYS:
         because.append(f"open deals differ from those that it learned from: {', '.join(moved[:5])}")
     if age > MOST_DAYS:
         because.append(f"it learned from outcomes up to {entry.as_of}, {age} days ago")
     if because:
         return RETRAIN, because
-    judged = mine or any(row["off"] is not None for row in found.short)
+    judged = ended or any(row["off"] is not None for row in findings.short)
     scores = "its scores hold" if judged else "none of its scores is old enough to judge"
     signals = (
         f"it learned from outcomes up to {entry.as_of}, too lately to learn anew" if moved else "its signals are stable"

@@ -17,15 +17,15 @@ def versions(settings: Settings) -> list[dict[str, Any]]:
     if where is None:
         return []
     present = models.champion(settings)
-    found = []
+    rows = []
     for name in registry.versions(where):
         try:
             entry = registry.load(where / name)
         except registry.EarlierModelError:
-            found.append({"version": name, "speaks": False, "kind": "of an earlier version of the product"})
+            rows.append({"version": name, "speaks": False, "kind": "of an earlier version of the product"})
             continue
         test = entry.evaluation.get("candidates", {}).get(entry.scorer.kind, {})
-        found.append(
+        rows.append(
             {
                 "version": name,
                 "speaks": present is not None and present.scorer.version == name,
@@ -38,7 +38,7 @@ def versions(settings: Settings) -> list[dict[str, Any]]:
                 "trained_on": entry.scorer.trained_on,
             }
         )
-    return found
+    return rows
 
 
 def use(settings: Settings, version: str) -> None:

@@ -55,20 +55,20 @@ def track(uri: str, outcome: Outcome, schema: tuple[str, str] | None = None) -> 
     _openable(uri)
     try:
         client = MlflowClient(tracking_uri=uri, registry_uri=store)
-        found = client.get_experiment_by_name(experiment_name)
+        existing = client.get_experiment_by_name(experiment_name)
         local = Path(outcome.folder, "mlflow").absolute().as_uri() if uri.startswith("sqlite") else None
         experiment = (
-            found.experiment_id if found else client.create_experiment(experiment_name, artifact_location=local)
+            existing.experiment_id if existing else client.create_experiment(experiment_name, artifact_location=local)
         )
         run = client.create_run(experiment, run_name=outcome.version).info
-        told = {"champion": evaluation["champion"], "trained_on": evaluation["trained_on"]}
-        told |= {"as_of": outcome.as_of.isoformat(), "horizon_days": str(outcome.horizon_days)}
-        for name, value in told.items():
+        parameters = {"champion": evaluation["champion"], "trained_on": evaluation["trained_on"]}
+        parameters |= {"as_of": outcome.as_of.isoformat(), "horizon_days": str(outcome.horizon_days)}
+        for name, value in parameters.items():
             client.log_param(run.run_id, name, value)
-        for kind, one in evaluation["candidates"].items():
+        for kind, figures in evaluation["candidates"].items():
             for name in ("roc_auc", "pr_auc", "brier", "log_loss", "ece", "lift_at_10"):
-                if one[name] is not None:
-                    client.log_metric(run.run_id, f"{kind}_{name}", one[name])
+                if figures[name] is not None:
+                    client.log_metric(run.run_id, f"{kind}_{name}", figures[name])
         client.log_artifacts(run.run_id, str(folder))
         client.log_dict(run.run_id, _description(run.run_id, evaluation["own_kinds"]), "MLmodel")
         client.set_terminated(run.run_id)

@@ -163,8 +163,8 @@ class _Training:
         if self.settings.as_of != "latest":
             return date.fromisoformat(self.settings.as_of)
         with query.connect(self.lake, layers=["gold"]) as connection:
-            found = query.rows(connection, "select max(as_of) as day from gold.customer_features")
-        day: date | None = found[0]["day"] if found else None
+            rows = query.rows(connection, "select max(as_of) as day from gold.customer_features")
+        day: date | None = rows[0]["day"] if rows else None
         if day is None:
             raise LakehouseError(f"{self.lake.root}: gold is empty", "Run `medallion run` first.")
         return day
@@ -200,8 +200,8 @@ class _Training:
             accepted = history.filter(f"_outcome IN {STANDING}").count()
             single = accepted == store.read(spark, self.lake, entity.clean.name).count()
             history = life.following(history, resolved.references(entity, pairs))
-            found = versions(history, entity.key, min(known), single=single)
-            return with_entry(found, entity.currency, single=single) if entity.name == "leads" else found
+            versioned = versions(history, entity.key, min(known), single=single)
+            return with_entry(versioned, entity.currency, single=single) if entity.name == "leads" else versioned
 
         stages = self.entities.get("stage_changes")
         there = stages is not None and self.lake.exists(stages.history.name)
@@ -218,9 +218,9 @@ class _Training:
             Evidence(0, 0).check()
         rows = snapshots.snapshots(facts, cutoffs, self.settings.score, self.settings.fixed_columns, own=self.own)
         leads = store.read(spark, self.lake, self.entities["leads"].clean.name)
-        told = snapshots.labelled(rows, leads, self.horizon, end_of_day(day))
+        labelled = snapshots.labelled(rows, leads, self.horizon, end_of_day(day))
         contract = snapshots.contract(self.own)
-        store.save(told, spark, self.lake, contract)
+        store.save(labelled, spark, self.lake, contract)
         verify(store.read(spark, self.lake, contract.name), snapshots.contract(self.own, self.horizon))
 
     def _rows(self) -> pa.Table:
@@ -252,7 +252,7 @@ class _Training:
 
     def _leave_out(self, rows: pa.Table) -> None:
         """Learn from no signal that is filled, or changed, only when a deal ends."""
-        suspects = [name for name in (*signals.LATEST, *(one.name for one in self.own)) if name in self.signals]
+        suspects = [name for name in (*signals.LATEST, *(signal.name for signal in self.own)) if name in self.signals]
         with query.connect(self.lake, layers=["silver"]) as connection:
             rows_of = query.rows(connection, "select distinct lead_id from silver.leads_history where status = 'open'")
         open_then = {row["lead_id"] for row in rows_of}
@@ -264,14 +264,14 @@ class _Training:
 
         some = leaks.sample(facts)
 
-        here = partial(_local, spark)
+        local = partial(_local, spark)
         stages = some.stage_changes
         sample = replace(
             some,
-            customers=here(some.customers),
-            leads=here(some.leads),
-            interactions=here(some.interactions),
-            stage_changes=None if stages is None else here(stages),
+            customers=local(some.customers),
+            leads=local(some.leads),
+            interactions=local(some.interactions),
+            stage_changes=None if stages is None else local(stages),
         )
         checked = leaks.check(sample, cutoffs, self.settings.score, self.settings.fixed_columns, self.own)
         if failed := [item for item in checked if item.differ]:
@@ -286,9 +286,9 @@ class _Training:
         """Where the deals came from, in words: a simulation says so in the folder of its exports."""
         for batch in batches.history(self.lake):
             for file in batch.files:
-                told = Path(addresses.same(file.uri)).parent / "simulation.json"
-                if told.is_file():
-                    world = json.loads(told.read_text(encoding="utf-8")).get("world", {})
+                marker = Path(addresses.same(file.uri)).parent / "simulation.json"
+                if marker.is_file():
+                    world = json.loads(marker.read_text(encoding="utf-8")).get("world", {})
                     return (
                         f"{registry.SIMULATED} of {world.get('customers')} customers over {world.get('days')} days, "
                         f"seed {world.get('seed')}"
@@ -320,7 +320,7 @@ class _Training:
         evaluation["leak_checks"] = [{**asdict(item), "passed": item.passed} for item in leaks]
         evaluation["as_of"], evaluation["horizon_days"] = outcome.as_of.isoformat(), self.horizon
         evaluation["fixed_columns"] = list(self.settings.fixed_columns)
-        evaluation["own_kinds"] = {one.name: one.kind for one in self.own if one.name in self.signals}
+        evaluation["own_kinds"] = {signal.name: signal.kind for signal in self.own if signal.name in self.signals}
         evaluation["left_out"] = self.left_out
         outcome.evaluation = evaluation
         present = self._present()
@@ -335,7 +335,7 @@ class _Training:
             "horizon_days": self.horizon,
             "trained_on": evaluation["trained_on"],
             "fixed_columns": list(self.settings.fixed_columns),
-            "own_signals": [one.dump() for one in self.own if one.name in model.names],
+            "own_signals": [signal.dump() for signal in self.own if signal.name in model.names],
             "typical": reasons.typical(rows),
             "learned_until": evaluation["last_cutoff"],
             "model": model.dump(),
@@ -390,10 +390,10 @@ def _not_as_good(present: Entry, learned: Learned, rows: pa.Table, kinds: dict[s
     horizon = int(learned.evaluation["horizon_days"])
     other = training.again(rows, horizon, present.scorer.kind, present.document["settings"], SEED, kinds)
     new = learned.candidates[learned.champion]
-    found = gain(other.actual, other.forecast, new.forecast, other.accounts, SEED)
-    if found.no_worse:
+    difference = gain(other.actual, other.forecast, new.forecast, other.accounts, SEED)
+    if difference.no_worse:
         return None
     return (
-        f"on {len(other.actual)} later snapshots it loses {-found.log_loss:.4f} of log loss to the recipe of "
+        f"on {len(other.actual)} later snapshots it loses {-difference.log_loss:.4f} of log loss to the recipe of "
         f"{present.scorer.version} learned from the same deals, which stays active"
     )

@@ -45,13 +45,13 @@ def found(rows: pa.Table, kinds: Mapping[str, Kind], delivered_open: Collection[
     one_each = last.filter(pa.array(first))
     outcome = np.asarray(one_each["outcome"].to_pylist(), dtype=object)
     before = np.isin(deals[first], np.asarray(list(delivered_open), dtype=object))
-    told = {}
+    reasons = {}
     for name, kind in kinds.items():
         levels = _levels(one_each[name], kind)
         reason = _filled(levels, outcome, before) or _tells(levels, outcome, before)
         if reason:
-            told[name] = reason
-    return told
+            reasons[name] = reason
+    return reasons
 
 
 def _levels(column: pa.ChunkedArray, kind: Kind) -> Texts:
@@ -118,10 +118,10 @@ def _rates(levels: Texts, won: Mask) -> NDArray[np.float64]:
     codes = np.unique(np.array([f"={level}" if level is not None else "" for level in levels]), return_inverse=True)[1]
     half = np.arange(len(won)) % 2 == 0
     rates = np.zeros(len(won))
-    for mine in (half, ~half):
-        of, to = codes[~mine], won[~mine]
+    for rated in (half, ~half):
+        of, to = codes[~rated], won[~rated]
         count, wins = np.bincount(of, minlength=codes.max() + 1), np.bincount(of, to, minlength=codes.max() + 1)
-        rates[mine] = ((wins + _PRIOR * to.mean()) / (count + _PRIOR))[codes[mine]]
+        rates[rated] = ((wins + _PRIOR * to.mean()) / (count + _PRIOR))[codes[rated]]
     return rates
 
 

@@ -103,13 +103,13 @@ def curve(deals: DataFrame, as_of: AsOf) -> DataFrame:
     # the last age at which a deal is mature, as `is_mature` says; it is so at all ages before
     last = F.when((F.col("status") == "open") | (cycle >= oldest), oldest).otherwise(cycle)
     each = deals.select(last.alias("_last"), F.when(F.col("status") == "won", cycle).alias("_won_after"))
-    told = [F.col("_last") >= F.lit(age) for age in known]
+    mature_at = [F.col("_last") >= F.lit(age) for age in known]
     in_time = [F.col("_won_after") < F.lit(age + horizon) for age in known]
     counts = each.agg(
-        *(F.count_if(mature).cast("double").alias(f"_n_{k}") for k, mature in enumerate(told)),
+        *(F.count_if(mature).cast("double").alias(f"_n_{k}") for k, mature in enumerate(mature_at)),
         *(
             F.count_if(m & w).cast("double").alias(f"_won_{k}")
-            for k, (m, w) in enumerate(zip(told, in_time, strict=True))
+            for k, (m, w) in enumerate(zip(mature_at, in_time, strict=True))
         ),
     )
     n, won = ([F.col(f"_{name}_{k}") for k in range(len(known))] for name in ("n", "won"))
@@ -156,9 +156,9 @@ def with_base_rate(deals: DataFrame, counted: DataFrame, as_of: AsOf, stays: Dat
     """
     joined = with_stage(deals, counted, stays, as_of).withColumn("_place", _place(as_of))
     rate = _probability(F.col("_place"), F.col("_stage_odds"))
-    found = joined.withColumns({"base_rate": rate, "_behind": _behind(F.col("_place"), as_of, F.col("_stage_told"))})
+    rated = joined.withColumns({"base_rate": rate, "_behind": _behind(F.col("_place"), as_of, F.col("_stage_told"))})
     low, high = _interval(F.col("base_rate"), F.col("_behind"))
-    return found.withColumns({"base_rate_low": low, "base_rate_high": high})
+    return rated.withColumns({"base_rate_low": low, "base_rate_high": high})
 
 
 def _interval(p: Column, behind: Column) -> tuple[Column, Column]:
@@ -200,8 +200,11 @@ def by_account(as_of: AsOf, with_model: bool, with_stages: bool = False) -> list
     aggregates = [
         F.count("_place").cast("double").alias("_rest"),
         F.sum(F.when(F.col("_place").isNotNull(), value)).alias("_rest_value"),
-        *(F.count_if(here).cast("double").alias(f"_open_{k}") for k, here in at.items()),
-        *(F.sum(F.when(here, value).otherwise(none)).cast("double").alias(f"_value_{k}") for k, here in at.items()),
+        *(F.count_if(at_place).cast("double").alias(f"_open_{k}") for k, at_place in at.items()),
+        *(
+            F.sum(F.when(at_place, value).otherwise(none)).cast("double").alias(f"_value_{k}")
+            for k, at_place in at.items()
+        ),
     ]
     stage_odds: dict[int, Column] = {
         group: F.max(F.when(F.col("_group") == group, F.col("_stage_odds"))) if with_stages else F.lit(1.0)
@@ -314,10 +317,10 @@ def _rated(counted: DataFrame, as_of: AsOf) -> DataFrame:
         f"_share_of_{k}": share(F.col(f"_won_of_{k}"), F.col(f"_won_of_{k}") + F.col(f"_lost_of_{k}")) for k in places
     }
     own = F.coalesce(*(F.when(of_band[k], F.col(f"_share_of_{k}")) for k in places))
-    row, mine = summed.withColumns({**rates, **shares}).withColumn("_share", own), F.col("_share")
+    row, own_share = summed.withColumns({**rates, **shares}).withColumn("_share", own), F.col("_share")
     others = [(F.col(f"_share_of_{k}"), F.col(f"_rate_of_{k}")) for k in places]
-    most = F.greatest(*(F.when((x <= mine) | (x.isNull() & mine.isNull()), rate) for x, rate in others))
-    least = F.least(*(F.when((x >= mine) | (x.isNull() & mine.isNull()), rate) for x, rate in others))
+    most = F.greatest(*(F.when((x <= own_share) | (x.isNull() & own_share.isNull()), rate) for x, rate in others))
+    least = F.least(*(F.when((x >= own_share) | (x.isNull() & own_share.isNull()), rate) for x, rate in others))
     return row.withColumn("_band_probability", rounded((most + least) / F.lit(2.0), 6))
 
 

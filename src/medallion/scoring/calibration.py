@@ -41,13 +41,13 @@ class Calibration:
 
     def margins(self, margins: Floats) -> Floats:
         """The margins after the correction of all."""
-        one = np.hstack([np.full((len(margins), 1), _LEVEL), margins[:, :2] - np.array(self.means)])
-        return np.asarray(margins + one @ np.array(self.weights))
+        design = np.hstack([np.full((len(margins), 1), _LEVEL), margins[:, :2] - np.array(self.means)])
+        return np.asarray(margins + design @ np.array(self.weights))
 
     def curves(self, base: Floats, margins: Floats, marks: tuple[int, ...], horizon_days: int) -> Curves:
         """Calibrated curves."""
-        found = hazards.curves(base, self.margins(margins), marks)
-        return found.tilted(self.within(found.at(horizon_days)[0]), horizon_days)
+        curves = hazards.curves(base, self.margins(margins), marks)
+        return curves.tilted(self.within(curves.at(horizon_days)[0]), horizon_days)
 
     def within(self, probability: Floats) -> Floats:
         """A probability after the correction of its tier."""
@@ -104,29 +104,29 @@ class Held:
         """P(won) and P(lost) by a day after the cutoff by each row's own model, calibrated."""
         won, lost = np.zeros((2, len(self.margins)))
         for block, base in enumerate(self.base):
-            mine = self.block == block
-            found = calibration.curves(base, self.margins[mine], self.outcomes.edges, horizon_days)
-            won[mine], lost[mine] = found.at(days)
+            in_block = self.block == block
+            curves = calibration.curves(base, self.margins[in_block], self.outcomes.edges, horizon_days)
+            won[in_block], lost[in_block] = curves.at(days)
         return won, lost
 
 
-def fit(held: Held, horizon_days: int, tiers: int) -> Calibration:
+def fit(held_out: Held, horizon_days: int, tiers: int) -> Calibration:
     """Learn both corrections from deals that the model had not seen.
 
     Args:
-        held: Margins of later deals, block by block.
+        held_out: Margins of later deals, block by block.
         horizon_days: Of the probability.
         tiers: Tiers by forecast; their rates are shrunk towards what they were forecast.
     """
-    means = held.margins[:, :2].mean(axis=0).round(DIGITS)
-    one = np.hstack([np.full((len(held.margins), 1), _LEVEL), held.margins[:, :2] - means])
-    base = np.stack(held.base)[held.block]
-    fitted = hazards.fit(one, held.outcomes, _HELD, offset=held.margins, base=base)
+    means = held_out.margins[:, :2].mean(axis=0).round(DIGITS)
+    design = np.hstack([np.full((len(held_out.margins), 1), _LEVEL), held_out.margins[:, :2] - means])
+    base = np.stack(held_out.base)[held_out.block]
+    fitted = hazards.fit(design, held_out.outcomes, _HELD, offset=held_out.margins, base=base)
     overall = Calibration((float(means[0]), float(means[1])), tuple(tuple(row) for row in fitted.weights.tolist()))
-    over = held.outcomes.seen >= held.outcomes.within(horizon_days)
-    forecast = held.by(horizon_days, overall, horizon_days)[0][over]
-    won = won_within(held.outcomes, horizon_days)[over]
-    deals = held.deals[over]
+    over = held_out.outcomes.seen >= held_out.outcomes.within(horizon_days)
+    forecast = held_out.by(horizon_days, overall, horizon_days)[0][over]
+    won = won_within(held_out.outcomes, horizon_days)[over]
+    deals = held_out.deals[over]
     if not len(won):
         return overall
     at, shift, weight = [], [], []
@@ -168,33 +168,33 @@ def spread(forecast: Floats, won: Floats, deals: NDArray[Any], block: NDArray[np
 
     Mean of `(won - forecast)^2 / variance` over blocks and tiers; the snapshots of one deal count as one.
     """
-    found = []
+    ratios = []
     for part in bins(forecast, tiers):
-        for one in np.unique(block[part]):
-            mine = part[block[part] == one]
-            chance = float((forecast[mine] * (1 - forecast[mine])).sum())
+        for number in np.unique(block[part]):
+            rows = part[block[part] == number]
+            chance = float((forecast[rows] * (1 - forecast[rows])).sum())
             if chance > 1:
-                off = float((won[mine] - forecast[mine]).sum())
-                found.append(off * off / chance * len(np.unique(deals[mine])) / len(mine))
-    return float(np.clip(np.mean(found), 1.0, _MOST_SPREAD)) if found else 1.0
+                off = float((won[rows] - forecast[rows]).sum())
+                ratios.append(off * off / chance * len(np.unique(deals[rows])) / len(rows))
+    return float(np.clip(np.mean(ratios), 1.0, _MOST_SPREAD)) if ratios else 1.0
 
 
-def unrest(held: Held, calibration: Calibration, horizon_days: int, days: int) -> tuple[float, float]:
+def unrest(held_out: Held, calibration: Calibration, horizon_days: int, days: int) -> tuple[float, float]:
     """How much more the wins, and the losses, within some days of a cutoff vary than chance explains, at least 1.
 
     Mean of `(ended - expected)^2 / variance` over the cutoffs: ends of quarters and holidays are in it, so that they
     alarm no one later.
     """
-    seen = held.outcomes.seen >= held.outcomes.within(days)
-    soon = held.outcomes.period < held.outcomes.within(days)
-    found = []
-    for p, is_won in zip(held.by(days, calibration, horizon_days), (True, False), strict=True):
-        off = (soon & (held.outcomes.won == is_won)) - p
+    seen = held_out.outcomes.seen >= held_out.outcomes.within(days)
+    soon = held_out.outcomes.period < held_out.outcomes.within(days)
+    factors = []
+    for p, is_won in zip(held_out.by(days, calibration, horizon_days), (True, False), strict=True):
+        off = (soon & (held_out.outcomes.won == is_won)) - p
         ratios = []
-        for cutoff in np.unique(held.cutoffs[seen]):
-            mine = seen & (held.cutoffs == cutoff)
-            chance = float((p[mine] * (1 - p[mine])).sum())
+        for cutoff in np.unique(held_out.cutoffs[seen]):
+            at_cutoff = seen & (held_out.cutoffs == cutoff)
+            chance = float((p[at_cutoff] * (1 - p[at_cutoff])).sum())
             if chance > 1:
-                ratios.append(float(off[mine].sum()) ** 2 / chance)
-        found.append(max(1.0, float(np.mean(ratios))) if ratios else 1.0)
-    return found[0], found[1]
+                ratios.append(float(off[at_cutoff].sum()) ** 2 / chance)
+        factors.append(max(1.0, float(np.mean(ratios))) if ratios else 1.0)
+    return factors[0], factors[1]

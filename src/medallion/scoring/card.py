@@ -108,16 +108,16 @@ def _figures(e: dict[str, Any]) -> str:
 
 
 def _gains(e: dict[str, Any]) -> str:
-    told = []
-    for kind, one in e["candidates"].items():
-        if one["gain"]:
-            g = one["gain"]
+    sentences = []
+    for kind, candidate in e["candidates"].items():
+        if candidate["gain"]:
+            g = candidate["gain"]
             verdict = "taken" if g["low"] > 0 else "not taken"
-            told.append(
+            sentences.append(
                 f"{_upper(_NAMES[kind])} lowers the log loss of the best before it by {g['log_loss']:.4f} (90% interval "
                 f"{g['low']:.4f} to {g['high']:.4f}, accounts drawn 1,000 times): {verdict}."
             )
-    return " ".join(told)
+    return " ".join(sentences)
 
 
 def _sentence(figures: dict[str, Any]) -> str:

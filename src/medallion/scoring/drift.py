@@ -44,7 +44,7 @@ def profile(
     ages = {signal.name for signal in SIGNALS if signal.unit == "days"}
     size = np.abs(effects).mean(axis=0) if len(effects) else np.zeros(len(names))
     weight = dict(zip(names, size / max(float(size.sum()), 1e-12), strict=True))
-    found: dict[str, dict[str, Any]] = {}
+    profiles: dict[str, dict[str, Any]] = {}
     for name in names:
         if name in calendar:
             continue  # the calendar moves on by itself
@@ -60,8 +60,8 @@ def profile(
             edges = np.unique(np.quantile(values, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(values) else np.zeros(0)
             bins = {"edges": [round(float(edge), 9) for edge in edges]}
         bins["weight"] = round(float(weight[name]), 6)
-        found[name] = {**bins, "shares": [round(float(share), 9) for share in shares(rows, name, bins)]}
-    return found
+        profiles[name] = {**bins, "shares": [round(float(share), 9) for share in shares(rows, name, bins)]}
+    return profiles
 
 
 def shares(rows: pa.Table, name: str, bins: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -80,9 +80,9 @@ def shares(rows: pa.Table, name: str, bins: Mapping[str, Any]) -> np.ndarray[Any
 
 def stability(rows: pa.Table, kept: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     """PSI per signal, the largest first."""
-    found = {}
+    psi = {}
     for name, bins in kept.items():
         then = np.maximum(np.array(bins["shares"], dtype=float), _LEAST_SHARE)
         now = np.maximum(shares(rows, name, bins), _LEAST_SHARE)
-        found[name] = round(float(((now - then) * np.log(now / then)).sum()), 4)
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+        psi[name] = round(float(((now - then) * np.log(now / then)).sum()), 4)
+    return dict(sorted(psi.items(), key=lambda item: (-item[1], item[0])))

@@ -121,17 +121,17 @@ def reliability(
 
 def segments(rows: pa.Table, won: Floats, forecast: Floats) -> dict[str, dict[str, dict[str, Any]]]:
     """Figures per value of each of `SEGMENTS` that has rows enough."""
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    by_segment: dict[str, dict[str, dict[str, Any]]] = {}
     for name in SEGMENTS:
         values = np.array(["unknown" if value is None else value for value in rows[name].to_pylist()])
         parts = {}
         for value in np.unique(values):
-            mine = values == value
-            if mine.sum() >= LEAST_ROWS:
-                parts[str(value)] = asdict(figures(won[mine], forecast[mine]))
+            members = values == value
+            if members.sum() >= LEAST_ROWS:
+                parts[str(value)] = asdict(figures(won[members], forecast[members]))
         if len(parts) > 1:
-            found[name] = parts
-    return found
+            by_segment[name] = parts
+    return by_segment
 
 
 @dataclass(frozen=True)

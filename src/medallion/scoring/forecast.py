@@ -193,7 +193,7 @@ def in_period(curves: Curves, begins: int, ends: int, pace: Floats) -> Floats:
         ends: Days to its last day.
         pace: A factor of the odds of a win on each day from the first after the as-of day on.
     """
-    still, found = np.ones(len(curves.won)), np.zeros(len(curves.won))
+    still, probability = np.ones(len(curves.won)), np.zeros(len(curves.won))
     won, lost, rest = np.zeros((2, len(still))), np.zeros((2, len(still))), np.ones(len(still))
     for day in range(1, min(ends, curves.edges[-1]) + 1):
         won[1], lost[1] = curves.at(day)
@@ -202,11 +202,11 @@ def in_period(curves: Curves, begins: int, ends: int, pace: Floats) -> Floats:
         scale = np.maximum(win + loss, 1.0)
         win, loss = win / scale * still, loss / scale * still
         if day > begins:
-            found += win
+            probability += win
         still = np.maximum(still - win - loss, 0.0)
         won[0], lost[0] = won[1], lost[1]
         rest = np.maximum(1.0 - won[0] - lost[0], 0.0)
-    return found
+    return probability
 
 
 def arriving(table: LifeTable, per_day: Floats, begins: int, ends: int, horizon_days: int) -> Floats:
@@ -293,9 +293,9 @@ def expect(won: Floats, deals: Deals, new: NewDeals, groups: int, unrest: float 
     for begin in range(0, runs, together):
         lot = slice(begin, min(runs, begin + together))
         levels = rng.standard_normal(len(drawn[lot]))[:, None]
-        here = rng.random((len(levels), len(own))) < sigmoid(own + levels * spread)
+        wins = rng.random((len(levels), len(own))) < sigmoid(own + levels * spread)
         for group, rows in enumerate(members):
-            drawn[lot, group] = here[:, rows] @ deals.value[rows]
+            drawn[lot, group] = wins[:, rows] @ deals.value[rows]
     mean = float(new.values.mean()) if len(new.values) else 0.0
     if new.expected.sum() > 0 and len(new.values):
         # a rate that is itself uncertain by a tenth
@@ -305,18 +305,18 @@ def expect(won: Floats, deals: Deals, new: NewDeals, groups: int, unrest: float 
         sums = np.diff(np.concatenate([[0.0], np.cumsum(values)])[np.concatenate([[0], ends])])
         drawn += sums.reshape(counts.shape)
     drawn *= np.exp(unrest * rng.standard_normal(runs) - unrest * unrest / 2)[:, None]
-    found = []
+    expected = []
     for which in [*([g] for g in range(groups)), list(range(groups))]:
-        mine = np.isin(deals.group, which)
-        value, p = deals.value[mine], deals.probability[mine]
+        in_group = np.isin(deals.group, which)
+        value, p = deals.value[in_group], deals.probability[in_group]
         base = float(won[which].sum())
         quantiles = base + np.quantile(drawn[:, which].sum(axis=1), [0.1, 0.25, 0.75, 0.9])
         low_80, low_50, high_50, high_80 = (round(float(q), 2) for q in quantiles)
-        found.append(
+        expected.append(
             Expected(
                 round(base, 2), round(float(value @ p), 2), round(float(new.expected[which].sum()) * mean, 2),
                 low_80, low_50, high_50, high_80,
                 round(base + float(value[p >= COMMIT].sum()), 2), round(base + float(value[p >= BEST_CASE].sum()), 2),
             )
         )  # fmt: skip
-    return found
+    return expected

@@ -151,12 +151,12 @@ class Curves:
         no factor reaches is taken as near as it goes.
         """
         k = self.edges.index(horizon_days) - 1
-        here, ever = self.won[:, k], self.won[:, -1]
-        aim = np.minimum(won, 0.999999 * here / np.maximum(ever, _LEAST))
-        rest = np.maximum(here - aim * ever, _LEAST)
+        at_horizon, ever = self.won[:, k], self.won[:, -1]
+        aim = np.minimum(won, 0.999999 * at_horizon / np.maximum(ever, _LEAST))
+        rest = np.maximum(at_horizon - aim * ever, _LEAST)
         # what is not won, at least as much as is lost: near 1 the difference alone would be rounded below it
         others = np.maximum(np.maximum(1.0 - ever, self.lost[:, -1]), _LEAST)
-        factor = np.where(here > _LEAST, aim * others / rest, 1.0)[:, None]
+        factor = np.where(at_horizon > _LEAST, aim * others / rest, 1.0)[:, None]
         whole = factor * ever[:, None] + others[:, None]
         return Curves(self.edges, factor * self.won / whole, self.lost / whole)
 
@@ -318,8 +318,8 @@ def fit(
 
 def _stiffness(periods: int) -> Floats:
     """Of the sum of squared differences of neighboring periods, won and lost apart."""
-    one = np.diff(np.eye(periods), axis=0)
-    return np.asarray(np.kron(np.eye(2), _STIFF * one.T @ one), dtype=np.float64)
+    differences = np.diff(np.eye(periods), axis=0)
+    return np.asarray(np.kron(np.eye(2), _STIFF * differences.T @ differences), dtype=np.float64)
 
 
 def _lots(n: int) -> list[Ints]:
@@ -343,8 +343,8 @@ def _add(slope: Floats, bend: Floats, x: Floats, margins: Floats, base: Floats, 
         off = h - _happened(outcomes, risk, k)
         first[risk, :2] += off
         first[risk, 2:] += weights[k] * off
-        for pair, (one, other) in enumerate(pairs):
-            value = h[:, one] * ((one == other) - h[:, other])
+        for pair, (cause, other) in enumerate(pairs):
+            value = h[:, cause] * ((cause == other) - h[:, other])
             for power in range(3):
                 second[pair, power, risk] += weights[k] ** power * value
             if by_period is not None:
@@ -354,24 +354,24 @@ def _add(slope: Floats, bend: Floats, x: Floats, margins: Floats, base: Floats, 
                 slope[end * periods + k] += off[:, end].sum()
     slope[free:] += (x.T @ first).T.ravel()
     places = {(end, power): free + (2 * power + end) * p for end in range(2) for power in range(2)}
-    for pair, (one, other) in enumerate(pairs):
+    for pair, (cause, other) in enumerate(pairs):
         blocks = [x.T @ (second[pair, power][:, None] * x) for power in range(3)]
         for a in range(2):
             for b in range(2):
-                i, j = places[one, a], places[other, b]
+                i, j = places[cause, a], places[other, b]
                 bend[i : i + p, j : j + p] += blocks[a + b]
-                if one != other:
+                if cause != other:
                     bend[j : j + p, i : i + p] += blocks[a + b].T
         if by_period is not None:
             sums, crossed = by_period[pair].sum(axis=1), by_period[pair] @ x
             for k in range(periods):
-                i, j = one * periods + k, other * periods + k
+                i, j = cause * periods + k, other * periods + k
                 bend[i, j] += sums[k]
-                if one != other:
+                if cause != other:
                     bend[j, i] += sums[k]
                 for power in range(2):
                     scaled = weights[k] ** power * crossed[k]
-                    for row, end in {(i, other), (j, one)}:
+                    for row, end in {(i, other), (j, cause)}:
                         place = places[end, power]
                         bend[row, place : place + p] += scaled
                         bend[place : place + p, row] += scaled

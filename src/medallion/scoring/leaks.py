@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from medallion.scoring import snapshots as made
+from medallion.scoring import snapshots
 from medallion.scoring.signals import Own
 from medallion.scoring.snapshots import Facts
 from medallion.weights import ScoreWeights
@@ -87,7 +87,7 @@ def check(
     cutoff = _in_the_middle(facts, cutoffs)
 
     def rows(of: Facts, at: Collection[datetime]) -> pa.Table:
-        table = made.snapshots(of, at, weights, fixed, own=own).toArrow()
+        table = snapshots.snapshots(of, at, weights, fixed, own=own).toArrow()
         return table.sort_by([("lead_id", "ascending"), ("cutoff", "ascending")])
 
     plain = rows(facts, [cutoff])
@@ -97,20 +97,20 @@ def check(
         "flip later outcomes": _flipped,
         "order of rows": _reordered,
     }
-    found = {}
+    results = {}
     for name, change in changes.items():
         again = rows(change(facts, cutoff), [cutoff])
-        found[name] = Checked(name, len(plain), _differ(plain.to_pylist(), again.to_pylist()))
-    found["nothing at the beginning"] = _at_the_beginning(facts, rows)
-    return [found[name] for name in CHECKS]
+        results[name] = Checked(name, len(plain), _differ(plain.to_pylist(), again.to_pylist()))
+    results["nothing at the beginning"] = _at_the_beginning(facts, rows)
+    return [results[name] for name in CHECKS]
 
 
 def _in_the_middle(facts: Facts, cutoffs: Collection[datetime]) -> datetime:
     """The cutoff in the middle of those at which a deal of the sample was open; of all where none ever was."""
     every = sorted(cutoffs)
     middle = every[len(every) // 2]
-    at = made._open_deals(facts.leads, cutoffs, ()).select("cutoff").distinct().collect()
-    return min((_naive(row["cutoff"]) for row in at), key=lambda one: (abs(one - middle), one), default=middle)
+    at = snapshots._open_deals(facts.leads, cutoffs, ()).select("cutoff").distinct().collect()
+    return min((_naive(row["cutoff"]) for row in at), key=lambda time: (abs(time - middle), time), default=middle)
 
 
 def _differ(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> int:
@@ -149,13 +149,13 @@ def _shuffled(facts: Facts, cutoff: datetime) -> Facts:
 
 def _truncated(facts: Facts, cutoff: datetime, own: Collection[Own] = ()) -> Facts:
     at = _literal(cutoff)
-    told = F.coalesce(F.col("told_at") < at, F.lit(True))
+    delivered = F.coalesce(F.col("told_at") < at, F.lit(True))
 
     def as_told(frame: DataFrame, entity: str, *names: str) -> DataFrame:
         """Without what changes as long as a deal is open, of versions that were delivered from the cutoff on."""
-        added = (one.name for one in own if one.entity == entity and one.known == "delivery")
+        added = (signal.name for signal in own if signal.entity == entity and signal.known == "delivery")
         there = [name for name in (*names, *added) if name in frame.columns]
-        return frame.withColumns({name: F.when(told, F.col(name)) for name in there}) if there else frame
+        return frame.withColumns({name: F.when(delivered, F.col(name)) for name in there}) if there else frame
 
     def before(frame: DataFrame, event: str | None) -> DataFrame:
         there = frame.filter(~_later(event or "known_from", cutoff))
@@ -224,8 +224,8 @@ def _at_the_beginning(facts: Facts, rows: Callable[[Facts, Collection[datetime]]
     )
     first = facts.leads.groupBy("customer_id").agg(F.min("lead_id").alias("lead_id"))
     alone = facts.leads.join(first, on=["customer_id", "lead_id"], how="left_semi")
-    found = rows(replace(facts, leads=alone), at).to_pylist()
-    itself = sum(row["account_closed"] + row["account_open"] > 0 for row in found)
+    lone_deals = rows(replace(facts, leads=alone), at).to_pylist()
+    itself = sum(row["account_closed"] + row["account_open"] > 0 for row in lone_deals)
     return Checked(name, len(begun) + len(there), early + itself + _differ(there, gone))
 
 

@@ -48,7 +48,7 @@ class Encoder:
             NotReadyError: No signal is left.
         """
         kinds = kinds or all_kinds()
-        found: dict[str, tuple[str | None, ...]] = {}
+        categories: dict[str, tuple[str | None, ...]] = {}
         for name in kinds:
             column = rows[name]
             if name in _SEASON and _days(rows) < _DAYS_OF_SEASONS:
@@ -60,12 +60,12 @@ class Encoder:
                 )
                 levels = tuple(value for _, _, value in often[:MOST_LEVELS])
                 if len(counts) > 1 and levels:
-                    found[name] = levels
+                    categories[name] = levels
             elif pc.count_distinct(column, mode="all").as_py() > 1 and column.null_count < len(column):
-                found[name] = ()
-        if not found:
+                categories[name] = ()
+        if not categories:
             raise NotReadyError("Too little to learn from: every signal is the same for all deals", INSTEAD)
-        return cls(found, frozenset(name for name in found if kinds[name] == "amount"))
+        return cls(categories, frozenset(name for name in categories if kinds[name] == "amount"))
 
     @property
     def columns(self) -> list[tuple[str, str | None]]:

@@ -216,8 +216,8 @@ class Boosted:
         margins = line.margins(rows)
         booster = _boosted(line, rows, margins, outcomes, seed, rounds, depth)
         trees = bytes(booster.save_raw("ubj"))
-        told = cls(line, trees, rounds, line.base)
-        level = hazards.fit(np.zeros((len(margins), 0)), outcomes, 1.0, offset=told.margins(rows))
+        boosted = cls(line, trees, rounds, line.base)
+        level = hazards.fit(np.zeros((len(margins), 0)), outcomes, 1.0, offset=boosted.margins(rows))
         return cls(line, trees, rounds, level.base)
 
     @staticmethod
@@ -233,15 +233,15 @@ class Boosted:
         own, margins = line.margins(rows), line.margins(later)
         booster = _boosted(line, rows, own, outcomes, seed, MOST_ROUNDS, depth)
         seen, data = (_matrix(line, table) for table in (rows, later))
-        found = {0: (line.base, margins)}
+        by_rounds = {0: (line.base, margins)}
         for rounds in range(ROUNDS_APART, MOST_ROUNDS + 1, ROUNDS_APART):
             before, after = (
                 _with(kept, np.asarray(booster.predict(part, output_margin=True, iteration_range=(0, rounds))))
                 for kept, part in ((own, seen), (margins, data))
             )
             level = hazards.fit(np.zeros((len(before), 0)), outcomes, 1.0, offset=before)
-            found[rounds] = level.base, after
-        return found
+            by_rounds[rounds] = level.base, after
+        return by_rounds
 
     @property
     def names(self) -> list[str]:

@@ -125,10 +125,10 @@ class Scorer:
         if not exact or not len(margins):
             return self.model.effects(rows, self._slopes(margins))
         added = np.empty_like(margins)
-        for one in range(MARGINS):
+        for margin in range(MARGINS):
             unit = np.zeros_like(margins)
-            unit[:, one] = 1.0
-            added[:, one] = self.model.effects(rows, unit, exact=True).sum(axis=1)
+            unit[:, margin] = 1.0
+            added[:, margin] = self.model.effects(rows, unit, exact=True).sum(axis=1)
         places, weights = np.polynomial.legendre.leggauss(_PLACES)
         slopes = np.zeros_like(margins)
         for place, weight in zip(places, weights, strict=True):
@@ -137,16 +137,16 @@ class Scorer:
 
     def _log_odds(self, margins: Floats) -> Floats:
         within = self.edges.index(self.horizon_days)
-        found = hazards.curves(self.model.base, self.calibration.margins(margins), self.edges, within)
-        return logit(self.calibration.within(found.won[:, -1]))
+        curves = hazards.curves(self.model.base, self.calibration.margins(margins), self.edges, within)
+        return logit(self.calibration.within(curves.won[:, -1]))
 
     def _slopes(self, margins: Floats) -> Floats:
         """How much the log odds of a win within the horizon change with each margin."""
         slopes = np.empty_like(margins)
-        for one in range(MARGINS):
+        for margin in range(MARGINS):
             step = np.zeros(MARGINS)
-            step[one] = _STEP
-            slopes[:, one] = (self._log_odds(margins + step) - self._log_odds(margins - step)) / (2 * _STEP)
+            step[margin] = _STEP
+            slopes[:, margin] = (self._log_odds(margins + step) - self._log_odds(margins - step)) / (2 * _STEP)
         return slopes
 
     def tier(self, probability: Floats) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -173,8 +173,8 @@ class Scorer:
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Scores of a batch of snapshots, columns as in `SCHEMA`; reasons by the fast approximation."""
-        found = self._curves(self.model.margins(batch))
-        won, lost = (np.round(part, 6) for part in (found.won, found.lost))
+        curves = self._curves(self.model.margins(batch))
+        won, lost = (np.round(part, 6) for part in (curves.won, curves.lost))
         within = self.edges.index(self.horizon_days) - 1
         probability = won[:, within]
         tier = self.tier(probability)
@@ -190,7 +190,7 @@ class Scorer:
             "probability_lost": pa.array(lost[:, within]),
             "won_by": _lists(won),
             "lost_by": _lists(lost),
-            **dict(zip(("close_date", "close_date_low", "close_date_high"), close_dates(batch, found), strict=True)),
+            **dict(zip(("close_date", "close_date_low", "close_date_high"), close_dates(batch, curves), strict=True)),
             "tier": pa.array(tier, pa.int64()),
             "model_version": pa.repeat(pa.scalar(self.version), count),
             "horizon_days": pa.repeat(pa.scalar(self.horizon_days, pa.int64()), count),
@@ -205,9 +205,9 @@ def _lists(values: Floats) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(np.arange(0, values.size + 1, width, dtype=np.int32)), values.ravel())
 
 
-def close_dates(rows: pa.Table | pa.RecordBatch, found: Curves) -> list[pa.Array]:
+def close_dates(rows: pa.Table | pa.RecordBatch, curves: Curves) -> list[pa.Array]:
     """Days by which half, a tenth and nine tenths of such deals are won, of those that are won within the last period."""
-    days = [np.minimum(found.days_until(share), found.edges[-1] - 1e-6) for share in _CLOSED]
+    days = [np.minimum(curves.days_until(share), curves.edges[-1] - 1e-6) for share in _CLOSED]
     first = pc.cast(rows.column("cutoff"), pa.date32())
     first = first.combine_chunks() if isinstance(first, pa.ChunkedArray) else first
     return [

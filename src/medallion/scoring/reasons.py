@@ -137,8 +137,10 @@ PHRASES: dict[str, Phrase] = {
 def phrases(own: Collection[Own] = ()) -> dict[str, Phrase]:
     """The words of each signal, those of a contract by their label."""
     words = {
-        one.name: Phrase(f"{one.label}: {{}}{' days away' if one.is_time else ''}", unknown=f"{one.label} unknown")
-        for one in own
+        signal.name: Phrase(
+            f"{signal.label}: {{}}{' days away' if signal.is_time else ''}", unknown=f"{signal.label} unknown"
+        )
+        for signal in own
     }
     return {**PHRASES, **words}
 
@@ -241,8 +243,8 @@ CONTRASTED = tuple(
 def typical(rows: pa.Table) -> dict[str, float]:
     """Medians of the signals that reasons compare with, of snapshots whose deal was won within the horizon."""
     won = rows.filter(pc.equal(rows["won"], 1))
-    found = {name: pc.quantile(won[name], 0.5)[0].as_py() for name in CONTRASTED}
-    return {name: round(float(value), 1) for name, value in found.items() if value is not None}
+    medians = {name: pc.quantile(won[name], 0.5)[0].as_py() for name in CONTRASTED}
+    return {name: round(float(value), 1) for name, value in medians.items() if value is not None}
 
 
 def reasons(
@@ -274,11 +276,11 @@ def reasons(
     best, worst = order[:, :most], order[:, ::-1][:, :most]
     up = np.take_along_axis(sums, best, axis=1) >= LEAST_EFFECT
     down = np.take_along_axis(sums, worst, axis=1) <= -LEAST_EFFECT
-    told = np.concatenate([best[up], worst[down]])
+    places = np.concatenate([best[up], worst[down]])
     of = np.concatenate([np.nonzero(up)[0], np.nonzero(down)[0]])
-    texts = _texts(rows, groups, told, of, typical)
-    here = int(up.sum())
-    return _lists(texts.slice(0, here), up), _lists(texts.slice(here), down)
+    texts = _texts(rows, groups, places, of, typical)
+    count_up = int(up.sum())
+    return _lists(texts.slice(0, count_up), up), _lists(texts.slice(count_up), down)
 
 
 def _groups(names: list[str], words: Mapping[str, Phrase]) -> list[Group]:
@@ -290,11 +292,11 @@ def _groups(names: list[str], words: Mapping[str, Phrase]) -> list[Group]:
 
 
 def _texts(
-    rows: pa.Table | pa.RecordBatch, groups: list[Group], told: Places, of: Places, typical: Mapping[str, float]
+    rows: pa.Table | pa.RecordBatch, groups: list[Group], places: Places, of: Places, typical: Mapping[str, float]
 ) -> pa.Array:
     """A text for each pair of a group's place and a row's; only these are put into words."""
-    by_group = np.argsort(told, kind="stable")
-    ends = np.cumsum(np.bincount(told, minlength=len(groups)))
+    by_group = np.argsort(places, kind="stable")
+    ends = np.cumsum(np.bincount(places, minlength=len(groups)))
     parts = [pa.array([], pa.string())]
     for group, pairs in zip(groups, np.split(by_group, ends[:-1]), strict=True):
         if len(pairs):
@@ -306,15 +308,17 @@ def _texts(
 
 def _of_group(rows: pa.Table | pa.RecordBatch, group: Group, which: pa.Array, contrast: str) -> pa.Array:
     """The words of a group for some rows."""
-    said = []
+    parts = []
     for name, phrase in group.says:
         chosen = _whole(rows.column(name)).take(which).dictionary_encode("encode")
         words = phrase.of(chosen.dictionary).cast(pa.string())
-        said.append(pc.replace_with_mask(words, pc.equal(words, ""), pa.scalar(None, pa.string())).take(chosen.indices))
+        parts.append(
+            pc.replace_with_mask(words, pc.equal(words, ""), pa.scalar(None, pa.string())).take(chosen.indices)
+        )
     # a row of nothing but nulls would be left out of the joined rows
-    nothing = reduce(pc.and_, (part.is_null() for part in said))
-    said[0] = pc.if_else(nothing, "", said[0])
-    whole = pc.binary_join_element_wise(*said, ", ", null_handling="skip") if len(said) > 1 else said[0]
+    nothing = reduce(pc.and_, (part.is_null() for part in parts))
+    parts[0] = pc.if_else(nothing, "", parts[0])
+    whole = pc.binary_join_element_wise(*parts, ", ", null_handling="skip") if len(parts) > 1 else parts[0]
     return pc.binary_join_element_wise(whole, contrast, "") if contrast else whole
 
 

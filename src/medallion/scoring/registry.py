@@ -33,8 +33,8 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
 
 def signature() -> str:
     """Hash of what the signals are: names, types and definitions. A model of other signals is not used."""
-    told = [[s.name, s.type, s.definition] for s in SIGNALS]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+    definitions = [[s.name, s.type, s.definition] for s in SIGNALS]
+    return hashlib.sha256(json.dumps(definitions).encode()).hexdigest()[:16]
 
 
 class EarlierModelError(LakehouseError):
@@ -73,19 +73,19 @@ class Entry:
 
 def named(document: Mapping[str, Any], trees: bytes | None) -> dict[str, Any]:
     """The content of model.json: a document with its format, signature and hashes, and the version that it gets."""
-    told = {
+    content = {
         **document,
         "format": FORMAT,
         "signals": signature(),
         "trees_sha256": _digest(trees) if trees else None,
     }
-    told.pop("version", None)
-    world = "-simulated" if str(told["trained_on"]).startswith(SIMULATED) else ""
-    learned = {name: value for name, value in told.items() if name != "product"}  # who trained it changes no score
-    told["version"] = (
-        f"{told['as_of']}-{told['kind']}{world}-{_digest(json.dumps(learned, sort_keys=True).encode())[:8]}"
+    content.pop("version", None)
+    world = "-simulated" if str(content["trained_on"]).startswith(SIMULATED) else ""
+    learned = {name: value for name, value in content.items() if name != "product"}  # who trained it changes no score
+    content["version"] = (
+        f"{content['as_of']}-{content['kind']}{world}-{_digest(json.dumps(learned, sort_keys=True).encode())[:8]}"
     )
-    return told
+    return content
 
 
 def register(folder: Path, document: dict[str, Any], trees: bytes | None, texts: Mapping[str, str]) -> str:
@@ -97,14 +97,14 @@ def register(folder: Path, document: dict[str, Any], trees: bytes | None, texts:
         trees: Content of model.ubj.
         texts: Further files by name.
     """
-    told = named(document, trees)
-    target = folder / str(told["version"])
+    content = named(document, trees)
+    target = folder / str(content["version"])
     for name, text in texts.items():
         door.write(target / name, text, door.SHARED)
     if trees:
         door.write(target / "model.ubj", trees, door.SHARED)
-    door.write(target / "model.json", json.dumps(told, indent=1) + "\n", door.SHARED)
-    return str(told["version"])
+    door.write(target / "model.json", json.dumps(content, indent=1) + "\n", door.SHARED)
+    return str(content["version"])
 
 
 def crown(folder: Path, version: str) -> None:
@@ -126,11 +126,11 @@ def champion(folder: Path) -> Entry | None:
     pointer = folder / "champion.json"
     if not pointer.is_file():
         return None
-    told = _json(pointer)
-    version = str(told.get("version"))
+    content = _json(pointer)
+    version = str(content.get("version"))
     if not _VERSION.fullmatch(version):
         raise LakehouseError(f"{pointer}: {version!r} is not the name of a model", _AGAIN)
-    return load(folder / version, told.get("sha256"))
+    return load(folder / version, content.get("sha256"))
 
 
 def versions(folder: Path) -> list[str]:
@@ -178,7 +178,7 @@ def load(folder: Path, seal: str | None = None) -> Entry:
             typical={name: float(value) for name, value in document.get("typical", {}).items()},
         )
         unknown = set(scorer.model.names) - {signal.name for signal in SIGNALS} - {"lead_score"}
-        unknown -= {one.name for one in scorer.own}
+        unknown -= {signal.name for signal in scorer.own}
         date.fromisoformat(str(document["as_of"]))
         if unknown or not scorer.tiers:
             raise ValueError(f"unknown signals {sorted(unknown)}" if unknown else "there are no tiers")

@@ -114,11 +114,11 @@ def with_thresholds(customers: DataFrame, as_of: AsOf) -> DataFrame:
     # the highest ten down to which the quarters are full; the threshold lies in it, or is its end
     full = {k: [F.col(f"_down_to_{ten}") * 4 >= total * k for ten in range(_TEN, 101, _TEN)] for k in quarters}
     row = row.withColumns({f"_ten_{k}": F.lit(_TEN) * _number(full[k]) for k in quarters})
-    inside = {f"_of_{k}_{one}": down_to(F.col(f"_ten_{k}") + one) for k in quarters for one in range(_TEN + 1)}
+    inside = {f"_of_{k}_{unit}": down_to(F.col(f"_ten_{k}") + unit) for k in quarters for unit in range(_TEN + 1)}
     row = row.withColumns(inside)
     # the middle of a score lies halfway between the deals above it and those down to it
     below = {
-        k: [(F.col(f"_of_{k}_{one}") + F.col(f"_of_{k}_{one + 1}")) * 2 >= total * k for one in range(_TEN)]
+        k: [(F.col(f"_of_{k}_{unit}") + F.col(f"_of_{k}_{unit + 1}")) * 2 >= total * k for unit in range(_TEN)]
         for k in quarters
     }
     lowest = {name: F.col(f"_ten_{k}") + _number(below[k]) for k, name in quarters.items()}

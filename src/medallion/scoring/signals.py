@@ -435,24 +435,24 @@ def own(entities: Mapping[str, Entity]) -> tuple[Own, ...]:
     Raises:
         ContractError: One has the name of a signal that every lakehouse has, or two have the same.
     """
-    found: dict[str, Own] = {}
+    added: dict[str, Own] = {}
     for name in ("leads", "customers"):
         for column in entities[name].columns:
             if not column.signal:
                 continue
-            if column.name in kinds() or column.name in _TAKEN or column.name in found:
+            if column.name in kinds() or column.name in _TAKEN or column.name in added:
                 raise ContractError(
                     f"{name}.{column.name}: signal: there is a signal of that name already", "Rename your column."
                 )
-            found[column.name] = Own(column.name, name, column.type, column.signal, column.shown)
-    return tuple(found.values())
+            added[column.name] = Own(column.name, name, column.type, column.signal, column.shown)
+    return tuple(added.values())
 
 
 def kinds(added: Iterable[Own] = ()) -> dict[str, Kind]:
     """How each signal enters a model, by name."""
-    return {signal.name: kind(signal) for signal in SIGNALS} | {one.name: one.kind for one in added}
+    return {signal.name: kind(signal) for signal in SIGNALS} | {signal.name: signal.kind for signal in added}
 
 
 def loaded(document: Mapping[str, Any]) -> tuple[Own, ...]:
     """The signals of a contract that a registered model has learned from."""
-    return tuple(Own(**one) for one in document.get("own_signals", ()))
+    return tuple(Own(**fields) for fields in document.get("own_signals", ()))

@@ -68,7 +68,7 @@ def contract(own: Collection[Own] = (), horizon_days: int | None = None) -> Tabl
             f"(won IS NULL) = (observed_days < {horizon_days})",
             f"won = CAST(coalesce(outcome = 'won' AND outcome_days < {horizon_days}, false) AS INT)",
         )
-    columns = (*CONTRACT.columns, *(one.declared for one in own))
+    columns = (*CONTRACT.columns, *(signal.declared for signal in own))
     return replace(CONTRACT, columns=columns, invariants=(*CONTRACT.invariants, *labels))
 
 
@@ -170,11 +170,11 @@ def cutoffs(as_of: datetime, first: datetime | None, horizon_days: int, every: i
     """
     last = as_of - timedelta(days=horizon_days)
     last += timedelta(days=every) * max(0, (horizon_days - LEAST_OBSERVED) // every)
-    found: list[datetime] = []
-    while first is not None and last > first and len(found) < AT_MOST:
-        found.append(last)
+    times: list[datetime] = []
+    while first is not None and last > first and len(times) < AT_MOST:
+        times.append(last)
         last -= timedelta(days=every)
-    return found[::-1]
+    return times[::-1]
 
 
 def happened(event: Column) -> Column:
@@ -223,21 +223,21 @@ def snapshots(
         own: Signals that contracts add; one whose column is not there is unknown.
     """
     cutoff = Cutoff(weights)
-    deals = _open_deals(facts.leads, cutoffs, [one for one in own if one.entity == "leads"])
+    deals = _open_deals(facts.leads, cutoffs, [signal for signal in own if signal.entity == "leads"])
     if accounts is not None:
         deals = deals.filter(F.col("customer_id").isin(list(accounts)))
-    of_account = [one for one in own if one.entity == "customers"]
+    of_account = [signal for signal in own if signal.entity == "customers"]
     parts = [_of_account(deals, facts.customers, of_account), _of_touches(deals, facts.interactions, cutoff)]
     parts.append(_of_history(deals, facts.leads, cutoff))
     if facts.stage_changes is not None:
         parts.append(_of_stages(deals, facts.stage_changes))
-    whole = reduce(lambda one, other: one.join(other, on=["lead_id", "cutoff"], how="left"), parts, deals)
+    whole = reduce(lambda joined, part: joined.join(part, on=["lead_id", "cutoff"], how="left"), parts, deals)
     whole = whole.join(_of_everyone(facts.leads, cutoffs), on="cutoff", how="left")
     if "owner" in fixed:
         whole = whole.join(_of_owners(facts.leads, cutoffs), on=["owner", "cutoff"], how="left")
     whole = _with_rest(whole.withColumns({name: F.coalesce(name, F.lit(0)) for name in _COUNTS}))
     columns = [F.col(s.name) if s in _AGGREGATED else s.column(cutoff).cast(s.type).alias(s.name) for s in SIGNALS]
-    columns += [one.column(cutoff) for one in own]
+    columns += [signal.column(cutoff) for signal in own]
     return _with_rule_score(whole, cutoff).select("lead_id", "customer_id", "cutoff", "lead_score", *columns)
 
 
@@ -306,15 +306,15 @@ def _at(frame: DataFrame, cutoffs: Collection[datetime]) -> DataFrame:
     return frame.withColumn("cutoff", F.explode(days))
 
 
-def _told(frame: DataFrame, own: Collection[Own]) -> list[Column]:
+def _own_columns(frame: DataFrame, own: Collection[Own]) -> list[Column]:
     """Columns that contracts add to an entity, as far as they were known at the row's cutoff."""
 
-    def value(one: Own) -> Column:
-        if one.name not in frame.columns:
-            return F.lit(None).cast(one.type)
-        return F.col(one.name) if one.known == "opening" else F.when(was_told(), F.col(one.name))
+    def value(signal: Own) -> Column:
+        if signal.name not in frame.columns:
+            return F.lit(None).cast(signal.type)
+        return F.col(signal.name) if signal.known == "opening" else F.when(was_told(), F.col(signal.name))
 
-    return [value(one).alias(one.name) for one in own]
+    return [value(signal).alias(signal.name) for signal in own]
 
 
 def _open_deals(leads: DataFrame, cutoffs: Collection[datetime], own: Collection[Own]) -> DataFrame:
@@ -324,12 +324,12 @@ def _open_deals(leads: DataFrame, cutoffs: Collection[datetime], own: Collection
     told_date = F.when(was_told(), F.col("expected_close_date")).alias("told_close_date")
     return at.select(
         *("lead_id", "customer_id", "cutoff", "source", "owner", "created_at"),
-        *("product_id", "entry_value", "pushes", told_date, *_told(leads, own)),
+        *("product_id", "entry_value", "pushes", told_date, *_own_columns(leads, own)),
     )
 
 
 def _of_account(deals: DataFrame, customers: DataFrame, own: Collection[Own]) -> DataFrame:
-    mine = customers.select(
+    accounts = customers.select(
         "customer_id",
         "industry",
         "country",
@@ -340,18 +340,20 @@ def _of_account(deals: DataFrame, customers: DataFrame, own: Collection[Own]) ->
         "known_from",
         "known_until",
         "told_at",
-        *(one.name for one in own if one.name in customers.columns),
+        *(signal.name for signal in own if signal.name in customers.columns),
     )
     joined = (
-        deals.select("lead_id", "cutoff", "customer_id").join(mine, on="customer_id", how="inner").filter(was_known())
+        deals.select("lead_id", "cutoff", "customer_id")
+        .join(accounts, on="customer_id", how="inner")
+        .filter(was_known())
     )
     names = ("industry", "country", "employee_count", "account_created_at", "account_has_email", "account_has_phone")
-    return joined.select("lead_id", "cutoff", *names, *_told(mine, own))
+    return joined.select("lead_id", "cutoff", *names, *_own_columns(accounts, own))
 
 
 def _of_touches(deals: DataFrame, interactions: DataFrame, cutoff: Cutoff) -> DataFrame:
     """Signals from the touches of a deal's account, and what the rule score takes from them."""
-    mine = interactions.select(
+    account_touches = interactions.select(
         "customer_id",
         F.col("lead_id").alias("touch_lead"),
         *("channel", "outcome", "occurred_at", "known_from", "known_until"),
@@ -360,7 +362,7 @@ def _of_touches(deals: DataFrame, interactions: DataFrame, cutoff: Cutoff) -> Da
             "contact_id"
         ),
     )
-    joined = deals.select("lead_id", "cutoff", "customer_id").join(mine, on="customer_id", how="inner")
+    joined = deals.select("lead_id", "cutoff", "customer_id").join(account_touches, on="customer_id", how="inner")
     recent = cutoff.days_since(F.col("occurred_at")) < signals.LOOK_BACK_DAYS
     seen = joined.filter(happened(F.col("occurred_at")) & was_known() & recent)
     return seen.groupBy("lead_id", "cutoff").agg(
@@ -388,8 +390,8 @@ def _of_history(deals: DataFrame, leads: DataFrame, cutoff: Cutoff) -> DataFrame
     joined = deals.select("lead_id", "cutoff", "customer_id").join(others, on="customer_id", how="inner")
     there = joined.filter(happened(F.col("other_created_at")) & was_known())
     status = F.when(ended, F.col("status")).when((F.col("status") == "open") | F.col("closed_at").isNotNull(), "open")
-    told = there.withColumn("other_status", F.when(is_another(F.col("other")), status))
-    return told.groupBy("lead_id", "cutoff").agg(
+    with_status = there.withColumn("other_status", F.when(is_another(F.col("other")), status))
+    return with_status.groupBy("lead_id", "cutoff").agg(
         *signals.HISTORY.columns(cutoff),
         F.count_if(F.col("other_status") == "won").alias("account_won"),
         best_source_weight(cutoff).alias("best_source_weight"),
@@ -400,8 +402,8 @@ def _of_history(deals: DataFrame, leads: DataFrame, cutoff: Cutoff) -> DataFrame
 
 def _of_stages(deals: DataFrame, changes: DataFrame) -> DataFrame:
     """The stage that a deal was in, since when, and how often it had entered one."""
-    mine = changes.select("lead_id", "stage", "entered_at", "known_from", "known_until")
-    joined = deals.select("lead_id", "cutoff").join(mine, on="lead_id", how="inner")
+    entries = changes.select("lead_id", "stage", "entered_at", "known_from", "known_until")
+    joined = deals.select("lead_id", "cutoff").join(entries, on="lead_id", how="inner")
     seen = joined.filter(happened(F.col("entered_at")) & was_known())
     # a sortable text of time and stage: the latest entry, and of two at the same time always the same one
     coded = F.concat(F.lpad((F.unix_micros("entered_at") + F.lit(10**17)).cast("string"), 19, "0"), F.col("stage"))

@@ -43,8 +43,8 @@ def stage_rates(deals: DataFrame, stays: DataFrame, curve: DataFrame, as_of: AsO
         F.when(F.col("status") != "open", F.coalesce(cycle, F.lit(-1))).alias("_ended_after"),
         F.when(F.col("status") == "won", cycle).alias("_won_after"),
     )
-    told = stays.filter((F.col("told_by") == "file") & F.col("stage").isNotNull())
-    each = told.join(dated, F.col("lead_id") == F.col("_deal")).crossJoin(curve)
+    from_file = stays.filter((F.col("told_by") == "file") & F.col("stage").isNotNull())
+    each = from_file.join(dated, F.col("lead_id") == F.col("_deal")).crossJoin(curve)
     # not columns of their own: a plan of too many steps within each other cannot be sent to a declarative pipeline
     entered, left = (F.datediff(F.col(name).cast("date"), F.col("_opened")) for name in ("entered_at", "left_at"))
     counted: dict[str, list[Column]] = {"_seen": [], "_won": [], "_expected": []}

@@ -152,19 +152,19 @@ def _blocks(at: NDArray[np.datetime64], outcomes: Outcomes, train: Mask, test_fr
     """Blocks of the last cutoffs before the test; only those with deals of both outcomes before and in them."""
     every = np.unique(at[train])
     late = every[len(every) - round(len(every) * IN_BLOCKS) :]
-    found = []
+    blocks = []
     for part in np.array_split(late, BLOCKS):
         if not len(part):
             continue
         begins = part[0]
         earlier = known_at(outcomes, at, begins).seen > 0
         later = train & (at >= begins) & (at <= part[-1])
-        told = (
+        counts = (
             known_at(outcomes, at, when).take(which).counts() for when, which in ((begins, earlier), (test_from, later))
         )
-        if all(won >= LEAST_TEST and lost >= LEAST_TEST for won, lost in told):
-            found.append(Block(begins, earlier, later))
-    return found
+        if all(won >= LEAST_TEST and lost >= LEAST_TEST for won, lost in counts):
+            blocks.append(Block(begins, earlier, later))
+    return blocks
 
 
 def _datetime(value: np.datetime64) -> datetime:
@@ -216,19 +216,19 @@ def _learn(
     actual = won_within(outcomes, horizon_days)[parts.test]
 
     before = work.known(np.datetime64(parts.test_from), parts.train)
-    told = before.seen >= before.within(horizon_days)
+    over = before.seen >= before.within(horizon_days)
     trained, labels = rows.filter(pa.array(parts.train)), won_within(before, horizon_days)
-    rates = BandRates.fit(trained.filter(pa.array(told)), labels[told], weights.bands, weights.prior_leads)
+    rates = BandRates.fit(trained.filter(pa.array(over)), labels[over], weights.bands, weights.prior_leads)
     forecast = rates.probabilities(test)
     candidates = {"rules": Candidate({}, forecast, figures(actual, forecast))}
     champion = "rules"
     for kind in kinds:
-        one = work.candidate(kind, candidates.get("logistic"))
-        candidates[kind] = one
-        one.gain = gain(actual, candidates[champion].forecast, one.forecast, accounts, seed)
-        champion = kind if one.gain.beyond_doubt else champion
+        candidate = work.candidate(kind, candidates.get("logistic"))
+        candidates[kind] = candidate
+        candidate.gain = gain(actual, candidates[champion].forecast, candidate.forecast, accounts, seed)
+        champion = kind if candidate.gain.beyond_doubt else champion
     best = candidates[champion]
-    base = np.full(len(actual), (labels[told].sum() + 0.5) / (told.sum() + 1))
+    base = np.full(len(actual), (labels[over].sum() + 0.5) / (over.sum() + 1))
     model, calibration, tiers = work.final(best)
     return Learned(
         champion,
@@ -256,11 +256,11 @@ def _learn(
             "base_rate": asdict(figures(actual, base)),
             "candidates": {
                 kind: {
-                    **asdict(one.figures),
-                    "settings": one.settings,
-                    "gain": None if one.gain is None else asdict(one.gain),
+                    **asdict(candidate.figures),
+                    "settings": candidate.settings,
+                    "gain": None if candidate.gain is None else asdict(candidate.gain),
                 }
-                for kind, one in candidates.items()
+                for kind, candidate in candidates.items()
             },
             "champion": champion,
             "grouped_by_account": work.grouped(champion, best),
@@ -301,9 +301,9 @@ def again(
     rows = rows.sort_by([("cutoff", "ascending"), ("lead_id", "ascending")])
     work = _Learning(rows, horizon_days, seed, signals)
     models = [(work.fit(kind, settings, block.earlier, block.begins), block.later) for block in work.parts.blocks]
-    one = work.tested(kind, settings, models)
+    candidate = work.tested(kind, settings, models)
     test = rows.filter(pa.array(work.parts.test))
-    return Again(one.forecast, won_within(work.outcomes, horizon_days)[work.parts.test], _accounts(test))
+    return Again(candidate.forecast, won_within(work.outcomes, horizon_days)[work.parts.test], _accounts(test))
 
 
 def _accounts(rows: pa.Table) -> list[Any]:
@@ -339,14 +339,14 @@ class _Learning:
         """
         return self.tested(kind, *self.tuned(kind, line))
 
-    def tested(self, kind: str, settings: dict[str, Any], held: list[tuple[Model, Mask]]) -> Candidate:
+    def tested(self, kind: str, settings: dict[str, Any], models: list[tuple[Model, Mask]]) -> Candidate:
         """A recipe learned from the training part and evaluated on the test."""
         model = self.fit(kind, settings, self.parts.train, np.datetime64(self.parts.test_from))
-        calibration = self.calibrated(held)
+        calibration = self.calibrated(models)
         test = self.rows.filter(pa.array(self.parts.test))
         forecast = calibration.probabilities(model.base, model.margins(test), self.outcomes.edges, self.horizon)
         actual = won_within(self.outcomes, self.horizon)[self.parts.test]
-        return Candidate(settings, forecast, figures(actual, forecast), None, model, calibration, held)
+        return Candidate(settings, forecast, figures(actual, forecast), None, model, calibration, models)
 
     def tuned(self, kind: str, line: Candidate | None) -> tuple[dict[str, Any], list[tuple[Model, Mask]]]:
         """Settings of least loss over the blocks, and per block the model that learned from what was known before it."""
@@ -367,12 +367,12 @@ class _Learning:
                 shell = Logistic.shell(seen, self.signals)
                 x, z = shell.matrix(seen), shell.matrix(new)
                 for penalty in PENALTIES:
-                    one = shell.learned(x, known, penalty)
-                    tries[(penalty,)] = one.base, z @ one.weights
+                    fitted = shell.learned(x, known, penalty)
+                    tries[(penalty,)] = fitted.base, z @ fitted.weights
             else:
-                one = Logistic.fit(seen, known, settings["penalty"], self.signals)
+                fitted = Logistic.fit(seen, known, settings["penalty"], self.signals)
                 for depth in DEPTHS:
-                    paths = Boosted.paths(one, seen, known, new, self.seed, depth)
+                    paths = Boosted.paths(fitted, seen, known, new, self.seed, depth)
                     tries |= {(depth, rounds): path for rounds, path in paths.items()}
             for setting, (base, margins) in tries.items():
                 total = float(hazards.losses(base, margins, came, self.within).sum())
@@ -416,13 +416,13 @@ class _Learning:
         """A calibration by the blocks, from what was known of them when the test begins."""
         if not models:
             return Calibration()
-        held = self.held(models, np.datetime64(self.parts.test_from))
-        return calibrating.fit(held, self.horizon, self.tiers(held))
+        held_out = self.held(models, np.datetime64(self.parts.test_from))
+        return calibrating.fit(held_out, self.horizon, self.tiers(held_out))
 
-    def tiers(self, held: Held) -> int:
+    def tiers(self, held_out: Held) -> int:
         """Tiers that there are deals enough for."""
-        over = held.outcomes.seen >= self.within
-        return max(1, min(TIERS, len(np.unique(held.deals[over])) // TIER_DEALS))
+        over = held_out.outcomes.seen >= self.within
+        return max(1, min(TIERS, len(np.unique(held_out.deals[over])) // TIER_DEALS))
 
     def final(self, best: Candidate) -> tuple[Model | None, Calibration, list[dict[str, float]]]:
         """The model again on everything, with a calibration and tiers by the blocks and the test."""
@@ -430,14 +430,18 @@ class _Learning:
             return None, Calibration(), []
         kind, end = best.model.kind, self.at.max() + np.timedelta64(36_500, "D")
         model = self.fit(kind, best.settings, np.ones(len(self.rows), dtype=bool), end)
-        held = self.held([*best.held, (best.model, self.parts.test)], end)
-        tiers = self.tiers(held)
-        calibration = calibrating.fit(held, self.horizon, tiers)
-        over = held.outcomes.seen >= self.within
-        forecast = held.by(self.horizon, calibration, self.horizon)[0][over]
-        won, deals, block = won_within(held.outcomes, self.horizon)[over], held.deals[over], held.block[over]
+        held_out = self.held([*best.held, (best.model, self.parts.test)], end)
+        tiers = self.tiers(held_out)
+        calibration = calibrating.fit(held_out, self.horizon, tiers)
+        over = held_out.outcomes.seen >= self.within
+        forecast = held_out.by(self.horizon, calibration, self.horizon)[0][over]
+        won, deals, block = (
+            won_within(held_out.outcomes, self.horizon)[over],
+            held_out.deals[over],
+            held_out.block[over],
+        )
         wide = calibrating.spread(forecast, won, deals, block, tiers)
-        self.unrest = {days: calibrating.unrest(held, calibration, self.horizon, days) for days in SHORT_DAYS}
+        self.unrest = {days: calibrating.unrest(held_out, calibration, self.horizon, days) for days in SHORT_DAYS}
         return model, calibration, reliability(won, forecast, deals, tiers, wide)
 
     def grouped(self, kind: str, best: Candidate) -> dict[str, Any] | None:
