@@ -151,3 +151,19 @@ def test_every_import_in_a_function_has_its_reason():
     assert used == listed, f"no function imports {sorted(listed - used)}"
     places = {(file, line) for file, line, _ in found}
     assert len(places) <= 114
+
+
+#: How a value was come by, not what it is.
+VAGUE = {"found", "told", "made", "mine", "held", "one", "here", "said", "such", "got"}
+
+
+def test_a_variable_is_named_for_what_it_holds():
+    vague = []
+    for file in sorted((ROOT / "src").rglob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        fields = {id(node.target) for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)}
+        for node in ast.walk(tree):
+            stored = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in fields
+            if (name := node.id if stored else node.arg if isinstance(node, ast.arg) else None) in VAGUE:
+                vague.append(f"{file.relative_to(ROOT)}:{node.lineno} {name}")
+    assert not vague
