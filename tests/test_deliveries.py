@@ -93,7 +93,7 @@ class Deliveries(RuleBasedStateMachine):
         settings_ = load(None, lakehouse=self.lake.root)
         self.now += timedelta(hours=1)
         quarantine.fix(settings_, [quarantine.Correction(chosen, "status", state)], "ana", self.now)
-        result = quarantine.take_up(settings_, self.now, lambda name, seconds: None, ids=[chosen])
+        result = quarantine.reprocess_refused(settings_, self.now, lambda name, seconds: None, ids=[chosen])
         assert [account["rows_read"] for account in result.accounts] == [1]
         self.reprocessed += 1
 
@@ -103,7 +103,7 @@ class Deliveries(RuleBasedStateMachine):
         """An account may have arrived meanwhile."""
         waiting = len(self.waiting())
         self.now += timedelta(hours=1)
-        result = quarantine.take_up(
+        result = quarantine.reprocess_refused(
             load(None, lakehouse=self.lake.root), self.now, lambda name, seconds: None, everything=True
         )
         assert sum(account["rows_read"] for account in result.accounts) == waiting

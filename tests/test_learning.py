@@ -310,7 +310,7 @@ def test_only_what_is_registered_can_be_active(copied):
         registered.use(copied, "../x")
     registered.use(copied, version)
     assert champion(copied).scorer.version == version
-    assert [row["speaks"] for row in registered.versions(copied)] == [True]
+    assert [row["active"] for row in registered.versions(copied)] == [True]
 
 
 # scores

@@ -56,7 +56,7 @@ def ids(lake):
 
 
 def again(lake, now=LATER, **chosen):
-    return quarantine.take_up(settings(lake), now, lambda name, seconds: None, **chosen)
+    return quarantine.reprocess_refused(settings(lake), now, lambda name, seconds: None, **chosen)
 
 
 def test_they_are_listed_by_reason_and_entity(refused):
@@ -172,7 +172,7 @@ def test_a_contract_that_has_changed(refused, tmp_path):
         "    properties:\n      - {name: status, customProperties: [{property: spellings, value: {won: [wonn]}}]}\n"
     )
     changed = load(None, lakehouse=refused.root, contracts=(path,))
-    result = quarantine.take_up(changed, LATER, lambda name, seconds: None, everything=True)
+    result = quarantine.reprocess_refused(changed, LATER, lambda name, seconds: None, everything=True)
     (account,) = result.accounts
     assert (account["rows_read"], account["accepted"], account["quarantined"]) == (4, 1, 3)
 

@@ -58,7 +58,7 @@ def read_wrongly(spark, tmp_path_factory):
     given = load(None, lakehouse=str(lake))
     (waits,) = quarantine.waiting(Lakehouse(str(lake)))
     quarantine.fix(given, [Correction(waits["quarantine_id"], "customer_id", "C1")], "ana", DAY + timedelta(hours=2))
-    quarantine.take_up(given, DAY + timedelta(hours=3), lambda *_: None)
+    quarantine.reprocess_refused(given, DAY + timedelta(hours=3), lambda *_: None)
     return folder
 
 

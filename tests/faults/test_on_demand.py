@@ -148,7 +148,7 @@ def go_back(lake):
 
 
 def replay(lake):
-    quarantine.take_up(settings(lake), DAY, lambda *_: None, everything=True)
+    quarantine.reprocess_refused(settings(lake), DAY, lambda *_: None, everything=True)
 
 
 def fix(lake):

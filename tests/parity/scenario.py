@@ -32,7 +32,7 @@ def sample(lake: Path) -> None:
         "parity",
         NOW + timedelta(days=2),
     )
-    quarantine.take_up(settings, NOW + timedelta(days=2), lambda *_: None)
+    quarantine.reprocess_refused(settings, NOW + timedelta(days=2), lambda *_: None)
     pipeline.replay(settings, date(2025, 6, 30), NOW + timedelta(hours=1), str(lake.parent / "replayed"))
     erasure.forget(settings, "C004", "parity", "parity", NOW + timedelta(days=3))
 

@@ -202,7 +202,7 @@ def from_csv(path: Path) -> Iterator[Correction]:
         raise MedallionError(f"{path}: cannot be read: {error}", "Check the path; save it as CSV in UTF-8.") from error
 
 
-def take_up(
+def reprocess_refused(
     settings: Settings,
     now: datetime,
     report: Report,
@@ -235,7 +235,7 @@ def take_up(
     by_batch: dict[str, dict[str, str]] = {}
     for row in chosen:
         by_batch.setdefault(row["batch_id"], {})[row["quarantine_id"]] = row["entity"]
-    return pipeline.take_up(settings, now, by_batch, report) if by_batch else None
+    return pipeline.reprocess_refused(settings, now, by_batch, report) if by_batch else None
 
 
 def suggest(lake: Lakehouse, settings: Settings, reason: str | None = None) -> list[dict[str, Any]]:

@@ -152,7 +152,7 @@ def brief(
 
 
 def _flags(row: dict[str, Any]) -> list[str]:
-    """What of a deal's date speaks against it."""
+    """What of a deal's date is evidence against it."""
     overdue, pushes = row["overdue_days"], row["pushes"]
     flags = [f"overdue by {figures.count(overdue, 'day')}"] if overdue else []
     return [*flags, f"moved later {'once' if pushes == 1 else f'{pushes} times'}"] if pushes else flags

@@ -136,9 +136,7 @@ def list_models(
     versions = registered.versions(settings)
 
     def tell() -> None:
-        call.records(
-            "Models", [{"active" if k == "speaks" else k: v for k, v in version.items()} for version in versions]
-        )
+        call.records("Models", versions)
         if not versions:
             call.say("No model is trained yet: the rates per score band are used.")
             call.next("train")

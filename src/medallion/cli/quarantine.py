@@ -163,7 +163,9 @@ def replay(
     """Take records through the contract again; they are accepted or refused once more, and gold follows."""
     settings = call.settings(contracts=tuple(contract) if contract else None, accept=accept or None)
     with call.steps() as report:
-        result = quarantine.take_up(settings, utc_now(), report, everything=everything, reason=reason, ids=ids or ())
+        result = quarantine.reprocess_refused(
+            settings, utc_now(), report, everything=everything, reason=reason, ids=ids or ()
+        )
 
     def tell() -> None:
         if result is None:

@@ -32,9 +32,9 @@ Shortcut = Callable[[duckdb.DuckDBPyConnection, str, tuple[str, ...], tuple[Filt
 
 #: What DuckDB may take, beyond which it goes on in files; and what the rare question may that cannot.
 MEMORY, MEMORY_ONCE = "105MB", "600MB"
-#: How many answers are remembered for one version.
-REMEMBERED = 4000
-#: How many pages and pictures are remembered for one version, compressed.
+#: How many answers are cached for one version.
+CACHED = 4000
+#: How many pages and pictures are cached for one version, compressed.
 WRITTEN = 1000
 #: So many different views of a version stay open, those asked for last.
 OPEN = 8
@@ -104,7 +104,7 @@ class Reading:
         self.alone = threading.Lock()
         self.working: duckdb.DuckDBPyConnection | None = None
         self._slots = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
-        self._known, self._written = _remembering(REMEMBERED), _remembering(WRITTEN)
+        self._known, self._written = _cache(CACHED), _cache(WRITTEN)
 
     def close(self) -> None:
         """Let go of the files; work in the background is broken off."""
@@ -269,7 +269,7 @@ def _identity(answer: Answer) -> Answer:
     return answer
 
 
-def _remembering(most: int) -> Callable[[Hashable, Callable[[], Any]], Any]:
+def _cache(most: int) -> Callable[[Hashable, Callable[[], Any]], Any]:
     """Gives what a function gives, by a key; who asks for a key that is being computed waits for it."""
     remember = cached(LRUCache(most), key=lambda key, compute: key, condition=threading.Condition())
     return remember(lambda key, compute: compute())

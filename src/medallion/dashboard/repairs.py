@@ -117,7 +117,7 @@ class Progress:
 class Replays:
     """Replays of the corrected records, one at a time, in a thread of its own: a run takes longer than a click."""
 
-    def __init__(self, replay: Callable[..., Any] = quarantine.take_up) -> None:
+    def __init__(self, replay: Callable[..., Any] = quarantine.reprocess_refused) -> None:
         """`replay` is what `medallion quarantine replay` calls."""
         self._replay, self._lock = replay, threading.Lock()
         self.last: Progress | None = None

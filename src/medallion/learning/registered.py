@@ -22,13 +22,13 @@ def versions(settings: Settings) -> list[dict[str, Any]]:
         try:
             entry = registry.load(where / name)
         except registry.EarlierModelError:
-            rows.append({"version": name, "speaks": False, "kind": "of an earlier version of the product"})
+            rows.append({"version": name, "active": False, "kind": "of an earlier version of the product"})
             continue
         test = entry.evaluation.get("candidates", {}).get(entry.scorer.kind, {})
         rows.append(
             {
                 "version": name,
-                "speaks": present is not None and present.scorer.version == name,
+                "active": present is not None and present.scorer.version == name,
                 "kind": entry.scorer.kind,
                 "learned_until": entry.as_of,
                 "horizon_days": entry.scorer.horizon_days,

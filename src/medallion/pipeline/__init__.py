@@ -161,7 +161,7 @@ def run(
         return result
 
 
-def take_up(
+def reprocess_refused(
     settings: Settings,
     now: datetime,
     chosen: Mapping[str, Mapping[str, str]],
@@ -188,7 +188,7 @@ def take_up(
         todo = [*((batch, _NOTHING) for batch in work.pending()), *work.refused_again(dict(sorted(chosen.items())))]
         # one batch is continued by its own journal; several are reprocessed all or none
         tables = [*written_names(), journal.RUNS] if len(todo) == 1 else None
-        return work.do(todo, True, writer.intent(journal.TAKE_UP, tables))
+        return work.do(todo, True, writer.intent(journal.QUARANTINE_REPLAY, tables))
 
 
 def reprocess(
@@ -478,7 +478,7 @@ class _Work:
     def refused_again(
         self, chosen: Mapping[str, Mapping[str, str]], before: bool = False
     ) -> list[tuple[Batch, frozenset[str]]]:
-        """Batches that reprocess refused records, as `take_up` takes them; known `before` the files of this run."""
+        """Batches that reprocess refused records, for `reprocess_refused`; known `before` the files of this run."""
         known = {batch.batch_id: batch for batch in batches.history(self.lake)}
         todo = []
         for place, (origin, ids) in enumerate(chosen.items(), -len(chosen) if before else 0):
@@ -489,7 +489,7 @@ class _Work:
         return todo
 
     def waiting_for_rates(self) -> dict[str, dict[str, str]]:
-        """Deals that wait for the table of rates, as `take_up` takes them; none while a batch is unfinished."""
+        """Deals that wait for the table of rates, for `reprocess_refused`; none while a batch is unfinished."""
         waiting: dict[str, dict[str, str]] = {}
         there = set(self.lake.tables())
         if self.rates and "silver.quarantine" in there and not self.pending():
@@ -846,7 +846,11 @@ def _kind(todo: list[Batch]) -> str:
     """What read these batches."""
     if any(batch.is_reread for batch in todo):
         return journal.REPROCESS
-    return journal.TAKE_UP if todo and all(batch.origin and not batch.is_held_file for batch in todo) else journal.RUN
+    return (
+        journal.QUARANTINE_REPLAY
+        if todo and all(batch.origin and not batch.is_held_file for batch in todo)
+        else journal.RUN
+    )
 
 
 def _recovered(settings: Settings) -> list[str]:

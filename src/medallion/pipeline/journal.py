@@ -30,7 +30,7 @@ from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, erasure_log
 from medallion.pipeline.batches import Batch
 
-RUN, SCORE, REPLAY, TAKE_UP = "run", "score", "replay", "quarantine replay"
+RUN, SCORE, REPLAY, QUARANTINE_REPLAY = "run", "score", "replay", "quarantine replay"
 TRAIN, RESTORE, FORGET, REPROCESS = "train", "restore", "forget", "reprocess"
 FIX, KEEP, DUPLICATES = "quarantine fix", "keep", "duplicates"
 #: Recovery of what a killed command had left, as a manifest names it.

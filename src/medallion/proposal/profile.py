@@ -29,7 +29,7 @@ BEGINNING = 16 << 20
 #: Records of a table of which columns are compared cell by cell.
 COMPARED = 5_000
 #: Different values of a column whose comparable forms are kept, and those that are looked at first.
-_REMEMBERED = 10_000
+_COUNTED = 10_000
 _FEW = 100
 #: Different values of a column that are told kinds apart by.
 _SAMPLE = 400
@@ -138,7 +138,7 @@ class Column:
     def forms(self) -> frozenset[str]:
         """Its values in the form in which identifiers and names are compared; cached where there are few."""
         forms = self.__dict__.get("_forms") or frozenset(form for text in self.counts if (form := code(text)))
-        if self.distinct <= _REMEMBERED:
+        if self.distinct <= _COUNTED:
             self.__dict__["_forms"] = forms
         return forms
 

@@ -71,10 +71,10 @@ class Unreadable:
 
 
 #: Gives the tables of a file instead of those that are read: the file, its address, how its tables are read.
-Remembered = Callable[[Place, str, Iterable[Part | Unreadable | str]], Iterable[Part | Unreadable | str]]
+Cached = Callable[[Place, str, Iterable[Part | Unreadable | str]], Iterable[Part | Unreadable | str]]
 
 
-def parts(folder: str, remembered: Remembered = lambda place, uri, read: read) -> Iterator[Part | Unreadable | str]:
+def parts(folder: str, cached: Cached = lambda place, uri, read: read) -> Iterator[Part | Unreadable | str]:
     """Every table directly in `folder`, in order of name; a name alone is a file that can hold none.
 
     Where there is no table directly in it, those of its folders, named by their path: a folder per month, say.
@@ -119,7 +119,7 @@ def parts(folder: str, remembered: Remembered = lambda place, uri, read: read) -
             yield Unreadable(shown, (split(name.rpartition("/")[2])[0],), SourceError(problem, remedy))
         elif is_file and not name.rpartition("/")[2].startswith(("_", ".", "~$")):
             place, uri = Place(fs, path), f"{home}/{name}"
-            yield from remembered(place, uri, _parts(place, uri, name, name.rpartition("/")[2]))
+            yield from cached(place, uri, _parts(place, uri, name, name.rpartition("/")[2]))
         elif is_file or split(name)[1] in FORMATS:
             yield name
 

@@ -25,7 +25,7 @@ from medallion.sources.files import Content, Place
 from medallion.sources.headers import Header
 from medallion.version import VERSION
 
-#: Nanoseconds between the last change of a file and its reading after which it is remembered.
+#: Nanoseconds between the last change of a file and its reading after which it is cached.
 _SETTLED = 2_000_000_000
 #: Packages that decide what is found in a file.
 _CODE = ("medallion.sources", "medallion.contracts")
@@ -61,7 +61,7 @@ class Memory:
     def parts(
         self, place: Place, uri: str, read: Iterable[Part | Unreadable | str]
     ) -> Iterator[Part | Unreadable | str]:
-        """The tables of a file: as they are remembered, else as they are `read`, which is left alone before."""
+        """The tables of a file: as they are cached, else as they are `read`, which is left alone before."""
         state, known = _state(place), self.before.get(uri)
         if known and known["state"] == state:
             self.now[uri] = known
@@ -79,7 +79,7 @@ class Memory:
             yield part
 
     def looked(self, part: Part, look: Callable[[], tuple[Content, Header]]) -> tuple[Content, Header]:
-        """How a table is written as text, and its header: as remembered from an earlier run, else as `look` finds them."""
+        """How a table is written as text, and its header: as cached by an earlier run, else as `look` finds them."""
         known = self.now.get(part.uri, {}).get("looked", {}).get(part.name)
         if known:
             content, header = known
