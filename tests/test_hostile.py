@@ -333,7 +333,7 @@ def test_a_reader_that_waits_for_ever_is_ended(monkeypatch, reader):
 
 def test_a_reader_is_not_believed_that_it_says_too_much(monkeypatch, reader):
     child, ask = reader
-    monkeypatch.setattr(child, "_said", io.BytesIO(struct.pack(">cQ", b"J", 1 << 62)))
+    monkeypatch.setattr(child, "_from_child", io.BytesIO(struct.pack(">cQ", b"J", 1 << 62)))
     with pytest.raises(OSError, match="in one piece"):
         ask()
 

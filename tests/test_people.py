@@ -480,7 +480,7 @@ def test_metrics_of_optional_tables_are_there_where_the_tables_are(sample):
     contracts_in_use.for_readers(sample)
     assert not OPTIONAL_METRICS & {*metrics.metrics()}
     assert metrics.metrics()["revenue"].view.dimension("owner_team") is None
-    assert len(OPTIONAL_METRICS) == 16
+    assert len(OPTIONAL_METRICS) == 17
 
 
 @pytest.mark.slow

@@ -158,8 +158,8 @@ def model(known, rows):
 
 
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r", exclude_categories=("Cs",)), max_size=6)
-#: Too many cells, the last of them not empty: where all records end with a delimiter, it is no cell.
-OTHER = st.lists(CELL, min_size=1, max_size=5).filter(lambda cells: len(cells) <= 3 or cells[-1] != "")
+#: Too many cells, the last of them not blank: where all records end with a delimiter, it is no cell.
+OTHER = st.lists(CELL, min_size=1, max_size=5).filter(lambda cells: len(cells) <= 3 or cells[-1].strip() != "")
 RECORDS = st.lists(st.one_of(st.lists(CELL, min_size=3, max_size=3), OTHER, st.just([])), max_size=25)
 
 

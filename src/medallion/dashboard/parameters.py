@@ -36,7 +36,7 @@ DATES = ("from", "to")
 
 def _dimension(name: str, kind: Literal["text", "day"], values: tuple[str, ...] = ()) -> Dimension:
     return Dimension(
-        name=name, expr=name, display_name=words.FILTERS.get(name, name), comment="", type=kind, values=values
+        name=name, expr=f"`{name}`", display_name=words.FILTERS.get(name, name), comment="", type=kind, values=values
     )
 
 
