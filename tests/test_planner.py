@@ -352,6 +352,13 @@ FIRSTS = {
     "share of revenue from top 3 accounts this year": (
         "revenue by customer_id, customer_name in this year order -revenue limit 3", "revenue in this year",
     ),
+    "what share of won deals came from the top 3 sources": ("won_leads by source order -won_leads limit 3", "won_leads"),
+    "what share of our customers are in the top 3 industries": (
+        "total_customers by industry order -total_customers limit 3", "total_customers",
+    ),
+    "what share of revenue from deals over 100k came from the top 5 customers": (
+        "revenue by customer_id, customer_name where deal_value > 100000 order -revenue limit 5", "revenue where deal_value > 100000",
+    ),
     "how much of our pipeline is in the top 5 deals": ("open_pipeline by lead_id order -open_pipeline limit 5", "open_pipeline"),
     "what percentage of the pipeline do the 5 biggest deals in Germany make up": (
         "open_pipeline by lead_id where country = Germany order -open_pipeline limit 5", "open_pipeline where country = Germany",
@@ -771,6 +778,23 @@ def test_what_follows_is_about_the_rows_of_the_answer(planner, first, rows, then
     assert found == expected or (expected.startswith(("? ", "share of")) and found.startswith(expected))
 
 
+@pytest.mark.parametrize(
+    ("first", "rows", "then"),
+    [
+        ("biggest open deal", Rows("lead_id", ("L-3",), ("C003",)), "how many touches did it have"),
+        ("which industry has the highest win rate", Rows("industry", ("Retail",)), "how many open deals does it have"),
+        ("Welche Branche hat die höchste Gewinnquote?", Rows("industry", ("Retail",)), "Wie viele offene Deals hat sie?"),
+        ("¿Qué sector tiene la mejor tasa de éxito?", Rows("industry", ("Retail",)), "¿Cuántas oportunidades abiertas tiene?"),
+        ("which rep has the best win rate", Rows("owner", ("Tess Nair",)), "is it better than last year"),
+        ("biggest open deal", Rows("lead_id", ("L-3",), ("C003",)), "what is his win rate"),
+    ],
+)  # fmt: skip
+def test_a_pronoun_for_a_row_is_never_dropped(planner, first, rows, then):
+    before = planner.understand(first)
+    before = replace(before, slots=replace(before.slots, rows=rows))
+    assert isinstance(planner.understand(then, before), Declined)
+
+
 def test_a_time_that_a_pronoun_leaves_behind_is_told(planner):
     first = planner.understand("who lost the most deals this year")
     before = replace(first, slots=replace(first.slots, rows=ONE_OWNER))
@@ -939,6 +963,10 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("which deals moved out of Discovery this month", "? which stage deals have left"),
         ("revenue 5 May 2025 to 1 May 2025", "? the time ends before it begins"),
         ("top 5 customers by revenue by owner", "? accounts in an order"),
+        ("Which industry has the highest win rate and how many open deals does it have?", "? "),
+        ("what share comes from the top 3 sources", "? "),
+        ("how many open deals do we have and how many are overdue?", "? there is more than one question"),
+        ("Combien d'affaires ouvertes avons-nous et combien sont en retard ?", "? there is more than one question"),
         ("owners with a win rate above 40", "? win rate is a share"),
         ("share of calls with a positive outcome by month", "? a share of what"),
         ("touches before the meeting", "? I do not understand 'before the meeting'"),

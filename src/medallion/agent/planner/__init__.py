@@ -74,6 +74,10 @@ class Declined:
     remedy: str = ""
 
 
+#: Kinds of words that mean something named before.
+_PRONOUNS = ("it", "unnamed", "they", "its", "person")
+
+
 @dataclass
 class Planner:
     """The planner over one lakehouse.
@@ -206,6 +210,12 @@ class Planner:
                     if latter.slots.about != former.slots.about:
                         continue
                 elif not (latter := self._second(then, former)).slots.refers:
+                    spans = lex(then, self.names).spans
+                    either = any(
+                        span.of("count") and span.of("amount") for span in spans
+                    )  # combien : a number, or money
+                    if either or any(span.of(*_PRONOUNS) for span in spans):
+                        continue
                     of_former, of_latter = former.slots.restrictions, latter.slots.restrictions
                     if not (of_former <= of_latter if apart else of_former == of_latter):
                         continue

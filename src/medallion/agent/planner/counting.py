@@ -322,20 +322,30 @@ class Counting(Forming):
 
     def _share_of_first(self) -> Intent:
         """The share of a figure that the top rows hold: the revenue of the top ten customers."""
-        slots = self.slots
+        slots, rank = self.slots, self.slots.rank
         self._only("share of the first")
-        if slots.rank is None or slots.rank.way not in ("desc", "best") or slots.rank.skip or len(slots.metrics) > 1:
+        if rank is None or rank.way not in ("desc", "best") or rank.skip or len(slots.metrics) > 1:
             raise Unclear("a share of which first ones?", "share of revenue of the top 10 customers")
         by = slots.by or {"accounts": ("customer_name",), "deals": ("lead_id",)}.get(slots.entity, ())
         if len(by) != 1 or by[0].startswith("time:"):
             raise Unclear("a share of which first ones?", "share of revenue of the top 10 customers")
-        names = slots.metrics or (("revenue",) if slots.entity == "accounts" or slots.by else ("total_deal_value",))
+        sizes = tuple(replace(threshold, column=threshold.column or "deal_value") for threshold in slots.thresholds)
+        slots = _with(slots, thresholds=sizes)  # of the deals that count, not of what they come to
+        if slots.by and slots.entity:
+            counted = _with(slots, goal="count", share=False, rank=None, by=(), deed="", metrics=())
+            names = slots.metrics or self.of(counted)._metrics()
+        elif slots.entity == "accounts" or (slots.by and slots.metrics):
+            names = slots.metrics or ("revenue",)
+        else:
+            names = slots.metrics or ("total_deal_value",)
+        if slots.by and not (slots.metrics or slots.entity):
+            raise Unclear("a share of what?", "share of revenue of the top 10 customers")
         measure = metrics.metrics()[names[0]].measure
         if measure.additivity == "ratio" or measure.format.type == "percentage":
             raise Unclear(f"{measure.display_name} does not add up, so it has no shares", "share of revenue by owner")
         rest = self.of(_with(slots, entity="", goal="amount", metrics=names, by=by, share=False, rank=None))
         part = rest._question(names)
-        ordered = replace(part, order=(Order(names[0], True),), limit=slots.rank.count)
+        ordered = replace(part, order=(Order(names[0], True),), limit=rank.count)
         whole = self.of(_with(rest.slots, by=()))._question(names)
         return Intent("share_of_first", {"part": ordered, "whole": whole})
 

@@ -11,7 +11,7 @@ from medallion.metrics.periods import Today
 
 RANKS = ("desc", "asc", "best", "worst", "newest", "oldest", "likeliest")
 #: Kinds of spans beside which a question says the same, where they are left over.
-QUIET = frozenset({"neutral", "be", "comma", "prep", "joined", "during", "it", "exists", "ones_of"})
+QUIET = frozenset({"neutral", "be", "comma", "prep", "joined", "during", "it", "unnamed", "exists", "ones_of"})
 
 
 class Unclear(Exception):  # noqa: N818 - no error: the question is asked back

@@ -38,6 +38,8 @@ _OF_ROW = (
 )  # fmt: skip
 #: Those that it may have beside a pronoun alone.
 _WITH_PRONOUN = ("entity", "by", "modal", "me", "ours", "to", "size", "state")
+#: Figures that a single deal has.
+_OF_DEALS = {"total_deal_value", "open_pipeline", "weighted_pipeline"}
 
 
 class Reading(Measuring):
@@ -52,7 +54,7 @@ class Reading(Measuring):
         steps: tuple[Callable[[], None], ...] = (
             self._asides, self._corrected, self._us, self._speaker, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._beside, self._thresholds,
             self._passed, self._values, self._unknown, self._ranked, self._compared, self._states, self._per_record, self._measure, self._splits, self._deeds,
-            self._attained, self._duration_of_deals, self._subject, self._quota, self._beside_states, self._overview, self._rest,
+            self._attained, self._duration_of_deals, self._subject, self._quota, self._beside_states, self._overview, self._rest, self._whose,
         )  # fmt: skip
         for step in steps:
             step()
@@ -415,6 +417,25 @@ class Reading(Measuring):
         if record is not None and bare and (asked or (account and pronouns)):
             self.about, self.of_row = [record], True
             self.use(*pronouns, *(self.places("entity") if account or pronouns else ()))
+
+    def _whose(self) -> None:
+        """Refuse what a pronoun leaves open: `how many deals does it have` after a ranking, `his win rate` after a deal.
+
+        Raises:
+            Unclear: The question would be of everything, or asks of one deal what a deal does not have.
+        """
+        if sum(span.of("count") is not None for span in self.spans) > 1 and not self.by:
+            raise Unclear("there is more than one question in it", remedy="Ask one after the other.")
+        said = self.about or self.refers or self.where or self.me or self.by or (self.rank and not self.yes_no)
+        subject = self.metrics or self.fields or self.entity or self.deed or self.compare or self.yes_no
+        rows = self.before.rows if self.before is not None else None
+        if rows is not None and subject and not said and any(span.of("unnamed") for span in self.spans):
+            raise Unclear("which of the rows before is meant?", remedy="Ask by its name.")
+        pronouns = any(span.of("they", "its", "person") for span in self.spans)
+        of_deal = pronouns and {record.kind for record in self.about} == {"deal"}
+        if of_deal and self.metrics and not {*self.metrics} <= _OF_DEALS:
+            figure = metrics.metrics()[self.metrics[0]].measure.display_name.lower()
+            raise Unclear(f"{figure} is not of one deal: of its owner, or of its account?", remedy="Ask by their name.")
 
     @staticmethod
     def _of_record(span: Span) -> bool:
