@@ -419,20 +419,22 @@ def _delete_scores(context: Context, same: str, unfinished: bool) -> set[date]:
     """Remove scores of the `same` day and time, and those that killed runs had written where `unfinished` ones are looked
     for: those known when no finished run began. Gives the days of the others.
     """
-    tables, ended = [_SCORES], str(not unfinished)
+    tables, ended, joined = [_SCORES], str(not unfinished), ""
     if unfinished and context.lake.exists("ops.runs"):
-        tables, ended = [_SCORES, "ops.runs"], "known_as_of in (select started_at from ops.runs)"
+        tables, ended = [_SCORES, "ops.runs"], "started_at is not null"
+        joined = "left join (select distinct started_at from ops.runs) on started_at = known_as_of"
     rows = context.ask(
-        f"select distinct as_of, cast(known_as_of as string) as at, {same} as same, {ended} as ended from {_SCORES}",
+        f"select distinct as_of, cast(known_as_of as string) as known_at, {same} as is_same, {ended} as is_ended "
+        f"from {_SCORES} {joined}",
         *tables,
     )
-    times = sorted({row["at"].removesuffix("+00") for row in rows if not row["ended"]})
-    listed = ", ".join(f"TIMESTAMP '{at}'" for at in times)
+    times = sorted({row["known_at"].removesuffix("+00") for row in rows if not row["is_ended"]})
+    listed = ", ".join(f"TIMESTAMP '{time}'" for time in times)
     conditions = [f"known_as_of IN ({listed})"] if listed else []
-    conditions += [same] if any(row["same"] and row["ended"] for row in rows) else []
+    conditions += [same] if any(row["is_same"] and row["is_ended"] for row in rows) else []
     if conditions:
         context.delete_rows(_SCORES, " OR ".join(f"({condition})" for condition in conditions))
-    return {row["as_of"] for row in rows if row["ended"] and not row["same"]}
+    return {row["as_of"] for row in rows if row["is_ended"] and not row["is_same"]}
 
 
 def _scores_before(context: Context, days: Iterable[date], as_of: AsOf) -> DataFrame | None:

@@ -211,9 +211,9 @@ class Planner:
                         continue
                 elif not (latter := self._second(then, former)).slots.refers:
                     spans = lex(then, self.names).spans
-                    either = any(
-                        span.of("count") and span.of("amount") for span in spans
-                    )  # combien : a number, or money
+                    # `combien` without `de`: a number, or money
+                    either = any(span.of("count") and span.of("amount") for span in spans)
+                    either = either and not any(span.of("entity") for span in spans)
                     if either or any(span.of(*_PRONOUNS) for span in spans):
                         continue
                     of_former, of_latter = former.slots.restrictions, latter.slots.restrictions
