@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+# workers share the cores: threads of one that wait for those of another made trainings twice as slow
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 main = sys.modules["__main__"]
 if not hasattr(main, "__file__"):  # a worker of pytest-xdist, which PySpark would take for its own doctests
     main.__file__ = __file__

@@ -537,7 +537,7 @@ def test_gold_knows_owners_products_and_people_by_name(deliver, rows):
         value = {name: metrics.value(connection, name) for name in OPTIONAL_METRICS}
         by_team = metrics.ask(connection, "revenue", by="owner_team").rows
     assert value == {
-        "quota": 3700, "quota_attainment": 0.27027, "contacts": 3, "contacts_never_touched": 1,
+        "quota": 3700, "quota_attainment": 0.27027, "quota_gap": 2700, "contacts": 3, "contacts_never_touched": 1,
         "touches_per_contact": 0.666667, "single_threaded_deals": 0, "single_threaded_pipeline": 0, "contacts_per_deal": 2,
         "roles_touched_per_deal": 1, "team_quota": 12700, "team_quota_attainment": 0.23622,
         "quota_coverage": 0, "team_quota_coverage": 0,

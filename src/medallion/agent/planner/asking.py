@@ -81,6 +81,8 @@ class Asking(Listing):
             return self._attained()
         if slots.passage:
             self._only("passage")
+            if len(slots.times) > 1:
+                raise Unclear("a conversion in which of the times?", "conversion from new to won this year")
             times = {"period": slots.times[0].text if slots.times else None}
             return (Intent("passed_on", {"first": slots.passage[0], "then": slots.passage[1], **times}),)
         return None

@@ -426,6 +426,14 @@ class Reading(Measuring):
         """
         if sum(span.of("count") is not None for span in self.spans) > 1 and not self.by:
             raise Unclear("there is more than one question in it", remedy="Ask one after the other.")
+        if self.metrics and any(span.of("median") for span in self.spans):
+            measures = [metrics.metrics()[name].measure for name in self.metrics]
+            if not any("MEDIAN" in measure.expr for measure in measures):
+                label = measures[0].display_name.lower()
+                raise Unclear(f"there is no median of {label}", "median deal size")
+        for left, span, right in zip(self.spans, self.spans[1:], self.spans[2:], strict=False):
+            if span.of("vs") and {*left.all("value")} & {*right.all("value")}:
+                raise Unclear(f"{left.text} and {right.text} are the same", remedy="Name two.")
         said = self.about or self.refers or self.where or self.me or self.by or (self.rank and not self.yes_no)
         subject = self.metrics or self.fields or self.entity or self.deed or self.compare or self.yes_no
         rows = self.before.rows if self.before is not None else None
