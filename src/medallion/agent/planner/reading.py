@@ -434,10 +434,10 @@ class Reading(Measuring):
         for left, span, right in zip(self.spans, self.spans[1:], self.spans[2:], strict=False):
             if span.of("vs") and {*left.all("value")} & {*right.all("value")}:
                 raise Unclear(f"{left.text} and {right.text} are the same", remedy="Name two.")
-        said = self.about or self.refers or self.where or self.me or self.by or (self.rank and not self.yes_no)
+        restricted = self.about or self.refers or self.where or self.me or self.by or (self.rank and not self.yes_no)
         subject = self.metrics or self.fields or self.entity or self.deed or self.compare or self.yes_no
         rows = self.before.rows if self.before is not None else None
-        if rows is not None and subject and not said and any(span.of("unnamed") for span in self.spans):
+        if rows is not None and subject and not restricted and any(span.of("unnamed") for span in self.spans):
             raise Unclear("which of the rows before is meant?", remedy="Ask by its name.")
         pronouns = any(span.of("they", "its", "person") for span in self.spans)
         of_deal = pronouns and {record.kind for record in self.about} == {"deal"}
