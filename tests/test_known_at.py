@@ -72,7 +72,7 @@ def test_months_of_the_past_are_known_since_they_came(spark, tmp_path, rows):
         ("L2", "open", datetime(2024, 3, 1)),
     ]
     settings = load(None, source=str(tmp_path / "2024-02"), lakehouse=lake)
-    for time, says in ((datetime(2024, 3, 1), "known since 2024-03-01"), (datetime(2099, 1, 1), "lies in the future")):
+    for time, says in ((datetime(2024, 3, 1), "known since 2024-03-01"), (datetime(2099, 1, 1), "is in the future")):
         with pytest.raises(LakehouseError, match=says):
             pipeline.run(settings, NOW, known_at=time)
 

@@ -1,7 +1,7 @@
 """What is offered (`offered`) over the Model Context Protocol, by whichever library of it is installed.
 
-Version 2 of the library speaks the specification of 2026-07-28, which has no sessions, and the earlier ones with clients
-that know no other. Version 1 speaks those up to 2025-11-25; it is there where another package needs it.
+Version 2 of the library implements the specification of 2026-07-28, which has no sessions, and the earlier ones with clients
+that know no other. Version 1 implements those up to 2025-11-25; it is there where another package needs it.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class Conversation:
 
 
 def resolved(settings: AgentSettings) -> Model | str:
-    """The model of the settings: a name with its provider, or any endpoint that speaks OpenAI's language.
+    """The model of the settings: a name with its provider, or any endpoint with OpenAI's interface.
 
     Raises:
         MedallionError: No model is set, or what it needs is not installed.

@@ -96,7 +96,7 @@ def files(settings: Settings) -> list[Finding]:
 
 
 def _folders(root: Path) -> list[str]:
-    """What lies in the layers, by the names of tables, whether it has a log or not."""
+    """What is in the layers, by the names of tables, whether it has a log or not."""
     paths = (path for layer in LAYERS for path in sorted((root / layer).glob("*")) if path.is_dir())
     return [f"{path.parent.name}.{path.name}" for path in paths]
 

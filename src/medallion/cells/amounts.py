@@ -120,7 +120,7 @@ def in_unit(text: str, unit: str, currency: str = "USD") -> Decimal | None:
 
 
 def minutes(text: str) -> int | None:
-    """Minutes: a whole number, or hours, minutes and seconds. What `1:30` counts in is not told by itself.
+    """Minutes: a whole number, or hours, minutes and seconds. `1:30` alone does not say what it counts in.
 
     >>> [minutes(text) for text in ("45", "00:45:00", "1:02:31", "0:75:00", "1:30")]
     [45, 45, 63, None, None]

@@ -19,7 +19,7 @@ CONFIDENT = 0.8
 WHERE, ABSENT, MERGED = "_where", "_absent", "_merged"
 #: By which source a file is read: whether its deliveries are complete, or else only that a condition leaves out rows.
 COMPLETE, OF = "_complete", "_of"
-#: By which source a file is read of which each state of the records is a whole, told by its date.
+#: By which source a file is read of which each state of the records is a whole, named by its date.
 SNAPSHOT = "_snapshot"
 #: What a record says of itself there: whether it counts, whether it has ended, which record it was merged into.
 LIFE = (WHERE, ABSENT, MERGED)

@@ -30,7 +30,7 @@ _MEANS = {
     "open": "Open deals; what each brings is its value times the probability that it is won in the period.",
     "commit": "Won deals, and open ones with a probability of at least 70% to be won in the period.",
     "best_case": "Won deals, and open ones with a probability of at least 40% to be won in the period.",
-    "pipeline": "Open deals whose expected close date lies in the period.",
+    "pipeline": "Open deals whose expected close date is in the period.",
     "overdue": "Open deals whose expected close date has passed.",
     "slipped": "Open deals whose expected close date lay in the period and was moved to after it.",
     "silent": f"Open deals whose account was touched, but not in the last {metrics.threshold('silent_days'):g} days.",

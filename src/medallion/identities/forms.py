@@ -36,7 +36,7 @@ _LOOKED_FOR = {
 _OWN = {"accounts": (*(name for name in ACCOUNT if name != "label"), "start"), "contacts": CONTACT}
 #: What may belong to many differently named records, a portal or a switchboard, and is then nobody's in particular.
 _SHAREABLE = {"accounts": ("domain", "phone", "email"), "contacts": ("phone", "email")}
-#: The word of each name that the fewest others have, if it is told by it.
+#: The word of each name that the fewest others have, if that identifies it.
 _RAREST = """
 with words as (select unique_id, unnest(list_distinct(words)) as word from own),
 counted as (select word, count(*) as n from words group by 1)

@@ -73,7 +73,7 @@ class Forecast:
         total: All of it.
         groups: Its parts, the largest first.
         open_deals, scored_deals: Open deals with a probability, and those of them that a model scored.
-        pipeline: Value of the open deals whose expected close date, as the CRM has it, lies in the period.
+        pipeline: Value of the open deals whose expected close date, as the CRM has it, is in the period.
         overdue, slipped: Number and value of open deals whose expected close date has passed, and of those whose date
             lay in the period before and lies after it now.
         unknown: Open deals without a probability or a value, which count as nothing.
@@ -105,7 +105,7 @@ class Deal:
         is_won: Won in the period.
         value: What it is worth.
         probability: P(won in the period): 1 of a won one, None where it is not known.
-        is_due: Open, and its expected close date lies in the period.
+        is_due: Open, and its expected close date is in the period.
         is_overdue: Open, and its expected close date has passed.
         is_slipped: Open, and its expected close date lay in the period before and lies after it now.
     """

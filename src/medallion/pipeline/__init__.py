@@ -389,7 +389,7 @@ class _Work:
             return
         stamp = f"{self.known_at:%Y-%m-%d %H:%M}"
         if self.known_at > self.now:
-            raise LakehouseError(f"--known-at {stamp} UTC lies in the future", "Name the time at which the files came.")
+            raise LakehouseError(f"--known-at {stamp} UTC is in the future", "Name the time at which the files came.")
         last = max((batch.known_at for batch in batches.history(self.lake)), default=None)
         if last is not None and last >= self.known_at:
             raise LakehouseError(

@@ -59,11 +59,10 @@ class Context:
         if self.lake.place.reads_files:
             with query.connect(self.lake, only=set(tables), newest=True) as connection:
                 return query.rows(connection, sql)
-        views = {name: name.replace(".", "__") for name in tables}
-        for name, view in views.items():
-            self.read(name).createOrReplaceTempView(view)
-            sql = sql.replace(name, view)
-        return [row.asDict() for row in self.spark.sql(sql).collect()]
+        frames = {name.replace(".", "__"): self.read(name) for name in tables}
+        for name in tables:
+            sql = sql.replace(name, f"{{{name.replace('.', '__')}}}")
+        return [row.asDict() for row in self.spark.sql(sql, **frames).collect()]
 
     def create(self, contract: Table) -> None:
         """An empty table, unless it exists."""

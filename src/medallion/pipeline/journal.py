@@ -403,7 +403,7 @@ def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
     half: list[Batch] = []
     try:
         half = half if running else half_done(lake)
-    except LakehouseError:  # a damaged journal, which is told by itself; what is known goes before it
+    except LakehouseError:  # a damaged journal has a message of its own; what is known comes first
         if not entries:
             raise
     for batch in half:

@@ -64,7 +64,7 @@ def _other(name: str, plan: Column, end: Column) -> str:
 
 
 def states(feed: Feed, leads: Entity, *columns: Column) -> list[tuple[str, ...]]:
-    """Per record its state, "" where it is not told by a column, with the cells of further columns."""
+    """Per record its state, "" where no column says it, with the cells of further columns."""
     return [*counted_states(feed, leads, *columns).elements()]
 
 

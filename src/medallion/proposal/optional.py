@@ -11,7 +11,7 @@ from medallion.proposal.match import Match, Pairs
 from medallion.proposal.profile import Column, Table
 from medallion.proposal.systems import System
 
-#: Words in the name of a table that holds an entity; links and line items are told by the keys in them alone.
+#: Words in the name of a table that holds an entity; the keys in links and line items are enough to know them.
 _NAMED = {
     "contacts": {"contact", "contacts", "person", "persons", "people", "kontakt", "kontakte", "ansprechpartner", "contacto", "contactos",
                  "personas", "contatti", "contatos", "contactpersonen"},

@@ -12,7 +12,7 @@ from medallion.proposal.profile import Column, Table
 
 #: Share of a column's values that lead to another table, from which it is filled by them.
 _REFERS = 0.5
-#: What of an owner is told by the column that deals name them by, and by the one with the names.
+#: What the column by which deals name an owner says of them, and by the one with the names.
 _OF_OWNERS = {"owner_id", "owner_name", "first_name", "last_name"}
 
 

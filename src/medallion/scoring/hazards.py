@@ -82,7 +82,7 @@ class Outcomes:
 
     @property
     def ended(self) -> NDArray[np.bool_]:
-        """Rows whose end lies in a period that was observed whole."""
+        """Rows whose end is in a period that was observed whole."""
         return self.period < self.seen
 
     def within(self, horizon_days: int) -> int:

@@ -111,7 +111,7 @@ def with_thresholds(customers: DataFrame, as_of: AsOf) -> DataFrame:
 
     row = customers.withColumns({f"_down_to_{ten}": down_to(F.lit(ten)) for ten in range(0, 101, _TEN)})
     total, quarters = F.col("_down_to_0"), dict(enumerate(THRESHOLDS, start=1))
-    # the highest ten down to which the quarters are full; the threshold lies in it, or is its end
+    # the highest ten down to which the quarters are full; the threshold is in it, or is its end
     full = {k: [F.col(f"_down_to_{ten}") * 4 >= total * k for ten in range(_TEN, 101, _TEN)] for k in quarters}
     row = row.withColumns({f"_ten_{k}": F.lit(_TEN) * _number(full[k]) for k in quarters})
     inside = {f"_of_{k}_{unit}": down_to(F.col(f"_ten_{k}") + unit) for k in quarters for unit in range(_TEN + 1)}

@@ -501,7 +501,7 @@ class Mentions:
 
     @cached_property
     def _literal(self) -> re.Pattern[str] | None:
-        """Numbers that are too short to be told by their digits, as they are written; bare digits may be any figure."""
+        """Numbers that are too short to be known by their digits, as they are written; bare digits may be any figure."""
         short = {text for text in self._written if len(phone_form(text)[1]) < _DIGITS}
         short = {text for text in short if sum(map(str.isdecimal, text)) >= 4 and not text.isdecimal()}
         short |= {text.strip() for text in self.emails if "@" in text and not _ADDRESS.fullmatch(text.strip())}

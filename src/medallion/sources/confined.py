@@ -53,7 +53,7 @@ class _Child:
         self._is_silent = False
 
     def send(self, data: bytes) -> None:
-        """Say something; that nobody is there to hear it is told by the answer."""
+        """Say something; the answer shows if nobody is there to hear it."""
         with self._in_time(), suppress(OSError):
             self._to_child.write(data)
             self._to_child.flush()

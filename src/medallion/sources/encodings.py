@@ -31,7 +31,7 @@ _MARGIN, _LEAST = 0.1, 0.5
 
 
 def without_mark(head: bytes) -> str | None:
-    r"""UTF-16 without a mark, told by the zero bytes of its Latin letters, figures and delimiters.
+    r"""UTF-16 without a mark, known by the zero bytes of its Latin letters, figures and delimiters.
 
     >>> [without_mark("id;name\n1;Acme\\n".encode(form)) for form in ("utf-16-le", "utf-16-be", "utf-8")]
     ['utf-16-le', 'utf-16-be', None]

@@ -1,4 +1,4 @@
-"""Whether an amount is in hundredths or thousands: told by its header, or by a column beside it that holds the same amounts
+"""Whether an amount is in hundredths or thousands: by its header, or by a column beside it that holds the same amounts
 otherwise.
 """
 

@@ -210,14 +210,8 @@ class Planner:
                     if latter.slots.about != former.slots.about:
                         continue
                 elif not (latter := self._second(then, former)).slots.refers:
-                    spans = lex(then, self.names).spans
-                    # `combien` without `de`: a number, or money
-                    either = any(span.of("count") and span.of("amount") for span in spans)
-                    either = either and not any(span.of("entity") for span in spans)
-                    if either or any(span.of(*_PRONOUNS) for span in spans):
-                        continue
                     of_former, of_latter = former.slots.restrictions, latter.slots.restrictions
-                    if not (of_former <= of_latter if apart else of_former == of_latter):
+                    if self._leans(then) or not (of_former <= of_latter if apart else of_former == of_latter):
                         continue
                 pairs.append((former, latter))
         if len(pairs) != 1:
@@ -225,6 +219,12 @@ class Planner:
         former, latter = pairs[0]
         notes = tuple(dict.fromkeys((*former.notes, *latter.notes)))
         return Understood((*former.asked, *latter.asked), latter.slots, former.language, notes)
+
+    def _leans(self, question: str) -> bool:
+        """Whether a question rests on what was said before it: a pronoun, or `combien` alone, a number or money."""
+        spans = lex(question, self.names).spans
+        bare = any(span.of("count") and span.of("amount") for span in spans)
+        return any(span.of(*_PRONOUNS) for span in spans) or (bare and not any(span.of("entity") for span in spans))
 
     def _second(self, question: str, first: Understood) -> Understood:
         """The second of two questions: by itself, or about what the first one found where it says so."""

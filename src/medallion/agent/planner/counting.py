@@ -331,14 +331,13 @@ class Counting(Forming):
             raise Unclear("a share of which first ones?", "share of revenue of the top 10 customers")
         sizes = tuple(replace(threshold, column=threshold.column or "deal_value") for threshold in slots.thresholds)
         slots = _with(slots, thresholds=sizes)  # of the deals that count, not of what they come to
-        if slots.by and slots.entity:
-            counted = _with(slots, goal="count", share=False, rank=None, by=(), deed="", metrics=())
-            names = slots.metrics or self.of(counted)._metrics()
-        elif slots.entity == "accounts" or (slots.by and slots.metrics):
-            names = slots.metrics or ("revenue",)
+        if slots.metrics:
+            names = slots.metrics
+        elif not slots.by:
+            names = ("revenue",) if slots.entity == "accounts" else ("total_deal_value",)
+        elif slots.entity:
+            names = self.of(_with(slots, goal="count", share=False, rank=None, by=(), deed=""))._metrics()
         else:
-            names = slots.metrics or ("total_deal_value",)
-        if slots.by and not (slots.metrics or slots.entity):
             raise Unclear("a share of what?", "share of revenue of the top 10 customers")
         measure = metrics.metrics()[names[0]].measure
         if measure.additivity == "ratio" or measure.format.type == "percentage":

@@ -54,7 +54,7 @@ class Reading(Measuring):
         steps: tuple[Callable[[], None], ...] = (
             self._asides, self._corrected, self._us, self._speaker, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._beside, self._thresholds,
             self._passed, self._values, self._unknown, self._ranked, self._compared, self._states, self._per_record, self._measure, self._splits, self._deeds,
-            self._attained, self._duration_of_deals, self._subject, self._quota, self._beside_states, self._overview, self._rest, self._whose,
+            self._attained, self._duration_of_deals, self._subject, self._quota, self._beside_states, self._overview, self._rest, self._conflicting, self._whose,
         )  # fmt: skip
         for step in steps:
             step()
@@ -418,22 +418,27 @@ class Reading(Measuring):
             self.about, self.of_row = [record], True
             self.use(*pronouns, *(self.places("entity") if account or pronouns else ()))
 
+    def _conflicting(self) -> None:
+        """Refuse words of which one slot can take but one: two numbers asked for, a median of an average, one name twice.
+
+        Raises:
+            Unclear: There are such words.
+        """
+        if sum(span.of("count") is not None for span in self.spans) > 1 and not self.by:
+            raise Unclear("there is more than one question in it", remedy="Ask one after the other.")
+        if any(span.of("median") for span in self.spans) and not any(map(self._is_median, self.metrics)):
+            for name in self.metrics[:1]:
+                raise self._no_median(name)
+        for left, span, right in zip(self.spans, self.spans[1:], self.spans[2:], strict=False):
+            if span.of("vs") and {*left.all("value")} & {*right.all("value")}:
+                raise Unclear(f"{left.text} and {right.text} are the same", remedy="Name two.")
+
     def _whose(self) -> None:
         """Refuse what a pronoun leaves open: `how many deals does it have` after a ranking, `his win rate` after a deal.
 
         Raises:
             Unclear: The question would be of everything, or asks of one deal what a deal does not have.
         """
-        if sum(span.of("count") is not None for span in self.spans) > 1 and not self.by:
-            raise Unclear("there is more than one question in it", remedy="Ask one after the other.")
-        if self.metrics and any(span.of("median") for span in self.spans):
-            measures = [metrics.metrics()[name].measure for name in self.metrics]
-            if not any("MEDIAN" in measure.expr for measure in measures):
-                label = measures[0].display_name.lower()
-                raise Unclear(f"there is no median of {label}", "median deal size")
-        for left, span, right in zip(self.spans, self.spans[1:], self.spans[2:], strict=False):
-            if span.of("vs") and {*left.all("value")} & {*right.all("value")}:
-                raise Unclear(f"{left.text} and {right.text} are the same", remedy="Name two.")
         restricted = self.about or self.refers or self.where or self.me or self.by or (self.rank and not self.yes_no)
         subject = self.metrics or self.fields or self.entity or self.deed or self.compare or self.yes_no
         rows = self.before.rows if self.before is not None else None
@@ -646,12 +651,21 @@ class Reading(Measuring):
             names.append(self._averaged(name))
         return names
 
+    @staticmethod
+    def _is_median(name: str) -> bool:
+        return "MEDIAN" in metrics.metrics()[name].measure.expr
+
+    @staticmethod
+    def _no_median(name: str) -> Unclear:
+        label = metrics.metrics()[name].measure.display_name.lower()
+        return Unclear(f"there is no median of {label}", "median deal size")
+
     def _averaged(self, name: str) -> str:
         """The metric that an average or median of another one is; of a total there is none without saying per what."""
         measure = metrics.metrics()[name].measure
         metric = meanings()["averages"][self.goal].get(name)
-        if self.goal == "median" and metric is None and "MEDIAN" not in measure.expr:
-            raise Unclear(f"there is no median of {measure.display_name.lower()}", "median deal size")
+        if self.goal == "median" and metric is None and not self._is_median(name):
+            raise self._no_median(name)
         if metric not in (None, name) and self.by:
             raise Unclear(
                 f"the {self.goal} of {measure.display_name.lower()} per what: of deals, or of the sums of the split?",
