@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pytest
@@ -15,9 +15,10 @@ from conftest import NOW, ROOT
 from medallion import pipeline
 from medallion.columns import with_known_names
 from medallion.config import load
+from medallion.features import AsOf
 from medallion.lakehouse import store
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import bronze_to_silver
+from medallion.pipeline import bronze_to_silver, silver_to_gold
 
 #: At most so many of each; lower them with what a change saves.
 SECOND_DAY = {STATEMENTS: 45, SCHEMAS: 1, OPENINGS: 38, CONNECTIONS: 9}
@@ -84,3 +85,29 @@ def test_many_conflicting_keys_are_a_table_and_few_are_not(to_silver, rows, monk
 _FIRST = "P001,One,A,10\nP002,Two,A,20\nP003,Three,A,30\n"
 #: Two that are as before, one that changed twice, and two that are new.
 _SECOND = "P001,One,A,10\nP002,Two,A,20\nP003,Three,A,31\nP003,Three,A,32\nP004,Four,A,40\nP005,Five,A,50\n"
+
+
+def test_scores_are_asked_for_alike_in_files_and_of_the_engine(sample, spark, monkeypatch):
+    """What a run asks of its scores without the engine, it asks a catalog's engine in the same words."""
+    from medallion.pipeline.context import Context
+
+    asked = []
+
+    class Both(Context):
+        def ask(self, sql, *tables):
+            rows = super().ask(sql, *tables)
+            with monkeypatch.context() as catalog:
+                catalog.setattr(type(self.lake.place), "reads_files", False)
+                by_engine = super().ask(sql, *tables)
+            asked.append((texts(rows), texts(by_engine)))
+            return rows
+
+    def texts(rows):
+        return sorted([str(value).removesuffix("+00") for value in row.values()] for row in rows)
+
+    context = Both(spark, sample, {}, None, NOW)
+    days = silver_to_gold._delete_scores(context, "as_of = DATE '1999-01-01'", True)
+    assert silver_to_gold._scores_before(context, days, AsOf(datetime(2027, 1, 1))) is not None
+    assert len(asked) == 2
+    assert all(files == engine for files, engine in asked)
+    assert asked[0][0]
