@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Fetch what `just malloy` needs into .tools/: Malloy with DuckDB (npm), at the versions of tools/malloy/package.json.
+# Fetch what `just malloy` needs into .tools/: Malloy with DuckDB (npm), at the versions of tools/malloy/package.json. What these
+# need in turn is the newest that fits: npm's lock without the registry's host leaves out what other platforms need.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -162,7 +162,7 @@ def facts(spark):
 def parts_of(facts):
     """The parts that snapshots are joined from, each a table; cheaper than the whole."""
     cutoff = Cutoff(ScoreWeights())
-    deals = snapshots._open_deals(facts.leads, [CUTOFF], OWN)
+    deals = snapshots.open_deals(facts.leads, [CUTOFF], OWN)
     return {
         "deals": lambda: deals,
         "account": lambda: snapshots._of_account(deals, facts.customers, ()),
@@ -718,19 +718,19 @@ MUTANTS = {
         "scoring.snapshots:_of_stages", " & was_known())", ")", "stages as known then",
     ),
     "deals that were opened later": Mutant(
-        "scoring.snapshots:_open_deals", "happened(F.col(\"created_at\")) & ", "", "deals as known then",
+        "scoring.snapshots:open_deals", "happened(F.col(\"created_at\")) & ", "", "deals as known then",
     ),
     "only deals that are open now": Mutant(
-        "scoring.snapshots:_open_deals", "F.coalesce(has_ended(F.col(\"closed_at\")), F.lit(True))", "F.lit(True)", "deals as known then",
+        "scoring.snapshots:open_deals", "F.coalesce(has_ended(F.col(\"closed_at\")), F.lit(True))", "F.lit(True)", "deals as known then",
     ),
     "the closing date as the age": Mutant(
-        "scoring.snapshots:_open_deals", "\"owner\", \"created_at\"),", "\"owner\"), F.coalesce(\"closed_at\", \"created_at\").alias(\"created_at\"),", "deals as known then",
+        "scoring.snapshots:open_deals", "\"owner\", \"created_at\"),", "\"owner\"), F.coalesce(\"closed_at\", \"created_at\").alias(\"created_at\"),", "deals as known then",
     ),
     "the status as the source": Mutant(
-        "scoring.snapshots:_open_deals", "\"cutoff\", \"source\", \"owner\",", "\"cutoff\", F.col(\"status\").alias(\"source\"), \"owner\",", "deals as known then",
+        "scoring.snapshots:open_deals", "\"cutoff\", \"source\", \"owner\",", "\"cutoff\", F.col(\"status\").alias(\"source\"), \"owner\",", "deals as known then",
     ),
     "the value of now as that at entry": Mutant(
-        "scoring.snapshots:_open_deals", "\"product_id\", \"entry_value\",", "\"product_id\", F.col(\"deal_value\").alias(\"entry_value\"),", "deals as known then",
+        "scoring.snapshots:open_deals", "\"product_id\", \"entry_value\",", "\"product_id\", F.col(\"deal_value\").alias(\"entry_value\"),", "deals as known then",
     ),
     "the expected close of the last delivery": Mutant(
         "scoring.snapshots:was_told", "F.col(\"told_at\") < F.col(\"cutoff\")", "F.lit(True)", "deals as known then",

@@ -511,8 +511,8 @@ def test_a_reason_without_words_leaves_the_others_where_they_are():
 
     names = ["touches_90d", "days_since_touch", "positive_365d"]
     rows = pa.table({name: pa.array([None, 3], pa.int64()) for name in names})
-    up, _ = reasons(rows, names, np.full((2, 3), 0.4))
-    assert [len(one) for one in up.to_pylist()] == [1, 1]
+    up, _ = reasons(rows, names, np.full((2, 3), 0.4), typical={"touches_90d": 4})
+    assert [len(texts) for texts in up.to_pylist()] == [0, 1]
     assert "3 touches" in up.to_pylist()[1][0]
 
 

@@ -100,7 +100,7 @@ def different(sample, two_reps):
                 served[name] = opened.enter_context(asked_of(lakes[name]))
             for seed in seeds:
                 found = metric_random.compared_with(*served[name], count, seed)
-                assert (found["asked"], found["untold"]) == (count, 0)
+                assert (found["asked"], found["not_asked"]) == (count, 0)
                 if found["different"]:
                     return found["different"]
             return []

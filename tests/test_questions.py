@@ -531,7 +531,8 @@ def test_every_metric_by_every_dimension_is_worth_what_its_declaration_gives(ser
             assert new == {row[dimension.name]: row["value"] for row in metrics.ask(served, name, dimension.name).rows}
 
 
-def test_the_expressions_of_the_package_can_be_computed():
+def test_the_expressions_of_the_package_can_be_computed(two_reps):
+    contracts_in_use.for_readers(two_reps)  # those of optional tables too
     for view in metrics.views().values():
         for measure in view.measures:
             metrics.loading.check_measure(view, measure)
@@ -613,6 +614,30 @@ def test_own_metrics_dimensions_thresholds_and_calendar_count_at_once(ours, serv
     assert told(served, "revenue", period="FY2026").value == told(served, "revenue", period="2025-Q2").value
     ours(OURS.replace("> :big_deal", "< :big_deal"))
     assert told(served, "big_wins").value == told(served, "won_leads", where="value < 100000").value
+
+
+RENEWALS = """
+entity: deals
+dimensions:
+  - {name: renewal_date, expr: "DATE_ADD(CAST(closed_at AS DATE), 365)", display_name: Renewal, comment: A year after, type: day}
+  - {name: renewal_month, expr: "DATE_FORMAT(ADD_MONTHS(closed_at, 12), 'yyyy-MM')", display_name: Month of renewal, comment: A year after, type: month}
+"""
+
+
+def test_a_time_that_is_computed_of_a_column_is_another_than_its_day(ours, served):
+    """Such a condition is no contradiction of one on the day, and a comparison does not take its month for that of closing."""
+    ours(RENEWALS)
+    day = served.execute("select max(closed_at)::date from gold.deals where status = 'won'").fetchall()[0][0]
+    until = f"closed_date <= {day}"
+    assert told(served, "revenue", where=f"{until} and renewal_date > {day}").value > 0
+    asked = {"period": "2025-Q2", "compare": "previous"}
+    by_renewal = told(served, "revenue", "renewal_month", **asked).rows
+    assert {row["renewal_month"] for row in by_renewal if row["value"]} == {
+        f"2026-{row['closed_month'][5:]}"
+        for row in told(served, "revenue", "closed_month", period="2025-Q2").rows
+        if row["value"]
+    }
+    assert {row["renewal_month"] for row in by_renewal if row["value_before"]} <= {"2026-01", "2026-02", "2026-03"}
 
 
 UNCOMPUTABLE = """

@@ -382,7 +382,7 @@ def _bugs():
         ("known-time filter", "was_known", _known_always, {"truncate the future", "shuffle the future"}),
         ("end of the account's deals", "has_ended", lambda closed: closed.isNotNull(), {"truncate the future", "flip later outcomes"}),
         ("own deal left out", "is_another", lambda lead_id: _known_always(), {"nothing at the beginning"}),
-        ("closed-at as a signal", "_open_deals", _closed_at_as_age(snapshots._open_deals), {"truncate the future"}),
+        ("closed-at as a signal", "open_deals", _closed_at_as_age(snapshots.open_deals), {"truncate the future"}),
         ("order of rows", "_of_stages", _any_stage, {"order of rows"}),
     ]  # fmt: skip
 

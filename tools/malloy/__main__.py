@@ -23,11 +23,11 @@ def main() -> int:
     with asked_of(lake) as (connection, differences):
         found = metric_random.compared_with(connection, differences, given.random, given.seed)
     for one in found["different"]:
-        print(one["question"], *one["told"], sep="\n    ")
-    for text, times in differences.untold.items():
+        print(one["question"], *one["differences"], sep="\n    ")
+    for text, times in differences.not_asked.items():
         print(f"Not asked, {times} times: {text}")
     print(
-        f"{found['asked']:,} questions each way, {found['refused']:,} refused, {found['untold']:,} that Malloy cannot be "
+        f"{found['asked']:,} questions each way, {found['refused']:,} refused, {found['not_asked']:,} that Malloy cannot be "
         f"asked, {len(found['different'])} different."
     )
     return 1 if found["different"] else 0

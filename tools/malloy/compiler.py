@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-import sqlglot
 from sqlglot import exp
 
 from medallion import metrics
@@ -180,7 +179,7 @@ class Asker:
             return _unit(_moved(say.say(time.expr), shift), of_time, fiscal)
         dimension = fields_of(view)[one.name]
         grain = "month" if dimension.type == "month" else one.grain
-        is_month = time is not None and dimension.type == "month" and _columns(dimension) == _columns(time)
+        is_month = time is not None and dimension.type == "month" and _column(dimension) == _column(time)
         if time is not None and shift is not None and (is_month or dimension.expr == time.expr):
             return _unit(_moved(say.say(time.expr), shift), grain or "day", fiscal)
         told = say.say(dimension.expr)
@@ -197,8 +196,10 @@ def _time(view: MetricView, measure: Measure) -> Dimension | None:
     return view.dimension(measure.period) if measure.period else None
 
 
-def _columns(dimension: Dimension) -> set[str]:
-    return {one.name for one in sqlglot.parse_one(dimension.expr, read="spark").find_all(exp.Column)}
+def _column(dimension: Dimension) -> str:
+    """The column that a dimension is the day or month of; another expression by itself."""
+    match = re.fullmatch(r"DATE_FORMAT\((\w+), 'yyyy-MM'\)|CAST\((\w+) AS DATE\)|(\w+)", dimension.expr)
+    return next(filter(None, match.groups())) if match else dimension.expr
 
 
 def own_unit(one: Split, view: MetricView) -> str | None:

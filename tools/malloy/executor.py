@@ -82,12 +82,12 @@ class Differences:
     """Asks Malloy what DuckDB was asked.
 
     Attributes:
-        untold: What could not be asked, each with how often.
+        not_asked: What could not be asked, each with how often.
     """
 
     def __init__(self, run: Run, asker: Asker) -> None:
         self.run, self.asker = run, asker
-        self.untold: dict[str, int] = {}
+        self.not_asked: dict[str, int] = {}
         self._nothing: dict[tuple[Any, ...], Any] = {}
 
     def __call__(self, asked: Understood, rows: Sequence[Mapping[str, Any]]) -> list[str] | None:
@@ -95,7 +95,7 @@ class Differences:
         try:
             return self._differences(asked, rows)
         except UnsayableError as error:
-            self.untold[str(error)] = self.untold.get(str(error), 0) + 1
+            self.not_asked[str(error)] = self.not_asked.get(str(error), 0) + 1
             return None
         except MalloyError as error:
             return [f"Malloy: {str(error)[:500]}"]

@@ -295,7 +295,7 @@ def _random(call: Call, count: int, seed: int, *, dax: bool) -> None:
         call.records("Different", outcome["different"])
         asked = f"{figures.count(outcome['asked'], 'question')} each way, {outcome['refused']:,} refused"
         if dax:
-            asked += f", {outcome['untold']:,} that a report cannot ask"
+            asked += f", {outcome['not_asked']:,} that a report cannot ask"
         call.say(f"{asked}, {len(outcome['different'])} different.")
 
     call.answer(outcome, tell)

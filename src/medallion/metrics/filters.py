@@ -315,14 +315,24 @@ def _a_place_left(first: Filter, second: Filter, pair: tuple[Dimension, Dimensio
     )
 
 
-def subject(dimension: Dimension) -> tuple[str, ...]:
-    """What a dimension tells: the month and the day of one event, which are of the same column, tell the same."""
-    return ("time", *_columns(dimension.expr)) if dimension.is_time else (dimension.name,)
+def subject(dimension: Dimension) -> tuple[str, str]:
+    """What a dimension is about: the day and the month of a column are about one event, whatever they are called."""
+    column = _event(dimension.expr) if dimension.is_time else None
+    return ("time", column) if column else ("name", dimension.name)
 
 
 @lru_cache(maxsize=1024)
-def _columns(text: str) -> tuple[str, ...]:
-    return tuple(sorted({column.sql() for column in sqlglot.parse_one(text, read="spark").find_all(exp.Column)}))
+def _event(text: str) -> str | None:
+    """The column whose day, month or time of day an expression is as it stands; None where it computes another time of it.
+
+    >>> _event("DATE_FORMAT(closed_at, 'yyyy-MM')"), _event("CAST(closed_at AS DATE)"), _event("closed_at")
+    ('closed_at', 'closed_at', 'closed_at')
+    >>> _event("DATE_ADD(CAST(closed_at AS DATE), 365)")
+    """
+    expression = sqlglot.parse_one(text, read="spark")
+    while isinstance(expression, exp.Cast | exp.TimeToStr | exp.TimeStrToTime | exp.Paren):
+        expression = expression.this
+    return expression.sql() if isinstance(expression, exp.Column) else None
 
 
 def _spans(filter_: Filter, dimension: Dimension) -> list[tuple[tuple[float, int], tuple[float, int]]]:

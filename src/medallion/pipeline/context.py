@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -55,13 +56,13 @@ class Context:
         return list(row["holds"])
 
     def ask(self, sql: str, *tables: str) -> list[dict[str, Any]]:
-        """The few rows that a query of tables gives, in SQL that DuckDB and Spark read alike; asked as `has_rows` does."""
+        """The few rows that a query gives of tables as they are now, in SQL that DuckDB and Spark read alike."""
         if self.lake.place.reads_files:
             with query.connect(self.lake, only=set(tables), newest=True) as connection:
                 return query.rows(connection, sql)
         frames = {name.replace(".", "__"): self.read(name) for name in tables}
         for name in tables:
-            sql = sql.replace(name, f"{{{name.replace('.', '__')}}}")
+            sql = re.sub(rf"\b{re.escape(name)}\b", f"{{{name.replace('.', '__')}}}", sql)
         return [row.asDict() for row in self.spark.sql(sql, **frames).collect()]
 
     def create(self, contract: Table) -> None:

@@ -109,7 +109,7 @@ def _in_the_middle(facts: Facts, cutoffs: Collection[datetime]) -> datetime:
     """The cutoff in the middle of those at which a deal of the sample was open; of all where none ever was."""
     every = sorted(cutoffs)
     middle = every[len(every) // 2]
-    at = snapshots._open_deals(facts.leads, cutoffs, ()).select("cutoff").distinct().collect()
+    at = snapshots.open_deals(facts.leads, cutoffs, ()).select("cutoff").distinct().collect()
     return min((_naive(row["cutoff"]) for row in at), key=lambda time: (abs(time - middle), time), default=middle)
 
 

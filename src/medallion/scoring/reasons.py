@@ -307,7 +307,7 @@ def _texts(
 
 
 def _of_group(rows: pa.Table | pa.RecordBatch, group: Group, which: pa.Array, contrast: str) -> pa.Array:
-    """The words of a group for some rows."""
+    """The words of a group for some rows; null where nothing is known of it."""
     parts = []
     for name, phrase in group.says:
         chosen = _whole(rows.column(name)).take(which).dictionary_encode("encode")
@@ -315,16 +315,19 @@ def _of_group(rows: pa.Table | pa.RecordBatch, group: Group, which: pa.Array, co
         parts.append(
             pc.replace_with_mask(words, pc.equal(words, ""), pa.scalar(None, pa.string())).take(chosen.indices)
         )
-    # a row of nothing but nulls would be left out of the joined rows
+    # joining leaves a row of nothing but nulls out, which would move the texts of the rows after it
     nothing = reduce(pc.and_, (part.is_null() for part in parts))
     parts[0] = pc.if_else(nothing, "", parts[0])
     whole = pc.binary_join_element_wise(*parts, ", ", null_handling="skip") if len(parts) > 1 else parts[0]
-    return pc.binary_join_element_wise(whole, contrast, "") if contrast else whole
+    whole = pc.binary_join_element_wise(whole, contrast, "") if contrast else whole
+    return pc.if_else(nothing, pa.scalar(None, pa.string()), whole)
 
 
 def _lists(texts: pa.Array, chosen: NDArray[np.bool_]) -> pa.Array:
-    offsets = np.concatenate([[0], np.cumsum(chosen.sum(axis=1))]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), texts)
+    """The texts that there are, as a list per row."""
+    of_rows = np.nonzero(chosen)[0][texts.is_valid().to_numpy(zero_copy_only=False)]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(of_rows, minlength=len(chosen)))]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), texts.drop_null())
 
 
 def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:

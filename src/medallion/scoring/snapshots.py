@@ -223,7 +223,7 @@ def snapshots(
         own: Signals that contracts add; one whose column is not there is unknown.
     """
     cutoff = Cutoff(weights)
-    deals = _open_deals(facts.leads, cutoffs, [signal for signal in own if signal.entity == "leads"])
+    deals = open_deals(facts.leads, cutoffs, [signal for signal in own if signal.entity == "leads"])
     if accounts is not None:
         deals = deals.filter(F.col("customer_id").isin(list(accounts)))
     of_account = [signal for signal in own if signal.entity == "customers"]
@@ -317,7 +317,7 @@ def _own_columns(frame: DataFrame, own: Collection[Own]) -> list[Column]:
     return [value(signal).alias(signal.name) for signal in own]
 
 
-def _open_deals(leads: DataFrame, cutoffs: Collection[datetime], own: Collection[Own]) -> DataFrame:
+def open_deals(leads: DataFrame, cutoffs: Collection[datetime], own: Collection[Own]) -> DataFrame:
     """Deals at the cutoffs at which they were open, as they were known then."""
     closed = (F.col("status") != "open") & F.coalesce(has_ended(F.col("closed_at")), F.lit(True))
     at = _at(leads, cutoffs).filter(happened(F.col("created_at")) & was_known() & ~closed)

@@ -162,9 +162,7 @@ def answer(
     if isinstance(asked, Records):
         listed = understand_records(asked, facts)
         return _records(connection, listed, versions, started)
-    understood = understand(asked, facts)
-    for part in understood.parts.values():
-        not_by_proxy(connection, part.metric, part.where)
+    understood = understood_by(connection, asked, facts)
     query = compile_question(understood, DUCKDB, places=_places(connection, understood))
     rows, total = _rows(connection, query)
     totals = {}
@@ -177,6 +175,18 @@ def answer(
         understood, _columns(understood), rows, total, totals, query.sql, query.bindings,
         {name: versions(name) for name in tables}, time.perf_counter() - started,
     )  # fmt: skip
+
+
+def understood_by(connection: duckdb.DuckDBPyConnection, question: Question, facts: Facts) -> Understood:
+    """A question as it is understood, with what its conditions leave looked up.
+
+    Raises:
+        ContractError: It is not understood whole, or its conditions leave nothing of what a metric looks at.
+    """
+    understood = understand(question, facts)
+    for part in understood.parts.values():
+        not_by_proxy(connection, part.metric, part.where)
+    return understood
 
 
 #: The stages in the order in which deals pass them, those that end a deal last; of so many deals.
