@@ -34,21 +34,21 @@ def model(tables: frozenset[str]) -> str:
     Args:
         tables: Names of the tables that are there, such as `gold.deals`.
     """
-    told = [f"source: `{name}` is duckdb.table('{name}')" for name in sorted(tables)]
-    told.append(SOURCES.read_text())
+    lines = [f"source: `{name}` is duckdb.table('{name}')" for name in sorted(tables)]
+    lines.append(SOURCES.read_text())
     for view in metrics.views().values():
         if not tables.issuperset(view.tables) or (view.is_query and view.entity not in BY_HAND):
             continue
         joins = [
-            f"join_one: `{one.name}` is `{one.source}` on "
-            + " and ".join(f"`{name}` = `{one.name}`.`{name}`" for name in one.using)
-            for one in view.joins
-            if one.source in tables
+            f"join_one: `{join.name}` is `{join.source}` on "
+            + " and ".join(f"`{name}` = `{join.name}`.`{name}`" for name in join.using)
+            for join in view.joins
+            if join.source in tables
         ]
         own = view.entity if view.is_query else view.source
         only = [f"where: {Speaker().say(view.filter)}"] if view.filter else []
-        told.append(f"source: `of {_name(view)}` is `{own}` extend {{ {' '.join([*joins, *only])} }}")
-    return "\n".join(told)
+        lines.append(f"source: `of {_name(view)}` is `{own}` extend {{ {' '.join([*joins, *only])} }}")
+    return "\n".join(lines)
 
 
 def _name(view: MetricView) -> str:
@@ -88,7 +88,7 @@ class Asker:
             return self._parts(metric, asked, span, shift, by, nothing=nothing)
         say = Speaker(asked.parameters)
         time = _time(metric.view, measure)
-        keys = [self._key(one, metric.view, time, asked, shift) for one in by]
+        keys = [self._key(split, metric.view, time, asked, shift) for split in by]
         where = [self._where(metric.name, metric.view, asked), _within(time, span, say), "false" if nothing else ""]
         rest = f"run: `of {_of(metric.view)}` -> {{ {_only(where)} "
         if isinstance(tree := parsed(measure.expr, asked.parameters), exp.Median):
@@ -107,10 +107,10 @@ class Asker:
     ) -> str:
         """A metric that is made of others, each counted by its own time: every row once per part."""
         view, say = metric.view, Speaker(asked.parameters)
-        parts = [one for name in metric.measure.parts if (one := view.measure(name))]
-        times = [_time(view, one) for one in parts]
+        parts = [part for name in metric.measure.parts if (part := view.measure(name))]
+        times = [_time(view, part) for part in parts]
         within = [
-            " and ".join(one for one in (f"part.at = {place}", _within(time, span, say)) if one)
+            " and ".join(clause for clause in (f"part.at = {place}", _within(time, span, say)) if clause)
             for place, time in enumerate(times)
         ]
         keys = []
@@ -121,17 +121,17 @@ class Asker:
             )
         where = [
             self._where(parts[0].name, view, asked),
-            " or ".join(f"({one})" for one in within),
+            " or ".join(f"({clause})" for clause in within),
             "false" if nothing else "",
         ]
-        told = {
-            one.name: Speaker(asked.parameters, f"asked_part = {place}").say(one.expr)
-            for place, one in enumerate(parts)
+        values = {
+            part.name: Speaker(asked.parameters, f"asked_part = {place}").say(part.expr)
+            for place, part in enumerate(parts)
         }
         counting = re.search(r"MEASURE\(\s*(\w+)\s*\)", metric.measure.n)
-        place = [one.name for one in parts].index(counting[1]) if counting else 0
+        place = [part.name for part in parts].index(counting[1]) if counting else 0
         rows = Speaker(asked.parameters, f"asked_part = {place}").say(parts[place].n)
-        value = Speaker(asked.parameters, parts=told).say(metric.measure.expr)
+        value = Speaker(asked.parameters, parts=values).say(metric.measure.expr)
         return _crossed(view, "part", [str(number) for number in range(len(parts))], "", where, keys, value, rows)
 
     def _is_past(self, metric: Metric, asked: Understood) -> bool:
@@ -158,15 +158,15 @@ class Asker:
         time = Dimension(name="moment", expr="moment.at", display_name="", comment="", type="day")
         keys = [
             _unit("moment.at", of_time, asked.today.fiscal)
-            if (of_time := own_unit(one, metric.view))
-            else self._key(one, view, time, asked, None)
-            for one in by
+            if (of_time := own_unit(split, metric.view))
+            else self._key(split, view, time, asked, None)
+            for split in by
         ]
         where = [self._where(metric.name, view, asked), "moment.at is not null"]
         on = " on `from_day` <= moment.at and (`to_day` is null or `to_day` > moment.at)"
-        days_told = [f"DATE '{day}'" for day in ends]
+        moments = [f"DATE '{day}'" for day in ends]
         value, rows = say.say(metric.measure.expr), say.say(metric.measure.n)
-        return _crossed(view, "moment", days_told, on, where, keys, value, rows)
+        return _crossed(view, "moment", moments, on, where, keys, value, rows)
 
     def _where(self, part: str, view: MetricView, asked: Understood) -> str:
         given = asked.parts[part].where
@@ -182,8 +182,8 @@ class Asker:
         is_month = time is not None and dimension.type == "month" and _column(dimension) == _column(time)
         if time is not None and shift is not None and (is_month or dimension.expr == time.expr):
             return _unit(_moved(say.say(time.expr), shift), grain or "day", fiscal)
-        told = say.say(dimension.expr)
-        return _unit(told, grain, fiscal) if grain else told
+        text = say.say(dimension.expr)
+        return _unit(text, grain, fiscal) if grain else text
 
 
 def _of(view: MetricView) -> str:
@@ -202,15 +202,15 @@ def _column(dimension: Dimension) -> str:
     return next(filter(None, match.groups())) if match else dimension.expr
 
 
-def own_unit(one: Split, view: MetricView) -> str | None:
+def own_unit(split: Split, view: MetricView) -> str | None:
     """The unit of a split by the time column of each metric, as in `time:month` or `month`; None for another split."""
-    if one.name in fields_of(view):
+    if split.name in fields_of(view):
         return None
-    return one.grain or (one.name if one.name in GRAINS else None) if one.name in (TIME, *GRAINS) else None
+    return split.grain or (split.name if split.name in GRAINS else None) if split.name in (TIME, *GRAINS) else None
 
 
 def _units(by: Sequence[Split], view: MetricView) -> list[str]:
-    return [unit for one in by if (unit := own_unit(one, view))]
+    return [unit for split in by if (unit := own_unit(split, view))]
 
 
 def unit(day: date, name: str, fiscal: int) -> tuple[int, ...]:
@@ -252,8 +252,8 @@ def _within(time: Dimension | None, span: Span | None, say: Speaker) -> str:
 
 
 def _only(where: Sequence[str]) -> str:
-    given = [f"({one})" for one in where if one]
-    return f"where: {' and '.join(given)}" if given else ""
+    clauses = [f"({clause})" for clause in where if clause]
+    return f"where: {' and '.join(clauses)}" if clauses else ""
 
 
 def _grouped(keys: Sequence[str]) -> str:
@@ -265,10 +265,10 @@ def _crossed(
 ) -> str:  # fmt: skip
     """Every row once per value, then counted."""
     listed = f'duckdb.sql("SELECT unnest([{", ".join(values)}]) AS at")'
-    told = ", ".join(["*", f"asked_{name} is {name}.at", *(f"k{place} is {key}" for place, key in enumerate(keys))])
+    columns = ", ".join(["*", f"asked_{name} is {name}.at", *(f"k{place} is {key}" for place, key in enumerate(keys))])
     again = f"group_by: {', '.join(f'k{place}' for place in range(len(keys)))}" if keys else ""
     return (
-        f"run: `of {_of(view)}` extend {{ join_cross: {name} is {listed}{on} }} -> {{ {_only(where)} select: {told} }}"
+        f"run: `of {_of(view)}` extend {{ join_cross: {name} is {listed}{on} }} -> {{ {_only(where)} select: {columns} }}"
         f" -> {{ {again} aggregate: v is {value}, n is {rows} }}"
     )
 

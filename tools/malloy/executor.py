@@ -45,7 +45,7 @@ def asked_of(lake: Lakehouse) -> Iterator[tuple[duckdb.DuckDBPyConnection, Diffe
     """
     with query.connect(lake, layers=("gold", "silver")) as connection, tempfile.TemporaryDirectory() as folder:
         views = metrics.views().values()
-        sources = {one for view in views for one in (*view.tables, *(join.source for join in view.joins))}
+        sources = {name for view in views for name in (*view.tables, *(join.source for join in view.joins))}
         there = frozenset(name for name in sources if lake.exists(name))
         for name in there:
             connection.execute(f"COPY (FROM {name}) TO '{folder}/{name}.parquet' (FORMAT parquet)")
@@ -67,10 +67,10 @@ def _process(tables: Path) -> Iterator[Run]:
         def ask(line: str) -> list[dict[str, Any]]:
             to.write(line + "\n")
             to.flush()
-            told = of.readline()
-            if not told:
+            reply = of.readline()
+            if not reply:
                 raise MalloyError("the process of Node ended; see above")
-            document = json.loads(told)
+            document = json.loads(reply)
             if "error" in document:
                 raise MalloyError(document["error"])
             return list(document["rows"])
@@ -101,23 +101,23 @@ class Differences:
             return [f"Malloy: {str(error)[:500]}"]
 
     def _differences(self, asked: Understood, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-        names = [str(one) for one in asked.question.by]
-        here = {tuple(_key(row[name], "") for name in names): row for row in rows}
+        names = [str(split) for split in asked.question.by]
+        sql_rows = {tuple(_key(row[name], "") for name in names): row for row in rows}
         figures: dict[str, tuple[dict[tuple[Any, ...], tuple[Any, Any]], Any]] = {}
         for metric in asked.metrics:
             name = "value" if len(asked.metrics) == 1 else metric.name
             figures[name] = self._figures(metric, asked, before=False), self._worth_of_nothing(metric, asked)
             if asked.before:
                 figures[f"{name}_before"] = self._figures(metric, asked, before=True), figures[name][1]
-        keys = set[tuple[Any, ...]]().union(*(found for found, _ in figures.values()))
-        different = [f"{key}: only {'Malloy' if key in keys else 'SQL'} has it" for key in keys ^ here.keys()]
-        different += ["a row is there twice"] if len(here) < len(rows) else []
-        for key in keys & here.keys():
-            for name, (found, nothing) in figures.items():
-                value, count = found.get(key, (nothing, 0))
-                if not _same(value, here[key][name]):
-                    different.append(f"{name} {key or ''}: Malloy {value}, SQL {here[key][name]}")
-                counted = here[key].get("n" if name == "value" else f"{name}_n")
+        keys = set[tuple[Any, ...]]().union(*(by_key for by_key, _ in figures.values()))
+        different = [f"{key}: only {'Malloy' if key in keys else 'SQL'} has it" for key in keys ^ sql_rows.keys()]
+        different += ["a row is there twice"] if len(sql_rows) < len(rows) else []
+        for key in keys & sql_rows.keys():
+            for name, (by_key, nothing) in figures.items():
+                value, count = by_key.get(key, (nothing, 0))
+                if not _same(value, sql_rows[key][name]):
+                    different.append(f"{name} {key or ''}: Malloy {value}, SQL {sql_rows[key][name]}")
+                counted = sql_rows[key].get("n" if name == "value" else f"{name}_n")
                 if counted is not None and not _same(count or 0, counted):
                     different.append(f"rows behind {name} {key or ''}: Malloy {count}, SQL {counted}")
         return different
@@ -126,10 +126,10 @@ class Differences:
         """Value and rows behind it, by the values of the splits."""
         kinds = [_kind(metric, asked, place) for place in range(len(asked.question.by))]
         rows = self.run(self.asker.query(metric, asked, before=before))
-        found = {tuple(_key(row[f"k{n}"], kind) for n, kind in enumerate(kinds)): (row["v"], row["n"]) for row in rows}
-        if len(found) < len(rows):
+        by_key = {tuple(_key(row[f"k{n}"], kind) for n, kind in enumerate(kinds)): (row["v"], row["n"]) for row in rows}
+        if len(by_key) < len(rows):
             raise MalloyError("a row is there twice")
-        return found
+        return by_key
 
     def _worth_of_nothing(self, metric: Metric, asked: Understood) -> Any:
         key = metric.name, tuple(sorted(asked.parameters.items()))
@@ -166,8 +166,8 @@ def _key(value: Any, kind: str) -> Any:
     }.get(kind, day.isoformat())
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(value: Any, rounded: Any) -> bool:
     """Whether two figures are the same, of which the second is rounded to six decimals."""
-    if one is None or other is None:
-        return one is other
-    return math.isclose(float(one), float(other), rel_tol=1e-9, abs_tol=1e-6)
+    if value is None or rounded is None:
+        return value is rounded
+    return math.isclose(float(value), float(rounded), rel_tol=1e-9, abs_tol=1e-6)

@@ -50,73 +50,74 @@ class Speaker:
         """
         return self._of(parsed(text, self.parameters))
 
-    def _of(self, one: exp.Expr) -> str:
+    def _of(self, tree: exp.Expr) -> str:
         for kind, sign in (_COMPARED | _SIGNS).items():
-            if type(one) is kind:
-                return f"({self._of(one.this)} {sign} {self._of(one.expression)})"
-        match one:
+            if type(tree) is kind:
+                return f"({self._of(tree.this)} {sign} {self._of(tree.expression)})"
+        match tree:
             case exp.Column():
-                return ".".join(f"`{name}`" for name in (one.table, one.name) if name)
+                return ".".join(f"`{name}`" for name in (tree.table, tree.name) if name)
             case exp.Literal():
-                return quoted(one.this) if one.is_string else str(one.this)
+                return quoted(tree.this) if tree.is_string else str(tree.this)
             case exp.Boolean():
-                return "true" if one.this else "false"
+                return "true" if tree.this else "false"
             case exp.Null():
                 return "null"
             case exp.Paren() | exp.TsOrDsToDate() | exp.TimeStrToTime():
-                return f"({self._of(one.this)})"
+                return f"({self._of(tree.this)})"
             case exp.Neg():
-                return f"(-{self._of(one.this)})"
+                return f"(-{self._of(tree.this)})"
             case exp.And() | exp.Or():
-                word = "and" if isinstance(one, exp.And) else "or"
-                return f"({self._of(one.this)} {word} {self._of(one.expression)})"
+                word = "and" if isinstance(tree, exp.And) else "or"
+                return f"({self._of(tree.this)} {word} {self._of(tree.expression)})"
             case exp.Is(expression=exp.Null()):
-                return f"({self._of(one.this)} is null)"
+                return f"({self._of(tree.this)} is null)"
             case exp.Not(this=exp.Is(expression=exp.Null())):
-                return f"({self._of(one.this.this)} is not null)"
+                return f"({self._of(tree.this.this)} is not null)"
             case exp.NEQ():
-                sides = self._of(one.this), self._of(one.expression)
+                sides = self._of(tree.this), self._of(tree.expression)
                 return f"({sides[0]} is not null and {sides[1]} is not null and {sides[0]} != {sides[1]})"
-            case exp.In() if one.expressions:
-                return "(" + " or ".join(f"{self._of(one.this)} = {self._of(value)}" for value in one.expressions) + ")"
-            case exp.Coalesce(this=exp.Sum()) if [str(other) for other in one.expressions] == ["0"]:
-                return self._sum(one.this.this)  # Malloy's sum of no rows is 0
+            case exp.In() if tree.expressions:
+                equal = [f"{self._of(tree.this)} = {self._of(value)}" for value in tree.expressions]
+                return f"({' or '.join(equal)})"
+            case exp.Coalesce(this=exp.Sum()) if [str(other) for other in tree.expressions] == ["0"]:
+                return self._sum(tree.this.this)  # Malloy's sum of no rows is 0
             case exp.Coalesce():
-                return "(" + " ?? ".join(map(self._of, (one.this, *one.expressions))) + ")"
+                return "(" + " ?? ".join(map(self._of, (tree.this, *tree.expressions))) + ")"
             case exp.Nullif():
-                return f"nullif({self._of(one.this)}, {self._of(one.expression)})"
-            case exp.Case() if one.this is None:
+                return f"nullif({self._of(tree.this)}, {self._of(tree.expression)})"
+            case exp.Case() if tree.this is None:
                 picks = " ".join(
-                    f"pick {self._of(each.args['true'])} when {self._of(each.this)}" for each in one.args["ifs"]
+                    f"pick {self._of(each.args['true'])} when {self._of(each.this)}" for each in tree.args["ifs"]
                 )
-                default = one.args.get("default")
+                default = tree.args.get("default")
                 return f"({picks} else {self._of(default) if default else 'null'})"
             case exp.Cast() | exp.TryCast():
-                return self._cast(one)
+                return self._cast(tree)
             case exp.TimeToStr() if (
-                str(one.args["format"].this).startswith("%Y-%m") and "%d" not in one.args["format"].this
+                str(tree.args["format"].this).startswith("%Y-%m") and "%d" not in tree.args["format"].this
             ):
-                return f"({self._of(one.this)}::date.month)"
+                return f"({self._of(tree.this)}::date.month)"
             case exp.Hour():
-                return f"hour({self._of(one.this)})"
-            case exp.DateDiff() if not one.args.get("unit"):
-                return f"days({self._of(one.expression)} to {self._of(one.this)})"
-            case exp.Anonymous() if one.name.upper() == "MEASURE":
-                return f"({self.parts[one.expressions[0].name]})"
+                return f"hour({self._of(tree.this)})"
+            case exp.DateDiff() if not tree.args.get("unit"):
+                return f"days({self._of(tree.expression)} to {self._of(tree.this)})"
+            case exp.Anonymous() if tree.name.upper() == "MEASURE":
+                return f"({self.parts[tree.expressions[0].name]})"
             case exp.AggFunc():
-                return self._aggregate(one)
-        raise UnsayableError(f"{UNKNOWN_FORM}: {one.sql('spark')}")
+                return self._aggregate(tree)
+        raise UnsayableError(f"{UNKNOWN_FORM}: {tree.sql('spark')}")
 
-    def _cast(self, one: exp.Expr) -> str:
-        kind = one.args["to"].this.name
-        if kind == "DATE" and isinstance(one.this, exp.Literal):
-            return f"@{one.this.this}"
+    def _cast(self, tree: exp.Expr) -> str:
+        kind = tree.args["to"].this.name
+        if kind == "DATE" and isinstance(tree.this, exp.Literal):
+            return f"@{tree.this.this}"
         into = {"DATE": "date", "TEXT": "string"}.get(kind, "number")
-        return f"({self._of(one.this)}::{into})"
+        return f"({self._of(tree.this)}::{into})"
 
-    def _aggregate(self, one: exp.Expr) -> str:
-        value = one.this
-        if isinstance(one, exp.Count):
+    def _aggregate(self, tree: exp.Expr) -> str:
+        value = tree.this
+        if isinstance(tree, exp.Count):
             if isinstance(value, exp.Distinct) and len(value.expressions) == 1:
                 counts, condition = self._conditional(value.expressions[0])
                 return f"count({self._of(counts)}){self._where(condition)}"
@@ -124,13 +125,13 @@ class Speaker:
             there = "" if isinstance(counts, exp.Literal | exp.Star) else f"{self._of(counts)} is not null"
             return f"count(){self._where(condition, there)}"
         counts, condition = self._conditional(value)
-        if isinstance(one, exp.Sum):
+        if isinstance(tree, exp.Sum):
             some = f"count(){self._where(condition, f'{self._of(counts)} is not null')}"
             return f"(pick {self._sum(value)} when {some} > 0 else null)"
         for kind, name in ((exp.Avg, "avg"), (exp.Min, "min"), (exp.Max, "max")):
-            if type(one) is kind:
+            if type(tree) is kind:
                 return f"{name}({self._of(counts)}){self._where(condition)}"
-        raise UnsayableError(f"{UNKNOWN_FORM}: {one.sql('spark')}")
+        raise UnsayableError(f"{UNKNOWN_FORM}: {tree.sql('spark')}")
 
     def _sum(self, value: exp.Expr) -> str:
         counts, condition = self._conditional(value)
@@ -144,13 +145,13 @@ class Speaker:
             and not value.args.get("default")
             and not value.this
         ):
-            (one,) = value.args["ifs"]
-            return one.args["true"], self._of(one.this)
+            (branch,) = value.args["ifs"]
+            return branch.args["true"], self._of(branch.this)
         return value, ""
 
     def _where(self, *conditions: str) -> str:
-        given = [one for one in (self.only, *conditions) if one]
-        return f" {{ where: {' and '.join(given)} }}" if given else ""
+        clauses = [clause for clause in (self.only, *conditions) if clause]
+        return f" {{ where: {' and '.join(clauses)} }}" if clauses else ""
 
 
 def parsed(text: str, parameters: Mapping[str, float]) -> exp.Expr:
@@ -169,15 +170,16 @@ def quoted(text: str) -> str:
 
 def fields_of(view: MetricView) -> dict[str, Dimension]:
     """The dimensions and fields of a view by name and alias."""
-    every = (*view.dimensions, *view.fields)
-    return {name: one for one in every for name in one.aliases} | {one.name: one for one in every}
+    dimensions = (*view.dimensions, *view.fields)
+    by_alias = {alias: dimension for dimension in dimensions for alias in dimension.aliases}
+    return by_alias | {dimension.name: dimension for dimension in dimensions}
 
 
 def condition(given: Condition, view: MetricView, parameters: Mapping[str, float]) -> str:
     """A condition on the rows of a view: true or false, never unknown."""
     if isinstance(given, And | Or):
         word = " and " if isinstance(given, And) else " or "
-        return "(" + word.join(condition(one, view, parameters) for one in given.parts) + ")"
+        return "(" + word.join(condition(part, view, parameters) for part in given.parts) + ")"
     if isinstance(given, Not):
         return f"(not {condition(given.part, view, parameters)})"
     dimension, say = fields_of(view)[given.name], Speaker(parameters)
@@ -190,11 +192,11 @@ def condition(given: Condition, view: MetricView, parameters: Mapping[str, float
         text = f"{text}::string"
     if given.op == "contains":
         return f"((strpos(lower({text}), lower({quoted(str(given.values[0]))})) > 0) ?? false)"
-    values = [_value(one, dimension, view, say) for one in given.values]
+    values = [_value(value, dimension, view, say) for value in given.values]
     if given.op == "between":
         return f"(({text} >= {values[0]} and {text} <= {values[1]}) ?? false)"
     if given.op in ("=", "!="):
-        same = "((" + " or ".join(f"{text} = {one}" for one in values) + ") ?? false)"
+        same = "((" + " or ".join(f"{text} = {value}" for value in values) + ") ?? false)"
         beside = isinstance(given.values[0], Beside)  # two columns that differ are both known
         known = f" and {text} is not null and {values[0]} is not null" if beside else ""
         return same if given.op == "=" else f"((not {same}){known})"
