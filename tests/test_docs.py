@@ -159,7 +159,7 @@ VAGUE = {"found", "told", "made", "mine", "held", "one", "here", "said", "such",
 
 def test_a_variable_is_named_for_what_it_holds():
     vague = []
-    for file in sorted((ROOT / "src").rglob("*.py")):
+    for file in sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "tools").rglob("*.py")]):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         fields = {id(node.target) for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)}
         for node in ast.walk(tree):

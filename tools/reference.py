@@ -225,13 +225,13 @@ def lead_scoring(path: Path) -> str:
 def scoring_speed(path: Path) -> str:
     """The figures that benchmarks/scoring.py kept."""
     kept = json.loads(path.read_text(encoding="utf-8"))
-    made, scored = kept["snapshots"], kept["scores"]
+    built, scored = kept["snapshots"], kept["scores"]
     rows = [
         (
             "snapshots",
-            f"{made['snapshots']:,} from {made['deals']:,} deals, {made['touches']:,} touches and "
-            f"{made['stage_changes']:,} stage changes",
-            f"{made['seconds']:.0f} s, peak {made['peak_mib']:,} MiB",
+            f"{built['snapshots']:,} from {built['deals']:,} deals, {built['touches']:,} touches and "
+            f"{built['stage_changes']:,} stage changes",
+            f"{built['seconds']:.0f} s, peak {built['peak_mib']:,} MiB",
         )
     ]
     rows += [
@@ -260,7 +260,7 @@ def agent_speed(path: Path) -> str:
         (_code(name), f"{t['median_ms']:.0f}", f"{t['p95_ms']:.0f}", f"{t['first_ms']:.0f}", f"{t['cpu_ms']:.0f}")
         for name, t in speed["tools"].items()
     ]
-    told = ", ".join(f"{seconds:.1f} s for {name}" for name, seconds in speed["plan_process_s"].items())
+    by_reps = ", ".join(f"{seconds:.1f} s for {name}" for name, seconds in speed["plan_process_s"].items())
     return "\n\n".join(
         [
             f"{speed['customers']:,} customers, {speed['deals']:,} deals, {speed['touches']:,} touches, two cores, "
@@ -268,7 +268,7 @@ def agent_speed(path: Path) -> str:
             f"the call list needs ({speed['prepare_s']:.0f} s) before they take the first question; peak memory "
             f"{speed['peak_mib']:,} MiB. After that:",
             _table(("tool", "median, ms", "95th percentile, ms", "first call, ms", "processor, ms"), rows),
-            f"`medallion plan` as a process of its own, which loads nothing into memory: {told}.",
+            f"`medallion plan` as a process of its own, which loads nothing into memory: {by_reps}.",
         ]
     )
 

@@ -21,16 +21,16 @@ def main() -> int:
     lake = Lakehouse(given.lakehouse)
     contracts_in_use.for_readers(lake)
     with asked_of(lake) as (connection, differences):
-        found = metric_random.compared_with(connection, differences, given.random, given.seed)
-    for one in found["different"]:
-        print(one["question"], *one["differences"], sep="\n    ")
+        outcome = metric_random.compared_with(connection, differences, given.random, given.seed)
+    for difference in outcome["different"]:
+        print(difference["question"], *difference["differences"], sep="\n    ")
     for text, times in differences.not_asked.items():
         print(f"Not asked, {times} times: {text}")
     print(
-        f"{found['asked']:,} questions each way, {found['refused']:,} refused, {found['not_asked']:,} that Malloy cannot be "
-        f"asked, {len(found['different'])} different."
+        f"{outcome['asked']:,} questions each way, {outcome['refused']:,} refused, {outcome['not_asked']:,} that Malloy cannot be "
+        f"asked, {len(outcome['different'])} different."
     )
-    return 1 if found["different"] else 0
+    return 1 if outcome["different"] else 0
 
 
 if __name__ == "__main__":

@@ -172,13 +172,15 @@ class Asker:
         given = asked.parts[part].where
         return "" if given is None else condition(given, view, asked.parameters)
 
-    def _key(self, one: Split, view: MetricView, time: Dimension | None, asked: Understood, shift: Shift | None) -> str:
+    def _key(
+        self, split: Split, view: MetricView, time: Dimension | None, asked: Understood, shift: Shift | None
+    ) -> str:
         """A split; of the period that is compared with, its time as that of the period that it is compared to."""
         say, fiscal = Speaker(asked.parameters), asked.today.fiscal
-        if (of_time := own_unit(one, view)) and time is not None:
+        if (of_time := own_unit(split, view)) and time is not None:
             return _unit(_moved(say.say(time.expr), shift), of_time, fiscal)
-        dimension = fields_of(view)[one.name]
-        grain = "month" if dimension.type == "month" else one.grain
+        dimension = fields_of(view)[split.name]
+        grain = "month" if dimension.type == "month" else split.grain
         is_month = time is not None and dimension.type == "month" and _column(dimension) == _column(time)
         if time is not None and shift is not None and (is_month or dimension.expr == time.expr):
             return _unit(_moved(say.say(time.expr), shift), grain or "day", fiscal)
