@@ -152,6 +152,16 @@ def is_put_away(header: str, texts: Iterable[str]) -> bool:
     return bool(ended) and all(word.startswith(_PUT_AWAY) for word in ended)
 
 
+def says_deleted(text: str) -> bool:
+    """Whether a state that marks a record as ended says deleted, and neither archived nor merged, which may count.
+
+    >>> [says_deleted(text) for text in ("Deleted", "Gelöscht am 1. März", "Archived", "Fusionné", "Merged, deleted")]
+    [True, True, False, False, False]
+    """
+    words = {*words_of(_folded(text))} & _ENDED
+    return bool(words) and not words & _ASIDE
+
+
 def is_no(text: str) -> bool:
     """Whether a cell denies a flag."""
     return _folded(text) in _NO
