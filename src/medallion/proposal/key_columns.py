@@ -203,7 +203,7 @@ def find_padded(draft: Draft, feeds: list[Feed]) -> None:
             refers = feed.column_of(name)
             written = {*refers.counts} if refers else set()
             known = {text for text in written if text.lstrip("0") in bare}
-            if refers and len(written & texts) < 0.5 * len(written) <= len(written) * 0.9 <= len(known):
+            if refers and len(written & texts) < 0.5 * len(written) and len(known) >= 0.9 * len(written):
                 draft.padded[entity] = (
                     f"{refers.header} of {feed.table.file.name} and {owners[0].column_of(name).header} of "  # type: ignore[union-attr]
                     f"{owners[0].table.file.name} are the same but for leading zeros"
