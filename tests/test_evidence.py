@@ -338,6 +338,23 @@ def test_a_column_that_only_closed_deals_have_is_the_day_of_closing(proposed, he
     assert (columns["closed_at"]["from"], asked(columns)) == (header, [])
 
 
+@pytest.mark.parametrize("header", ["Final Price", "Final Contract No", "Closed Amount", "Terminal"])
+def test_figures_under_a_name_for_something_else_are_no_days_of_closing(proposed, header):
+    rows = [
+        f"{row}{45000 + n if n % 3 < 2 else ''}"
+        for n, row in enumerate(deals(18, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", ""))
+    ]
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,Amount,Created,{header}", rows)
+    assert columns.get("closed_at", {}).get("from") != header
+
+
+@pytest.mark.parametrize("header", ["Final Payment", "Terminal", "Closed Contract Sent"])
+def test_a_day_of_something_final_of_few_deals_is_no_day_of_closing_unasked(proposed, header):
+    rows = deals(6, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,Amount,Created,{header}", rows)
+    assert asked(columns) == ["closed_at"]
+
+
 @pytest.mark.parametrize("header", ["Closed", "Geschlossen", "Cerrada el"])
 @pytest.mark.parametrize("count", [3, 6, 12])
 def test_a_column_named_closed_of_few_deals_is_the_day_of_closing(proposed, header, count):
