@@ -413,6 +413,22 @@ def test_a_pivot_table_is_no_list_of_deals(propose, header, row):
     assert found.not_used == {"deals by firm.csv": "a pivot table, which adds up what another table has"}
 
 
+@pytest.mark.parametrize(
+    ("header", "row", "asks"),
+    [
+        ("Müşteri;Aşama;Toplam Tutar;Oluşturma tarihi", "Firma {n};Kazanıldı;{n}00;2025-01-0{n}", False),
+        ("Account;Stage;Sum of Amount;Created Date", "Firm {n};Closed Won;{n}00;2025-01-0{n}", True),
+        ("Deal ID;Account;Stage;Sum of Amount;Created", "D{n};Firm {n};Closed Won;{n}00;2025-01-0{n}", True),
+    ],
+)
+def test_a_list_of_deals_alone_with_a_header_of_a_pivot_table_is_proposed(propose, header, row, asks):
+    rows = [row.format(n=n) for n in (1, 2, 3, 4, 5, 5)]  # one is exported twice
+    found = propose({"deals.csv": "\n".join([header, *rows]) + "\n"})
+    (table,) = [each for each in found.tables if each["entity"] == "leads"]
+    assert (table["confidence"] < CONFIDENT and "over a pivot table: is each row" in found.text) == asks
+    assert ("delete this source, and that of customers with its accounts" in found.text) == asks
+
+
 def test_deals_with_a_key_are_deals_whatever_their_amount_is_called(propose):
     deals = "Opportunity ID,Account ID,Stage,Sum of Amount,Created Date,Close Date\n" + "\n".join(OPPORTUNITIES) + "\n"
     found = propose({"accounts.csv": ACCOUNTS, "opportunities.csv": deals})

@@ -74,7 +74,9 @@ def test_the_actual_amount_counts_before_the_expected_and_never_the_weighted(pro
     assert asked(columns) == []
 
 
-@pytest.mark.parametrize("cell", ["43.{n}00,-", "350,-", "4'{n}00.-", "350.–", "1,{n}00.--"])
+@pytest.mark.parametrize(
+    "cell", ["43.{n}00,-", "350,-", "4'{n}00.-", "350.–", "1,{n}00.--", "1.{n}00,- USD", "$ 4{n}0.–"]
+)
 def test_a_dash_in_place_of_decimals_is_read(proposed, cell):
     rows = deals(9, "D{n}", "{firm}", "{state}", cell, "2025-01-{d}", "{end}", sep=";")
     columns, _, _ = proposed("Deal ID;Company;Status;Amount;Created;Close Date", rows)
@@ -138,6 +140,17 @@ def test_a_price_per_piece_is_asked_about_as_what_it_comes_to_with_the_quantity(
     assert "is the value of a deal Unit Price times Quantity?" in columns["deal_value"]["reason"]
     assert "`unit_price`" in columns["deal_value"]["from"]
     assert "`quantity`" in columns["deal_value"]["from"]
+
+
+@pytest.mark.parametrize(
+    "price", ["1.500,- €", "€ 1.500,-", "1.500,– EUR", "CHF 1'500.-", "Fr. 1'500.00", "1.500,00 €", "1500.50"]
+)
+def test_a_price_per_piece_times_its_quantity_is_what_its_cells_say(proposed, price):
+    rows = deals(9, "D{n}", "{firm}", "{state}", price, "3", "2025-01-{d}", "{end}", sep=";")
+    columns, _, _ = proposed("Deal ID;Company;Stage;Unit Price;Quantity;Created;Close Date", rows)
+    product = sqlglot.transpile(columns["deal_value"]["from"], read="spark", write="duckdb")[0]
+    ((value,),) = duckdb.execute(f"select {product} from (select ? as unit_price, '3' as quantity)", [price]).fetchall()
+    assert float(value) == (4501.5 if price == "1500.50" else 4500)
 
 
 @pytest.mark.parametrize("beside", ["MRR", "ARR", "Budget", "Unit Price", "Discount Amount", "Margin", "Cost"])
@@ -336,6 +349,23 @@ def test_a_column_that_only_closed_deals_have_is_the_day_of_closing(proposed, he
     rows = deals(18, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
     columns, _, _ = proposed(f"Deal ID,Company,Stage,Amount,Created,{header}", rows)
     assert (columns["closed_at"]["from"], asked(columns)) == (header, [])
+
+
+@pytest.mark.parametrize("header", ["Final Price", "Final Contract No", "Closed Amount", "Terminal"])
+def test_figures_under_a_name_for_something_else_are_no_days_of_closing(proposed, header):
+    rows = [
+        f"{row}{45000 + n if n % 3 < 2 else ''}"
+        for n, row in enumerate(deals(18, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", ""))
+    ]
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,Amount,Created,{header}", rows)
+    assert columns.get("closed_at", {}).get("from") != header
+
+
+@pytest.mark.parametrize("header", ["Final Payment", "Terminal", "Closed Contract Sent"])
+def test_a_day_of_something_final_of_few_deals_is_no_day_of_closing_unasked(proposed, header):
+    rows = deals(6, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,Amount,Created,{header}", rows)
+    assert asked(columns) == ["closed_at"]
 
 
 @pytest.mark.parametrize("header", ["Closed", "Geschlossen", "Cerrada el"])

@@ -115,6 +115,47 @@ def test_numbers_that_one_file_writes_with_leading_zeros_are_the_same(tmp_path, 
     assert (told and told.matched, why) == (2, "")
 
 
+@pytest.mark.parametrize("kind", ["zeros", "short and long"])
+def test_the_key_of_a_survivor_is_read_as_the_others_are(tmp_path, kind):
+    own, theirs, sql = {
+        "zeros": (["0000104700", "0000104701", "0000104702"], ["104700", "104701"], "regexp_replace(trim(`{}`), '^0+', '')"),
+        "short and long": (
+            ["0015f00000Bx7aQAAR", "0015f00000Bx7aqAAR", "0015f00000Bx7azAAR"],
+            ["0015f00000Bx7aQ", "0015f00000Bx7aq"],
+            "substring(`{}`, 1, 15)",
+        ),
+    }[kind]  # fmt: skip
+    (tmp_path / "accounts.csv").write_text(
+        f"Account ID,Account Name,Industry,Master Record ID\n{own[0]},Halden,Marine,\n{own[1]},Lumen,Optics,\n"
+        f"{own[2]},Halden AS,Marine,{own[0]}\n"
+    )
+    (tmp_path / "opportunities.csv").write_text(
+        "Opportunity ID,Account ID,Stage,Amount,Created Date\n"
+        f"O7,{theirs[0]},Closed Won,10,2025-01-10\nO8,{theirs[1]},Closed Lost,20,2025-01-11\n"
+    )
+    entities = contracts.entities([Override("x", proposal.propose(str(tmp_path), "x").text)])
+    (source,) = entities["customers"].sources
+    assert source.columns["customer_id"].sql == sql.format("account_id")
+    assert source.merged_into.sql == sql.format("master_record_id")
+
+
+def test_a_list_of_merges_is_read_without_zeros_as_the_keys_are(tmp_path):
+    (tmp_path / "accounts.csv").write_text(
+        f"{ACCOUNTS}0000104700,Halden,Marine\n0000104701,Lumen,Optics\n0000104703,Tarn,Food\n"
+    )
+    (tmp_path / "opportunities.csv").write_text(
+        "Opportunity ID,Account ID,Stage,Amount,Created Date\n"
+        "O7,104700,Closed Won,10,2025-01-10\nO8,104701,Closed Lost,20,2025-01-11\n"
+    )
+    (tmp_path / "merged_accounts.csv").write_text("Loser ID,Winner ID\n0000104800,0000104700\n0000104801,0000104701\n")
+    entities = contracts.entities([Override("x", proposal.propose(str(tmp_path), "x").text)])
+    (listed,) = entities["customers_merges"].sources
+    assert {name: item.sql for name, item in listed.columns.items()} == {
+        "merged": "regexp_replace(trim(`loser_id`), '^0+', '')",
+        "survivor": "regexp_replace(trim(`winner_id`), '^0+', '')",
+    }
+
+
 @pytest.mark.parametrize("own", [["0104700", "104700"], ["0000", "104701"], ["A0001", "A0002"]])
 def test_keys_that_leading_zeros_tell_apart_stay_as_they_are(tmp_path, own):
     (tmp_path / "accounts.csv").write_text(f"{ACCOUNTS}{own[0]},Halden,Marine\n{own[1]},Lumen,Optics\n")

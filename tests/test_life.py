@@ -302,6 +302,21 @@ def test_a_state_of_deals_that_says_deleted_ends_them(tmp_path, headers, word, a
     assert [name for name, sure in told.items() if sure is not None and sure < contracts.CONFIDENT] == asked
 
 
+@pytest.mark.parametrize("word", ["Archived", "Archiviert", "Merged", "Fusionné"])
+def test_a_state_of_deals_that_says_archived_or_merged_is_asked_about(tmp_path, word):
+    from medallion.proposal import propose
+
+    states = ["Won", "Lost", "Open", "Won", word]
+    rows = "".join(f"D-{n},Acme {n},{state},{n}00,2025-01-1{n},Ana Prior\n" for n, state in enumerate(states, 1))
+    (tmp_path / "deals.csv").write_text(f"Deal ID,Company,Status,Amount,Created,Owner\n{rows}")
+    proposed = propose(str(tmp_path), "mine")
+    (status,) = [c for c in proposed.columns if (c["entity"], c["column"]) == ("leads", "status")]
+    assert status["confidence"] < contracts.CONFIDENT
+    assert f"open, won or lost: '{word}' (1)?" in status["reason"]
+    (source,) = contracts.entities([Override("mine.yaml", proposed.text)])["leads"].sources
+    assert source.absent.confidence < contracts.CONFIDENT
+
+
 @pytest.mark.parametrize(
     ("file", "header"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medallion import proposal
-from medallion.contracts import CONFIDENT, entities
+from medallion.contracts import CONFIDENT, Override, entities
 from medallion.errors import ContractError, SourceError
 from medallion.proposal import systems
 
@@ -112,6 +112,26 @@ def test_headers_in_any_letters_are_taken_at_their_word(tmp_path):
     (exports / "kunder.csv").write_text("Kunde-løpenr,Имя,Номер\nK1,Ås AS,7\nK2,Bø AS,8\n", encoding="utf-8")
     found = proposal.propose(str(exports), "fjordbok", tmp_path / "fjordbok.yaml")
     assert filled(found, "customers") == {"customer_id": "Kunde-løpenr", "customer_name": "Имя"}
+
+
+@pytest.mark.parametrize(("header", "preset"), [("LOEVM", None), ("Kz Entf", "deleted: [Kz Entf]\n")])
+def test_what_a_system_says_is_deleted_has_ended(tmp_path, header, preset):
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    (exports / "customers.csv").write_text(
+        f"MANDT,KUNNR,NAME1,LAND1,ORT01,{header}\n"
+        + "".join(f"100,000010470{n},Firm {n},NO,Oslo,{'X' if n == 3 else ''}\n" for n in range(5))
+    )
+    path = tmp_path / "own.yaml"
+    path.write_text(f"name: Own\n{preset}customers:\n  KUNNR: customer_id\n  NAME1: customer_name\n")
+    found = proposal.propose(str(exports), "sap", path if preset else None)
+    (source,) = entities([Override("x", found.text)])["customers"].sources
+    assert source.absent is not None
+    assert source.absent.confidence >= CONFIDENT
+    assert source.absent.reason == f"{header} marks 1 of 5 rows"
+    assert source.absent.when.startswith(
+        f"lower(trim(coalesce(`{header.lower().replace(' ', '_')}`, ''))) NOT IN ('', "
+    )
 
 
 def test_tables_of_sap_are_known_by_their_headers(tmp_path):

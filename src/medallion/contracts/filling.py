@@ -141,16 +141,23 @@ class Condition(_Declared):
     reason: str = ""
 
 
+class Expression(_Declared):
+    """An `sql` expression over the columns of a row."""
+
+    sql: str
+
+
 class Merged(_Declared):
     """Which record a merged one went into: a `column` or an `sql` expression of its own row, or the columns `from` (the
-    merged one) and `to` of a `file` that lists the merges, of its rows those for which `where` holds.
+    merged one) and `to` of a `file` that lists the merges, each perhaps an expression, of its rows those for which `where`
+    holds.
     """
 
     column: str | None = None
     sql: str | None = None
     file: str | None = None
-    from_: str | None = Field(default=None, alias="from")
-    to: str | None = None
+    from_: str | Expression | None = Field(default=None, alias="from")
+    to: str | Expression | None = None
     where: str | None = None
     confidence: float | None = Field(default=None, ge=0, le=1)
     reason: str = ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
-from medallion.contracts.filling import Source
+from medallion.contracts.filling import Expression, Source
 from medallion.errors import ContractError
 
 Severity = Literal["reject", "warn"]
@@ -170,7 +170,10 @@ class Entity(_Columns):
         listed = tuple(
             Source(
                 file=str(merged.file),
-                columns={"merged": {"column": merged.from_}, "survivor": {"column": merged.to}},
+                columns={
+                    name: item.model_dump() if isinstance(item, Expression) else {"column": item}
+                    for name, item in (("merged", merged.from_), ("survivor", merged.to))
+                },
                 where=merged.where,
             )
             for merged in dict.fromkeys(source.merged_into for source in self.sources)

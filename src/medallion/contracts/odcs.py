@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from medallion.contracts import filling, yaml
 from medallion.contracts import formats as formats_of
-from medallion.contracts.filling import Override
+from medallion.contracts.filling import Expression, Override
 from medallion.contracts.model import DATE_FORMATS, PLACEHOLDERS, Column, Entity, Reference, Severity, Table
 from medallion.errors import ContractError
 
@@ -476,6 +476,9 @@ def _sources(
         for name, item in source.life.items():
             if item.sql is not None:
                 _parsed(item.sql, f"{where}: {name.removeprefix('_')}")
+        for listed in (source.merged_into.from_, source.merged_into.to) if source.merged_into else ():
+            if isinstance(listed, Expression):
+                _parsed(listed.sql, f"{where}: mergedInto")
     return (*(base.sources if base else ()), *sources)
 
 

@@ -31,7 +31,7 @@ def from_deals(draft: Draft, feeds: list[Feed]) -> None:
             key = Filling(sql=sql, confidence=0.85, reason=f"{reason}; {several}")
             feed.fillings["customer_id"] = key
             draft.as_written("customers", "customer_id")
-        if feed.reason.endswith("if not, delete this source"):
+        if feed.may_be_none:
             feed.reason += ", and that of customers with its accounts"
         customers = Feed(feed.table, "customers", 0.8, reason)
         asked = {"reason": reason}  # with the deal, unless the names are none

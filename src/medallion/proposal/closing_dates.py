@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import date
 
 from medallion.contracts import CONFIDENT, Entity, Filling, formats
-from medallion.proposal import asking, cells, match, roles, stages, vocabulary, worth
+from medallion.proposal import asking, cells, match, roles, vocabulary, worth
 from medallion.proposal.feeds import Feed
 from medallion.proposal.profile import Column
 
@@ -24,15 +24,14 @@ def is_date(column: Column) -> bool:
 
 def _may_be_closing(column: Column, leads: Entity) -> bool:
     """Whether a column has dates, or under a name that fits figures that would be dates, as spreadsheets keep them, or
-    months and weeks.
+    months and weeks; figures need a name for the day of closing itself.
     """
     counted = column.filled > 0 and column.counted_dates > worth.MOST
-    named = _says_closed(column) or vocabulary.header(column.header, leads, "closed_at") is not None
-    return is_date(column) or (named and (counted or formats.wider(column.counts, column.name) is not None))
-
-
-def _says_closed(column: Column) -> bool:
-    return bool(worth.words_in(column) & stages.CLOSED) and roles.of(column.header)[0] != roles.PLANNED
+    is_named = vocabulary.header(column.header, leads, "closed_at") is not None
+    is_wide = formats.wider(column.counts, column.name) is not None
+    return (
+        is_date(column) or (is_named and counted) or ((is_named or vocabulary.says_closed(column.header)) and is_wide)
+    )
 
 
 def _says_closing(column: Column, leads: Entity) -> bool:
@@ -142,7 +141,7 @@ def _fit(feed: Feed, leads: Entity, column: Column) -> float:
     ended = [text for state, text in records if state in ("won", "lost")]
     still = [text for state, text in records if state == "open"]
     few = len(ended) < FEW or len(still) < FEW
-    if not ended or (few and not _says_closed(column)):
+    if not ended or (few and not vocabulary.says_closed(column.header)):
         return 0.5 if column.filled else 0.0
     filled, open_filled = sum(map(bool, ended)) / len(ended), sum(map(bool, still)) / max(len(still), 1)
     if filled > 0.9 and open_filled < 0.1:

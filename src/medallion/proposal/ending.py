@@ -27,9 +27,7 @@ def settle(draft: Draft, feed: Feed) -> None:
     columns = [column for column in feed.unmapped if _may_end(draft, feed, column)]
     if feed.entity == "leads" and (status := feed.column_of("status")) and marks.marked(status.header, status.counts):
         columns.append(status)
-    telling = [
-        c for c in columns if not marks.is_pointer(c.header) and (_is_sure(c) or marks.marked(c.header, c.counts))
-    ]
+    telling = [c for c in columns if not marks.is_pointer(c.header) and (_is_sure(c) or _marked(draft, c))]
     per_column = [_mark(draft, feed, column, len(telling) < 2) for column in columns]
     conditions = [condition for condition in per_column if condition]
     if conditions:
@@ -74,7 +72,7 @@ def _no_business(draft: Draft, feed: Feed) -> None:
 
 def _mark(draft: Draft, feed: Feed, column: Column, alone: bool) -> Condition | None:
     """The condition under which a column marks rows as ended; a column of survivors is noted in the feed instead."""
-    marked = marks.marked(column.header, column.counts)
+    marked = _marked(draft, column)
     rows = sum(marked.values())
     if marks.is_pointer(column.header):
         if draft.is_derived(feed):
@@ -97,7 +95,7 @@ def _mark(draft: Draft, feed: Feed, column: Column, alone: bool) -> Condition | 
             'withdrawn); else write when: "false", and they count'
         )
     return Condition(
-        when=marks.ended(column.header, column.name, column.counts, alone),
+        when=marks.ended(column.header, column.name, column.counts, alone, _is_flag(draft, column)),
         confidence=0.95 if sure else 0.6,
         reason=reason,
     )
@@ -106,12 +104,22 @@ def _mark(draft: Draft, feed: Feed, column: Column, alone: bool) -> Condition | 
 def _may_end(draft: Draft, feed: Feed, column: Column) -> bool:
     """Whether a column may say that records have ended; an archived activity is an old one."""
     old = feed.entity == "interactions" and marks.is_put_away(column.header, marks.marked(column.header, column.counts))
-    return marks.may_mark(column.header) and (not old or _says_deleted(draft, column))
+    return _says_deleted(draft, column) or (marks.may_mark(column.header) and not old)
 
 
 def _says_deleted(draft: Draft, column: Column) -> bool:
     """Whether the system that the export comes from means deleted by such a header, and nothing else."""
     return draft.system is not None and vocabulary.bare(column.header) in draft.system.deleted
+
+
+def _is_flag(draft: Draft, column: Column) -> bool:
+    """Whether only the system that the export comes from tells that a column marks deletions, by whatever it says."""
+    return _says_deleted(draft, column) and not marks.may_mark(column.header)
+
+
+def _marked(draft: Draft, column: Column) -> dict[str, int]:
+    """The texts of a column that mark a record as ended, in that system too."""
+    return marks.marked(column.header, column.counts, _is_flag(draft, column))
 
 
 def _live_keys(draft: Draft, entity: str) -> set[str]:
@@ -121,8 +129,8 @@ def _live_keys(draft: Draft, entity: str) -> set[str]:
         own = draft.own(feed) if feed.entity == entity else None
         if own is None or draft.is_derived(feed):
             continue
-        marking = [c for c in feed.table.columns if c is not own and marks.may_mark(c.header)]
-        marked = [(c, texts) for c in marking if (texts := marks.marked(c.header, c.counts))]
+        marking = [c for c in feed.table.columns if c is not own and (marks.may_mark(c.header) or _is_flag(draft, c))]
+        marked = [(c, texts) for c in marking if (texts := _marked(draft, c))]
         if not marked:
             keys |= own.forms
             continue

@@ -76,7 +76,8 @@ def feed(draft: Draft, matched: Match) -> Feed:
     elif feed.entity in draft.entities and "currency" not in draft.entities[feed.entity].column_names:
         currency_columns.of_accounts(draft, feed)
     if doubt := draft.settled.doubts.get(id(feed.table)):
-        feed.confidence, feed.reason = min(feed.confidence, 0.7), f"{feed.reason}; {doubt}"
+        feed.confidence, feed.reason = min(feed.confidence, 0.7), f"{feed.reason}; {doubt.text}"
+        feed.may_be_none = doubt.may_be_none
     for canonical, (column, meant) in matched.perhaps.items():
         named = Filling(column=column.header, confidence=meant.confidence)
         read = cells.duration(named, column, feed.table) if canonical == "duration_minutes" else named

@@ -32,6 +32,8 @@ class Feed:
     #: Columns of which one answer gives the order of day and month, and how sure the feed is besides.
     undecided: tuple[str, ...] = ()
     sure_besides: float = 1.0
+    #: Whether an answer to what is asked of the table is to delete its source.
+    may_be_none: bool = False
     #: Columns that tell its records apart together, where none does alone.
     key: tuple[str, ...] = ()
 

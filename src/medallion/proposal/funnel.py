@@ -42,6 +42,14 @@ class Before:
     named_by: Column | None
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """What is asked of a table as a whole, and whether an answer is that it holds no records and its source is deleted."""
+
+    text: str
+    may_be_none: bool = False
+
+
 @dataclass
 class Settled:
     """The tables of entities, leads that are the stage before deals, and why a table is left out."""
@@ -49,7 +57,7 @@ class Settled:
     matches: list[Match]
     before: list[Before] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
-    doubts: dict[int, str] = field(default_factory=dict)
+    doubts: dict[int, Doubt] = field(default_factory=dict)
 
 
 def settle(matches: list[Match], tables: list[Table], entities: Mapping[str, Entity], system: System | None) -> Settled:
@@ -58,18 +66,24 @@ def settle(matches: list[Match], tables: list[Table], entities: Mapping[str, Ent
     for item in matches:
         if item.entity.name in ("leads", "interactions") and is_support(item):
             settled.left[item.table.file.name] = "support cases, which are no deals"
-        elif is_pivot(item):
+        elif (over := _over_pivot(item)) and not _may_be_records(item, matches):
             settled.left[item.table.file.name] = "a pivot table, which adds up what another table has"
         elif beside := _little_beside(item, matches):
             settled.left[item.table.file.name] = f"has little of a deal beside {beside}"
         else:
             settled.matches.append(item)
+            if over:
+                settled.doubts[id(item.table)] = Doubt(
+                    f"{over} is what a spreadsheet writes over a pivot table: is each row one of the {item.entity.name}? then delete this "
+                    "confidence; if not, delete this source",
+                    may_be_none=True,
+                )
     for item in [m for m in settled.matches if m.entity.name == "leads"]:
         deals = next((m for m in settled.matches if m.entity.name == "leads" and _are_lines(item, m)), None)
         if deals is not None:
             settled.matches.remove(item)
             if "deal_value" in item.columns and "deal_value" not in deals.columns:
-                settled.doubts[id(deals.table)] = (
+                settled.doubts[id(deals.table)] = Doubt(
                     f"no column holds the amount: {item.table.file.name} has {item.columns['deal_value'][0].header} for each line, and a "
                     "contract adds no rows up: export the deals with the sum of theirs; or delete this confidence, and they have no amount"
                 )
@@ -88,9 +102,10 @@ def settle(matches: list[Match], tables: list[Table], entities: Mapping[str, Ent
             settled.matches[place] = accounts
         elif not {"deal_value", "stage"} & {*item.columns}:
             main = others[0].table.file.name
-            settled.doubts[id(item.table)] = (
+            settled.doubts[id(item.table)] = Doubt(
                 f"its {item.table.rows:,} rows have no amounts and no stages, as the {others[0].table.rows:,} of {main} have, and nothing "
-                f"links them: are they deals? then there are {item.table.rows + others[0].table.rows:,}; if not, delete this source"
+                f"links them: are they deals? then there are {item.table.rows + others[0].table.rows:,}; if not, delete this source",
+                may_be_none=True,
             )
     known = {id(m.table) for m in settled.matches} | {id(b.match.table) for b in settled.before}
     for table in [t for t in tables if id(t) not in known and (_is_converted(t) or _named_before(t))]:
@@ -121,14 +136,20 @@ def _are_lines(item: Match, deals: Match) -> bool:
     )
 
 
-def is_pivot(item: Match) -> bool:
-    """Whether a table is a pivot table of a spreadsheet: by what stands over its groups, or over figures without a key."""
-    headers = [column.header for column in item.table.columns]
+def _over_pivot(item: Match) -> str | None:
+    """The header that spreadsheets write over the groups of a pivot table, or over its figures in a table without a key."""
     key = item.columns.get(item.entity.key)
-    is_keyed = key is not None and key[0].is_unique
-    return any(vocabulary.heads_pivot(header, "groups") for header in headers) or (
-        not is_keyed and any(vocabulary.heads_pivot(header, "figures") for header in headers)
-    )
+    over = ["groups"] if key is not None and key[0].is_unique else ["groups", "figures"]
+    headers = (column.header for column in item.table.columns)
+    return next((header for header in headers if any(vocabulary.heads_pivot(header, each) for each in over)), None)
+
+
+def _may_be_records(item: Match, matches: list[Match]) -> bool:
+    """Whether a table with a header of a pivot table may hold records all the same: no other table does, and it has a key or a
+    day of opening or closing.
+    """
+    of_others = (m for m in matches if m.entity.name == item.entity.name and m is not item)
+    return bool({item.entity.key, "created_at", "closed_at"} & {*item.columns}) and all(map(_over_pivot, of_others))
 
 
 #: The aspects of a deal that a table of deals has columns for; a list of values or a summary has few of them.

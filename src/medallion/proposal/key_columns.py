@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Iterable, Set
 
 from rapidfuzz import fuzz
 
 from medallion.contracts import Filling
-from medallion.contracts.filling import joined
+from medallion.contracts.filling import Expression, Merged, joined
 from medallion.contracts.odcs import code
 from medallion.proposal import asking, evidence, match, profile, repeats, vocabulary, worth
 from medallion.proposal.draft import Draft
@@ -203,7 +204,7 @@ def find_padded(draft: Draft, feeds: list[Feed]) -> None:
             refers = feed.column_of(name)
             written = {*refers.counts} if refers else set()
             known = {text for text in written if text.lstrip("0") in bare}
-            if refers and len(written & texts) < 0.5 * len(written) <= len(written) * 0.9 <= len(known):
+            if refers and len(written & texts) < 0.5 * len(written) and len(known) >= 0.9 * len(written):
                 draft.padded[entity] = (
                     f"{refers.header} of {feed.table.file.name} and {owners[0].column_of(name).header} of "  # type: ignore[union-attr]
                     f"{owners[0].table.file.name} are the same but for leading zeros"
@@ -216,28 +217,52 @@ def find_padded(draft: Draft, feeds: list[Feed]) -> None:
 def without_zeros(draft: Draft) -> None:
     """Keys that one file writes with leading zeros are read without them, and so is what refers to them."""
     for entity, why in draft.padded.items():
-        key = draft.entities[entity].key
-        for feed in draft.feeds:
-            for name, item in feed.fillings.items():
-                if not ((name == key and not item.lookup) or (item.lookup == entity and item.by == key)):
-                    continue
-                text = f"`{feed.table.column(item.column).name}`" if item.column else item.sql
-                if text:
-                    update = {"column": None, "sql": f"regexp_replace(trim({text}), '^0+', '')"}
-                    feed.fillings[name] = item.model_copy(update=update | {"reason": f"{item.reason}; {why}"})
+        _rewrite(draft, entity, "regexp_replace(trim({}), '^0+', '')", why)
 
 
 def all_short(draft: Draft) -> None:
     """What refers to accounts whose identifiers are cut is cut too."""
     accounts = feed_of(draft.feeds, "customers")
     key = accounts.fillings.get("customer_id") if accounts else None
-    if accounts is None or key is None or not str(key.sql).startswith("substring("):
-        return
+    if key is not None and str(key.sql).startswith("substring("):
+        _rewrite(draft, "customers", "substring({}, 1, 15)")
+
+
+def _rewrite(draft: Draft, entity: str, form: str, why: str = "") -> None:
+    """Write whatever holds a key of an entity, or refers to one, in another form, also in lists of merges.
+
+    Args:
+        draft: The proposal.
+        entity: Whose keys.
+        form: The expression that gives the other form, with `{}` in place of the key.
+        why: What is added to the reasons.
+    """
+    key = draft.entities[entity].key
+
+    def rewritten(header: str | None, sql: str | None, table: Table | None) -> str | None:
+        text = f"`{table.column(header).name}`" if table and header else sql
+        return form.format(text) if text and not text.startswith(form.partition("{}")[0]) else None
+
     for feed in draft.feeds:
-        item = feed.fillings.get("customer_id")
-        if item and item.column and item.lookup is None and feed is not accounts:
-            sql = f"substring(`{feed.table.column(item.column).name}`, 1, 15)"
-            feed.fillings["customer_id"] = item.model_copy(update={"column": None, "sql": sql})
+        for name, item in feed.fillings.items():
+            if not ((name == key and not item.lookup) or (item.lookup == entity and item.by == key)):
+                continue
+            if sql := rewritten(item.column, item.sql, feed.table):
+                reason = "; ".join(filter(None, (item.reason, why)))
+                feed.fillings[name] = item.model_copy(update={"column": None, "sql": sql, "reason": reason})
+        merged = feed.life.get("mergedInto") if feed.entity == entity else None
+        if not isinstance(merged, Merged):
+            continue
+        if not merged.is_listed and (sql := rewritten(merged.column, merged.sql, feed.table)):
+            feed.life["mergedInto"] = merged.model_copy(update={"column": None, "sql": sql})
+        elif merged.is_listed:
+            table = next((table for table in draft.tables if glob.escape(table.stems[-1]) == merged.file), None)
+            update = {
+                name: Expression(sql=sql)
+                for name, item in (("from_", merged.from_), ("to", merged.to))
+                if isinstance(item, str) and (sql := rewritten(item, None, table))
+            }
+            feed.life["mergedInto"] = merged.model_copy(update=update)
 
 
 def tell_apart(draft: Draft, feeds: list[Feed]) -> None:

@@ -91,15 +91,17 @@ def _is_mark_header(header: str) -> bool:
     return _is_mark(words) or is_pointer(header)
 
 
-def marked(header: str, counts: Mapping[str, int]) -> dict[str, int]:
-    """The texts of a column that mark a record as ended, each with its number of rows.
+def marked(header: str, counts: Mapping[str, int], is_flag: bool = False) -> dict[str, int]:
+    """The texts of a column that mark a record as ended, each with its number of rows; of a flag all that do not deny it.
 
     >>> marked("IsDeleted", {"0": 4, "1": 1}), marked("MasterRecordId", {"0015g": 1}), marked("Excluído", {"Não": 3})
     ({'1': 1}, {'0015g': 1}, {})
     >>> marked("Record Status", {"Active": 3, "Gelöscht": 1}), marked("Status", {"Open": 3, "Not to be deleted": 1})
     ({'Gelöscht': 1}, {})
+    >>> marked("LOEVM", {"X": 2}), marked("LOEVM", {"X": 2, "-": 1}, is_flag=True)
+    ({}, {'X': 2})
     """
-    if _is_mark_header(header):
+    if is_flag or _is_mark_header(header):
         marking = {text: count for text, count in counts.items() if re.search(_SAID, _folded(text))}
         return {text: count for text, count in marking.items() if not re.search(_DENIED, _folded(text))}
     return {text: count for text, count in counts.items() if re.search(_STATE, _folded(text))}
@@ -152,6 +154,16 @@ def is_put_away(header: str, texts: Iterable[str]) -> bool:
     return bool(ended) and all(word.startswith(_PUT_AWAY) for word in ended)
 
 
+def says_deleted(text: str) -> bool:
+    """Whether a state that marks a record as ended says deleted, and neither archived nor merged, which may count.
+
+    >>> [says_deleted(text) for text in ("Deleted", "Gelöscht am 1. März", "Archived", "Fusionné", "Merged, deleted")]
+    [True, True, False, False, False]
+    """
+    words = {*words_of(_folded(text))} & _ENDED
+    return bool(words) and not words & _ASIDE
+
+
 def is_no(text: str) -> bool:
     """Whether a cell denies a flag."""
     return _folded(text) in _NO
@@ -185,7 +197,7 @@ def is_sure(header: str, counts: Mapping[str, int], dates: bool = False) -> bool
     return bool(words & (_ENDED - _ASIDE)) and (dates or all(_folded(text) in _NO | _YES for text in counts))
 
 
-def ended(header: str, name: str, counts: Mapping[str, int], alone: bool = True) -> str:
+def ended(header: str, name: str, counts: Mapping[str, int], alone: bool = True, is_flag: bool = False) -> str:
     """The Spark SQL condition under which `marked` says that a row's record has ended.
 
     A flag `alone` is its own condition: what is neither true nor false is then refused.
@@ -193,7 +205,7 @@ def ended(header: str, name: str, counts: Mapping[str, int], alone: bool = True)
     >>> ended("IsDeleted", "isdeleted", {"0": 7}), ended("Gelöscht", "gelöscht", {"Ja": 2, "Nein": 9})
     ('`isdeleted`', "lower(trim(coalesce(`gelöscht`, ''))) NOT IN ('', '-', '0', 'f', 'false', 'n', 'n/a', 'nein', 'no', 'none', 'null')")
     """
-    if not _is_mark_header(header):
+    if not is_flag and not _is_mark_header(header):
         return f"NOT ({kept(header, name)})"
     if alone and counts and {text.strip().lower() for text in counts} <= _BOOLEAN:
         return f"`{name}`"

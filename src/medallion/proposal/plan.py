@@ -147,7 +147,6 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
     for feed in [item for item in draft.feeds if item.entity in ("leads", "customers", "contacts")]:
         people.owner(draft, feed, "account_manager" if feed.entity == "customers" else "owner")
     people.add_optional(draft, "owners", "quotas", "deal_contacts", "deal_products")
-    key_columns.all_short(draft)
     account_columns.confirm(draft)
     key_columns.tell_apart(draft, [item for item in feeds if item.entity == "interactions"])
     for feed in list(draft.feeds):
@@ -162,6 +161,7 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
                 feed.fillings[name] = cells.without_denied(item, feed.table.column(item.column))
         closing_dates.one_order(feed)
         _asked_once(feed)
+    key_columns.all_short(draft)
     key_columns.without_zeros(draft)
     order = ["owners", "customers", "products", "contacts", *draft.further, "leads", "interactions", "stage_changes"]
     order += ["deal_contacts", "deal_products", "quotas"]

@@ -22,7 +22,6 @@ _FLAGS = {
     "closed": {"closed", "geschlossen", "abgeschlossen", "cerrada", "cerrado", "cloture", "cloturee", "clos", "ferme", "fermee",
                "chiusa", "chiuso", "fechada", "fechado", "zamkniety", "zamknieta", "final", "terminal"},
 }  # fmt: skip
-CLOSED = frozenset(_FLAGS["closed"])
 FLAG_WORDS = frozenset().union(*_FLAGS.values())
 _PARTICLES = {
     "is",

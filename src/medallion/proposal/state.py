@@ -51,7 +51,7 @@ def status(feed: Feed, leads: Entity) -> None:
         _, canonical, column, share, ends, filling = max(offers, key=lambda offer: offer[0])
         values, unknown = spellings("leads", declared, column)
         ended = marks.marked(column.header, column.counts)  # asked about as records that have ended
-        gone = [(text, count) for text, count in unknown if text in ended]
+        gone = [(text, count) for text, count in unknown if text in ended and marks.says_deleted(text)]
         values += tuple((text, "lost") for text, _ in gone)
         unknown = [pair for pair in unknown if pair not in gone]
         share += sum(count for _, count in gone) / max(column.filled, 1)

@@ -293,6 +293,16 @@ def kind_of_amount(header: str) -> str:
     return next((kind for kind, phrases in kinds if any(f" {phrase} " in wording for phrase in phrases)), "")
 
 
+def says_closed(header: str) -> bool:
+    """Whether a header says that a deal was closed, with nothing beside that but particles and words for days.
+
+    >>> [says_closed(h) for h in ("Closed", "Closed Month", "Cerrada el", "Final Payment", "Closed Amount", "Expected Closed")]
+    [True, True, True, False, False, False]
+    """
+    closed, beside = (frozenset(_document()["closings"][name]) for name in ("closed", "beside"))
+    return any(closed & {*words} and {*words} <= closed | beside for words in (words_of(header), tokens(header)))
+
+
 def heads_pivot(header: str, of: str) -> bool:
     """Whether a spreadsheet writes such a header over the `groups` or the `figures` of a pivot table.
 

@@ -143,7 +143,7 @@ def _with_kind(column: Column) -> str:
 def _as_decimal(column: Column) -> str:
     cell = f"`{column.name}`"
     cell = f"replace(replace({cell}, '.', ''), ',', '.')" if column.comma else f"replace({cell}, ',', '')"
-    return f"try_cast(regexp_replace({cell}, '[^0-9.-]|[.][-–—]+$', '') as decimal(18,4))"
+    return f"try_cast(regexp_replace({cell}, '[A-Za-z][.]|[^0-9.-]|[.][-–—]+[^0-9]*$', '') as decimal(18,4))"
 
 
 def _is_bare(column: Column) -> bool:
