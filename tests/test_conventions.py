@@ -16,6 +16,7 @@ from medallion.cells import arrays
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import conventions
 from medallion.pipeline.batches import Batch
+from medallion.pipeline.conventions import cells
 from medallion.sources import parsing
 
 LEADS = "lead_id,customer_id,status,stage,deal_value,created_at,closed_at"
@@ -440,12 +441,10 @@ def test_two_columns_of_one_name_with_different_values_stop_the_file(tmp_path, s
 )  # fmt: skip
 def test_what_dates_look_like_is_found_per_form_and_not_per_cell(monkeypatch, texts, forms, ends, dates):
     tried = []
-    monkeypatch.setattr(
-        conventions, "_form", lambda shape, form=conventions._form: (tried.append(shape), form(shape))[1]
-    )
-    seen = conventions.Seen()
+    monkeypatch.setattr(cells, "_form", lambda shape, form=cells._form: (tried.append(shape), form(shape))[1])
+    seen = cells.Seen()
     for batch in (texts[: len(texts) // 2], texts[len(texts) // 2 :]):
-        conventions._add(seen, pa.array([*batch, "", "2025-01-31"]), {"", "n/a"}, dates=True, listed=False)
+        cells._add(seen, pa.array([*batch, "", "2025-01-31"]), {"", "n/a"}, dates=True, listed=False)
     assert {form: (text, count) for form, (text, count) in seen.forms.items()} == forms
     assert ends <= seen.ends
     assert seen.dates == dates

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from medallion import contracts, sources
-from medallion.pipeline import conventions
+from medallion.pipeline.conventions.cells import look
 from medallion.sources import parsing
 from medallion.sources.quoting import Doubled
 
@@ -57,7 +57,7 @@ def test_what_decides_the_dates_reads_the_same_cells(tmp_path):
     )
     entities = contracts.entities()
     (file,) = sources.scan(str(tmp_path), entities).files
-    seen = conventions.look(file, entities["leads"])["created_at"]
+    seen = look(file, entities["leads"])["created_at"]
     assert (seen.rows, seen.dates) == (2, {"25/02/2025", "03/04/2025"})
 
 
