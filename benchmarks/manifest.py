@@ -59,7 +59,7 @@ def main() -> None:
             copy = Lakehouse(str(shutil.copytree(lake.root, folder / f"copy_{number}")))
             took = [published(copy)]
             for name in copy.tables():
-                if name not in store.BESIDE:
+                if name not in locks.BESIDE:
                     rows = DeltaTable(copy.path(name)).to_pyarrow_table()
                     write_deltalake(copy.path(name), rows, mode="overwrite")
             took.append(published(copy))

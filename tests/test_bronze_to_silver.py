@@ -476,7 +476,7 @@ def test_work_tables_half_removed_are_no_hindrance(deliver, unbroken, monkeypatc
     import shutil
     from pathlib import Path
 
-    from medallion.lakehouse import store
+    from medallion.lakehouse import removal
 
     def interrupted(lake, names):
         first, second, *_ = [name for name in names if lake.exists(name)]
@@ -485,7 +485,7 @@ def test_work_tables_half_removed_are_no_hindrance(deliver, unbroken, monkeypatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "drop", interrupted)
+        patch.setattr(removal, "drop", interrupted)
         with pytest.raises(KeyboardInterrupt):
             deliver(FILES)
     _, lake = deliver({"customers.csv": ONE_CUSTOMER}, now=NOW + timedelta(hours=1))

@@ -12,7 +12,7 @@ from medallion.care.erasure import _without, search
 from medallion.config import load
 from medallion.contracts import table
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, manifests, publishing, store
+from medallion.lakehouse import locks, manifests, publishing, removal, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import erasure_log, journal
 from medallion.silver.mentions import Mentions
@@ -42,7 +42,7 @@ def lake(tmp_path):
         intent.__enter__()
         for name in ("bronze.customers", "gold.deals"):
             write_deltalake(found.path(name), pa.table({"a": ["gone"]}), mode="overwrite")
-        store.purge(found, "bronze.customers")
+        removal.purge(found, "bronze.customers")
         writer.published = True  # as a process that ends here
     return found
 

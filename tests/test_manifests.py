@@ -27,7 +27,17 @@ from medallion.care import doctor, erasure, export, maintain, restore, verify
 from medallion.config import load
 from medallion.errors import LakehouseError, StateRemovedError
 from medallion.gold import gold_contract
-from medallion.lakehouse import contracts_in_use, locks, maintenance, manifests, publishing, query, store
+from medallion.lakehouse import (
+    commits,
+    contracts_in_use,
+    locks,
+    maintenance,
+    manifests,
+    publishing,
+    query,
+    removal,
+    store,
+)
 from medallion.lakehouse.manifests import Kept, Manifest
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, journal
@@ -517,9 +527,9 @@ def test_of_many_checkpoints_the_newest_is_looked_at(lake, monkeypatch):
     for key in "bcd":
         table(lake, "silver.mine", key)
         DeltaTable(lake.path("silver.mine")).create_checkpoint()
-    looked, real = [], store._ends
-    monkeypatch.setattr(store, "_ends", lambda path: looked.append(path.name) or real(path))
-    store.mend(lake, "silver.mine")
+    looked, real = [], commits._ends
+    monkeypatch.setattr(commits, "_ends", lambda path: looked.append(path.name) or real(path))
+    commits.mend(lake, "silver.mine")
     assert looked == [f"{3:020d}.checkpoint.parquet"]
 
 
@@ -1016,7 +1026,7 @@ def test_a_checkpoint_that_is_cut_short_is_written_again(lake, named):
     aside = checkpoint.with_name(f"_{checkpoint.name}.torn")
     assert aside.stat().st_size == 40
     assert not checkpoint.exists()
-    store.purge(lake, "silver.mine")  # it has statistics, so that an erasure takes it too
+    removal.purge(lake, "silver.mine")  # it has statistics, so that an erasure takes it too
     assert not aside.exists()
 
 
@@ -1029,7 +1039,7 @@ def test_a_checkpoint_that_was_set_aside_is_none_when_old_commits_are_removed(la
     DeltaTable(lake.path("silver.mine")).create_checkpoint()
     checkpoint = Path(lake.path("silver.mine"), "_delta_log", f"{2:020d}.checkpoint.parquet")
     checkpoint.write_bytes(checkpoint.read_bytes()[:40])
-    store.mend(lake, "silver.mine")
+    commits.mend(lake, "silver.mine")
     table(lake, "silver.mine", "c")
     assert lake.delta("silver.mine").to_pyarrow_table().num_rows == 3
 
@@ -1220,7 +1230,7 @@ def erase(lake, monkeypatch):
 
 def _erase(lake):
     write_deltalake(lake.path("silver.mine"), pa.table({"key": ["left"]}), mode="overwrite")
-    store.purge(lake, "silver.mine")
+    removal.purge(lake, "silver.mine")
     publishing.publish(lake, "forget")
 
 

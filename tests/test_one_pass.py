@@ -15,7 +15,7 @@ import pytest
 
 from medallion import door
 from medallion.contracts import Column, Table
-from medallion.lakehouse import onepass, places, store
+from medallion.lakehouse import commits, onepass, places, store
 from medallion.lakehouse.store import Lakehouse
 
 SHARED = (
@@ -113,9 +113,9 @@ def test_a_commit_says_how_many_files_it_adds(spark, lake):
     save(spark, lake)
     log = Path(lake.path(SOME.name), "_delta_log", f"{1:020}.json")
     lines = log.read_text().splitlines()
-    assert store.damage(lake, SOME.name) is None
+    assert commits.damage(lake, SOME.name) is None
     log.write_text("\n".join(line for line in lines if '"add"' not in line) + "\n")
-    assert "0 of 1 files to add" in store.damage(lake, SOME.name).says
+    assert "0 of 1 files to add" in commits.damage(lake, SOME.name).says
 
 
 def test_a_pass_that_fails_leaves_no_file(tmp_path):

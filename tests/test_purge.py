@@ -20,7 +20,7 @@ from medallion.care.erasure import search
 from medallion.care.erasure.work import Erasure
 from medallion.config import load
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, maintenance, places, store
+from medallion.lakehouse import locks, maintenance, places, removal
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import erasure_log
 from medallion.silver.mentions import Mentions, Name
@@ -67,7 +67,7 @@ def lake(tmp_path):
 def test_nothing_of_an_older_version_is_left(lake, tmp_path):
     path = lake.path("silver.notes")
     assert len(search(tmp_path, WHO)[1]) > 8
-    store.purge(lake, "silver.notes")
+    removal.purge(lake, "silver.notes")
     assert search(tmp_path, WHO)[1] == []
     raw = [file.read_bytes().lower() for file in tmp_path.rglob("*") if file.is_file()]
     tables = [str(pq.read_table(file).to_pylist()).lower().encode() for file in tmp_path.rglob("*.parquet")]
@@ -88,7 +88,7 @@ def test_files_of_somebody_else_are_never_removed(lake, tmp_path):
     for path in (*ours, *theirs):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
-    store.purge(lake, "silver.notes")
+    removal.purge(lake, "silver.notes")
     Erasure._sweep(SimpleNamespace(lake=lake))
     assert [path for path in ours if path.exists()] == []
     assert [path for path in theirs if not path.exists()] == []
@@ -109,10 +109,10 @@ def test_a_table_that_is_dropped_leaves_files_of_somebody_else(lake, killed, tmp
     table = DeltaTable(folder)
     table.create_write_transaction([add], "append", table.schema())
     if killed:
-        monkeypatch.setattr(store, "sweep", lambda lake: None)
-    store.drop(lake, ["silver.notes"])
+        monkeypatch.setattr(removal, "sweep", lambda lake: None)
+    removal.drop(lake, ["silver.notes"])
     monkeypatch.undo()
-    store.sweep(lake)
+    removal.sweep(lake)
     assert sorted(path for path in folder.rglob("*") if path.is_file()) == theirs
     assert not (tmp_path / places.GONE).exists()
     assert not lake.exists("silver.notes")
@@ -149,7 +149,7 @@ def test_what_is_being_written_beside_the_lock_is_left_alone(tmp_path):
         path.write_text("x")
     for path in files[1::2]:
         os.utime(path, (0, 0))
-    store.purge(lake, name)
+    removal.purge(lake, name)
     assert [path.exists() for path in files] == [True, False, True, False]
     assert len([*folder.glob("part-*")]) == 2
     assert lake.delta(name).to_pyarrow_table()["note"].to_pylist() == ["none"]
@@ -166,7 +166,7 @@ def test_what_is_written_beside_the_lock_during_a_purge_is_still_there(tmp_path,
         write_deltalake(lake.path(name), pa.table({"note": ["two"]}), mode="append")
 
     monkeypatch.setattr(DeltaTable, "create_checkpoint", asked)
-    store.purge(lake, name)
+    removal.purge(lake, name)
     assert sorted(lake.delta(name).to_pyarrow_table()["note"].to_pylist()) == ["one", "two"]
 
 

@@ -20,7 +20,7 @@ from medallion import pipeline
 from medallion.care import doctor, gate, maintain, restore, status, verify
 from medallion.config import load
 from medallion.errors import LakehouseError
-from medallion.lakehouse import manifests, publishing
+from medallion.lakehouse import manifests, publishing, removal
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
 
@@ -271,7 +271,6 @@ def test_back_to_an_earlier_run_and_forth_again(lake, spark):
 
 @pytest.mark.slow
 def test_what_cannot_be_gone_back_to(lake):
-    from medallion.lakehouse import store
 
     with pytest.raises(LakehouseError, match="no run had ended by"):
         restore.plan(lake, "2001-01-01")
@@ -280,7 +279,7 @@ def test_what_cannot_be_gone_back_to(lake):
     with pytest.raises(LakehouseError, match="there is no version 99"):
         restore.plan(lake, "99", "gold.deals")
     pipeline.run(load(None, source=str(ROOT / "data" / "updates"), lakehouse=lake.root), NOW + timedelta(days=1))
-    store.purge(lake, "gold.deals")
+    removal.purge(lake, "gold.deals")
     with pytest.raises(LakehouseError, match=r"no version 0|no longer there"):
         restore.plan(lake, "0", "gold.deals")
 

@@ -21,7 +21,7 @@ from medallion import addresses
 from medallion.care import restore, verify
 from medallion.config import load
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, manifests, places, store
+from medallion.lakehouse import locks, manifests, places, removal, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
 
@@ -87,7 +87,7 @@ def lake(tmp_path):
 
 
 def doors_of_restore(monkeypatch):
-    return Doors(monkeypatch, (DeltaTable, "restore"), (store, "drop"))
+    return Doors(monkeypatch, (DeltaTable, "restore"), (removal, "drop"))
 
 
 def point(lake, version):

@@ -19,7 +19,7 @@ from medallion.contracts import Entity, Filling, Table
 from medallion.contracts.model import ENDED, STANDING
 from medallion.errors import LakehouseError, MedallionError, StateRemovedError
 from medallion.gold import gold_contract, graph
-from medallion.lakehouse import contracts_in_use, places, query, store
+from medallion.lakehouse import commits, contracts_in_use, places, query, store
 from medallion.lakehouse.places import LAYERS
 from medallion.lakehouse.store import Lakehouse, spark_types
 from medallion.pipeline import batches, conventions, decisions, erasure_log, extensions, hold, journal, models, proof
@@ -187,13 +187,13 @@ def _contracts(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]
 
 def _files(lake: Lakehouse, name: str, folder: Path) -> Iterator[Finding]:
     """The log can be read, its last commit is whole, every file that it names is there in its size, and no other lies about."""
-    if damage := store.damage(lake, name, data=False):
+    if damage := commits.damage(lake, name, data=False):
         yield Finding("log", name, BROKEN, f"the last commit, {damage.path.name}, {damage.says}", damage.remedy)
         return
-    broken = store.broken_checkpoints(lake, name)
+    broken = commits.broken_checkpoints(lake, name)
     for error in broken:
         says = error.problem.removeprefix(f"{name}: ")
-        yield Finding("log", name, WARNING if error.remedy == store.MENDED else BROKEN, says, error.remedy or "")
+        yield Finding("log", name, WARNING if error.remedy == commits.MENDED else BROKEN, says, error.remedy or "")
     try:
         table = DeltaTable(str(folder))
         actions = table.get_add_actions(flatten=True)
@@ -213,7 +213,7 @@ def _files(lake: Lakehouse, name: str, folder: Path) -> Iterator[Finding]:
                 "files", name, BROKEN, f"{len(paths)} of {len(named)} data files {what}, such as {paths[0]}",
                 f"`medallion restore --table {name} --to VERSION`, then `medallion score`; or a backup."
                 if name.startswith("gold.")
-                else f"{store.GO_BACK}, or a backup.",
+                else f"{commits.GO_BACK}, or a backup.",
             )  # fmt: skip
     if not lost and not cut:
         yield Finding("files", name, OK, f"version {table.version()}, {len(named)} files")
@@ -405,7 +405,7 @@ def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) 
         if there != {history, clean}:
             (lacking,) = {history, clean} - there
             yield Finding(
-                "current", entity.name, BROKEN, f"there is no table {lacking}", f"{store.GO_BACK}, or a backup."
+                "current", entity.name, BROKEN, f"there is no table {lacking}", f"{commits.GO_BACK}, or a backup."
             )
             continue
         with query.connect(lake, LAYERS, only=there, newest=True) as connection:
@@ -424,7 +424,7 @@ def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) 
                 entity.name,
                 BROKEN,
                 f"{clean}: of {keys:,} keys {differences}",
-                f"{store.GO_BACK}, or a backup.",
+                f"{commits.GO_BACK}, or a backup.",
             )
         else:
             merging = (

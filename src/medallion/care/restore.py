@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from medallion import addresses, door
 from medallion.errors import LakehouseError
-from medallion.lakehouse import manifests, publishing, store
+from medallion.lakehouse import commits, manifests, publishing, removal
 from medallion.lakehouse.manifests import Manifest
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
@@ -104,7 +104,7 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
         others = [damage.error() for damage in damaged if table not in (None, damage.table)]
         others += [error for name, error in lost.items() if table not in (None, name)]
         if others:
-            raise LakehouseError(f"{table}: cannot go back alone: {others[0].problem}", f"{store.GO_BACK}.")
+            raise LakehouseError(f"{table}: cannot go back alone: {others[0].problem}", f"{commits.GO_BACK}.")
         newest = manifests.newest(lake)
         named = newest.versions if newest else {}
         cut = (
@@ -126,7 +126,7 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
                         lake.delta(move.table).restore(move.to)
             if gone:
                 writer.amend(dropping=gone)
-                store.drop(lake, gone)
+                removal.drop(lake, gone)
     return moves
 
 
@@ -160,7 +160,7 @@ def _of_a_manifest(lake: Lakehouse, manifest: Manifest, names: list[str]) -> dic
     """Versions of these tables in a manifest; the present one where its content is the same."""
     newest = manifests.newest(lake) or manifest
     for name in names:
-        damage, kept = store.damage(lake, name), manifest.tables.get(name)
+        damage, kept = commits.damage(lake, name), manifest.tables.get(name)
         if damage and kept and kept.version >= damage.version:
             before = [earlier for earlier in manifests.history(lake) if earlier.versions.get(name, -1) < damage.version]
             raise LakehouseError(
@@ -201,7 +201,7 @@ def _is_whole(lake: Lakehouse, names: list[str], ended: list[datetime]) -> None:
 
     Without that commit the table would be behind the others, and its part of the delivery would not be loaded again.
     """
-    damaged = [damage for name in names if (damage := store.damage(lake, name))]
+    damaged = [damage for name in names if (damage := commits.damage(lake, name))]
     lost = [damage for damage in damaged if damage.begun <= ended[-1].timestamp()]
     if lost:
         first = min(damage.begun for damage in damaged)
@@ -220,7 +220,7 @@ def _written(time: datetime) -> str:
 
 def _whole(lake: Lakehouse, name: str) -> DeltaTable:
     """A table at its newest version that was written whole."""
-    damage = store.damage(lake, name)
+    damage = commits.damage(lake, name)
     return DeltaTable(lake.path(name), version=damage.version - 1) if damage and damage.version else lake.delta(name)
 
 
@@ -229,7 +229,7 @@ def _newest(lake: Lakehouse, name: str) -> int:
 
 
 def _version_at(lake: Lakehouse, name: str, time: datetime) -> int | None:
-    damage = store.damage(lake, name)
+    damage = commits.damage(lake, name)
     if not lake.exists(name) or (damage and not damage.version):
         return None  # its first commit was never whole
     stamps = {
@@ -244,7 +244,7 @@ def _has_files(lake: Lakehouse, move: Move) -> None:
     try:
         table = lake.place.delta(move.table, move.to)
         table.version()
-        files = store.sizes(table) if lake.folder is not None else {}
+        files = commits.sizes(table) if lake.folder is not None else {}
         lost = [uri for uri, size in files.items() if not _is_there(Path(addresses.on_disk(uri)), size)]
     except Exception as error:
         raise LakehouseError(

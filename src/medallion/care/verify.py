@@ -14,7 +14,7 @@ from medallion.care.doctor import BROKEN, OK, WARNING, Finding
 from medallion.config import Settings
 from medallion.errors import LakehouseError
 from medallion.gold import graph
-from medallion.lakehouse import manifests, publishing, store
+from medallion.lakehouse import commits, manifests, publishing
 from medallion.lakehouse.manifests import Manifest
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
@@ -109,7 +109,7 @@ def _versions(lake: Lakehouse, manifest: Manifest, readable: list[str]) -> Itera
         now = lake.version(name)
         if now < kept.version:
             says = f"is at version {now}, {about} has {kept.version}: its newest commits are lost"
-            yield Finding("state", name, BROKEN, says, f"{store.GO_BACK}, or a backup.")
+            yield Finding("state", name, BROKEN, says, f"{commits.GO_BACK}, or a backup.")
         elif not publishing.is_as(lake, name, kept, now):
             says = f"is at version {now}, {about} has {kept.version}"
             remedy = "Something else has written it; readers go on with the manifest's version."

@@ -18,9 +18,11 @@ from deltalake import DeltaTable
 
 from medallion import door
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, manifests, publishing, store
+from medallion.lakehouse import locks, manifests, publishing, removal, store
+from medallion.lakehouse.commits import checkpointed, data_files, names_of, newest_commit
+from medallion.lakehouse.locks import BESIDE
 from medallion.lakehouse.manifests import Kept, Manifest
-from medallion.lakehouse.store import BESIDE, Lakehouse
+from medallion.lakehouse.store import Lakehouse
 
 #: A table is due when it has so many files that are small (the engine writes up to one per core), or so many commits since
 #: commits were last removed.
@@ -84,7 +86,7 @@ def sum_up(lake: Lakehouse) -> list[str]:
     names = [name for name in tables(lake) if _is_unread(lake, name)] if lake.folder is not None else []
     for name in names:
         locks.check()
-        commit = store.newest_commit(lake, name)
+        commit = newest_commit(lake, name)
         for path in (commit, commit.parent) if commit else ():
             door.flush(path)  # a checkpoint must not outlive the commit that it ends with
         with door.through(lake.path(name)):
@@ -118,7 +120,7 @@ def maintain(
 
 def _small_files(table: DeltaTable) -> int:
     """How many files a table has; 0 where they are not small."""
-    sizes = store.data_files(table)["size_bytes"].to_pylist()
+    sizes = data_files(table)["size_bytes"].to_pylist()
     return len(sizes) if sum(sizes) < SMALL * len(sizes) else 0
 
 
@@ -146,7 +148,7 @@ def _keeps_commits(lake: Lakehouse, name: str) -> bool:
 
 def _log(lake: Lakehouse, name: str) -> tuple[set[int], set[int]]:
     """Versions that have a commit in the log of a table in a folder, and those that have a checkpoint."""
-    names = [file for file in store.names_of(Path(lake.path(name), "_delta_log")) if file[:20].isdigit()]
+    names = [file for file in names_of(Path(lake.path(name), "_delta_log")) if file[:20].isdigit()]
     commits = {int(file[:20]) for file in names if file[20:] == ".json"}
     return commits, {int(file[:20]) for file in names if file.startswith(".checkpoint", 20)}
 
@@ -188,18 +190,18 @@ def _maintained(
     if not _keeps_commits(lake, name):
         with door.through(lake.path(name)):
             table.alter.set_table_properties(store.KEEP_COMMITS)
-    merged, size = (before, _LARGEST) if thorough else _worth_merging(store.data_files(table)["size_bytes"].to_pylist())
+    merged, size = (before, _LARGEST) if thorough else _worth_merging(data_files(table)["size_bytes"].to_pylist())
     if merged > 1:
         _compacted(lake, name, known, min(size + 1, _LARGEST))
     newest = lake.delta(name).version()
     hours = _BESIDE_HOURS if name in BESIDE else 0
-    gone = store.vacuum(lake, name, hours, sorted({*needs, newest})) if removing else 0
+    gone = removal.vacuum(lake, name, hours, sorted({*needs, newest})) if removing else 0
     with door.through(lake.path(name)):
         lake.delta(name).create_checkpoint()
     if lake.folder is None or not removing:
         pass
     elif name in BESIDE:
-        store.flush(lake, name)
+        removal.flush(lake, name)
         _remove(lake, name, _old(lake, name))
     else:
         _shorten(lake, name, {*needs, newest, lake.version(name)})
@@ -229,12 +231,12 @@ def _compacted(lake: Lakehouse, name: str, known: Mapping[str, Kept], below: int
 def _shorten(lake: Lakehouse, name: str, needs: Collection[int]) -> None:
     """Give every version that is needed a checkpoint, and remove all other commits and checkpoints."""
     log = Path(lake.path(name), "_delta_log")
-    for version in sorted({*needs} - store.checkpointed(log)):
+    for version in sorted({*needs} - checkpointed(log)):
         with door.through(lake.path(name)):
             DeltaTable(lake.path(name), version=version).create_checkpoint()
     with door.through(lake.path(name)):
         lake.delta(name).create_checkpoint()  # the last one written is the one that readers look for first
-    store.flush(lake, name)
+    removal.flush(lake, name)
     _remove(lake, name, {*_of_versions(lake, name).values()} - {*needs})
 
 

@@ -27,8 +27,9 @@ from medallion import door
 from medallion.errors import LakehouseError
 from medallion.gold import written_names
 from medallion.lakehouse import locks
+from medallion.lakehouse.commits import damage, data_files
 from medallion.lakehouse.places import ConflictError
-from medallion.lakehouse.store import Lakehouse, damage, data_files, erasing, state
+from medallion.lakehouse.store import Lakehouse, erasing, state
 from medallion.version import VERSION
 
 TABLE = "ops.manifests"

@@ -19,8 +19,10 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from medallion.lakehouse import manifests, query, unity
+from medallion.lakehouse.commits import data_files, newest_commit, sizes
+from medallion.lakehouse.locks import BESIDE
 from medallion.lakehouse.manifests import Kept
-from medallion.lakehouse.store import BESIDE, Lakehouse, data_files, newest_commit, sizes
+from medallion.lakehouse.store import Lakehouse
 from medallion.version import VERSION
 
 #: The command that writes versions, and no content.

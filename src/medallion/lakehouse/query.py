@@ -26,8 +26,9 @@ from medallion.contracts import Override, entities, table
 from medallion.contracts.own import opened
 from medallion.errors import LakehouseError, StateRemovedError
 from medallion.lakehouse import manifests, unity, visible
+from medallion.lakehouse.commits import GO_BACK, damage
 from medallion.lakehouse.places import LAYERS
-from medallion.lakehouse.store import GO_BACK, Lakehouse, damage, erasing
+from medallion.lakehouse.store import Lakehouse, erasing
 
 #: A text, a comment or another quoted name, or else a table that is named outside of them. Parsing by sqlglot takes a hundred times as long,
 #: for every query, and does not know all that DuckDB does.

@@ -18,7 +18,7 @@ from medallion import addresses, charts, contracts, log
 from medallion.config import Settings, end_of_day
 from medallion.contracts.model import STANDING
 from medallion.errors import LakehouseError, MedallionError
-from medallion.lakehouse import contracts_in_use, query, store, unity
+from medallion.lakehouse import contracts_in_use, query, removal, store, unity
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, identities, journal, models
@@ -145,7 +145,7 @@ class _Training:
             except NotReadyError as error:
                 raise self._cause(error) from error
         with self.steps.step("compare and register"):
-            store.flush(self.lake, "gold.lead_snapshots")  # a model must not outlast what it was learned from
+            removal.flush(self.lake, "gold.lead_snapshots")  # a model must not outlast what it was learned from
             self._conclude(outcome, learned, leaks, rows, anyway, writer)
         if self.settings.mlflow and outcome.version is not None:
             with self.steps.step("MLflow"):

@@ -18,7 +18,7 @@ from medallion import bronze, contracts, progress, silver, sources
 from medallion.columns import with_known_names
 from medallion.contracts import Entity, Filling, Table
 from medallion.errors import ConservationError, SourceError
-from medallion.lakehouse import store
+from medallion.lakehouse import removal, store
 from medallion.pipeline import batches, erasure_log, identities
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
@@ -82,7 +82,7 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
         batches.record(context.spark, lake, batch, batches.INGESTED, now)
 
     if retried:  # a kill while they were removed leaves half of a table, which cannot be written over
-        store.drop(lake, [name for entity in present for name in entity.work])
+        removal.drop(lake, [name for entity in present for name in entity.work])
 
     conflicting: dict[str, Conflicts] = {}
 
@@ -105,8 +105,8 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
         _quality(context, present, batch, accounts, retried)
     _conserve(accounts, batch)
     # in this order: a batch that was killed in between is done again, from bronze; the other way round they would stay
-    store.drop(lake, [name for entity in present for name in entity.work])
-    store.drop(lake, ends.tables)
+    removal.drop(lake, [name for entity in present for name in entity.work])
+    removal.drop(lake, ends.tables)
     held_batches = [Batch.held(batch, file) for file in gate.held]
     if batch.is_held_file and held_batches:
         batches.record(context.spark, lake, replace(batch, files=held_batches[0].files), batches.HELD, now)

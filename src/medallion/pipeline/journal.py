@@ -23,7 +23,7 @@ from typing import Any
 
 from medallion import door, log
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, maintenance, manifests, publishing, store
+from medallion.lakehouse import commits, locks, maintenance, manifests, publishing, removal, store
 from medallion.lakehouse.maintenance import Maintained
 from medallion.lakehouse.manifests import Manifest
 from medallion.lakehouse.store import Lakehouse
@@ -38,7 +38,7 @@ RECOVER = "recovery"
 #: A lakehouse that was written before there were manifests, as it was found.
 FOUND = "found"
 #: Tables that are left alone when a lakehouse goes back: what failed stays known, and so does what was asked.
-KEPT = store.BESIDE
+KEPT = locks.BESIDE
 #: The table that a run writes last.
 RUNS = "ops.runs"
 #: How an interrupted erasure is completed.
@@ -176,14 +176,14 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
     """
     with locks.hold(lake.root) as lock, store.kept_open(lake):
         writer = Writer(lake, lock)
-        store.sweep(lake)
-        if torn := store.damage(lake, manifests.TABLE):
+        removal.sweep(lake)
+        if torn := commits.damage(lake, manifests.TABLE):
             torn.set_aside()  # the command did not end; its tables are as they are, and rolled back where it has an intent
         for name in lake.tables() if lake.folder is not None else ():
-            store.mend(lake, name)
+            commits.mend(lake, name)
         spoiled = damaged(lake)
         if passing := [damage.table for damage in spoiled if damage.table.endswith(publishing.WORK)]:
-            store.drop(lake, passing)  # the batch makes them anew from bronze
+            removal.drop(lake, passing)  # the batch makes them anew from bronze
         if recover:
             if writer.is_erasing():
                 writer.recover()  # refuses before anything is changed
@@ -210,7 +210,7 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
             lock.settle()
 
 
-def _is_of(intent: Mapping[str, Any] | None, damage: store.Damage) -> bool:
+def _is_of(intent: Mapping[str, Any] | None, damage: commits.Damage) -> bool:
     """Whether a commit was being written under an intent that rolls its table back, so that nothing is lost without it."""
     if not intent or intent["kind"] == FORGET:
         return False
@@ -233,7 +233,7 @@ def lost_commits(lake: Lakehouse) -> dict[str, LakehouseError]:
             for name, version in batches.lost(lake, batch).items():
                 lost.setdefault(name, (version, f"the journal of batch {batch.batch_id}"))
     back = (
-        f"{store.GO_BACK}."
+        f"{commits.GO_BACK}."
         if manifests.number(lake) or (lake.exists(RUNS) and store.count(lake, RUNS))
         else "No run has ended here yet: remove the folder, and run again."
     )
@@ -249,11 +249,11 @@ def lost_commits(lake: Lakehouse) -> dict[str, LakehouseError]:
     }
 
 
-def damaged(lake: Lakehouse) -> list[store.Damage]:
+def damaged(lake: Lakehouse) -> list[commits.Damage]:
     """Tables whose newest commit was not written whole."""
     if lake.folder is None:
         return []
-    return [damage for name in lake.tables() if (damage := store.damage(lake, name))]
+    return [damage for name in lake.tables() if (damage := commits.damage(lake, name))]
 
 
 def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
@@ -265,12 +265,12 @@ def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
     if registered and _champion(Path(arguments["models"])) == registered:
         return "Its model is the active one: it is complete."
     if arguments.get("dropping"):
-        store.drop(lake, arguments["dropping"])
+        removal.drop(lake, arguments["dropping"])
         return "All that remained was to remove tables: it is complete."
     if arguments.get("cut"):
         raise LakehouseError(
             f"{lake.root}: commits were lost, and the restore that began at {_began(intent)} UTC was interrupted",
-            f"{store.GO_BACK}.",
+            f"{commits.GO_BACK}.",
         )
     if intent["kind"] == publishing.MAINTAIN:
         before = _unlike(lake, before)
@@ -283,7 +283,7 @@ def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
         elif now != version:
             with door.through(lake.path(name)):
                 lake.delta(name).restore(version)
-    store.drop(lake, sorted(created))
+    removal.drop(lake, sorted(created))
     if intent["kind"] == publishing.MAINTAIN and not before:
         return "What it had done is whole: it is complete."
     if registered:

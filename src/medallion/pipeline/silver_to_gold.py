@@ -23,7 +23,7 @@ from medallion.features.deals import is_reversed
 from medallion.features.engagement import CHANNELS
 from medallion.gold import CONVERSIONS, OWN_STEPS, SCORED, SCORED_FROM, Step, gold_contract, graph, possible
 from medallion.gold.lead_scores import lead_scores, newest
-from medallion.lakehouse import contracts_in_use, store
+from medallion.lakehouse import contracts_in_use, removal, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, identities
 from medallion.pipeline.additions import Additions, additions
@@ -213,7 +213,7 @@ def silver_to_gold(
     if score_at is not None and asks:
         with steps.step("gold: lead_scores"):
             _append_scores(out, frames, as_of_time, score_at, unfinished=target is None)
-    store.drop(out.lake, [SCORED])
+    removal.drop(out.lake, [SCORED])
     return day, [*odd, *held_out]
 
 

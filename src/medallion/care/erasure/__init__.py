@@ -25,7 +25,7 @@ from medallion.care.erasure.work import Erasure
 from medallion.config import Settings
 from medallion.errors import LakehouseError
 from medallion.gold import graph
-from medallion.lakehouse import contracts_in_use, locks, store
+from medallion.lakehouse import commits, contracts_in_use, locks, removal, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import erasure_log, extensions, journal
@@ -157,7 +157,7 @@ def _locked(settings: Settings, steps: Steps) -> Iterator[tuple[journal.Writer, 
         yield writer, work
 
 
-def _without(damage: store.Damage, writer: journal.Writer) -> None:
+def _without(damage: commits.Damage, writer: journal.Writer) -> None:
     """Set aside a commit that an interrupted erasure wrote only in part: completing it starts from the version before.
 
     Raises:
@@ -167,7 +167,7 @@ def _without(damage: store.Damage, writer: journal.Writer) -> None:
     if not writer.is_erasing():
         raise damage.error()
     if not damage.version and damage.table in {erasure_log.TABLE, *(step.table for step in graph())}:
-        store.drop(lake, [damage.table])  # made by the erasure, and made again
+        removal.drop(lake, [damage.table])  # made by the erasure, and made again
         return
     folder = Path(lake.path(damage.table))
     try:

@@ -20,7 +20,7 @@ from medallion.care.erasure.search import search, search_tables, texts
 from medallion.care.proposals import Actions
 from medallion.errors import LakehouseError
 from medallion.gold import graph
-from medallion.lakehouse import contracts_in_use, locks, manifests, places, publishing, store, unity
+from medallion.lakehouse import contracts_in_use, locks, manifests, places, publishing, removal, store, unity
 from medallion.pipeline import batches, erasure_log, journal, models
 from medallion.pipeline.context import Context
 from medallion.pipeline.silver_to_gold import silver_to_gold
@@ -75,7 +75,9 @@ class Erasure(About):
         with self.steps.step("write down the hashes"):
             erasure_log.record(self.spark, self.lake, self.own_log, erasure, erasure_log.STARTED, self.now)
         self.refused = self._quarantined()
-        store.drop(self.lake, [name for name in self.lake.tables() if name.endswith(publishing.WORK)])  # of failed runs
+        removal.drop(
+            self.lake, [name for name in self.lake.tables() if name.endswith(publishing.WORK)]
+        )  # of failed runs
         removed = {}
         order = {"bronze": 0, "ops": 1, "gold": 2, "silver": 3}
         last = [entity.history.name for entity in self.entities.values()][::-1]
@@ -108,10 +110,10 @@ class Erasure(About):
     def _purge(self, name: str) -> dict[str, Any]:
         """Remove the earlier versions of a table; gives what the certificate says of it."""
         if self.lake.folder is not None:
-            versions, files = store.purge(self.lake, name)
+            versions, files = removal.purge(self.lake, name)
             return {"versions_purged": versions, "files_removed": files}
         with door.through(self.lake.path(name)):
-            versions, removed, left = unity.purge(self.lake.root, name, beside=name in store.BESIDE)
+            versions, removed, left = unity.purge(self.lake.root, name, beside=name in locks.BESIDE)
         if left:
             return {"versions_purged": 0, "files_removed": 0, certificate.LEFT: left}
         return {"versions_purged": versions, "files_removed": removed}
