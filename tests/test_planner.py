@@ -126,6 +126,9 @@ UNDERSTOOD = {
     "closing next month": "list deals where open and expected_close_date = 'next month'",
     "deals in negotiation for more than 60 days": "list stage_changes where stage = negotiation and status = open and left_date is unknown and days_in_stage > 60",
     "pipeline by stage, excluding deals under 10k": "open_pipeline by stage where deal_value >= 10000",
+    "how many deals worth between 10 and 20 thousand did we lose": "lost_leads where deal_value >= 10000 and deal_value <= 20000",
+    "how many open deals between 500 and 1k": "open_leads where deal_value >= 500 and deal_value <= 1000",
+    "how many open deals with a probability between 10 and 20%": "open_leads where probability >= 0.1 and probability <= 0.2",
     "how many deals and how much revenue in May": "revenue,won_leads in 2025-05",
     # which end of an order is the worse one, and what is ranked
     "overdue deals by owner, worst first": "open_leads by owner where overdue order -open_leads",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 
 from medallion.agent.planner.lexicon import Sense, meanings
@@ -195,6 +196,17 @@ class Restricting(Marking):
             money, at = True, at + 1
         return f"{value.normalize():f}", money, percent, at
 
+    def _scaled_as(
+        self, number: tuple[str, bool, bool, int], other: tuple[str, bool, bool, int], place: int
+    ) -> tuple[str, bool, bool, int]:
+        """The first of two numbers, where the second at `place` says for both what they count: `10 and 20 thousand`."""
+        written = self.has(place + bool(self.has(place, "currency")), "number", "num")
+        value, money, percent, end = number
+        if written is None or money or percent or Decimal(value) >= Decimal(written.name):
+            return number
+        scale = Decimal(other[0]) / Decimal(written.name)
+        return f"{(Decimal(value) * scale).normalize():f}", other[1], other[2], end
+
     def _currency(self, place: int) -> None:
         currency = self.spans[place].of("currency")
         if currency and currency.name != self.currency:
@@ -237,8 +249,10 @@ class Restricting(Marking):
             other = self._number(second + 1) if self.has(second, "and") else None
             if other is None:
                 return
-            self._threshold(place, place, number, ">=", number[3])
+            self._threshold(place, place, self._scaled_as(number, other, second + 1), ">=", number[3])
+            column = self.thresholds[-1].column
             self._threshold(place, place, other, "<=", other[3])
+            self.thresholds[-1] = replace(self.thresholds[-1], column=self.thresholds[-1].column or column)
             return
         self._threshold(place, at, number, _OPS[kind.kind], number[3], age=kind.name == "age")
 
