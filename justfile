@@ -52,9 +52,13 @@ mcp *args:
     .mcp/bin/python -m pip install -q -r config/requirements.lock
     PYTHONPATH=src .mcp/bin/python -m pytest -n 0 tests/test_mcp.py {{args}}
 
-# Tests that take about three seconds or more each.
+# Tests that take about three seconds or more each, as CI runs them.
 slow *args:
-    {{python}} -m pytest -m slow {{args}}
+    {{python}} -m pytest -m "slow and not nightly" {{args}}
+
+# Those of them that are left to the night: more seeds, more lakehouses, what the simulator alone promises.
+nightly-slow *args:
+    {{python}} -m pytest -m nightly {{args}}
 
 # Whole scenarios on embedded Sail and on a real Apache Spark server with Delta Lake: every table, cell by cell.
 parity *args:

@@ -115,7 +115,7 @@ def random_delivery(pick: random.Random, number: int, day: date) -> dict[str, st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in (2, 3))])
 def test_rows_that_are_kept_are_those_of_a_full_refresh(deliver, tmp_path, monkeypatch, seed):
     """After deliveries that move the day and that do not, with late touches, corrections and deals won no longer."""
     import importlib

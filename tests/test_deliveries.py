@@ -272,6 +272,7 @@ STAGED_LATER = {
 }
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_replay_shows_one_stage_and_the_whole_row_as_it_was(deliver, tmp_path):
     """The stage of a deal in `gold.deals` is that of its last stay in `gold.stage_history`, whatever the day."""

@@ -194,6 +194,7 @@ schema:
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_deal_that_names_a_merged_account_finds_it_and_the_most_complete_record_counts(deliver, rows, tmp_path):
     path = tmp_path / "mine.odcs.yaml"
@@ -274,6 +275,7 @@ STATED = LOOKED_UP.split("  - name: customers")[0] + """  - name: customers
 """  # fmt: skip
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_survivor_that_the_crm_merges_takes_along_what_it_was_made_of(deliver, rows, tmp_path):
     path = tmp_path / "mine.odcs.yaml"

@@ -350,6 +350,7 @@ def test_usual_forms_in_rows_of_others_go_and_near_misses_stay(deliver, rows):
     assert status.status(lake, LATER)["returned"] == []
 
 
+@pytest.mark.nightly
 def test_a_grouped_report_of_several_accounts(deliver, rows, tmp_path):
     """What has the account from the row above is about it too; what has its state from a row that went keeps it."""
     path = tmp_path / "mine.odcs.yaml"
@@ -378,6 +379,7 @@ def test_a_grouped_report_of_several_accounts(deliver, rows, tmp_path):
     assert [tuple(row.values()) for row in refused] == [(None, withheld), (None, withheld), ("D3", unread), ("D4", unread)]  # fmt: skip
 
 
+@pytest.mark.nightly
 def test_the_same_row_below_another_account_stays(deliver, rows, tmp_path):
     """Rows that look alike are told apart by what they have from the row above."""
     path = tmp_path / "mine.odcs.yaml"
@@ -404,6 +406,7 @@ def test_the_same_row_below_another_account_stays(deliver, rows, tmp_path):
     ]
 
 
+@pytest.mark.nightly
 def test_a_number_that_other_accounts_have_decides_nothing(deliver, rows):
     """Neither whose a refused record is, nor what is blanked in records of others; a number of the account alone does."""
     _, lake = deliver(
@@ -432,6 +435,7 @@ def test_a_number_that_other_accounts_have_decides_nothing(deliver, rows):
     }
 
 
+@pytest.mark.nightly
 def test_short_keys_are_told_apart_by_their_column(deliver, rows):
     """Customer 5 goes; the 5 minutes of a call with customer 6 stay."""
     _, lake = deliver(

@@ -57,7 +57,7 @@ def generated(spark, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lakehouse", ["sample", "generated"])
+@pytest.mark.parametrize("lakehouse", ["sample", pytest.param("generated", marks=pytest.mark.nightly)])
 def test_spark_and_duckdb_agree(request, spark, lakehouse):
     """In value and in order, total and by every dimension, all metrics."""
     from medallion.care import metric_check

@@ -1088,7 +1088,7 @@ def mutations(planner, number):
         yield question, changed
 
 
-@pytest.mark.parametrize("number", [150, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [150, pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.nightly])])
 def test_a_word_that_matters_changes_the_question_or_declines_it(planner, monkeypatch, number):
     monkeypatch.setattr(Planner, "closest", lambda self, text: ("another question",))
     swallowed = [

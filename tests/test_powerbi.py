@@ -191,7 +191,7 @@ def test_what_the_builder_has_no_words_for_is_in_the_model(built):
     assert len(names) == len(set(names)), "an annotation is there twice"
 
 
-@pytest.mark.parametrize("which", ["sample", "hostile"])
+@pytest.mark.parametrize("which", [pytest.param("sample", marks=pytest.mark.nightly), "hostile"])
 @pytest.mark.slow
 def test_every_measure_is_its_metric_in_every_filter_context(which, request):
     with query.connect(request.getfixturevalue(which), layers=("gold", "silver")) as connection:

@@ -320,7 +320,7 @@ def test_scores_of_a_killed_run_are_deleted_and_others_stay(deliver, monkeypatch
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("few", [300, 0])
+@pytest.mark.parametrize("few", [pytest.param(300, marks=pytest.mark.nightly), 0])
 def test_the_last_score_of_a_deal_is_found_also_where_the_day_before_has_none(deliver, monkeypatch, few):
     from medallion.pipeline import silver_to_gold
 

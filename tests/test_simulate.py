@@ -94,6 +94,7 @@ def test_what_is_hidden_would_help_and_still_not_suffice(future):
     assert 0.05 < error["hidden"] < error["crm"] < error["base"]
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_the_grid_of_the_backward_equation_is_fine_enough():
     process = Process(World(10, 500, 1))
@@ -223,6 +224,7 @@ def test_the_pipeline_refuses_exactly_what_was_planted(spark, rows, tmp_path):
     assert unread[0]["n"] == 0
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_deliveries_add_up_to_one_export(spark, rows, tmp_path):
     world = World(300, 400, 9)

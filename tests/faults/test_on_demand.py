@@ -486,7 +486,13 @@ def go_back_to_the_last(lake, about):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("table", ["ops/batches", "ops/batches finished", "ops/runs"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "ops/batches",
+        *(pytest.param(table, marks=pytest.mark.nightly) for table in ("ops/batches finished", "ops/runs")),
+    ],
+)
 def test_power_is_lost_of_what_a_journal_tells_of(lakes, tmp_path, double, unbroken, table):
     """What a batch has come to, or that the run ended, was kept, and a commit of a table before it was not: refused, or healed."""
     one, pick = unbroken("run"), random.Random(f"journal {SEED} {table}")  # noqa: S311
