@@ -304,6 +304,7 @@ def test_amounts_in_the_currency_of_the_company_count_where_the_file_names_it(pr
 
 CLOSING = [
     ("Est. Close Date", "Actual Close Date"),
+    ("Target close", "Close date"),
     ("Gesch. Abschlussdatum", "Tats. Abschlussdatum"),
     ("Date de clôture prévue", "Date de clôture réelle"),
     ("Fecha de cierre prevista", "Fecha de cierre real"),

@@ -308,6 +308,48 @@ def test_a_key_in_rows_that_differ_is_asked_about_where_nothing_dates_them(tmp_p
     assert not asked or "'D-7', in several rows" in key["reason"]
 
 
+# names of accounts
+
+LINKED = {
+    "Notion": "{name} (https://www.notion.so/{key}?pvs=21)",
+    "Markdown": "[{name}](https://example.com/{key})",
+    "HTML": '<a href="https://example.com/{key}">{name}</a>',
+    "a formula": '=HYPERLINK("https://example.com/{key}","{name}")',
+}
+
+
+@pytest.mark.parametrize("kind", LINKED)
+def test_names_with_a_link_are_read_without_it(tmp_path, deliver, rows, kind):
+    named = {"A1": "Halden AS", "A2": "Lumen, Optics", "A3": "Birch"}
+    cells = ['"' + LINKED[kind].format(name=name, key=key).replace('"', '""') + '"' for key, name in named.items()]
+    accounts = ACCOUNTS + "".join(f'{key},"{name}",Marine\n' for key, name in named.items())
+    deals = "Deal ID,Company,Stage,Amount,Created Date\n" + "".join(
+        f"D{n},{cell},Closed Won,{n}0,2025-01-1{n}\n" for n, cell in enumerate(cells, 1)
+    )
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "accounts.csv").write_text(accounts)
+    (tmp_path / "in" / "deals.csv").write_text(deals)
+    (tmp_path / "c.yaml").write_text(proposal.propose(str(tmp_path / "in"), "x").text)
+    _, lake = deliver({"accounts.csv": accounts, "deals.csv": deals}, contracts=(str(tmp_path / "c.yaml"),))
+    found = rows(lake, "select lead_id, customer_name, d.company from silver.leads_clean d join silver.customers_clean using (customer_id) order by 1")  # fmt: skip
+    assert [(row["lead_id"], row["customer_name"], row["company"]) for row in found] == [
+        (f"D{n}", name, name) for n, name in enumerate(named.values(), 1)
+    ]
+
+
+def test_deals_whose_accounts_are_all_unknown_are_asked_about(tmp_path):
+    (tmp_path / "accounts.csv").write_text(f"{ACCOUNTS}A1,Halden AS,Marine\nA2,Lumen,Optics\n")
+    deals = (
+        "Deal ID,Company,Stage,Amount,Created Date\nD1,{},Closed Won,10,2025-01-10\nD2,{},Closed Lost,20,2025-01-11\n"
+    )
+    asked = {}
+    for names in (("H-001 Halden", "H-002 Lumen"), ("Halden AS", "lumen")):
+        (tmp_path / "deals.csv").write_text(deals.format(*names))
+        columns = proposal.propose(str(tmp_path), "x").columns
+        asked[names] = [c["column"] for c in columns if c["confidence"] < 0.8 and "no account" in c["reason"]]
+    assert [*asked.values()] == [["company"], []]
+
+
 # owners and kinds of activity
 
 

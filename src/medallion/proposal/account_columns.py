@@ -8,7 +8,7 @@ from collections.abc import Set
 from medallion.contracts import CONFIDENT, Filling
 from medallion.contracts.odcs import code
 from medallion.figures import percent
-from medallion.proposal import junctions, key_columns
+from medallion.proposal import asking, junctions, key_columns
 from medallion.proposal.draft import Draft, is_opaque, sure
 from medallion.proposal.feeds import Feed
 
@@ -104,6 +104,21 @@ def of_records(draft: Draft, feed: Feed) -> None:
             feed.comments.append("customer_id: rows of unknown accounts are kept and counted as warnings")
             check = {"type": "custom", "engine": "medallion", "implementation": "reference", "severity": "warn"}
             draft.change(feed.entity, "customer_id", {"quality": [check]})
+    _unknown_names(draft, feed)
+
+
+def _unknown_names(draft: Draft, feed: Feed) -> None:
+    """Ask about deals that name their accounts otherwise than the table of accounts does: they would have none."""
+    item = feed.fillings.get("company")
+    if feed.entity != "leads" or "customer_id" in feed.fillings or item is None or item.column is None:
+        return
+    column = feed.table.column(item.column)
+    if column.filled and draft.named["customers"] and not column.forms & draft.named["customers"]:
+        reason = (
+            f"{item.reason}; but none of its {column.distinct} names is one of an account, so these deals have no account: "
+            "delete this confidence if that is so, else write an expression that gives the names, or a key"
+        )
+        feed.fillings["company"] = item.model_copy(update={"confidence": asking.ASKED, "reason": reason})
 
 
 def confirm(draft: Draft) -> None:

@@ -50,12 +50,17 @@ def by_roles(feed: Feed, leads: Entity) -> None:
             by_role.setdefault(roles.of(column.header)[0], column)
     plan, end = by_role.get(roles.PLANNED), by_role.get(roles.ACTUAL) or by_role.get("")
     filling = feed.fillings.get("closed_at")
-    if not plan or not end or (filling is not None and filling.column in (None, end.header)):
+    if not plan or not end:
         return
-    for name, column in (("closed_at", end), ("expected_close_date", plan)):
+    planned = feed.fillings.get("expected_close_date")
+    settled = filling is not None and filling.column in (None, end.header)
+    if settled and planned is not None and planned.column != end.header:
+        return
+    for name, column in (("closed_at", end), ("expected_close_date", plan))[settled:]:
         feed.fillings[name] = Filling(
             column=column.header, confidence=0.9, reason=f"its name, beside {_other(name, plan, end)}"
         )
+        feed.comments = [each for each in feed.comments if not each.startswith(f"perhaps {name}:")]
 
 
 def _other(name: str, plan: Column, end: Column) -> str:

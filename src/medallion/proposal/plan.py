@@ -159,6 +159,8 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
         for name, item in feed.fillings.items():
             if item.column and not item.values and feed.table.column(item.column).denied:
                 feed.fillings[name] = cells.without_denied(item, feed.table.column(item.column))
+            elif item.column and feed.table.column(item.column).linked:
+                feed.fillings[name] = cells.without_link(item, feed.table.column(item.column))
         closing_dates.one_order(feed)
         _asked_once(feed)
     key_columns.all_short(draft)

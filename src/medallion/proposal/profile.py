@@ -41,6 +41,8 @@ _FOOTER = 20
 _LONGEST = 10_000
 
 _TIME = r"(,? +\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp]\.? ?[Mm]\.?)?( ?[A-Z]{1,4}[+-]?[\d:]*)?)?"
+#: A month in English, whole or by its first letters.
+_MONTH = r"[A-Z][a-z]{2}|January|February|March|April|June|July|August|Sept|September|October|November|December"
 _DATES = {
     "iso": r"\d{4}-\d{2}-\d{2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?([A-Z]{1,4}|[+-]\d{2}:?\d{2}))?)?",
     "iso with am": r"\d{4}-\d{2}-\d{2}" + _TIME,
@@ -49,10 +51,10 @@ _DATES = {
     "dash": r"(\d{1,2})-(\d{1,2})-(\d{4}|\d{2})" + _TIME,
     "year": r"\d{4}[/.]\d{1,2}[/.]\d{1,2}" + _TIME,
     "signs": r"\d{4}[年년] ?\d{1,2}[月월] ?\d{1,2}[日일]" + _TIME,
-    "words": r"\d{1,2} [A-Z][a-z]{2} \d{4}" + _TIME + r"|[A-Z][a-z]{2} \d{1,2}, \d{4}" + _TIME,
-    "words without comma": r"[A-Z][a-z]{2} \d{1,2} \d{4}" + _TIME,
+    "words": rf"\d{{1,2}} ({_MONTH}) \d{{4}}" + _TIME + rf"|({_MONTH}) \d{{1,2}}, \d{{4}}" + _TIME,
+    "words without comma": rf"({_MONTH}) \d{{1,2}} \d{{4}}" + _TIME,
     "compact": r"(19|20)\d{2}[01]\d[0-3]\d([0-2]\d[0-5]\d[0-5]\d)?",
-    "dashed words": r"\d{1,2}-[A-Z][a-z]{2}-\d{4}" + _TIME,
+    "dashed words": rf"\d{{1,2}}-({_MONTH})-\d{{4}}" + _TIME,
 }
 _ANY_DATE = "|".join(f"(?:{pattern})" for pattern in _DATES.values())
 #: What may name a currency beside a figure.
@@ -73,6 +75,13 @@ _POINT = re.compile(
     r"[^\d,.]*(\d{1,3}([,'’\s]\d{3})*\.[\d–—-]{1,2}|\d+\.([\d–—-]{1,2}|\d{4,})|0\.\d+|\d{1,3}(,\d{3}){2,})[^\d,.]*"
 )
 _EITHER = re.compile(r"[^\d,.]*[1-9]\d{0,2}\.\d{3}[^\d,.]*")
+#: Texts with a link, as Notion, Markdown, HTML and spreadsheets write them, and what is left of each without it.
+LINKS = {
+    r" \(https?:[^()\s]*\)": "",
+    r"\[([^\[\]]*)\]\(https?:[^()\s]*\)": "$1",
+    r"<a [^<>]*>([^<>]*)</a>": "$1",
+    r'=HYPERLINK\("[^"]*"[,;] ?"([^"]*)"\)': "$1",
+}
 
 
 @dataclass
@@ -87,6 +96,8 @@ class Column:
     denied: bool = False
     #: Texts that stand for no date in a column of dates, such as 00000000, and are left out of `counts`.
     no_dates: frozenset[str] = frozenset()
+    #: The pattern of the links that its texts have and `counts` leaves out, a key of `LINKS`; else "".
+    linked: str = ""
 
     @property
     def filled(self) -> int:
@@ -251,8 +262,17 @@ def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table
                 yield delivery.Unreadable(part.name, part.stems, error, _first_cells(part))
 
 
+def without_link(text: str, pattern: str) -> str:
+    """A text without its links.
+
+    >>> without_link("Halden AS (https://example.com/a?b=1), Lumen (https://example.com/c)", next(iter(LINKS)))
+    'Halden AS, Lumen'
+    """
+    return re.sub(pattern, LINKS[pattern].replace("$", "\\"), text) if pattern else text
+
+
 def _cell(text: str | None, column: Column) -> str:
-    bare = (text or "").strip()
+    bare = without_link((text or "").strip(), column.linked)
     return "" if bare.lower() in PLACEHOLDERS or bare in column.no_dates else bare
 
 
@@ -308,6 +328,7 @@ def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
             break
     for column in columns:
         column.rows = rows
+        _leave_out_links(column)
         denials = {text for text in column.counts if text.lower() == "false"}
         others = column.counts.keys() - denials
         if denials and others and not any(re.fullmatch(_SHAPES["flag"], text) for text in others):
@@ -318,6 +339,19 @@ def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
     lines = (re.sub(r"[\r\n\0]+", " ", text[:_LONGEST]) for text in texts)
     short = [tuple(cell.strip() for cell in cells) for cells in csv.reader(lines, delimiter=file.delimiter)]
     return Table(file, stems, rows, columns, records, _all_rows(file) if is_cut else None, short)
+
+
+def _leave_out_links(column: Column) -> None:
+    """In a column in which nearly every text has a link, the texts are what counts."""
+    sample = list(islice(column.counts, _SAMPLE))
+    for pattern in LINKS:
+        if sample and sum(bool(re.search(pattern, text)) for text in sample) > _MOSTLY * len(sample):
+            column.linked = pattern
+            counts = Counter[str]()
+            for text, count in column.counts.items():
+                counts[without_link(text, pattern)] += count
+            column.counts = counts
+            return
 
 
 def _leave_out_no_dates(column: Column) -> None:
