@@ -350,6 +350,48 @@ def test_deals_whose_accounts_are_all_unknown_are_asked_about(tmp_path):
     assert [*asked.values()] == [["company"], []]
 
 
+# parts of one table
+
+DEALS = "Record Id,Account Name,Stage,Amount,Created Time,Test Record\n"
+
+
+def test_parts_of_a_table_are_read_as_one(tmp_path):
+    """What one part has, such as marked rows, holds for all, and what refers to the deals of any is linked."""
+    (tmp_path / "Deals_001.csv").write_text(
+        f"{DEALS}zcrm_11,Halden,Closed Won,10,2025-01-10,false\nzcrm_12,Lumen,Closed Lost,20,2025-01-11,false\n"
+    )
+    (tmp_path / "Deals_002.csv").write_text(
+        f"{DEALS}zcrm_21,Halden,Closed Won,30,2025-02-10,true\nzcrm_22,Birch,Closed Lost,40,2025-02-11,false\n"
+    )
+    (tmp_path / "Calls_001.csv").write_text(
+        "Record Id,Call Start Time,Related To,Related To.id\nc1,2025-02-01 10:30:00,Halden – Audit,zcrm_21\n"
+        "c2,2025-02-02 10:30:00,Birch – Audit,zcrm_22\nc3,2025-02-03 10:30:00,Lumen – Audit,zcrm_12\n"
+    )
+    found = proposal.propose(str(tmp_path), "x")
+    entities = contracts.entities([Override("x", found.text)])
+    (deals,) = entities["leads"].sources
+    assert (deals.file, "test_record" in str(deals.where)) == ("Deals*", True)
+    (calls,) = entities["interactions"].sources
+    assert calls.columns["lead_id"].column == "Related To.id"
+    assert (calls.columns["customer_id"].lookup, calls.columns["customer_id"].take) == ("leads", "customer_id")
+
+
+def test_states_of_the_same_deals_stay_apart(tmp_path):
+    rows = [f"zcrm_{n},Halden,Closed Won,10,2025-01-10,\n" for n in range(10, 20)]
+    for day, some in (("2025-01-31", rows), ("2025-02-28", rows[2:])):
+        (tmp_path / f"Deals_{day}.csv").write_text(DEALS + "".join(some))
+    assert proposal.propose(str(tmp_path), "x").text.count("snapshot: {value: true") == 2
+
+
+def test_touches_of_nobody_are_asked_about(tmp_path):
+    (tmp_path / "accounts.csv").write_text(f"{ACCOUNTS}A1,Halden AS,Marine\nA2,Lumen,Optics\n")
+    (tmp_path / "calls.csv").write_text(
+        "Call ID,Start Time,Minutes,Subject\nc1,2025-02-01 10:30:00,10,Audit\nc2,2025-02-02 10:30:00,5,Renewal\n"
+    )
+    text = proposal.propose(str(tmp_path), "x").text
+    assert "no column says of whom, so no account and no deal gets any of these: is it so?" in text
+
+
 # owners and kinds of activity
 
 

@@ -63,6 +63,7 @@ def propose(
                 unreadable.append(part)
             else:
                 others.append(part)
+    tables = profile.together(tables)
     proposal = plan.plan(tables, contracts.entities(), None if preset is None else systems.read(preset), today)
     if not proposal.feeds:
         left_out = (f"{table.file.name}: {proposal.left.get(table.file.name, 'not understood')}" for table in tables)

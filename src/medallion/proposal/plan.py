@@ -9,6 +9,7 @@ from medallion.contracts import CONFIDENT, Entity
 from medallion.figures import percent
 from medallion.proposal import (
     account_columns,
+    asking,
     cells,
     closing_dates,
     currency_columns,
@@ -55,11 +56,10 @@ def plan(
     _complete(draft, feeds)
     used = {id(feed.table) for feed in draft.feeds}
     left = {
-        table.file.name: settled.left.get(table.file.name)
-        or draft.listing.get(id(table))
-        or _why_not(table, entities, system)
+        name: settled.left.get(table.file.name) or draft.listing.get(id(table)) or _why_not(table, entities, system)
         for table in tables
         if id(table) not in used
+        for name in (table.file.name, *table.more)
     }
     proposal = Proposal(system.name if system else None, draft.feeds, draft.properties, draft.further, left)
     named = {"customers": draft.named["customers"]}
@@ -180,6 +180,9 @@ def _required(draft: Draft, feed: Feed) -> None:
     if feed.entity not in draft.entities:
         return
     entity = draft.entities[feed.entity]
+    if feed.entity == "interactions" and not {"customer_id", "lead_id"} & {*feed.fillings}:
+        feed.reason += "; no column says of whom, so no account and no deal gets any of these: is it so?"
+        feed.confidence = min(feed.confidence, asking.ASKED)
     for column in entity.columns:
         if column.checks.get("null") != "reject" or column.default or column.derive or column.name == entity.key:
             continue

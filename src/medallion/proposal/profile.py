@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import fnmatch
+import glob
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Container, Iterator, Sequence, Set
@@ -192,6 +194,8 @@ class Table:
     of: int | None = None
     #: The last records that do not split into the header's cells, such as a total with fewer, each as its cells.
     short: list[tuple[str, ...]] = field(default_factory=list)
+    #: Names of further files with rows of the same table.
+    more: list[str] = field(default_factory=list)
 
     @property
     def sampled(self) -> str:
@@ -269,6 +273,60 @@ def without_link(text: str, pattern: str) -> str:
     'Halden AS, Lumen'
     """
     return re.sub(pattern, LINKS[pattern].replace("$", "\\"), text) if pattern else text
+
+
+def opened(stem: str) -> str:
+    """A file's name as the pattern of those that have another date or number in it; "" where it has none.
+
+    >>> opened("Deals_001"), opened("deals 2025-01-31"), opened("accounts")
+    ('Deals*', 'deals*', '')
+    """
+    cut = re.sub(r"[ _-]*(\d{1,4}[-_.]\d{1,2}[-_.]\d{1,4}|\d{1,2}[A-Z][a-z]{2}\d{4}|(?<=[ _-])\d{3,}).*$", "", stem)
+    return "" if cut == stem or len(cut) < 3 else f"{glob.escape(cut)}*"
+
+
+def together(tables: Sequence[Table]) -> list[Table]:
+    """Tables, those that are parts of one as one: files of a name but for its number, with the same columns and other keys.
+
+    Files that have keys in common are states or changes of the same records, and stay apart.
+    """
+    groups: dict[tuple[str, ...], list[Table]] = {}
+    for table in tables:
+        name = opened(table.stems[-1]) if table.rows and not table.file.sheet else ""
+        groups.setdefault((name or table.file.name, *(column.header for column in table.columns)), []).append(table)
+    whole: list[Table] = []
+    for (name, *_), parts in groups.items():
+        others = (table for table in tables if not any(table is part for part in parts))
+        alone = not any(fnmatch.fnmatchcase(table.stems[-1].lower(), name.lower()) for table in others)
+        whole += [_joined(parts)] if len(parts) > 1 and alone and _are_parts(parts) else parts
+    return whole
+
+
+def _are_parts(tables: Sequence[Table]) -> bool:
+    """Whether a column has in each row of each table a value of its own, other ones in each."""
+    for columns in zip(*(table.columns for table in tables), strict=True):
+        every = set().union(*(column.forms for column in columns))
+        if all(column.is_unique for column in columns) and len(every) == sum(len(column.forms) for column in columns):
+            return True
+    return False
+
+
+def _joined(parts: Sequence[Table]) -> Table:
+    """Parts of a table as one."""
+    rows = sum(table.rows for table in parts)
+    columns = []
+    for several in zip(*(table.columns for table in parts), strict=True):
+        first = several[0]
+        none = frozenset().union(*(column.no_dates for column in several))
+        column = Column(first.header, first.name, rows, denied=any(each.denied for each in several), no_dates=none)
+        column.linked = next((each.linked for each in several if each.linked), "")
+        for each in several:
+            column.counts.update(each.counts)
+        columns.append(column)
+    records = [batch for table in parts for batch in table.records]
+    of = None if all(table.of is None for table in parts) else sum(table.of or table.rows for table in parts)
+    names = [table.file.name for table in parts[1:]]
+    return Table(parts[0].file, parts[0].stems, rows, columns, records, of, parts[-1].short, names)
 
 
 def _cell(text: str | None, column: Column) -> str:

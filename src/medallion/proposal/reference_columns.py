@@ -22,7 +22,7 @@ def lead(draft: Draft, feed: Feed) -> None:
         forms = named.forms
         share = round(len(forms & draft.keys["leads"]) / max(len(forms), 1), 2)
         best = (named, share) if share >= 0.5 else None
-    else:
+    if best is None:
         other = draft.best(feed.table, draft.keys["leads"], None)
         used = {item.column for item in feed.fillings.values()}
         codes = other is not None and other[0].header not in used and not all(t.isdigit() for t in other[0].counts)

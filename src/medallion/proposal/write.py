@@ -11,7 +11,7 @@ from typing import Any
 from medallion import contracts
 from medallion.contracts import CONFIDENT, Filling, yaml
 from medallion.proposal.feeds import Feed, Proposal
-from medallion.proposal.profile import Column
+from medallion.proposal.profile import Column, opened
 
 
 def contract(proposal: Proposal, name: str, folder: str) -> str:
@@ -98,7 +98,8 @@ def _entity(entity: str, proposal: Proposal) -> list[str]:
 def _source(feed: Feed, proposal: Proposal) -> list[str]:
     file = feed.table.file
     lines = [f"- file: {_scalar(pattern(feed, proposal.feeds))}"]
-    lines.append(f"  # {_plain(file.name)}: {feed.table.rows:,} rows, {len(feed.table.columns)} columns")
+    more = f" and {len(feed.table.more)} more" if feed.table.more else ""
+    lines.append(f"  # {_plain(file.name)}{more}: {feed.table.rows:,} rows, {len(feed.table.columns)} columns")
     if file.sheet:
         lines.append(f"  sheet: {_scalar(glob.escape(file.sheet))}")
     if file.header_line > 1:
@@ -170,10 +171,9 @@ def pattern(feed: Feed, feeds: Iterable[Feed]) -> str:
     """The pattern of the table's files: its name, open where a date or a number stands, unless that fits others too."""
     stem = feed.table.stems[-1]
     exact = glob.escape(stem)
-    cut = re.sub(r"[ _-]*(\d{1,4}[-_.]\d{1,2}[-_.]\d{1,4}|\d{1,2}[A-Z][a-z]{2}\d{4}|(?<=[ _-])\d{3,}).*$", "", stem)
-    if cut == stem or len(cut) < 3:
+    wide = opened(stem)
+    if not wide:
         return exact
-    wide = f"{glob.escape(cut)}*"
     columns = [column.header for column in feed.table.columns]
     for other in feeds:
         same = other.entity == feed.entity and [column.header for column in other.table.columns] == columns
@@ -201,7 +201,7 @@ def summary(proposal: Proposal) -> list[dict[str, Any]]:
     """One record per table and entity: how much of it is mapped, and what should be looked at."""
     return [
         {
-            "table": feed.table.file.name,
+            "table": feed.table.file.name + (f" and {len(feed.table.more)} more" if feed.table.more else ""),
             "rows": feed.table.rows,
             "entity": feed.entity,
             "confidence": feed.confidence,
