@@ -1,0 +1,301 @@
+"""What a question asks for: metrics, columns and records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from medallion import metrics
+from medallion.agent.planner.continuing import Continuing
+from medallion.agent.planner.lexicon import Sense, meanings
+from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.slots import Threshold
+from medallion.metrics.conditions import Test
+
+
+class Subjects(Continuing):
+    """Reads which metrics, columns and records are asked for."""
+
+    def _subject(self) -> None:
+        """Metrics, columns and records that are asked for."""
+        for place in self.places("metric"):
+            sense = self.spans[place].of("metric")
+            column = self.spans[place].of("field")
+            if sense is None:
+                continue
+            if column and self.about and not metrics.metrics()[sense.name].measure.period:
+                self.fields.append(column.name)
+            elif (
+                (self.spans[place].of("entity") and self.goal == "list" and not self.by)
+                or self.spans[place].of("kind")
+                or (self.spans[place].of("entity") and (self.metrics or self.entity))
+            ):
+                continue
+            else:
+                self.metrics += self._means(sense.name) if self.goal in ("average", "median") else [sense.name]
+                measured = [at for at in range(place) if self.spans[at].used and self.spans[at].of("metric")]
+                joints = ("and", "vs", "comma", "with", "or", "by", "gt", "lt", "from", "to")
+                if (
+                    len(set(self.metrics)) > 1
+                    and measured
+                    and not any(span.of(*joints) for span in self.spans[measured[-1] + 1 : place])
+                ):
+                    raise Unclear(
+                        f"{self.spans[measured[-1]].text!r} or {self.spans[place].text!r}: ask for one of them, or for both with 'and'"
+                    )
+            self.use(place, *[at for at in (place + 1,) if self.has(at, "figure")])  # the pipeline number
+            measured_in = metrics.metrics()[sense.name].measure.unit if sense.name in metrics.metrics() else ""
+            if measured_in in ("days", "hours", "minutes"):
+                self.take("how_long")
+            for unit in self.places("unit"):
+                if measured_in == f"{self.spans[unit].of('unit').name}s" and self.spans[unit - 1].of("prep"):  # type: ignore[union-attr]
+                    self.use(unit)  # the sales cycle in days
+            joint = self.near(place, -1)
+            if len(self.metrics) + len(self.fields) > 1 and self.has(joint, "and", "vs"):
+                self.use(joint)
+        for place in self.places("entity", "kind", "outcome", "booked", "direction"):
+            self._records(place)
+        for place in self.places("field"):
+            sense = self.has(place, "field")
+            worth = sense and sense.name == "deal_value" and self.entity == "deals" and not self.about
+            if worth and self.goal in ("average", "median"):
+                self.use(place)  # the average size of the deals that we won
+                continue
+            if worth and not (self.goal or self.rank) and (self.total or not self.places("list")):
+                self.goal = "amount"  # montant total des affaires ouvertes
+                self.use(place)
+                continue
+            of_before = self.before is not None and self.before.entity == "deals" and len(self.spans) == 1
+            asked = self.about or self.entity or self.rank or of_before or self.goal in ("when", "average", "median")
+            if sense and asked:
+                self.fields.append(sense.name)
+                self.use(place)
+        if self.about:
+            for place in self.places("dim"):
+                sense = self.has(place, "dim")
+                self.fields.append(sense.name if sense else "")
+                self.use(place)
+                if sense and sense.name in ("owner", "account_manager", "owner_manager"):
+                    self.take("who")
+            own = [place for place in self.places("verb") if self._says(place, "verb", "own")]
+            if not (own or self.fields or self.goal or self.metrics or self.places("verb")) and self.places("who"):
+                self.fields.append("owner")  # whose deal is L-1
+                self.use(*self.places("who", "entity"))
+            if own and self.places("who", "list"):
+                self.fields.append("owner")
+                self.use(*own, *self.places("who", "list"))
+            self._day_of()
+        owned = [place for place in self.places("verb") if self._says(place, "verb", "own")]
+        if owned and any("owner" in str(condition) for condition in self.where):
+            self.use(*owned)
+        if owned and self.refers and self.places("who"):
+            self.by.append("owner")  # who owns them
+            self.use(*owned, *self.places("who"))
+
+    def _day_of(self) -> None:
+        """`when does L-1 close`, `the value of L-1`: a column of the one account or deal."""
+        days = {"close": "expected_close_date", "due": "expected_close_date", "create": "created_date", "win": "closed_date",
+                "lose": "closed_date"}  # fmt: skip
+        if self.goal == "when" and not self.fields:
+            touched = [place for place in self.places("verb") if self._says(place, "verb", "touch")]
+            if self.deed in days:
+                self.fields.append(days[self.deed])
+                self.take("modal")  # wann soll L-1 abgeschlossen werden
+                self.deed = ""
+            elif touched:
+                self.fields.append("last_touch_date")
+                self.use(*touched)
+        elif self.goal == "amount" and not self.fields and not self.metrics and self.about[0].kind == "deal":
+            self.fields.append("deal_value")
+
+    def _means(self, name: str) -> list[str]:
+        """The average or the median of a metric, or both where both are said: the median cycle, and the mean."""
+        means = meanings()["averages"]["median"].items()
+        pairs = {median: mean for mean, median in means if mean.startswith("average")}
+        if self.goal == "average" and name in pairs:
+            return [name, pairs[name]]
+        names = [self._averaged(name)]
+        if self.goal == "median" and self.mean_too:
+            self.goal = "average"
+            names.append(self._averaged(name))
+        return names
+
+    @staticmethod
+    def _is_median(name: str) -> bool:
+        return "MEDIAN" in metrics.metrics()[name].measure.expr
+
+    @staticmethod
+    def _no_median(name: str) -> Unclear:
+        label = metrics.metrics()[name].measure.display_name.lower()
+        return Unclear(f"there is no median of {label}", "median deal size")
+
+    def _averaged(self, name: str) -> str:
+        """The metric that an average or median of another one is; of a total there is none without saying per what."""
+        measure = metrics.metrics()[name].measure
+        metric = meanings()["averages"][self.goal].get(name)
+        if self.goal == "median" and metric is None and not self._is_median(name):
+            raise self._no_median(name)
+        if metric not in (None, name) and self.by:
+            raise Unclear(
+                f"the {self.goal} of {measure.display_name.lower()} per what: of deals, or of the sums of the split?",
+                *(f"{self.goal} deal size by owner", f"{measure.display_name.lower()} by owner"),
+            )
+        if metric is None and (measure.additivity == "flow" or measure.format.type == "currency"):
+            raise Unclear(
+                f"the {self.goal} of {measure.display_name.lower()} per what?",
+                f"{self.goal} deal size", f"{measure.display_name.lower()} by month",
+            )  # fmt: skip
+        return metric or name
+
+    def _records(self, place: int) -> None:
+        """A word for records: deals, accounts, touches of a kind."""
+        sense = self.has(place, "kind", "outcome", "direction", "booked", "entity")
+        if sense is None:
+            return
+        if sense.kind in ("kind", "outcome", "direction", "booked"):
+            of_touches = self.before is not None and self.before.entity == "interactions"
+            touching = sense.kind != "booked" or self.entity == "interactions" or of_touches or self._near_touch(place)
+            if not touching:
+                return
+            test = {
+                "kind": Test("channel", "=", (sense.name,)), "outcome": Test("outcome", "=", (sense.name,)),
+                "direction": Test("direction", "=", (sense.name,)), "booked": Test("outcome", "=", ("meeting_booked",)),
+            }[sense.kind]  # fmt: skip
+            if sense.kind == "outcome" and sense.name == "positive":
+                test = Test("positive", "is")
+            if sense.kind == "kind" and sense.name == "meeting" and self._booked():
+                test = Test("outcome", "=", ("meeting_booked",))
+            if sense.kind == "kind" and self._another_kind(place, test):
+                return
+            if not self.entity or self.entity == "interactions":
+                self.refers |= sense.kind == "booked" and not self.entity and not self._near_touch(place)
+                self.entity = "interactions"
+                self.where.append(test)
+                self.use(place)
+            return
+        if self.entity and self.entity != sense.name:
+            if {self.entity, sense.name} == {"accounts", "deals"}:
+                self._both(place, sense.name)
+            elif self.entity == "interactions" or sense.name == "interactions":
+                self._with_touches(place, sense.name)
+            return
+        self.entity = sense.name
+        self.use(place)
+
+    def _another_kind(self, place: int, test: Test) -> bool:
+        """Whether a kind of touches stands beside another one: calls and emails, calls vs emails."""
+        last = next((at for at in range(place - 1, -1, -1) if self.spans[at].used and self.spans[at].of("kind")), None)
+        was = self.where[-1] if self.where else None
+        if last is None or not isinstance(was, Test) or (was.name, was.op) != ("channel", "="):
+            return False
+        counted = [
+            at for at in range(last + 1, place) if self.spans[at].of("count")
+        ]  # how many calls and how many meetings
+        if not self._joined(last, place, "and", "or", "vs") and not (
+            counted
+            and self.has(last + 1, "and")
+            and all(at in counted or self.has(at, "and") for at in range(last + 1, place))
+        ):
+            return False
+        if counted:
+            self.by.append("channel")
+            self.use(*counted)
+        if self._joined(last, place, "vs") or self.versus:
+            self.versus = True
+            self.by.append("channel")
+        self.where[-1] = replace(was, values=(*was.values, *test.values))
+        self.use(place, *[at for at in range(last, place) if self.has(at, "and", "or", "vs")])
+        return True
+
+    def _attained(self) -> None:
+        """`are we going to hit our quota`: what is expected of the time, beside the quota."""
+        of_whom = self.goal == "attain" and any(
+            self.has(place, "dim") == Sense("dim", "owner") or self.has(place, "who")
+            for place in range(len(self.spans))
+        )
+        quota = [place for place in self.places("metric") if self.has(place, "metric") == Sense("metric", "quota")]
+        for kind, op in (("missed", "<"), ("reached", ">=")):
+            for place in self.places(kind) if quota else ():
+                self.thresholds.append(Threshold("quota_attainment", op, "100", percent=True))
+                self.use(place, *quota)
+                self.take("they")
+                return
+        if of_whom:  # which reps hit quota
+            self.goal = ""
+            self.thresholds.append(Threshold("quota_attainment", ">=", "100", percent=True))
+        if self.goal == "attain":
+            self.take("will", "modal", "intent", "to", "number", "exists")
+
+    def _quota(self) -> None:
+        """`how is my team doing against quota`, `how far am I from it`: how much is won of it, and what is left."""
+        if not self.metrics or not {*self.metrics} <= {*meanings()["overview"]["quota"]}:
+            return
+        self.take("how", "still", "will")
+        self.use(*[place for place in self.places("verb") if self._says(place, "verb", "work")])
+
+    def _overview(self) -> None:
+        """`how is Rosa doing`, `compare Rosa and Noor`: the main figures, where none is named."""
+        subject = self.metrics or self.entity or self.fields or self.goal or self.rank or self.about or self.turn
+        doing = [place for place in self.places("verb") if self._says(place, "verb", "work")]
+        if subject or self.deed or self.states or self.average or self.share or self.follows or self.refers:
+            return
+        if doing and self.places("how", "compare"):
+            self.take("how", "compare")
+            self.use(*doing)
+            self.goal = "overview"
+        elif self.versus and (self.by or len(self.times) > 1) and not self.states:
+            self.goal = "overview"
+
+    def _booked(self) -> bool:
+        places = self.places("booked")
+        self.use(*places)
+        return bool(places)
+
+    def _near_touch(self, place: int) -> bool:
+        return bool(self.places("kind"))
+
+    def _both(self, place: int, name: str) -> None:
+        """Accounts and deals in one question: customers with open deals; deals of customers in Germany."""
+        if self.entity == "accounts":
+            negated = self._negated(place) or any(self._negated(p) for p in range(place) if self.spans[p].of("state"))
+            if negated and not self.states:
+                self.states.append(("any_deal", False))
+            elif negated:
+                self.states = [(state, False) for state, _ in self.states]
+            if not self.states and not self.rank:
+                return
+            lead = self.near(place, -1, over=("state",))
+            if self.has(lead, "with"):
+                self.use(lead)
+        elif self.by or self.rank:
+            self.by.append("customer_name")
+        self.use(place)
+
+    def _with_touches(self, place: int, name: str) -> None:
+        if self.entity == "interactions" and name == "accounts" and not self.rank:
+            self.use(place)
+
+    def _duration_of_deals(self) -> None:
+        """`how long does it take to win a deal`: the cycle, as far as nothing else is measured."""
+        states = {state for state, is_in in self.states if is_in}
+        done = self.deed in ("win", "close") or states & {"won", "closed"}
+        measured = self.goal == "median" or self.places("metric", "field")
+        aged = states == {"open"} and not self.deed and not self.thresholds
+        lost = (self.deed == "lose" and not states) or states == {"lost"}
+        takes = self.places("takes") or aged
+        if measured or not ((done or lost or aged) and self.places("how_long") and takes):
+            return
+        if aged or (lost and not done):
+            self.take("how_long", "takes", "average", "to", "past")
+            self.use(*[place for place in self.places("entity") if self._is_deals(place)])
+            self.metrics.append("average_deal_age" if aged else "average_days_to_loss")
+            self.states = [state for state in self.states if state[0] not in ("open", "lost")]
+            self.deed, self.goal = "", "" if self.goal == "average" else self.goal
+            return
+        self.take("how_long", "takes", "average", "to")
+        self.use(*[place for place in self.places("entity") if self._is_deals(place)])
+        self.metrics.append("average_cycle_days")
+        self.states = [state for state in self.states if state[0] != "closed"]
+        self.deed, self.goal = "", "" if self.goal == "average" else self.goal
+
+    def _is_deals(self, place: int) -> bool:
+        return self.has(place, "entity") == Sense("entity", "deals")
