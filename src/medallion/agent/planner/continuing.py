@@ -12,7 +12,7 @@ from medallion.metrics.conditions import Test
 #: Kinds of spans of which a question about one row of the answer before is made.
 _OF_ROW = (
     "field", "dim", "when", "who", "list", "how", "verb", "it", "its", "they", "person", "carry", "intent", "present", "past", "why", "joined",
-    "last", "yes_no", "comma", "more_of_it",
+    "last", "yes_no", "comma", "more_of_it", "how_long", "takes",
 )  # fmt: skip
 #: Those that it may have beside a pronoun alone.
 _WITH_PRONOUN = ("entity", "by", "modal", "me", "ours", "to", "size", "state")
@@ -64,7 +64,7 @@ class Continuing(Comparing):
                 self.where.append(Test(rows.name, "=", rows.keys))
                 self.use(*people)
             return
-        asked = any(span.of("field", "dim", "when", "who", "intent", "why") for span in self.spans)
+        asked = any(span.of("field", "dim", "when", "who", "intent", "why", "how_long") for span in self.spans)
         kinds = (*_OF_ROW, *_WITH_PRONOUN) if pronouns else _OF_ROW
         bare = all(
             self.quiet(place) or (span.of(*kinds) and self._of_record(span)) for place, span in enumerate(self.spans)

@@ -11,6 +11,7 @@ from medallion.agent.planner.forming import Asked, Forming, Intent, _with
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.slots import OF_DEED, beside, names_of, selected
+from medallion.agent.planner.times import Time
 from medallion.metrics import Metric, MetricView
 from medallion.metrics.conditions import Test
 from medallion.metrics.question import Order, Question, Split
@@ -125,6 +126,8 @@ class Counting(Forming):
     def _figures(self, names: tuple[str, ...]) -> tuple[Asked, ...]:
         slots = self.slots
         self._only("figure", "average", "median")
+        if not slots.times and self._of_now(names):
+            return self.of(_with(slots, times=(Time("this quarter", 0),)))._figures(names)
         view = metrics.metrics()[names[0]].view
         rate = metrics.metrics()[names[0]].measure
         # how many reps are below 80%
@@ -156,8 +159,6 @@ class Counting(Forming):
             raise Unclear("a comparison needs a period", f"{names[0].replace('_', ' ')} this quarter vs a year ago")
         if slots.versus and not (slots.by or compare or slots.times or len(names) > 1):
             raise Unclear("compared with what?", f"{names[0].replace('_', ' ')} by owner")
-        if names[0] == "quota_gap" and not slots.times:
-            return (self._question(names, period="this quarter"),)
         asked = self._question(names, compare=compare)
         if slots.with_total:
             if not slots.by or compare:
@@ -177,6 +178,11 @@ class Counting(Forming):
                 f"{state.measure.display_name.lower()} today", f"{state.measure.display_name.lower()} at the end of last month",
             )  # fmt: skip
         return (asked,)
+
+    def _of_now(self, names: tuple[str, ...]) -> bool:
+        """Whether figures are of the current quarter where no time is said: quotas, unless they are split by time."""
+        current = {name.removeprefix("team_") for name in names} & {*meanings()["current"]}
+        return bool(current) and not any(split.startswith(("time:", "quota_")) for split in self.slots.by)
 
     def _two_days(self) -> bool:
         return False

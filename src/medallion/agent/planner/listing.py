@@ -20,7 +20,7 @@ class Listing(Counting):
     def _listed(self, names: tuple[str, ...]) -> tuple[Asked, ...]:
         """A list of records, preceded by their number if the question only names them."""
         slots = self.slots
-        self._only("list")
+        self._only("list", *(["when"] if slots.rank and slots.rank.way in ("newest", "oldest") else []))
         entity = slots.entity
         view = metrics.views()[entity]
         if entity == "accounts" and slots.rank and not slots.fields:

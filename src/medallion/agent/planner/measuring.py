@@ -103,6 +103,7 @@ class Measuring(Restricting):
                 )
                 self.follows |= all(map(self.quiet, range(place)))  # sort by win rate: the answer before
                 self.use(place)
+        self._latest()
         for place in self.places("more", "fewer"):
             if len(self.times) > 1 and not self.contrast:
                 self.contrast = "fewer" if self.has(place, "fewer") else "more"
@@ -172,6 +173,23 @@ class Measuring(Restricting):
                 if (count := self._count(place + 1)) is not None:
                     self.rank = Rank(self.rank.way, count, self.rank.word)
                     self.use(place + 1)
+
+    def _latest(self) -> None:
+        """When something was done last: `when did we last meet them`, `the last time we called`, `zuletzt telefoniert`."""
+        kinds = [(place, sense) for place in self.places("latest") if (sense := self.has(place, "latest"))]
+        lastly = self.places("lastly")
+        for place in range(len(self.spans)) if lastly else ():
+            if sense := self.has(place, "done"):
+                kinds.append((place, sense))
+            elif self._says(place, "verb", "touch"):
+                self.fields.append("last_touch_date")
+                self.use(place, *lastly)
+                return
+        if len(kinds) == 1 and self.rank is None and not self.entity:
+            place, sense = kinds[0]
+            self.rank, self.entity = Rank("newest", 1, self.spans[place].text), "interactions"
+            self.where.append(Test("channel", "=", (sense.name,)))
+            self.use(place, *lastly)
 
     def _nth(self) -> None:
         """The second biggest, the third largest: one row, after those before it."""

@@ -490,6 +490,13 @@ class Restricting(Marking):
         """The words that put two values beside each other, with what is measured between them: A's win rate vs B."""
         between = range(first + 1, last)
         joints = [p for p in between if self.has(p, "vs")]
+        figures = [self.spans[p].of("metric") for p in range(first + 1, len(self.spans)) if self.has(p, "metric")]
+        inner = [p for p in between if self.has(p, "metric")]
+        if joints and inner and len({*figures}) > 1:
+            raise Unclear(
+                "another figure of each of them: ask for one of them, or for both of each",
+                *(f"{self.spans[p].text} of {self.spans[first].text}" for p in inner[:1]),
+            )
         kinds = ("metric", "entity", "verb", "vs", "from", "dim")
         others = [p for p in between if not self.quiet(p) and not self.spans[p].of("vs", "from")]
         whole = others and all(self.quiet(p) or self.spans[p].of(*kinds) for p in between)

@@ -13,6 +13,10 @@ from medallion.metrics.conditions import Beside, Condition, Test, tests
 OF_DEED = {"win": {"won"}, "sell": {"won"}, "lose": {"lost"}, "close": {"won", "lost"}}
 
 
+#: States that a deal is in one after the other.
+OF_LIFE = frozenset({"open", "won", "lost", "closed"})
+
+
 #: Rows of a list where the question says no number.
 LISTED = 25
 
@@ -456,7 +460,7 @@ class Slots:
             other_states = tuple(
                 state
                 for state in before.states
-                if not (own_states & _EXCLUSIVE and state[0] in _EXCLUSIVE) and state[0] not in own_states
+                if not (own_states & OF_LIFE and state[0] in OF_LIFE) and state[0] not in own_states
             )
             changes["states"] = (*other_states, *self.states)
             kept += ["states"] * bool(other_states)
@@ -501,8 +505,6 @@ def _of_state(name: str, slots: Slots) -> str:
 
 
 _STATE_OF = {"win": ("won",), "sell": ("won",), "lose": ("lost",), "close": ("closed",)}
-#: States of which a deal is in one.
-_EXCLUSIVE = frozenset({"open", "won", "lost", "closed"})
 
 
 def _counts(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from medallion import metrics
 from medallion.agent.planner.continuing import Continuing
 from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import Threshold
+from medallion.agent.planner.slots import OF_LIFE, Threshold
 from medallion.metrics.conditions import Test
 
 
@@ -31,7 +31,11 @@ class Subjects(Continuing):
             ):
                 continue
             else:
-                self.metrics += self._means(sense.name) if self.goal in ("average", "median") else [sense.name]
+                self.metrics += (
+                    self._means(sense.name, each=column == Sense("field", "deal_value"))
+                    if self.goal in ("average", "median")
+                    else [sense.name]
+                )
                 measured = [at for at in range(place) if self.spans[at].used and self.spans[at].of("metric")]
                 joints = ("and", "vs", "comma", "with", "or", "by", "gt", "lt", "from", "to")
                 if (
@@ -107,16 +111,16 @@ class Subjects(Continuing):
         elif self.goal == "amount" and not self.fields and not self.metrics and self.about[0].kind == "deal":
             self.fields.append("deal_value")
 
-    def _means(self, name: str) -> list[str]:
+    def _means(self, name: str, *, each: bool) -> list[str]:
         """The average or the median of a metric, or both where both are said: the median cycle, and the mean."""
         means = meanings()["averages"]["median"].items()
         pairs = {median: mean for mean, median in means if mean.startswith("average")}
         if self.goal == "average" and name in pairs:
             return [name, pairs[name]]
-        names = [self._averaged(name)]
+        names = [self._averaged(name, each=each)]
         if self.goal == "median" and self.mean_too:
             self.goal = "average"
-            names.append(self._averaged(name))
+            names.append(self._averaged(name, each=each))
         return names
 
     @staticmethod
@@ -128,13 +132,18 @@ class Subjects(Continuing):
         label = metrics.metrics()[name].measure.display_name.lower()
         return Unclear(f"there is no median of {label}", "median deal size")
 
-    def _averaged(self, name: str) -> str:
-        """The metric that an average or median of another one is; of a total there is none without saying per what."""
+    def _averaged(self, name: str, *, each: bool) -> str:
+        """The metric that an average or median of another one is; of a total there is none without saying per what.
+
+        Args:
+            name: The other metric.
+            each: Whether its name is also that of what each record has: the average won deal value.
+        """
         measure = metrics.metrics()[name].measure
         metric = meanings()["averages"][self.goal].get(name)
         if self.goal == "median" and metric is None and not self._is_median(name):
             raise self._no_median(name)
-        if metric not in (None, name) and self.by:
+        if metric not in (None, name) and self.by and not each:
             raise Unclear(
                 f"the {self.goal} of {measure.display_name.lower()} per what: of deals, or of the sums of the split?",
                 *(f"{self.goal} deal size by owner", f"{measure.display_name.lower()} by owner"),
@@ -199,6 +208,9 @@ class Subjects(Continuing):
         if counted:
             self.by.append("channel")
             self.use(*counted)
+        elif self.goal == "count" and self._joined(last, place, "and") and not self.by:
+            self.by.append("channel")  # how many calls and emails: each, and together
+            self.with_total = True
         if self._joined(last, place, "vs") or self.versus:
             self.versus = True
             self.by.append("channel")
@@ -283,6 +295,12 @@ class Subjects(Continuing):
         lost = (self.deed == "lose" and not states) or states == {"lost"}
         takes = self.places("takes") or aged
         if measured or not ((done or lost or aged) and self.places("how_long") and takes):
+            return
+        if len(self.about) == 1 and self.about[0].kind == "deal":
+            self.take("how_long", "takes", "average", "to", "past")
+            self.use(*[place for place in self.places("entity") if self._is_deals(place)])
+            self.fields += ["status", "age_days", "cycle_days"]  # of one deal: so long, up to now or to its end
+            self.states, self.deed = [state for state in self.states if state[0] not in OF_LIFE], ""
             return
         if aged or (lost and not done):
             self.take("how_long", "takes", "average", "to", "past")
