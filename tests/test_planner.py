@@ -1043,6 +1043,7 @@ IMPLIED = {
     "where overdue": "open offen ouvertes abiertos",
     "order -open_leads": "top best highest höchste plus-haut",
     "by owner where owner in": "or oder ou o",
+    "quota_gap,quota,quota_attainment where owner = ": "or oder ou o bis",
     "where owner = ": "by-owner",
     "vs year-ago": "than",
     "by status": "won lost versus or",
@@ -1068,7 +1069,8 @@ IMPLIED = {
     "average_cycle_days": "fewest lowest won",
     "beside average": "their",
     "and closed_date": "won",
-    "quota_attainment": "average durchschnittlich moyen promedio each versus",
+    "quota_attainment": "average durchschnittlich moyen promedio each versus their than als",
+    "pipeline forecast: period 2025-Q2, owner": "by-owner",
 }
 #: Kinds of words that may repeat what a question says already.
 _SAME = {"neutral", "list", "total", "prep", "joined", "yes_no", "comma", "past", "carry", "ours"}

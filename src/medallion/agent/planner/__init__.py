@@ -159,7 +159,7 @@ class Planner:
             notes.append("The time of the question before is not carried over; name it to keep it.")
         if not slots.has_subject:
             raise Unclear("the question does not say what is asked for", *self.closest(question))
-        team = self.names.team(self.me) if slots.team else None
+        team = self.names.team(slots.team_of or self.me) if slots.team else None
         asked = Asking(slots, today, self.me, team).asked()
         self._premise(slots)
         whole = [

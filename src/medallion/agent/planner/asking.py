@@ -91,8 +91,10 @@ class Asking(Listing):
         """What is expected of a time, the current quarter where none is named, beside its quota."""
         slots = self.slots
         self._only("attain")
-        if slots.team:
-            raise Unclear("a forecast is of all deals or of one rep", "quota attainment by team this quarter")
+        ends = [periods.read(time.text, self.today).last for time in slots.times]
+        over = any(self.today.day and last and last < self.today.day for last in ends)
+        if over or slots.past or slots.team:  # what was won is known
+            return self.of(_with(slots, goal="", metrics=("quota_gap",)))._asked()
         named = [test for test in self._tests() if test.name == "owner" and test.op == "=" and len(test.values) == 1]
         if len(named) != len(slots.where) or (named and slots.me):
             raise Unclear("a forecast is of all deals or of one rep", "forecast for this quarter")

@@ -6,7 +6,7 @@ from medallion.agent.planner.comparing import Comparing
 from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense
 from medallion.agent.planner.marking import RANKS
-from medallion.agent.planner.slots import About, names_of
+from medallion.agent.planner.slots import TEAMS, About, names_of
 from medallion.metrics.conditions import Test
 
 #: Kinds of spans of which a question about one row of the answer before is made.
@@ -102,8 +102,52 @@ class Continuing(Comparing):
             self.use(*they)
             self.refers = True
 
+    def _teams(self) -> None:
+        """`Ben Haddad's team`, `his team`, `the others in his team`; `his` after somebody who is named is theirs."""
+        named = [part for part in self.where if isinstance(part, Test) and part.name == "owner" and part.op == "="]
+        owner = str(named[0].values[0]) if len(named) == 1 and len(named[0].values) == 1 else ""
+        people = [at for at, span in enumerate(self.spans) if span.of("person", "its", "they")]
+        mates, teams = self.places("mates"), [at for at in self.places("dim", "the_team") if self._is_team(at)]
+        was = self._owner_before()
+        if owner and not mates:
+            for place in teams:
+                after = self.near(place, 1, over=("from", "prep", "neutral"))
+                if self._names_owner(self.near(place, -1), owner) or (
+                    self._names_owner(after, owner) and not self._is_split(place)
+                ):
+                    self.team, self.team_of = True, owner
+                    self.use(place)
+                    break
+            self.use(*[at for at in people if any(self._names_owner(before, owner) for before in range(at))])
+        elif was and (mates or any(self.near(at, 1) in teams for at in people)) and not self.where:
+            self.team, self.team_of = True, was
+            self.where.append(Test("owner", "=", (was,)))
+            if mates:
+                self.by.append("owner")
+                self.where.append(Test("owner", "!=", (was,)))
+            self.use(*mates, *[at for at in (*people, *teams) if not mates])
+            self.follows = True
+
+    def _is_team(self, place: int) -> bool:
+        """Whether a team is named at a place: `team`, or `the team`, where somebody's follows."""
+        span = self.spans[place]
+        return not span.used and (any(sense.name in TEAMS for sense in span.all("dim")) or bool(span.of("the_team")))
+
+    def _names_owner(self, place: int, owner: str) -> bool:
+        return 0 <= place < len(self.spans) and Sense("value", "owner", owner) in self.spans[place].senses
+
+    def _owner_before(self) -> str:
+        """The one owner that the question before was of, or that its answer found."""
+        if self.before is None:
+            return ""
+        rows = self.before.rows
+        if rows is not None and rows.name == "owner" and len(rows.keys) == 1:
+            return rows.keys[0]
+        owners = [part for part in self.before.where if isinstance(part, Test) and part.name == "owner"]
+        one = len(owners) == 1 and owners[0].op == "=" and len(owners[0].values) == 1
+        return str(owners[0].values[0]) if one else ""
+
     def _names_one_owner(self) -> bool:
         """Whether the question before was of one owner and nobody else."""
         owners = [part for part in self.before.where if "owner" in names_of(part)] if self.before else []
-        condition = owners[0] if len(owners) == 1 else None
-        return isinstance(condition, Test) and condition.op == "=" and len(condition.values) == 1
+        return len(owners) == 1 and bool(self._owner_before())

@@ -10,7 +10,7 @@ from medallion import metrics
 from medallion.agent.planner.forming import Asked, Forming, Intent, _with
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import OF_DEED, beside, names_of, selected
+from medallion.agent.planner.slots import OF_DEED, TEAMS, beside, names_of, selected
 from medallion.agent.planner.times import Time
 from medallion.metrics import Metric, MetricView
 from medallion.metrics.conditions import Test
@@ -24,19 +24,16 @@ class Counting(Forming):
         """The metrics that are asked for, by name or by what is counted of which records."""
         slots = self.slots
         if slots.metrics == ("quota_gap",):
-            return tuple(meanings()["overview"]["quota"])
+            return self._of_teams(tuple(meanings()["overview"]["quota"]))
         if slots.metrics:
-            team = [f"team_{name}" for name in slots.metrics]
             if slots.entity == "deals" and slots.goal in ("count", "both") and not slots.rank:
                 return (*self._of_states(slots.metrics), self._number_beside(slots.metrics[0]))
-            if {"team", "owner_team"} & {*slots.by} and all(name in metrics.metrics() for name in team):
-                return tuple(team)
-            return self._of_states(slots.metrics)
+            return self._of_states(self._of_teams(slots.metrics))
         entity, goal = slots.entity, slots.goal
         if not entity:
             figures = tuple(threshold.column for threshold in slots.thresholds if threshold.column in metrics.metrics())
             if slots.by and figures and goal not in ("average", "median"):
-                return figures[:1]  # countries with a win rate under 41%
+                return self._of_teams(figures[:1])  # countries with a win rate under 41%
             if goal == "count" and slots.deed in ("win", "lose") and slots.rank:
                 return self._of_deed("count")  # which industry do we lose in most often
             if slots.deed and (goal in ("amount", "average", "median") or slots.by or slots.rank or slots.contrast):
@@ -51,6 +48,13 @@ class Counting(Forming):
         if goal == "both":
             return tuple(name for kind in ("count", "value") for name in self._of_goal(entity, kind))
         return self._of_goal(entity, {"amount": "value", "average": "average", "median": "median"}.get(goal, "count"))
+
+    def _of_teams(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The metrics of teams where teams are asked for: a team may have a quota of its own."""
+        asked = TEAMS & {*self.slots.by} or (self.slots.team and "owner" not in self.slots.by)
+        if not asked or not {*names} <= {*meanings()["current"]}:
+            return names
+        return tuple(team for name in names if (team := f"team_{name}") in metrics.metrics()) or names
 
     def _number_beside(self, name: str) -> str:
         """The metric that counts the deals a figure is about: `how many deals and how much revenue`."""

@@ -190,6 +190,9 @@ class Forming:
         return test
 
     def _renamed(self, condition: Condition, view: MetricView) -> Condition:
+        owner = self.slots.team_of
+        if owner and isinstance(condition, Test) and (condition.op, condition.values) == ("=", (owner,)):
+            return self._of_team(view, owner)
         if isinstance(condition, Test):
             return Test(self._name(view, condition.name, view.entity), condition.op, condition.values)
         if isinstance(condition, Not):
@@ -200,14 +203,18 @@ class Forming:
         if any(test.name in ("owner", "account_manager") for test in self._tests()):
             raise Unclear("mine, and of somebody else: ask for one of them", "my open deals")
         if self.slots.team and self.me is not None:
-            if self.team is None:
-                raise Unclear(f"I do not know which team {self.me} is in", "win rate by team")
-            if view.field("owner_team"):
-                return Test("owner_team", "=", (self.team.name,))
-            return Test(self._name(view, "owner", view.entity), "=", self.team.owners)
+            return self._of_team(view, self.me)
         if self.me is None:
             raise Unclear("I do not know who you are: say it with `--me NAME` or as `me` in the settings")
         return Test(self._name(view, "owner", view.entity), "=", (self.me,))
+
+    def _of_team(self, view: MetricView, owner: str) -> Condition:
+        """The condition that records are of the team of an owner."""
+        if self.team is None:
+            raise Unclear(f"I do not know which team {owner} is in", "win rate by team")
+        if name := next((name for name in ("owner_team", "team") if view.field(name)), None):
+            return Test(name, "=", (self.team.name,))
+        return Test(self._name(view, "owner", view.entity), "=", self.team.owners)
 
     @staticmethod
     def _name(view: MetricView, concept: str, entity: str) -> str:
@@ -239,7 +246,7 @@ class Forming:
 
     def _of_figure(self, threshold: Threshold, names: tuple[str, ...], view: MetricView) -> bool:
         """Whether a threshold applies to the figure asked for, not to the records."""
-        if threshold.column in names:
+        if {threshold.column, f"team_{threshold.column}"} & {*names}:
             return bool(self.slots.by)
         return not threshold.column and bool(self.slots.by) and self.slots.entity != "deals"
 

@@ -17,6 +17,10 @@ OF_DEED = {"win": {"won"}, "sell": {"won"}, "lose": {"lost"}, "close": {"won", "
 OF_LIFE = frozenset({"open", "won", "lost", "closed"})
 
 
+#: Names of the dimension of teams.
+TEAMS = frozenset({"team", "owner_team"})
+
+
 #: Rows of a list where the question says no number.
 LISTED = 25
 
@@ -135,7 +139,8 @@ class Slots:
         turn: `up`, `down` or `change`: whether and how a figure moved.
         share: Whether a part of the whole is asked for.
         me: Whether it is about who asks.
-        team: Whether it is about the team of who asks; `me` is set as well.
+        team: Whether it is about a team: that of who asks, `me` is set as well, or that of `team_of`.
+        team_of: The owner whose team it is about, who stands in `where`.
         about: Accounts and deals that are named.
         yes_no: Whether it is answered by yes or no.
         average: A comparison with an average.
@@ -179,6 +184,7 @@ class Slots:
     yes_no: bool = False
     average: Average | None = None
     team: bool = field(default=False, kw_only=True)
+    team_of: str = field(default="", kw_only=True)
     contrast: str = ""
     narrow: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
@@ -423,14 +429,16 @@ class Slots:
         own_subject = any(getattr(self, name) for name in subject)
         kept: list[str] = []
         for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "average", "compare", "turn", "about",
-                     "me", "team", "versus"):  # fmt: skip
+                     "me", "team", "team_of", "versus"):  # fmt: skip
             own, was = getattr(self, name), getattr(before, name)
             sorts = self.rank is not None and bool(self.fields) and name in ("entity", "deed")
             if own or not was or (own_subject and name in (*subject, "deed") and not sorts):
                 continue
             if name == "by" and (self.whole or (self.share and self.where)):
                 continue  # how much in total, what share of that is in negotiation
-            if (name == "team" and self.me) or (name == "goal" and was == "overview" and own_subject):
+            if (name in ("team", "team_of") and (self.me or (self.where and not self.team))) or (
+                name == "goal" and was == "overview" and own_subject
+            ):
                 continue
             ranks = name == "rank" and not (self.goal == "amount" and before.by and self.follows)
             if self.goal in ("count", "amount", "list") and (ranks or (name == "by" and self.goal == "list")):
