@@ -326,6 +326,18 @@ UNDERSTOOD = {
     "how many calls and emails last week": "touches by channel where channel in (call, email) in last week + touches where channel in (call, email) in last week",
     "avg won deal value: Retail vs Logistics": "average_won_value by industry where industry in (Retail, Logistics)",
     "how long was L-2 open": "list deals where lead_id = L-2",
+    # figures beside one another
+    "won deals and revenue between November 2024 and January 2025": "won_leads,revenue in 2024-11-01 to 2025-01-31",
+    "gewonnene Deals und Umsatz in diesem Jahr": "won_leads,revenue in this year",
+    "affaires gagnées et chiffre d'affaires par commercial": "won_leads,revenue by owner",
+    "negocios ganados e ingresos este año": "won_leads,revenue in this year",
+    "how does Ben Haddad compare to Tess Nair this quarter? deals won, revenue and win rate": "won_leads,revenue,win_rate by owner where owner in ('Ben Haddad', 'Tess Nair') in this quarter",
+    "how many deals are open and how many are won": "open_leads,won_leads",
+    "number of open deals and the total": "open_leads,open_pipeline",
+    "how many did we win in May and how much were they worth": "won_leads,revenue in 2025-05",
+    "¿cuántos negocios ganamos en mayo y cuántos ingresos?": "revenue,won_leads in 2025-05",
+    "top 3 deals we lost this quarter and who had them": "list deals where lost and closed_date = 'this quarter' order -deal_value limit 3",
+    "die 3 größten verlorenen Deals und wer sie hatte": "list deals where lost order -deal_value limit 3",
     # misspelt
     "reveneu by industy": "revenue by industry",
 }  # fmt: skip
@@ -982,6 +994,10 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("owners with a win rate above 40", "? win rate is a share"),
         ("share of calls with a positive outcome by month", "? a share of what"),
         ("Ben Haddad's revenue vs Tess Nair's win rate", "? another figure of each of them"),
+        ("open deals and average deal size", "? "),
+        ("won deals and customers", "? "),
+        ("open deals with their value above 10k", "? "),
+        ("revenue and who had them", "? "),
         ("touches before the meeting", "? I do not understand 'before the meeting'"),
     ],
 )

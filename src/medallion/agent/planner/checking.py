@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from medallion import metrics
 from medallion.agent.planner.marking import QUIET, Unclear
-from medallion.agent.planner.slots import Threshold, names_of
+from medallion.agent.planner.slots import OF_DEED, Threshold, names_of
 from medallion.agent.planner.subjects import Subjects
 
 #: Signs of a pause.
@@ -24,7 +24,8 @@ class Checking(Subjects):
         Raises:
             Unclear: There are such words.
         """
-        if sum(span.of("count") is not None for span in self.spans) > 1 and not self.by:
+        counts = sum(span.of("count") is not None for span in self.spans) - self.counted
+        if counts > (0 if self.counted else 1) and not self.by:
             raise Unclear("there is more than one question in it", remedy="Ask one after the other.")
         if any(span.of("median") for span in self.spans) and not any(map(self._is_median, self.metrics)):
             for name in self.metrics[:1]:
@@ -56,7 +57,9 @@ class Checking(Subjects):
             self.use(*me)
             self.me = True
         if self.take("and_total"):
-            self.with_total, self.total = bool(self.by), not self.by
+            both = self.goal == "count" and self.entity == "deals" and not self.by
+            self.with_total, self.total = bool(self.by), not (self.by or both)
+            self.goal = "both" if both else self.goal  # how many deals, and the total
         if self.take("my_team"):
             self.me = self.team = True
         if any(span.of("first_person") for span in self.spans):
@@ -92,6 +95,8 @@ class Checking(Subjects):
             self.refers = True
         if self.spans and self.spans[0].of("carry"):
             self.follows = True
+        if self.goal == "both" and self.deed in OF_DEED and not (self.entity or self.metrics):
+            self.entity = "deals"  # how many did we win, and how much were they worth
         if self.versus:
             self.take("how")
         if self.goal in ("average", "median"):

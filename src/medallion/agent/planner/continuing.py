@@ -118,7 +118,8 @@ class Continuing(Comparing):
                     self.team, self.team_of = True, owner
                     self.use(place)
                     break
-            self.use(*[at for at in people if any(self._names_owner(before, owner) for before in range(at))])
+            theirs = [at for at in people if self.near(at, 1) < len(self.spans)]
+            self.use(*[at for at in theirs if any(self._names_owner(before, owner) for before in range(at))])
         elif was and (mates or any(self.near(at, 1) in teams for at in people)) and not self.where:
             self.team, self.team_of = True, was
             self.where.append(Test("owner", "=", (was,)))

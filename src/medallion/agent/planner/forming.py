@@ -17,7 +17,7 @@ from medallion.metrics.question import Question, Records
 
 #: Slots that a question may fill, and by what is asked those that it uses; a slot that is not used declines the question.
 _SLOTS = ("metrics", "fields", "entity", "states", "where", "times", "deed", "by", "rank", "thresholds", "compare", "versus",
-          "turn", "share", "me", "about", "contrast", "average", "passage")  # fmt: skip
+          "turn", "share", "me", "about", "contrast", "average", "passage", "columns")  # fmt: skip
 _USES: dict[str, frozenset[str]] = {
     name: frozenset(slots.split())
     for name, slots in {
@@ -35,7 +35,7 @@ _USES: dict[str, frozenset[str]] = {
         "figure": "metrics entity states where times deed by rank thresholds compare versus turn me about contrast",
         "share": "metrics entity states where times deed by thresholds share me about",
         "share of the first": "metrics entity states where times deed by rank thresholds share me about",
-        "list": "entity states where times deed rank thresholds me about fields average",
+        "list": "entity states where times deed rank thresholds me about fields average columns",
         "stages": "entity states where times deed thresholds me about",
         "slipped deals": "entity states where times thresholds me",
         "conversion by stage": "metrics by times",

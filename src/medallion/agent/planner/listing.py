@@ -50,7 +50,7 @@ class Listing(Counting):
         more = [name for name in asked_by if (column := view.field(name)) and column.type in ("number", "day")]
         if "created_date" in more and view.field("age_days"):
             more.append("age_days")
-        more += [self._name(view, name, entity) for name in slots.fields]
+        more += [self._name(view, name, entity) for name in (*slots.fields, *slots.columns)]
         more = ["customer_id", *more] if view.field("customer_id") else more
         shown = tuple(dict.fromkeys((*view.key, *more, *view.listed)))
         listed = Records(entity, where, order=order, limit=limit, columns=shown)

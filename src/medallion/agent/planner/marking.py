@@ -58,6 +58,8 @@ class Marking:
         self.of_row = False  #: whether it is about a row of the answer before
         self.passage: tuple[str, str] | None = None  #: from which stage to which
         self.further: int | None = None  #: how many more rows of the answer before are asked for
+        self.columns: list[str] = []  #: what a list shows beside
+        self.counted = 0  #: how often `how many` was said of figures beside one another
         self.notes: list[str] = []
 
     def has(self, place: int, *kinds: str) -> Sense | None:

@@ -260,6 +260,8 @@ class Measuring(Restricting):
 
     def _measure(self) -> None:
         """How many, how much, average, share."""
+        if self.take("both_of"):
+            self.goal = "both"
         for kind in ("median", "average", "count", "amount", "share", "when"):
             for place in self.places(kind):
                 if kind == "amount" and self.has(place, "metric", "field") and self.goal != "count":

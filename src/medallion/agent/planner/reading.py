@@ -36,7 +36,7 @@ class Reading(Checking):
         """
         steps: tuple[Callable[[], None], ...] = (
             self._asides, self._corrected, self._us, self._speaker, self._plan, self._gates, self._times, self._about, self._intents, self._silent, self._beside, self._thresholds,
-            self._passed, self._values, self._teams, self._unknown, self._ranked, self._compared, self._states, self._per_record, self._measure, self._splits, self._deeds,
+            self._passed, self._values, self._teams, self._unknown, self._ranked, self._compared, self._several_figures, self._further_columns, self._states, self._per_record, self._measure, self._splits, self._deeds,
             self._attained, self._from_quota, self._duration_of_deals, self._subject, self._quota, self._beside_states, self._overview, self._rest, self._conflicting, self._whose,
         )  # fmt: skip
         for step in steps:
@@ -54,7 +54,7 @@ class Reading(Checking):
             self.average, self.contrast, narrow, tuple(self.notes), follows=(self.follows or self.refers) and not self.of_row, refers=self.refers, past=self.past,
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
             each=self._each(),
-            further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of,
+            further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of, columns=tuple(dict.fromkeys(self.columns)),
         )  # fmt: skip
 
     def _each(self) -> bool:

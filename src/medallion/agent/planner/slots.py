@@ -161,6 +161,7 @@ class Slots:
         rows: The rows of the answer, where it has few.
         each: Whether a split is said as `each` or `per`, not as `by`.
         with_total: Whether a split is asked for with its total.
+        columns: What a list shows beside its usual columns.
         passage: The stage that deals were in, and the one that they came to, or `won`.
     """
 
@@ -202,6 +203,7 @@ class Slots:
     each: bool = field(default=False, compare=False)
     with_total: bool = field(default=False, compare=False)
     passage: tuple[str, str] | None = None
+    columns: tuple[str, ...] = field(default=(), kw_only=True)
     rows: Rows | None = field(default=None, compare=False)
 
     @property

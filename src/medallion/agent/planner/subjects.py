@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from medallion import metrics
 from medallion.agent.planner.continuing import Continuing
 from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import OF_LIFE, TEAMS, Rank, Slots, Threshold
+from medallion.agent.planner.slots import OF_LIFE, TEAMS, Rank, Slots, Threshold, selected
 from medallion.metrics.conditions import Test
 
 #: Words for having won a quota, or not, as comparisons.
 _ATTAINED = (("missed", "<"), ("short", "<"), ("reached", ">="))
+
+
+class _Figure(NamedTuple):
+    """A figure beside others.
+
+    Attributes:
+        name: Its metric.
+        end: The place after it.
+        counted: Whether it is a number of records in a state.
+        whole: Whether it is asked for as a question of its own is: `what is the win rate`.
+    """
+
+    name: str
+    end: int
+    counted: bool
+    whole: bool = False
 
 
 class Subjects(Continuing):
@@ -97,6 +114,87 @@ class Subjects(Continuing):
         if owned and self.refers and self.places("who"):
             self.by.append("owner")  # who owns them
             self.use(*owned, *self.places("who"))
+
+    def _several_figures(self) -> None:
+        """`won deals and revenue`, `how many open and how many won`: figures beside one another, records counted among them."""
+        for place in self.places("count"):  # cuántos negocios ganamos y cuántos ingresos
+            figure = self.has(place + 1, "metric")
+            money = figure and metrics.metrics()[figure.name].measure.format.type == "currency"
+            if money and self.has(place - 1, "and") and self.places("count")[0] < place and self.places("entity"):
+                self.spans[place].senses = tuple(sense for sense in self.spans[place].senses if sense.kind != "count")
+                self.use(place - 1, place)
+        restricted = self.where or self.times or self.rank or self.thresholds or self.about
+        for place in range(len(self.spans)) if not self.places("average", "median") else ():
+            items: list[_Figure] = []
+            at = place
+            while item := self._figure_at(at):
+                if items and item.whole and restricted:
+                    return  # a question of its own, of which what restricts the other may be meant or not
+                items.append(item)
+                at = item.end
+                while self.has(at, "and", "comma"):
+                    at += 1
+                if at == item.end:
+                    break
+            names = dict.fromkeys(item.name for item in items)
+            if len(names) > 1 and len(names) == len(items) and any(item.counted for item in items):
+                self.metrics += names
+                end = items[-1].end
+                self.counted = sum(self.spans[at].of("count") is not None for at in range(place, end))
+                self.use(*range(place, end))
+                return
+
+    def _figure_at(self, place: int) -> _Figure | None:
+        """A figure that begins at a place: `revenue`, `how much revenue`, `won deals`, `how many are open`."""
+        if place and self.spans[place - 1].of("not", "no", "never", "except"):
+            return None
+        count = self.has(place, "count")
+        at = self._past(place + 1) if count or self.has(place, "amount", "list") else place
+        if at > place and at < len(self.spans) and self.spans[at].of("comma"):
+            return None
+        metric, state, deals = self.has(at, "metric"), self.has(at, "state"), self._is_deals(at)
+        if metric and not self.spans[at].of("entity", "state", "kind") and selected(metrics.metrics()[metric.name]):
+            return _Figure(metric.name, at + 1, counted=False, whole=at > place)
+        after = self._past(at + 1)
+        alone = bool(state and count and not self._is_deals(after))
+        if deals:
+            state = self.has(after, "state")
+        if state is None or not (deals or alone or self._is_deals(after)):
+            return None
+        end = at + 1 if alone else after + 1
+        number = meanings()["measures"]["deals"]["count"].get(state.name, "") if state.name else ""
+        return _Figure(str(number), end, counted=True, whole=at > place and not alone) if number else None
+
+    def _past(self, place: int) -> int:
+        """The next place from one on that is no auxiliary or article."""
+        while (
+            place < len(self.spans)
+            and (self.quiet(place) or self.spans[place].of("be"))
+            and not self.has(place, "comma")
+        ):
+            place += 1
+        return place
+
+    def _further_columns(self) -> None:
+        """`and who had them`, `with their stages`: what a list shows beside."""
+        deals = [place for place in range(len(self.spans)) if self._is_deals(place)]
+        if not deals or self.places("metric", "count", "amount", "average", "share"):
+            return
+        shown = [place for place in self.places("and_owner") if place > deals[0]]
+        if shown:
+            self.columns.append("owner")
+            self.use(*shown)
+        for place in self.places("and", "with"):
+            at = self.near(place, 1, over=("they",))
+            named = self.has(at, "dim", "field") if place > deals[0] else None
+            if named and any(self.spans[p].of("they") for p in range(place, at)) and not self._more_follows(at):
+                self.columns.append(named.name)
+                self.use(*range(place, at + 1))
+
+    def _more_follows(self, place: int) -> bool:
+        """Whether what a column stands before makes a condition of it: `with their value above 10k`."""
+        after = self.near(place, 1)
+        return after < len(self.spans) and not self.spans[after].of("and", "comma") and not self.spans[after].used
 
     def _day_of(self) -> None:
         """`when does L-1 close`, `the value of L-1`: a column of the one account or deal."""
