@@ -557,6 +557,24 @@ def test_a_figure_alone_after_a_question_about_some_rows_says_that_it_is_of_all(
         (["overdue deals by owner", "total value?"], "open_pipeline by owner where overdue"),
         (["revenue in May", "and the year before"], "revenue in 2025-05 vs year-ago"),
         (["chiffre d'affaires en mai", "et l'année d'avant"], "revenue in 2025-05 vs year-ago"),
+        (["Lumen Works", "is anything else open with them?"], "list deals where customer_id = C004 and open"),
+        (["Lumen Works", "ist bei denen noch etwas offen"], "list deals where customer_id = C004 and open"),
+        (["Lumen Works", "y a-t-il autre chose d'ouvert chez eux ?"], "list deals where customer_id = C004 and open"),
+        (["Lumen Works", "¿hay algo más abierto con ellos?"], "list deals where customer_id = C004 and open"),
+        (["Lumen Works", "when was the last meeting with them"], "list interactions where channel = meeting and customer_id = C004 order -date limit 1"),
+        (["Lumen Works", "wann war das letzte Meeting mit ihnen"], "list interactions where channel = meeting and customer_id = C004 order -date limit 1"),
+        (["Lumen Works", "how much have they bought from us so far"], "revenue where customer_id = C004"),
+        (["Lumen Works", "when was the last meeting with them", "ok and how much have they bought from us so far?"], "revenue where customer_id = C004"),
+        (["Lumen Works", "wie viel haben sie bisher gekauft"], "revenue where customer_id = C004"),
+        (["Lumen Works", "combien ont-ils acheté"], "revenue where customer_id = C004"),
+        (["Lumen Works", "¿cuánto nos han comprado?"], "revenue where customer_id = C004"),
+        (["Lumen Works", "what have they bought"], "list deals where customer_id = C004 and won"),
+        (["Lumen Works", "how many deals did we win with them"], "won_leads where customer_id = C004"),
+        (["how is Ben Haddad doing this quarter", "what's overdue on his side"], "list deals where owner = 'Ben Haddad' and overdue"),
+        (["how is Ben Haddad doing this quarter", "was ist bei ihm überfällig"], "list deals where owner = 'Ben Haddad' and overdue"),
+        (["how is Ben Haddad doing this quarter", "qu'est-ce qui est en retard de son côté ?"], "list deals where owner = 'Ben Haddad' and overdue"),
+        (["how is Ben Haddad doing this quarter", "¿qué está vencido por su parte?"], "list deals where owner = 'Ben Haddad' and overdue"),
+        (["L-3", "what else is open at that account"], "? I do not understand 'that account' in the question"),
         (["Lumen Works", "its open deals"], "list deals where customer_id = C004 and open"),
         (["deals closing next week", "top 3 by value"], "list deals where open and expected_close_date = 'next week' order -deal_value limit 3"),
         (["calls made last week", "how many of those got a meeting"], "touches where channel = call and outcome = meeting_booked in last week"),
@@ -767,6 +785,7 @@ OF_ROWS = [
     ("biggest open deal", ONE_DEAL, "tell me about that account", "account brief: customer C003"),
     ("biggest open deal", ONE_DEAL, "when was it last contacted", "list accounts where customer_id = C003"),
     ("biggest open deal", ONE_DEAL, "how likely is it to close", "explain score: key L-3"),
+    ("biggest open deal", ONE_DEAL, "what else is open at that account", "list deals where lead_id != L-3 and customer_id = C003 and open"),
     ("biggest lost deal", ONE_DEAL, "how long was it open", "list deals where lead_id = L-3"),
     ("biggest open deal", ONE_DEAL, "is it overdue", "list deals where lead_id = L-3 and overdue"),
     ("biggest open deal", ONE_DEAL, "is it in Germany", "list deals where country = Germany and lead_id = L-3"),
@@ -891,6 +910,9 @@ def test_my_team_is_that_of_who_asks(planner, monkeypatch):
 def test_i_and_my_are_an_owner_by_a_setting(planner):
     mine = Planner(planner.serving, "Tess Nair")
     assert told(mine.understand("my revenue")) == "revenue where owner = 'Tess Nair'"
+    assert told(mine.understand("how many deals are in my pipeline and the total")) == (
+        "open_leads,open_pipeline where owner = 'Tess Nair'"
+    )
     assert told(mine.understand("which deals have I not touched yet")).endswith("owner = 'Tess Nair'")
     assert "everybody's" in planner.understand("my open deals").notes[0]
 

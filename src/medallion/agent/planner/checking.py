@@ -70,9 +70,13 @@ class Checking(Subjects):
         if self.take("list"):
             self.goal = self.goal or "list"
             deeds = ("win", "lose", "close", "create", "due", "sell")
+            stated = {state for state, _ in self.states}
+            whole = self.before is None or self.where or self.me
             if (
                 self.goal == "list"
-                and (self.deed in deeds or {"won", "lost"} & {state for state, _ in self.states})
+                and (
+                    self.deed in deeds or {"won", "lost"} & stated or (whole and {"open", "overdue", "silent"} & stated)
+                )
                 and not (self.entity or self.metrics or self.by or self.rank or self.about)
             ):
                 self.entity = "deals"  # what did we win last week
@@ -115,6 +119,7 @@ class Checking(Subjects):
                 self.use(place)
         if self.about and self.states and self.goal in ("", "list") and not (self.entity or self.metrics or self.by):
             self.entity = "deals"  # what is open at Lumen Works
+            self.take("thing", "exists")
         if "owner" in self.by and (self.versus or self.contrast):
             self.take("who")  # A or B: who has more
         for place in self.places("aside"):

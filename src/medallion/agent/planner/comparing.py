@@ -48,11 +48,23 @@ class Comparing(Measuring):
                 self.times = [replace(self.times[0], text=_LAST[self.times[0].text])]
                 self.compare = "previous"  # compared with last month: this one
                 self.use(place)
-        if self.has(0, "vs") and len(self.times) == 1 and self.times[0].place == 1 and not self.compare:
+        if (
+            self.has(0, "vs")
+            and not self.has(0, "list")
+            and len(self.times) == 1
+            and self.times[0].place == 1
+            and not self.compare
+        ):
             self.use(0)  # vs April, after May
             self.versus = self.follows = True
         condition = self.where[0] if len(self.where) == 1 and not self.times else None
-        if self.has(0, "vs") and self.before is not None and isinstance(condition, Test) and condition.op == "=":
+        if (
+            self.has(0, "vs")
+            and not self.has(0, "list")
+            and self.before is not None
+            and isinstance(condition, Test)
+            and condition.op == "="
+        ):
             self.use(0)  # vs Kavya, after Liam's
             self.versus = self.follows = True
         self.against = bool(self.spans and self.spans[0].used and self.spans[0].of("vs") and self.follows)

@@ -77,7 +77,8 @@ class Continuing(Comparing):
         record = rows.one("accounts" if account else "")
         if record is not None and bare and (asked or (account and pronouns)):
             self.about, self.of_row = [record], True
-            self.use(*pronouns, *(self.places("entity") if account or pronouns else ()))
+            self._use_with_leads(*pronouns)
+            self.use(*(self.places("entity") if account or pronouns else ()))
 
     @staticmethod
     def _of_record(span: Span) -> bool:
@@ -92,15 +93,47 @@ class Continuing(Comparing):
         they, singular = self.places("they"), self.places("its", "person")
         if self.before is None or not (they or singular or self.places("it", "field", "when")) or self.about:
             return
-        if self.before.about and (singular or not self.places("metric", "entity", "value")):
+        accounts = they and [record.kind for record in self.before.about] == ["account"]
+        if any(span.of("its") == Sense("its", "account") for span in self.spans) and not accounts:
+            record = self.before.rows.one("accounts") if self.before.rows else None
+            if [record.kind for record in self.before.about] == ["deal"]:
+                if record:
+                    self.about = [record]
+                    self._use_with_leads(*they, *singular)
+                return
+        if self.before.about and (singular or accounts or not self.places("metric", "entity", "value")):
             self.about = list(self.before.about)
-            self.use(*they, *singular)
+            self._use_with_leads(*they, *singular)
+        elif self.places("person") and (owner := self.before.team_of or self._owner_of_states()):
+            self.where.append(Test("owner", "=", (owner,)))
+            self.use(*self.places("person"))
         elif self.places("person") and self._names_one_owner():
             self.use(*self.places("person"))
             self.refers = True
         elif they and (self.before.where or self.before.entity):
-            self.use(*they)
+            self._use_with_leads(*they)
             self.refers = True
+
+    def _owner_of_states(self) -> str:
+        """The owner before, where a state of today is asked for and figures were: `what is overdue on his side`."""
+        of_figures = self.before is not None and not self.before.entity
+        states = self.places("state") and not (self.times or self.places("metric", "count", "amount", "verb"))
+        return self._owner_before() if of_figures and states else ""
+
+    def _use_with_leads(self, *places: int) -> None:
+        """Use pronouns, and the `with`, `from` or `to` that leads to one."""
+        for place in places:
+            leads = (place - 1,) if self.has(place - 1, "with", "from", "to") else ()
+            self.use(place, *leads)
+
+    def _others(self) -> None:
+        """`is anything else open there`: other deals than those of the answer before."""
+        rows = self.before.rows if self.before is not None else None
+        if not self.about or not any(span.of("else") for span in self.spans):
+            return
+        if rows is not None and rows.entity == "deals":
+            self.where.append(Test("lead_id", "!=", rows.keys))
+        self.take("else")
 
     def _teams(self) -> None:
         """`Ben Haddad's team`, `his team`, `the others in his team`; `his` after somebody who is named is theirs."""

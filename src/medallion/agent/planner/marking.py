@@ -11,7 +11,9 @@ from medallion.metrics.periods import Today
 
 RANKS = ("desc", "asc", "best", "worst", "newest", "oldest", "likeliest")
 #: Kinds of spans beside which a question says the same, where they are left over.
-QUIET = frozenset({"neutral", "be", "comma", "prep", "joined", "during", "it", "unnamed", "exists", "ones_of"})
+QUIET = frozenset(
+    {"neutral", "be", "comma", "prep", "joined", "during", "it", "unnamed", "exists", "ones_of", "inside"}
+)
 
 
 class Unclear(Exception):  # noqa: N818 - no error: the question is asked back
@@ -85,6 +87,13 @@ class Marking:
         """The next place in a direction whose span says something; -1 or the number of spans where there is none."""
         place += step
         while 0 <= place < len(self.spans) and (self.quiet(place) or (over and self.spans[place].of(*over))):
+            place += step
+        return place
+
+    def near_word(self, place: int, step: int, *, over: tuple[str, ...]) -> int:
+        """The next place in a direction whose span is of none of some kinds."""
+        place += step
+        while 0 <= place < len(self.spans) and self.spans[place].of(*over):
             place += step
         return place
 

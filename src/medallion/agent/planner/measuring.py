@@ -258,6 +258,18 @@ class Measuring(Restricting):
                 self.versus |= bool(compared and self.spans[self.near(lead, -1, over=("entity",))].of("state"))
                 self.use(lead)
 
+    def _in_the_pipeline(self) -> None:
+        """`how many deals are in my pipeline`: those that are open."""
+        for place in self.places("metric"):
+            at = self.near_word(place, -1, over=("me", "person", "its", "they"))
+            counted = self.places("count", "both_of") or self.places("entity")
+            if counted and self.has(place, "metric") == Sense("metric", "open_pipeline") and self._is_inside(at):
+                self.states.append(("open", True))
+                self.use(place)
+
+    def _is_inside(self, place: int) -> bool:
+        return 0 <= place < len(self.spans) and self.spans[place].of("inside") is not None
+
     def _measure(self) -> None:
         """How many, how much, average, share."""
         if self.take("both_of"):

@@ -357,9 +357,9 @@ class Restricting(Marking):
             before -= 1
         led = before >= 0 and self.spans[before].of("prep", "from", "via", "except", "or")
         entity = self.near(place, 1)
-        return bool(
-            (led and not (entity < len(self.spans) and self.has(entity, "entity"))) or self.spans[place].capital
-        )
+        noun = self.lexed.language == "de" and self.spans[place].of("kind")  # every noun is written so
+        named = self.spans[place].capital and not noun
+        return bool((led and not (entity < len(self.spans) and self.has(entity, "entity"))) or named)
 
     def _concept(self, place: int) -> list[Sense]:
         """What a span that is a value is the value of; none where it says something else."""

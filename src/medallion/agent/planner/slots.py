@@ -416,6 +416,9 @@ class Slots:
             if before.deed == "close" and only in (["won"], ["lost"]):  # of those closed
                 bare = replace(bare, states=(), deed="win" if only == ["won"] else "lose")
             return bare.carried(before)
+        same = self.about and self.about == before.about and before.entity == "interactions"
+        if same and self.metrics and metrics.metrics()[self.metrics[0]].view.entity != before.entity:
+            return self, []  # how much they have bought, after the last meeting with them
         finer = {("won", True), ("lost", True)} & {*before.states}
         if finer and ("closed", True) in self.states:  # who closed the largest, of those won
             states = tuple(state for state in self.states if state != ("closed", True))

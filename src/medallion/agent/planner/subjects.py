@@ -115,6 +115,27 @@ class Subjects(Continuing):
             self.by.append("owner")  # who owns them
             self.use(*owned, *self.places("who"))
 
+    def _bought(self) -> None:
+        """`how much have they bought from us`: the revenue of an account; `what have they bought`: the deals it was."""
+        bought = ("bought", True)
+        records = [record for record in self._before() if record.kind == "account"]
+        if (
+            bought in self.states
+            and len(records) == 1
+            and not (self.about or self.where or self.places("entity", "dim"))
+        ):
+            self.about, self.follows = records, True  # cuánto nos han comprado
+        if bought not in self.states or {record.kind for record in self.about} != {"account"} or self.metrics:
+            return
+        self.states.remove(bought)
+        counted = self.goal == "count" and not self.places("entity") and any(span.of("amount") for span in self.spans)
+        if self.goal == "amount" or counted:
+            self.goal, self.metrics = "", ["revenue"]
+        else:
+            self.states.append(("won", True))
+            self.entity = "deals"
+            self.take("thing", "from")
+
     def _several_figures(self) -> None:
         """`won deals and revenue`, `how many open and how many won`: figures beside one another, records counted among them."""
         for place in self.places("count"):  # cuántos negocios ganamos y cuántos ingresos
