@@ -338,6 +338,7 @@ UNDERSTOOD = {
     "¿cuántos negocios ganamos en mayo y cuántos ingresos?": "revenue,won_leads in 2025-05",
     "top 3 deals we lost this quarter and who had them": "list deals where lost and closed_date = 'this quarter' order -deal_value limit 3",
     "die 3 größten verlorenen Deals und wer sie hatte": "list deals where lost order -deal_value limit 3",
+    "whose revenue grew the most this quarter": "revenue by owner in this quarter vs previous order -change limit 1",
     # misspelt
     "reveneu by industy": "revenue by industry",
 }  # fmt: skip
@@ -530,6 +531,29 @@ def test_a_conversation_goes_on_and_says_what_it_carried_over(planner):
     assert not whole.notes
 
 
+def test_a_share_of_each_month_is_of_what_was_asked_before(planner):
+    before = None
+    for question in ("how many calls in june", "how many of them got no answer", "as a percentage per month please"):
+        before = planner.understand(question, before)
+    (asked,) = before.asked
+    assert one(asked.arguments["part"]) == (
+        "touches by time:month where channel = call and outcome = no_answer in 2025-06"
+    )
+    assert one(asked.arguments["whole"]) == "touches by time:month where channel = call in 2025-06"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "which open deals are furthest along", "welche offenen Deals sind am weitesten",
+        "quelles affaires ouvertes sont les plus avancées", "qué negocios abiertos están más avanzados",
+    ],
+)  # fmt: skip
+def test_deals_that_are_furthest_along_are_open(planner, question):
+    (asked,) = planner.understand(question).asked
+    assert (asked.tool, one(asked.arguments["records"])) == ("furthest", "list deals where open")
+
+
 def test_a_figure_alone_after_a_question_about_some_rows_says_that_it_is_of_all(planner):
     some = planner.understand("how many deals did Ben Haddad lose in May")
     alone = planner.understand("win rate?", some)
@@ -557,6 +581,17 @@ def test_a_figure_alone_after_a_question_about_some_rows_says_that_it_is_of_all(
         (["overdue deals by owner", "total value?"], "open_pipeline by owner where overdue"),
         (["revenue in May", "and the year before"], "revenue in 2025-05 vs year-ago"),
         (["chiffre d'affaires en mai", "et l'année d'avant"], "revenue in 2025-05 vs year-ago"),
+        (["revenue by category", "as a share of the total"], "share of: part Question(metrics=('revenue',), by=(Split(name='category', grain=None),), where=(), period=None, compare=None, having=(), order=(), limit=None, as_of=None, parameters=())"),
+        (["how many customers have no open deal", "how many of those have bought from us before?", "break that down by industry"], "total_customers by industry where open_deals = 0 and bought"),
+        (["revenue in Q2", "and same quarter last year", "which product made the biggest difference"], "revenue by product in 2025-Q2 vs year-ago order -change"),
+        (["Umsatz in Q2", "und im gleichen Quartal des Vorjahres", "welche Branche ist am meisten gewachsen"], "revenue by industry in 2025-Q2 vs year-ago order -change limit 1"),
+        (["chiffre d'affaires au T2", "et le même trimestre de l'année dernière ?", "quel secteur a le plus progressé"], "revenue by industry in 2025-Q2 vs year-ago order -change limit 1"),
+        (["ingresos en el segundo trimestre", "¿y el mismo trimestre del año pasado?", "¿qué sector creció más?"], "revenue by industry in 2025-Q2 vs year-ago order -change limit 1"),
+        (["revenue by owner this quarter", "and the quarter before?", "which one dropped the most"], "revenue by owner in this quarter vs previous order change limit 1"),
+        (["revenue this quarter vs last quarter by owner", "who grew the most"], "revenue by owner in this quarter vs previous order -change limit 1"),
+        (["did revenue grow in May", "by how much?"], "revenue in 2025-05 vs previous"),
+        (["revenue in May", "same quarter last year"], "? 'same quarter last year' is of another length than the time that is asked for"),
+        (["revenue by owner", "which one is furthest along"], "? what is furthest along are open deals"),
         (["Lumen Works", "is anything else open with them?"], "list deals where customer_id = C004 and open"),
         (["Lumen Works", "ist bei denen noch etwas offen"], "list deals where customer_id = C004 and open"),
         (["Lumen Works", "y a-t-il autre chose d'ouvert chez eux ?"], "list deals where customer_id = C004 and open"),

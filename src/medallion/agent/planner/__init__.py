@@ -163,7 +163,9 @@ class Planner:
         asked = Asking(slots, today, self.me, team).asked()
         self._premise(slots)
         whole = [
-            request.arguments["asked"] if isinstance(request, Intent) and request.tool == "rows_after" else request
+            request.arguments["asked" if request.tool == "rows_after" else "records"]
+            if isinstance(request, Intent) and request.tool in ("rows_after", "furthest")
+            else request
             for request in asked
         ]
         lists = not any(isinstance(request, Question) for request in whole)

@@ -108,6 +108,9 @@ class Checking(Subjects):
         if self.entity == "accounts" and ("bought", True) in self.states and self.take("repeat"):
             self.states.remove(("bought", True))  # which more than once says too
             self.thresholds.append(Threshold("won_deals", ">", "1"))
+        if self.rank and self.turn and self.before is not None and (self.before.by or self.by):
+            self.take("the_one", "list")
+            self.goal = "" if self.goal == "list" else self.goal  # which one grew the most
         if self.rank and self.rank.count and (self.share or (self.goal == "amount" and self.metrics)):
             self.take("from", "up", "to", "in_the_first")  # what share of revenue comes from the top 10 customers
             self.turn = ""

@@ -20,9 +20,9 @@ class Comparing(Measuring):
 
     def _compared(self) -> None:
         """What a figure is compared with, and whether it moved."""
-        for kind, compare in (("last_year", "year-ago"), ("before_that", "previous")):
+        for kind in ("last_year", "before_that"):
             for place in self.places(kind):
-                self.compare = compare if kind == "last_year" else self._before_that(place)
+                self.compare = self._a_year_before(place) if kind == "last_year" else self._before_that(place)
                 self.use(place)
         if self.compare and self.before is not None and self._listed_before():
             was = periods.read(self.before.times[0].text, self.today)
@@ -102,6 +102,19 @@ class Comparing(Measuring):
         alone = not (self.times or self.places("metric", "entity", "count", "amount", "average", "share"))
         listed = was is not None and was.entity and not (was.metrics or was.by) and was.goal in ("", "list")
         return bool(alone and was and listed and len(was.times) == 1)
+
+    def _a_year_before(self, place: int) -> str:
+        """The same a year ago; `same quarter last year` is of a quarter."""
+        words = self.spans[place].text.casefold().replace("'", " ").split()
+        units = {sense.name for word in words for sense in self._unit(word)} - {"year"}
+        times = self.times or (self.before.times if self.before else ())
+        of_times = {unit_of(time.text) for time in times}
+        if units and units != of_times:
+            raise Unclear(
+                f"{self.spans[place].text!r} is of another length than the time that is asked for",
+                "revenue last month compared with the same month last year",
+            )
+        return "year-ago"
 
     def _before_that(self, place: int) -> str:
         """What `the month before` is of the period that is asked for: the one before it, or the one a year ago."""

@@ -245,6 +245,9 @@ class Counting(Forming):
             "untouched",
             "never_touched",
         }
+        if self.slots.turn:  # which grew the most; all of them, where it does not say up or down
+            down = (self.slots.turn == "down") == (rank.way in ("asc", "worst"))
+            return (Order("change", down),), rank.limit if self.slots.turn in ("up", "down") else None
         less = names[0] in meanings()["less_is_better"] or bool(bad)
         down = rank.way == "desc" or (rank.way == "best" and not less) or (rank.way == "worst" and less)
         return (Order(names[0], down),), rank.limit
@@ -373,7 +376,11 @@ class Counting(Forming):
             raise Unclear("a share of the deals closed in a time is not a figure that there is", "win rate by month")
         names = names if len(names) == 1 else ("total_leads",)
         if slots.by:
-            if slots.where and all(name.startswith("time:") for name in slots.by):
+            timed = all(name.startswith("time:") for name in slots.by)
+            if slots.where and timed and slots.of_before and slots.narrow == "where":
+                whole = self.of(_with(slots, where=slots.where[:-1]))._question(names)
+                return Intent("share_of", {"part": self._question(names), "whole": whole})
+            if slots.where and timed:
                 raise Unclear(
                     "a share of what: of what each time had, or of what all of them had?", "share of touches by channel"
                 )

@@ -127,6 +127,15 @@ class Listing(Counting):
         columns = tuple(dict.fromkeys((group, *listed.columns)))
         return replace(listed, each=group, columns=columns)
 
+    def _furthest(self) -> Intent:
+        """The open deals that are furthest along the stages."""
+        slots = self.slots
+        if slots.entity != "deals" or slots.goal not in ("", "list") or slots.metrics or slots.by:
+            raise Unclear("what is furthest along are open deals", "which of my open deals are furthest along")
+        opened = slots.states if ("open", True) in slots.states else (*slots.states, ("open", True))
+        listed = self.of(_with(slots, rank=None, goal="list", states=opened))._listed(())
+        return Intent("furthest", {"records": listed[0]})
+
     def _owner_of_first(self) -> tuple[Asked, ...]:
         """The first records, with the split that is asked for: which rep has the biggest open deal."""
         view = metrics.views()["deals"]

@@ -109,6 +109,10 @@ class Measuring(Restricting):
                 self.contrast = "fewer" if self.has(place, "fewer") else "more"
                 self.versus = True
                 self.use(place)
+        if self.rank is None and (furthest := self.places("furthest")):
+            self.rank = Rank("furthest", None, self.spans[furthest[0]].text)  # along the stages
+            self.use(*furthest, *[place + 1 for place in furthest if self.has(place + 1, "it")])
+            self.take("the_one")
         for place in self.places(*RANKS, "last"):
             way = self.has(place, *RANKS, "last")
             if way is None:
@@ -448,6 +452,9 @@ class Measuring(Restricting):
                 continue
             if name.name in ("create", "close", "win", "lose", "due", "move", "sell"):
                 if {self.deed, name.name} == {"win", "lose"} and self._beside_deed(place):
+                    continue
+                if name.name == "sell" and self.turn and self.before is not None and self.before.metrics:
+                    self.use(place)  # which product made the biggest difference
                     continue
                 if self.deed and self.deed != name.name and {self.deed, name.name} != {"sell", "win"}:
                     if name.name == "sell":

@@ -161,6 +161,7 @@ class Slots:
         rows: The rows of the answer, where it has few.
         each: Whether a split is said as `each` or `per`, not as `by`.
         with_total: Whether a split is asked for with its total.
+        of_before: Whether a share is asked for of what was asked before: `as a percentage per month`.
         columns: What a list shows beside its usual columns.
         passage: The stage that deals were in, and the one that they came to, or `won`.
     """
@@ -204,6 +205,7 @@ class Slots:
     with_total: bool = field(default=False, compare=False)
     passage: tuple[str, str] | None = None
     columns: tuple[str, ...] = field(default=(), kw_only=True)
+    of_before: bool = field(default=False, compare=False, kw_only=True)
     rows: Rows | None = field(default=None, compare=False)
 
     @property
@@ -501,6 +503,7 @@ class Slots:
             changes["metrics"] = _counts(before.metrics)
         if not self.narrow:
             changes["narrow"] = before.narrow
+            changes["of_before"] = self.share and not self.where and before.refers
         return replace(self, **changes), kept  # type: ignore[arg-type]
 
 

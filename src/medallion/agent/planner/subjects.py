@@ -377,6 +377,9 @@ class Subjects(Continuing):
             self.metrics += [name for name in ("quota_attainment", "quota_gap") if name not in self.metrics]
             self.follows |= not (everybody or kinds or of_whom)
             self.take("by_how_much")
+        moved = self.before is not None and (self.before.compare or self.before.turn)
+        if moved and not of_quota and self.take("by_how_much"):
+            self.follows = True  # the change stands beside the figures
         if everybody or kinds or of_whom:
             self.take("they", "will", "modal")
             return
