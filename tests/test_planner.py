@@ -339,6 +339,11 @@ UNDERSTOOD = {
     "top 3 deals we lost this quarter and who had them": "list deals where lost and closed_date = 'this quarter' order -deal_value limit 3",
     "die 3 größten verlorenen Deals und wer sie hatte": "list deals where lost order -deal_value limit 3",
     "whose revenue grew the most this quarter": "revenue by owner in this quarter vs previous order -change limit 1",
+    # nobody has talked to them
+    "accounts with an open deal where nobody has talked to them in the last 30 days": "total_customers where open_deals > 0 and days_silent > 29 or not touched + list accounts where open_deals > 0 and days_silent > 29 or not touched",
+    "Kunden mit offenen Deals, mit denen seit 30 Tagen niemand gesprochen hat": "total_customers where open_deals > 0 and days_silent > 30 or not touched + list accounts where open_deals > 0 and days_silent > 30 or not touched",
+    "big deals at risk: over 100k and no contact for two weeks": "open_leads where days_silent > 14 and deal_value > 100000 + list deals where days_silent > 14 and deal_value > 100000 and open",
+    "open deals without ever contacting them": "open_leads where never_touched + list deals where open and never_touched",
     # misspelt
     "reveneu by industy": "revenue by industry",
 }  # fmt: skip
@@ -1055,6 +1060,11 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("won deals and customers", "? "),
         ("open deals with their value above 10k", "? "),
         ("revenue and who had them", "? "),
+        ("how many deals did we lose without ever contacting them", "? untouched is of open deals"),
+        ("wie viele Deals haben wir verloren, ohne sie je kontaktiert zu haben", "? untouched is of open deals"),
+        ("combien d'affaires avons-nous perdues sans jamais les contacter", "? untouched is of open deals"),
+        ("¿cuántos negocios perdimos sin contactarlos nunca?", "? untouched is of open deals"),
+        ("deals at risk over 100k", "? "),
         ("touches before the meeting", "? I do not understand 'before the meeting'"),
     ],
 )

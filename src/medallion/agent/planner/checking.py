@@ -103,6 +103,10 @@ class Checking(Subjects):
             self.entity = "deals"  # how many did we win, and how much were they worth
         if self.versus:
             self.take("how")
+        starts = {time.place for time in self.times}
+        self.use(*[place for place in self.places("from") if place + 1 in starts])  # leads from this month
+        if self._says_risk():
+            self.take("risk")
         if self.goal in ("average", "median"):
             self.take("not_total")  # on average, not in total
         if self.entity == "accounts" and ("bought", True) in self.states and self.take("repeat"):

@@ -90,7 +90,8 @@ class Continuing(Comparing):
         """`it`, `they` and `hers` are of what was asked before: the account, deal or owner that it named, or its rows."""
         self._row_numbered()
         self._row_before()
-        they, singular = self.places("they"), self.places("its", "person")
+        they = [place for place in self.places("they") if not self.is_own_object(place)]
+        singular = self.places("its", "person")
         if self.before is None or not (they or singular or self.places("it", "field", "when")) or self.about:
             return
         accounts = they and [record.kind for record in self.before.about] == ["account"]

@@ -9,7 +9,7 @@ from typing import Any, Self
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.names import Team
-from medallion.agent.planner.slots import Slots, Threshold
+from medallion.agent.planner.slots import OF_DEED, OF_OPEN, Slots, Threshold
 from medallion.metrics import Filter, Metric, MetricView, contradicted
 from medallion.metrics.conditions import And, Condition, Not, Or, Test, both, parse
 from medallion.metrics.periods import Today
@@ -131,6 +131,17 @@ class Forming:
             conditions.append(parse(" or ".join(dict.fromkeys(_state(entity, state) for state in exclusive))))  # type: ignore[arg-type]
         elif exclusive and metric and metric.measure.additivity == "ratio":
             self._not_undone(metric, sorted(meant))
+        over = meant or own or OF_DEED.get(self.slots.deed, set())
+        ended = over and "open" not in over
+        if (
+            ended
+            and entity == "deals"
+            and (of_open := [state for state, is_in in states if is_in and state in OF_OPEN])
+        ):
+            raise Unclear(
+                f"{of_open[0].replace('_', ' ')} is of open deals: of those that ended it is not kept",
+                f"how many open deals are {'never touched' if 'touched' in of_open[0] else of_open[0]}?",
+            )
         for state, positive in states:
             if positive and entity == "deals" and state in ("open", "won", "lost", "closed"):
                 continue

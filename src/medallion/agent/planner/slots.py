@@ -17,6 +17,10 @@ OF_DEED = {"win": {"won"}, "sell": {"won"}, "lose": {"lost"}, "close": {"won", "
 OF_LIFE = frozenset({"open", "won", "lost", "closed"})
 
 
+#: States that open deals alone are in.
+OF_OPEN = ("overdue", "silent", "untouched", "never_touched")
+
+
 #: Names of the dimension of teams.
 TEAMS = frozenset({"team", "owner_team"})
 
