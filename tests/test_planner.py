@@ -339,6 +339,12 @@ UNDERSTOOD = {
     "top 3 deals we lost this quarter and who had them": "list deals where lost and closed_date = 'this quarter' order -deal_value limit 3",
     "die 3 größten verlorenen Deals und wer sie hatte": "list deals where lost order -deal_value limit 3",
     "whose revenue grew the most this quarter": "revenue by owner in this quarter vs previous order -change limit 1",
+    # the chance of a deal
+    "how likely is L-3 to come in": "explain score: key L-3",
+    "how likely are we to win L-3": "explain score: key L-3",
+    "wie wahrscheinlich ist L-3": "explain score: key L-3",
+    "quelle est la probabilité de gagner L-3": "explain score: key L-3",
+    "¿qué probabilidad tiene L-3?": "explain score: key L-3",
     # nobody has talked to them
     "accounts with an open deal where nobody has talked to them in the last 30 days": "total_customers where open_deals > 0 and days_silent > 29 or not touched + list accounts where open_deals > 0 and days_silent > 29 or not touched",
     "Kunden mit offenen Deals, mit denen seit 30 Tagen niemand gesprochen hat": "total_customers where open_deals > 0 and days_silent > 30 or not touched + list accounts where open_deals > 0 and days_silent > 30 or not touched",
@@ -489,6 +495,21 @@ def test_what_is_offered_is_about_the_same_and_can_be_answered(planner):
 def test_a_misspelling_is_shown_and_one_of_two_words_is_asked_about(planner):
     assert planner.understand("reveneu by owner").notes == ("Read 'reveneu' as 'revenue'.",)
     assert isinstance(planner.understand("revenue by xwnerq"), Declined)
+
+
+def test_an_account_that_is_named_in_part_is_asked_about(planner):
+    found = planner.understand("how's it looking with Lumen?")
+    assert found.reason == "2 accounts have 'Lumen' in the name: which one is meant?"
+    assert found.closest == ("tell me about Lumen + Works", "tell me about Lumen Works")
+    assert "an account has 'Twin'" not in planner.understand("revenue of Twins").reason
+
+
+def test_somebody_who_is_not_there_is_named_as_such(planner):
+    found = planner.understand("revenue of Benno Haddadson in May")
+    assert found.reason == "there is no owner, account or value 'Benno Haddadson'"
+    assert found.closest[0] == "revenue of Ben Haddad in May"
+    assert "The nearest owners are Ben Haddad" in found.remedy
+    assert "there is no owner" not in planner.understand("revenue by mood").reason
 
 
 def test_the_name_of_an_account_shadows_nothing(planner):
@@ -827,6 +848,8 @@ OF_ROWS = [
     ("biggest open deal", ONE_DEAL, "how likely is it to close", "explain score: key L-3"),
     ("biggest open deal", ONE_DEAL, "what else is open at that account", "list deals where lead_id != L-3 and customer_id = C003 and open"),
     ("biggest lost deal", ONE_DEAL, "how long was it open", "list deals where lead_id = L-3"),
+    ("biggest open deal", ONE_DEAL, "how likely are we to win it", "explain score: key L-3"),
+    ("biggest open deal", ONE_DEAL, "wie wahrscheinlich ist es", "explain score: key L-3"),
     ("biggest open deal", ONE_DEAL, "is it overdue", "list deals where lead_id = L-3 and overdue"),
     ("biggest open deal", ONE_DEAL, "is it in Germany", "list deals where country = Germany and lead_id = L-3"),
     ("der größte offene Deal", ONE_DEAL, "welche Phase?", "list deals where lead_id = L-3"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from medallion import metrics
+from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.marking import QUIET, Unclear
 from medallion.agent.planner.slots import OF_DEED, Threshold, names_of
 from medallion.agent.planner.subjects import Subjects
@@ -13,6 +16,19 @@ DASHES = ("-", "\u2013")
 _AFTER_PAUSES = ("count", "amount", "list", "by", "entity", "state", "when", "who", "why", "how")
 #: Figures that a single deal has.
 _OF_DEALS = {"total_deal_value", "open_pipeline", "weighted_pipeline"}
+
+
+def _phrases(spans: Sequence[Span]) -> tuple[str, ...]:
+    """Words that mean nothing, those that stand beside each other together."""
+    phrases: list[list[Span]] = []
+    for span in spans:
+        if span.senses:
+            continue
+        if phrases and phrases[-1][-1].last == span.first and span.text[:1].isupper():
+            phrases[-1].append(span)
+        else:
+            phrases.append([span])
+    return tuple(" ".join(span.text for span in phrase) for phrase in phrases)
 
 
 class Checking(Subjects):
@@ -164,7 +180,7 @@ class Checking(Subjects):
             words = ", ".join(repr(span.text) for span in left[:4])
             unknown = not any(span.senses for span in left)
             rest = " ".join(span.text for span in self.spans if span not in left) if unknown else ""
-            raise Unclear(f"I do not understand {words} in the question", without=rest)
+            raise Unclear(f"I do not understand {words} in the question", without=rest, unknown=_phrases(left))
 
     def _helpers(self) -> None:
         """Verbs and joints that say the same as what was understood already."""

@@ -24,11 +24,15 @@ class Unclear(Exception):  # noqa: N818 - no error: the question is asked back
         closest: Questions that can be answered instead; none where nothing is near.
         without: The question without the words that are not understood, which may be one that can be answered.
         remedy: What to do that is no question, a sentence; empty where a question is all that helps.
+        unknown: Phrases of words that mean nothing, as they were written.
     """
 
-    def __init__(self, reason: str, *closest: str, without: str = "", remedy: str = "") -> None:
+    def __init__(
+        self, reason: str, *closest: str, without: str = "", remedy: str = "", unknown: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(reason)
         self.reason, self.closest, self.without, self.remedy = reason, closest, without, remedy
+        self.unknown = unknown
 
 
 class Marking:

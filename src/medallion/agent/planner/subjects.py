@@ -108,6 +108,10 @@ class Subjects(Continuing):
                 self.fields.append("owner")
                 self.use(*own, *self.places("who", "list"))
             self._day_of()
+        if "probability" in self.fields and self.about:  # how likely is it to come in
+            self.take("to", "modal", "will", "verb", "yes_no")
+            self.states = [state for state in self.states if state[0] != "won"]
+            self.deed = ""
         owned = [place for place in self.places("verb") if self._says(place, "verb", "own")]
         if owned and any("owner" in str(condition) for condition in self.where):
             self.use(*owned)
