@@ -61,6 +61,28 @@ def test_questions_beside_figures(tools, question, says):
     assert answer.receipts or "none" in answer.text
 
 
+def test_deals_furthest_along_are_in_the_last_stage_of_the_funnel(tools):
+    planner = Planner(tools.serving)
+    answer = planned(tools, planner, "which open deals are furthest along")
+    (finding,) = answer.found
+    every = planned(tools, planner, "open deals by stage").found[0]
+    last = [row["stage"] for row in every.rows if row["value"]][-1]
+    assert finding.rows
+    assert {row["stage"] for row in finding.rows} == {last}
+
+
+def test_a_share_of_each_month_is_of_that_month(tools):
+    planner = Planner(tools.serving)
+    first = planned(tools, planner, "how many calls in 2025")
+    some = planned(tools, planner, "how many of them got no answer", first.understood)
+    shares = planned(tools, planner, "as a percentage per month", some.understood)
+    (finding,) = shares.found
+    assert finding.rows
+    assert sum(row["value"] for row in finding.rows) == some.found[0].rows[0]["value"]
+    assert all(abs(row["share"] - row["value"] / row["whole"]) < 1e-9 for row in finding.rows)
+    assert sum(row["whole"] for row in finding.rows) <= first.found[0].rows[0]["value"]
+
+
 def test_why_goes_on_from_a_figure(tools):
     planner = Planner(tools.serving)
     first = planned(tools, planner, "revenue in Q2 2025")

@@ -66,6 +66,16 @@ def test_a_superlative_names_no_winner_without_a_value():
     assert [row["value"] for row in worst.rows] == [0.0, 1.0]
 
 
+def test_a_superlative_names_nobody_where_the_name_is_not_known():
+    connection = duckdb.connect()
+    connection.execute(TABLES)
+    connection.execute("update gold.deals set owner = null where lead_id <> 'L-4'")
+    serving = Quick(None, connection, dict.fromkeys(["gold.deals"], 1), LAST)
+    found = Tools(serving, Rules()).metric_value("total_deal_value", ["owner"], top=1)
+    assert [row["owner"] for row in found.rows] == ["Tess Nair"]
+    assert "Not ranked: what is of no known owner." in found.note
+
+
 # filters
 
 

@@ -270,7 +270,7 @@ UNDERSTOOD = {
     "compare May and April": "revenue,won_leads,win_rate,average_won_value in 2025-05 + revenue,won_leads,win_rate,average_won_value in 2025-04",
     "how is Tess Nair doing this quarter": "revenue,won_leads,win_rate,average_won_value where owner = 'Tess Nair' in this quarter",
     "calls vs emails last month": "touches by channel where channel in (call, email) in last month",
-    "how many calls and emails last month": "touches where channel in (call, email) in last month",
+    "how many calls and emails last month": "touches by channel where channel in (call, email) in last month + touches where channel in (call, email) in last month",
     "won vs lost this quarter": "won_leads,lost_leads in this quarter",
     "how many deals did we win vs lose in May": "won_leads,lost_leads in 2025-05",
     "median deal size of won deals vs lost": "median_deal_value by status where status in (won, lost)",
@@ -318,6 +318,41 @@ UNDERSTOOD = {
     "zweitgrößter offener Deal": "list deals where open order -deal_value limit 2 after 1",
     "la deuxième plus grosse affaire ouverte": "list deals where open order -deal_value limit 2 after 1",
     "el segundo negocio abierto más grande": "list deals where open order -deal_value limit 2 after 1",
+    # a meeting, a call and a mail are touches of their own
+    "when did we last meet with Lumen Works": "list interactions where channel = meeting and customer_id = C004 order -date limit 1",
+    "when was the last time we called Lumen Works": "list interactions where channel = call and customer_id = C004 order -date limit 1",
+    "wann haben wir zuletzt mit Lumen Works telefoniert": "list interactions where channel = call and customer_id = C004 order -date limit 1",
+    "quand avons-nous rencontré Lumen Works pour la dernière fois": "list interactions where channel = meeting and customer_id = C004 order -date limit 1",
+    "¿cuándo nos reunimos por última vez con Lumen Works?": "list interactions where channel = meeting and customer_id = C004 order -date limit 1",
+    "when did we last speak to Lumen Works": "list accounts where customer_id = C004",
+    # each by itself, and together
+    "how many calls and emails last week": "touches by channel where channel in (call, email) in last week + touches where channel in (call, email) in last week",
+    "avg won deal value: Retail vs Logistics": "average_won_value by industry where industry in (Retail, Logistics)",
+    "how long was L-2 open": "list deals where lead_id = L-2",
+    # figures beside one another
+    "won deals and revenue between November 2024 and January 2025": "won_leads,revenue in 2024-11-01 to 2025-01-31",
+    "gewonnene Deals und Umsatz in diesem Jahr": "won_leads,revenue in this year",
+    "affaires gagnées et chiffre d'affaires par commercial": "won_leads,revenue by owner",
+    "negocios ganados e ingresos este año": "won_leads,revenue in this year",
+    "how does Ben Haddad compare to Tess Nair this quarter? deals won, revenue and win rate": "won_leads,revenue,win_rate by owner where owner in ('Ben Haddad', 'Tess Nair') in this quarter",
+    "how many deals are open and how many are won": "open_leads,won_leads",
+    "number of open deals and the total": "open_leads,open_pipeline",
+    "how many did we win in May and how much were they worth": "won_leads,revenue in 2025-05",
+    "¿cuántos negocios ganamos en mayo y cuántos ingresos?": "revenue,won_leads in 2025-05",
+    "top 3 deals we lost this quarter and who had them": "list deals where lost and closed_date = 'this quarter' order -deal_value limit 3",
+    "die 3 größten verlorenen Deals und wer sie hatte": "list deals where lost order -deal_value limit 3",
+    "whose revenue grew the most this quarter": "revenue by owner in this quarter vs previous order -change limit 1",
+    # the chance of a deal
+    "how likely is L-3 to come in": "explain score: key L-3",
+    "how likely are we to win L-3": "explain score: key L-3",
+    "wie wahrscheinlich ist L-3": "explain score: key L-3",
+    "quelle est la probabilité de gagner L-3": "explain score: key L-3",
+    "¿qué probabilidad tiene L-3?": "explain score: key L-3",
+    # nobody has talked to them
+    "accounts with an open deal where nobody has talked to them in the last 30 days": "total_customers where open_deals > 0 and days_silent > 29 or not touched + list accounts where open_deals > 0 and days_silent > 29 or not touched",
+    "Kunden mit offenen Deals, mit denen seit 30 Tagen niemand gesprochen hat": "total_customers where open_deals > 0 and days_silent > 30 or not touched + list accounts where open_deals > 0 and days_silent > 30 or not touched",
+    "big deals at risk: over 100k and no contact for two weeks": "open_leads where days_silent > 14 and deal_value > 100000 + list deals where days_silent > 14 and deal_value > 100000 and open",
+    "open deals without ever contacting them": "open_leads where never_touched + list deals where open and never_touched",
     # misspelt
     "reveneu by industy": "revenue by industry",
 }  # fmt: skip
@@ -465,6 +500,21 @@ def test_a_misspelling_is_shown_and_one_of_two_words_is_asked_about(planner):
     assert isinstance(planner.understand("revenue by xwnerq"), Declined)
 
 
+def test_an_account_that_is_named_in_part_is_asked_about(planner):
+    found = planner.understand("how's it looking with Lumen?")
+    assert found.reason == "2 accounts have 'Lumen' in the name: which one is meant?"
+    assert found.closest == ("tell me about Lumen + Works", "tell me about Lumen Works")
+    assert "an account has 'Twin'" not in planner.understand("revenue of Twins").reason
+
+
+def test_somebody_who_is_not_there_is_named_as_such(planner):
+    found = planner.understand("revenue of Benno Haddadson in May")
+    assert found.reason == "there is no owner, account or value 'Benno Haddadson'"
+    assert found.closest[0] == "revenue of Ben Haddad in May"
+    assert "The nearest owners are Ben Haddad" in found.remedy
+    assert "there is no owner" not in planner.understand("revenue by mood").reason
+
+
 def test_the_name_of_an_account_shadows_nothing(planner):
     for question, key in (
         ("win rate in Germany", "C001"),
@@ -510,6 +560,29 @@ def test_a_conversation_goes_on_and_says_what_it_carried_over(planner):
     assert not whole.notes
 
 
+def test_a_share_of_each_month_is_of_what_was_asked_before(planner):
+    before = None
+    for question in ("how many calls in june", "how many of them got no answer", "as a percentage per month please"):
+        before = planner.understand(question, before)
+    (asked,) = before.asked
+    assert one(asked.arguments["part"]) == (
+        "touches by time:month where channel = call and outcome = no_answer in 2025-06"
+    )
+    assert one(asked.arguments["whole"]) == "touches by time:month where channel = call in 2025-06"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "which open deals are furthest along", "welche offenen Deals sind am weitesten",
+        "quelles affaires ouvertes sont les plus avancées", "qué negocios abiertos están más avanzados",
+    ],
+)  # fmt: skip
+def test_deals_that_are_furthest_along_are_open(planner, question):
+    (asked,) = planner.understand(question).asked
+    assert (asked.tool, one(asked.arguments["records"])) == ("furthest", "list deals where open")
+
+
 def test_a_figure_alone_after_a_question_about_some_rows_says_that_it_is_of_all(planner):
     some = planner.understand("how many deals did Ben Haddad lose in May")
     alone = planner.understand("win rate?", some)
@@ -537,6 +610,35 @@ def test_a_figure_alone_after_a_question_about_some_rows_says_that_it_is_of_all(
         (["overdue deals by owner", "total value?"], "open_pipeline by owner where overdue"),
         (["revenue in May", "and the year before"], "revenue in 2025-05 vs year-ago"),
         (["chiffre d'affaires en mai", "et l'année d'avant"], "revenue in 2025-05 vs year-ago"),
+        (["revenue by category", "as a share of the total"], "share of: part Question(metrics=('revenue',), by=(Split(name='category', grain=None),), where=(), period=None, compare=None, having=(), order=(), limit=None, as_of=None, parameters=())"),
+        (["how many customers have no open deal", "how many of those have bought from us before?", "break that down by industry"], "total_customers by industry where open_deals = 0 and bought"),
+        (["revenue in Q2", "and same quarter last year", "which product made the biggest difference"], "revenue by product in 2025-Q2 vs year-ago order -change"),
+        (["Umsatz in Q2", "und im gleichen Quartal des Vorjahres", "welche Branche ist am meisten gewachsen"], "revenue by industry in 2025-Q2 vs year-ago order -change limit 1"),
+        (["chiffre d'affaires au T2", "et le même trimestre de l'année dernière ?", "quel secteur a le plus progressé"], "revenue by industry in 2025-Q2 vs year-ago order -change limit 1"),
+        (["ingresos en el segundo trimestre", "¿y el mismo trimestre del año pasado?", "¿qué sector creció más?"], "revenue by industry in 2025-Q2 vs year-ago order -change limit 1"),
+        (["revenue by owner this quarter", "and the quarter before?", "which one dropped the most"], "revenue by owner in this quarter vs previous order change limit 1"),
+        (["revenue this quarter vs last quarter by owner", "who grew the most"], "revenue by owner in this quarter vs previous order -change limit 1"),
+        (["did revenue grow in May", "by how much?"], "revenue in 2025-05 vs previous"),
+        (["revenue in May", "same quarter last year"], "? 'same quarter last year' is of another length than the time that is asked for"),
+        (["revenue by owner", "which one is furthest along"], "? what is furthest along are open deals"),
+        (["Lumen Works", "is anything else open with them?"], "list deals where customer_id = C004 and open"),
+        (["Lumen Works", "ist bei denen noch etwas offen"], "list deals where customer_id = C004 and open"),
+        (["Lumen Works", "y a-t-il autre chose d'ouvert chez eux ?"], "list deals where customer_id = C004 and open"),
+        (["Lumen Works", "¿hay algo más abierto con ellos?"], "list deals where customer_id = C004 and open"),
+        (["Lumen Works", "when was the last meeting with them"], "list interactions where channel = meeting and customer_id = C004 order -date limit 1"),
+        (["Lumen Works", "wann war das letzte Meeting mit ihnen"], "list interactions where channel = meeting and customer_id = C004 order -date limit 1"),
+        (["Lumen Works", "how much have they bought from us so far"], "revenue where customer_id = C004"),
+        (["Lumen Works", "when was the last meeting with them", "ok and how much have they bought from us so far?"], "revenue where customer_id = C004"),
+        (["Lumen Works", "wie viel haben sie bisher gekauft"], "revenue where customer_id = C004"),
+        (["Lumen Works", "combien ont-ils acheté"], "revenue where customer_id = C004"),
+        (["Lumen Works", "¿cuánto nos han comprado?"], "revenue where customer_id = C004"),
+        (["Lumen Works", "what have they bought"], "list deals where customer_id = C004 and won"),
+        (["Lumen Works", "how many deals did we win with them"], "won_leads where customer_id = C004"),
+        (["how is Ben Haddad doing this quarter", "what's overdue on his side"], "list deals where owner = 'Ben Haddad' and overdue"),
+        (["how is Ben Haddad doing this quarter", "was ist bei ihm überfällig"], "list deals where owner = 'Ben Haddad' and overdue"),
+        (["how is Ben Haddad doing this quarter", "qu'est-ce qui est en retard de son côté ?"], "list deals where owner = 'Ben Haddad' and overdue"),
+        (["how is Ben Haddad doing this quarter", "¿qué está vencido por su parte?"], "list deals where owner = 'Ben Haddad' and overdue"),
+        (["L-3", "what else is open at that account"], "? I do not understand 'that account' in the question"),
         (["Lumen Works", "its open deals"], "list deals where customer_id = C004 and open"),
         (["deals closing next week", "top 3 by value"], "list deals where open and expected_close_date = 'next week' order -deal_value limit 3"),
         (["calls made last week", "how many of those got a meeting"], "touches where channel = call and outcome = meeting_booked in last week"),
@@ -747,6 +849,10 @@ OF_ROWS = [
     ("biggest open deal", ONE_DEAL, "tell me about that account", "account brief: customer C003"),
     ("biggest open deal", ONE_DEAL, "when was it last contacted", "list accounts where customer_id = C003"),
     ("biggest open deal", ONE_DEAL, "how likely is it to close", "explain score: key L-3"),
+    ("biggest open deal", ONE_DEAL, "what else is open at that account", "list deals where lead_id != L-3 and customer_id = C003 and open"),
+    ("biggest lost deal", ONE_DEAL, "how long was it open", "list deals where lead_id = L-3"),
+    ("biggest open deal", ONE_DEAL, "how likely are we to win it", "explain score: key L-3"),
+    ("biggest open deal", ONE_DEAL, "wie wahrscheinlich ist es", "explain score: key L-3"),
     ("biggest open deal", ONE_DEAL, "is it overdue", "list deals where lead_id = L-3 and overdue"),
     ("biggest open deal", ONE_DEAL, "is it in Germany", "list deals where country = Germany and lead_id = L-3"),
     ("der größte offene Deal", ONE_DEAL, "welche Phase?", "list deals where lead_id = L-3"),
@@ -870,6 +976,9 @@ def test_my_team_is_that_of_who_asks(planner, monkeypatch):
 def test_i_and_my_are_an_owner_by_a_setting(planner):
     mine = Planner(planner.serving, "Tess Nair")
     assert told(mine.understand("my revenue")) == "revenue where owner = 'Tess Nair'"
+    assert told(mine.understand("how many deals are in my pipeline and the total")) == (
+        "open_leads,open_pipeline where owner = 'Tess Nair'"
+    )
     assert told(mine.understand("which deals have I not touched yet")).endswith("owner = 'Tess Nair'")
     assert "everybody's" in planner.understand("my open deals").notes[0]
 
@@ -972,6 +1081,16 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("Combien d'affaires ouvertes avons-nous et combien sont en retard ?", "? there is more than one question"),
         ("owners with a win rate above 40", "? win rate is a share"),
         ("share of calls with a positive outcome by month", "? a share of what"),
+        ("Ben Haddad's revenue vs Tess Nair's win rate", "? another figure of each of them"),
+        ("open deals and average deal size", "? "),
+        ("won deals and customers", "? "),
+        ("open deals with their value above 10k", "? "),
+        ("revenue and who had them", "? "),
+        ("how many deals did we lose without ever contacting them", "? untouched is of open deals"),
+        ("wie viele Deals haben wir verloren, ohne sie je kontaktiert zu haben", "? untouched is of open deals"),
+        ("combien d'affaires avons-nous perdues sans jamais les contacter", "? untouched is of open deals"),
+        ("¿cuántos negocios perdimos sin contactarlos nunca?", "? untouched is of open deals"),
+        ("deals at risk over 100k", "? "),
         ("touches before the meeting", "? I do not understand 'before the meeting'"),
     ],
 )
@@ -1033,6 +1152,7 @@ IMPLIED = {
     "where overdue": "open offen ouvertes abiertos",
     "order -open_leads": "top best highest höchste plus-haut",
     "by owner where owner in": "or oder ou o",
+    "quota_gap,quota,quota_attainment where owner = ": "or oder ou o bis",
     "where owner = ": "by-owner",
     "vs year-ago": "than",
     "by status": "won lost versus or",
@@ -1058,15 +1178,17 @@ IMPLIED = {
     "average_cycle_days": "fewest lowest won",
     "beside average": "their",
     "and closed_date": "won",
+    "quota_attainment": "average durchschnittlich moyen promedio each versus their than als",
+    "pipeline forecast: period 2025-Q2, owner": "by-owner",
 }
 #: Kinds of words that may repeat what a question says already.
 _SAME = {"neutral", "list", "total", "prep", "joined", "yes_no", "comma", "past", "carry", "ours"}
 
 
-def mutations(planner, number):
+def mutations(planner, number, understood=UNDERSTOOD):
     """Questions with one word that matters put in place of another, or added; none that says what is said already."""
     chance = random.Random(26)  # noqa: S311 - a seed, not a secret
-    questions = [one for one in UNDERSTOOD if "reveneu" not in one]
+    questions = [one for one in understood if "reveneu" not in one]
     while number:
         question = chance.choice(questions)
         lexed = lex(question, planner.names)
@@ -1077,7 +1199,7 @@ def mutations(planner, number):
         changed = " ".join([*words[:at], word, *words[at + over :]])
         said = {sense for span in lexed.spans for sense in span.senses if sense.kind not in _SAME}
         new = {sense for span in lex(word, planner.names, lexed.language).spans for sense in span.senses}
-        implied = " ".join(words for about, words in IMPLIED.items() if about in UNDERSTOOD[question])
+        implied = " ".join(words for about, words in IMPLIED.items() if about in understood[question])
         if (
             word.replace(" ", "-") in implied.split()
             or new & said

@@ -18,7 +18,7 @@ from medallion.metrics import changes, over_time, periods
 from medallion.metrics.compilers.duckdb import answer
 from medallion.metrics.conditions import Condition
 from medallion.metrics.periods import Today
-from medallion.metrics.question import MOST_ROWS, Order, Question, Records
+from medallion.metrics.question import MOST_ROWS, Order, Question, Records, Split
 
 if TYPE_CHECKING:
     from medallion.agent.tools import Tools
@@ -55,7 +55,7 @@ def definition(tools: Tools, metric: str) -> Found:
 
 
 def share_of(tools: Tools, part: Question, whole: Question | None = None) -> Found:
-    """What share of the whole a part is; of each row of a split without a whole."""
+    """What share of the whole a part is; of each row of a split without a whole, or each of the same row of the whole."""
     metric = metrics.named(part.metrics[0])
     if metric.measure.additivity == "ratio" or metric.measure.format.type == "percentage":
         raise ContractError(
@@ -64,11 +64,15 @@ def share_of(tools: Tools, part: Question, whole: Question | None = None) -> Fou
     with tools.serving.reading() as connection:
         first = answer(connection, dataclasses.replace(part, limit=None))
         second = first if whole is None else answer(connection, whole)
-    total = second.totals["value"] if whole is None else second.value
+    splits = [column for column in first.columns if column.role == "split"]
+    names = [column.name for column in splits]
+    each = {tuple(row[name] for name in names): row["value"] for row in second.rows} if whole and whole.by else {}
+    total = second.totals["value"] if whole is None else None if each else second.value
     kind = _KINDS[metric.measure.format.type]
     rows = []
     for row in first.rows[: part.limit]:
         value = row["value"]
+        total = each.get(tuple(row[name] for name in names)) if each else total
         share = float(value) / float(total) if total and value is not None else None
         rows.append(
             {
@@ -78,7 +82,6 @@ def share_of(tools: Tools, part: Question, whole: Question | None = None) -> Fou
                 "whole": total,
             }
         )
-    splits = [column for column in first.columns if column.role == "split"]
     fields = (
         *(Field(column.name.replace(":", "_"), column.label) for column in splits),
         Field("share", "Share", "percent", 1), Field("value", metric.measure.display_name, kind), Field("whole", "Of", kind),
@@ -243,6 +246,17 @@ def beside_average(tools: Tools, records: Records, column: str, op: str, group: 
     return dataclasses.replace(finding, title=title, fields=fields, rows=rows, total=len(rows))
 
 
+def furthest(tools: Tools, records: Records) -> Found:
+    """Open deals that are in the last stage of the funnel that any of a list has reached."""
+    shown = tuple(dict.fromkeys((*records.columns, "stage")))
+    finding = tools.asked(dataclasses.replace(records, limit=MOST_ROWS, columns=shown), "furthest")
+    stages = [row["stage"] for row in tools.asked(Question(("open_leads",), (Split("stage"),))).rows]  # in their order
+    place = {stage: number for number, stage in enumerate(stages)}
+    last = max((place.get(row["stage"], -1) for row in finding.rows), default=-1)
+    rows = [row for row in finding.rows if place.get(row["stage"], -1) == last]
+    return dataclasses.replace(finding, title=f"{finding.title}, furthest along", rows=rows, total=len(rows))
+
+
 def rows_after(tools: Tools, asked: Question | Records, skip: int) -> Found:
     """The rows of a ranking after the first ones: the second biggest, the next five."""
     finding = tools.asked(asked, "rows_after")
@@ -263,6 +277,7 @@ EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
         stage_conversion,
         slipped_deals,
         beside_average,
+        furthest,
         rows_after,
         share_of_first,
         passed_on,

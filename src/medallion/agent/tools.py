@@ -23,6 +23,7 @@ from medallion.agent.serving import Serving, serve
 from medallion.errors import ContractError, MedallionError
 from medallion.metrics.compilers.duckdb import Answer as Answered
 from medallion.metrics.compilers.duckdb import Column, answer
+from medallion.metrics.conditions import Test
 from medallion.metrics.question import Order, Question, Records
 from medallion.metrics.understanding import Understood
 from medallion.weights import ScoreWeights
@@ -384,15 +385,28 @@ class Tools:
         with self.serving.reading() as connection:
             result = answer(connection, asked)
             unknown = answer(connection, dataclasses.replace(whole, limit=1)).total - result.total if ranked else 0
+            nameless = [column for column in result.columns if ranked and self._is_unknown(result, column)]
+            if nameless:  # nobody is the best of the reps
+                known = tuple(Test(column.name, "known") for column in nameless)
+                result = answer(connection, dataclasses.replace(asked, where=(*asked.where, *known)))
         note = " ".join((metrics.named(first).measure.comment, *result.notes))
         if unknown:
             note += f" {unknown:,} without a value left out."
+        if nameless:
+            note += f" Not ranked: what is of no known {' and '.join(column.label.lower() for column in nameless)}."
         if self.serving.currencies and any(column.type == "currency" for column in result.columns):
             note += f" {self.serving.currencies}"
         understood = result.understood
         if ranked and isinstance(understood, Understood) and not whole.having:
             result = dataclasses.replace(result, understood=dataclasses.replace(understood, having=None))
         return self._answered(tool, result, note, None if whole.limit is None else result.total)
+
+    @staticmethod
+    def _is_unknown(result: Answered, column: Column) -> bool:
+        """Whether a split of an answer has a row of what it does not know."""
+        return (
+            column.role == "split" and ":" not in column.name and any(row[column.name] is None for row in result.rows)
+        )
 
     def reading(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What a function of the metrics reads from the connection."""

@@ -110,6 +110,8 @@ class Planner:
         except Unclear as error:
             if both := self._both(question, before):
                 return both
+            if named := self._named_in_part(question, error.unknown, before):
+                return named
             nearest = dict.fromkeys((*self._without(error, before), *self._parts(question, before)))
             closest = error.closest or (*nearest, *self.closest(question))
             return Declined(error.reason, closest, error.remedy)
@@ -159,11 +161,13 @@ class Planner:
             notes.append("The time of the question before is not carried over; name it to keep it.")
         if not slots.has_subject:
             raise Unclear("the question does not say what is asked for", *self.closest(question))
-        team = self.names.team(self.me) if slots.team else None
+        team = self.names.team(slots.team_of or self.me) if slots.team else None
         asked = Asking(slots, today, self.me, team).asked()
         self._premise(slots)
         whole = [
-            request.arguments["asked"] if isinstance(request, Intent) and request.tool == "rows_after" else request
+            request.arguments["asked" if request.tool == "rows_after" else "records"]
+            if isinstance(request, Intent) and request.tool in ("rows_after", "furthest")
+            else request
             for request in asked
         ]
         lists = not any(isinstance(request, Question) for request in whole)
@@ -188,6 +192,31 @@ class Planner:
                 f"{about.name} is {rows[0]['lead_quality']}, not {bands[0]}",
                 f"why is {about.key} {rows[0]['lead_quality']}?",
             )
+
+    def _named_in_part(self, question: str, unknown: tuple[str, ...], before: Understood | None) -> Declined | None:
+        """Why a question is declined that names an account in part, or somebody who is not there; None where it does not."""
+        for phrase in unknown:
+            count, accounts = self.names.in_part(phrase)
+            if count:
+                several = f"{count:,} accounts have" if count > 1 else "an account has"
+                offered = tuple(f"tell me about {name}" for name in accounts)
+                return Declined(
+                    f"{several} {phrase!r} in the name: which one is meant?", offered, "Ask by its whole name."
+                )
+        names = [phrase for phrase in unknown if all(word[:1].isupper() for word in phrase.split())]
+        for phrase in names if len(unknown) == 1 else ():
+            answerable = []
+            for owner in self.names.owners_like(phrase):
+                asked = question.replace(phrase, owner)
+                with suppress(Unclear, ContractError):
+                    self._understood(asked, before)
+                    answerable.append(asked)
+            if answerable:
+                reason = f"there is no owner, account or value {phrase!r}"
+                return Declined(
+                    reason, tuple(answerable), f"The nearest owners are {', '.join(self.names.owners_like(phrase))}."
+                )
+        return None
 
     def _without(self, error: Unclear, before: Understood | None) -> tuple[str, ...]:
         """The question without what was not understood, where that can be answered."""

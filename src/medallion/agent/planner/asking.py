@@ -14,6 +14,7 @@ from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.listing import Listing
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.slots import beside, names_of
+from medallion.agent.planner.times import Time
 from medallion.metrics import periods
 
 #: What a forecast may be split by (`medallion.learning.forecasts.DIMENSIONS`).
@@ -91,8 +92,10 @@ class Asking(Listing):
         """What is expected of a time, the current quarter where none is named, beside its quota."""
         slots = self.slots
         self._only("attain")
-        if slots.team:
-            raise Unclear("a forecast is of all deals or of one rep", "quota attainment by team this quarter")
+        ends = [periods.read(time.text, self.today).last for time in slots.times]
+        over = any(self.today.day and last and last < self.today.day for last in ends)
+        if over or slots.past or slots.team:  # what was won is known
+            return self.of(_with(slots, goal="", metrics=("quota_gap",)))._asked()
         named = [test for test in self._tests() if test.name == "owner" and test.op == "=" and len(test.values) == 1]
         if len(named) != len(slots.where) or (named and slots.me):
             raise Unclear("a forecast is of all deals or of one rep", "forecast for this quarter")
@@ -207,11 +210,11 @@ class Asking(Listing):
             raise Unclear("why what?", "why did revenue drop in May?")
         if not slots.times and not slots.compare:
             raise Unclear("in which time?", f"why did {slots.metrics[0].replace('_', ' ')} change last month?")
-        time, compare = self._change() if len(slots.times) > 1 else (None, slots.compare or "previous")
+        time, compare = self._change(slots.metrics) if len(slots.times) > 1 else (None, slots.compare or "previous")
         asked = self._question(slots.metrics[:1], period=time)
         return (Intent("explain_change", {"question": asked, "compare": compare}),)
 
-    def _change(self) -> tuple[str, str]:
+    def _change(self, names: tuple[str, ...]) -> tuple[str, str]:
         """The later of two times, and how the earlier one relates to it: `previous` or `year-ago`."""
         spans = sorted(
             ((periods.read(time.text, self.today), time.text) for time in self.slots.times),
@@ -224,7 +227,7 @@ class Asking(Listing):
         if len(spans) > 2 or not beside:
             raise Unclear(
                 "a change is explained from one time to the one before it",
-                f"why did {self.slots.metrics[0].replace('_', ' ')} change last month?",
+                f"why did {(names or ('revenue',))[0].replace('_', ' ')} change last month?",
             )
         return text, beside[0]
 
@@ -249,6 +252,8 @@ class Asking(Listing):
             return (Intent("compare_channels"),)
         if slots.rank and slots.rank.records and slots.by and not slots.metrics and slots.goal in ("", "list"):
             return (self._first_of_each(),)
+        if slots.rank and slots.rank.way == "furthest":
+            return (self._furthest(),)
         if slots.average:
             return (self._beside_average(),)
         if slots.deed == "create" and len(slots.times) > 1 and {"won", "lost", "closed"} & states:
@@ -294,6 +299,9 @@ class Asking(Listing):
             raise Unclear(f"{slots.rank.word!r}: {slots.entity} have a number, not a size", f"most {slots.entity} by owner", "biggest open deals")  # fmt: skip
         if slots.rank and slots.rank.count and (slots.share or self._in_the_first()):
             return (self._share_of_first(),)
+        if slots.rank and slots.turn and len(slots.times) > 1:
+            text, compare = self._change(slots.metrics)
+            return self.of(_with(slots, times=(Time(text, 0),), compare=compare, versus=False))._asked()
         names = self._metrics()
         if slots.share:
             return (self._share(names),)

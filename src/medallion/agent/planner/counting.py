@@ -10,7 +10,8 @@ from medallion import metrics
 from medallion.agent.planner.forming import Asked, Forming, Intent, _with
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import OF_DEED, beside, names_of, selected
+from medallion.agent.planner.slots import OF_DEED, TEAMS, beside, names_of, selected
+from medallion.agent.planner.times import Time
 from medallion.metrics import Metric, MetricView
 from medallion.metrics.conditions import Test
 from medallion.metrics.question import Order, Question, Split
@@ -23,19 +24,16 @@ class Counting(Forming):
         """The metrics that are asked for, by name or by what is counted of which records."""
         slots = self.slots
         if slots.metrics == ("quota_gap",):
-            return tuple(meanings()["overview"]["quota"])
+            return self._of_teams(tuple(meanings()["overview"]["quota"]))
         if slots.metrics:
-            team = [f"team_{name}" for name in slots.metrics]
             if slots.entity == "deals" and slots.goal in ("count", "both") and not slots.rank:
                 return (*self._of_states(slots.metrics), self._number_beside(slots.metrics[0]))
-            if {"team", "owner_team"} & {*slots.by} and all(name in metrics.metrics() for name in team):
-                return tuple(team)
-            return self._of_states(slots.metrics)
+            return self._of_states(self._of_teams(slots.metrics))
         entity, goal = slots.entity, slots.goal
         if not entity:
             figures = tuple(threshold.column for threshold in slots.thresholds if threshold.column in metrics.metrics())
             if slots.by and figures and goal not in ("average", "median"):
-                return figures[:1]  # countries with a win rate under 41%
+                return self._of_teams(figures[:1])  # countries with a win rate under 41%
             if goal == "count" and slots.deed in ("win", "lose") and slots.rank:
                 return self._of_deed("count")  # which industry do we lose in most often
             if slots.deed and (goal in ("amount", "average", "median") or slots.by or slots.rank or slots.contrast):
@@ -50,6 +48,13 @@ class Counting(Forming):
         if goal == "both":
             return tuple(name for kind in ("count", "value") for name in self._of_goal(entity, kind))
         return self._of_goal(entity, {"amount": "value", "average": "average", "median": "median"}.get(goal, "count"))
+
+    def _of_teams(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The metrics of teams where teams are asked for: a team may have a quota of its own."""
+        asked = TEAMS & {*self.slots.by} or (self.slots.team and "owner" not in self.slots.by)
+        if not asked or not {*names} <= {*meanings()["current"]}:
+            return names
+        return tuple(team for name in names if (team := f"team_{name}") in metrics.metrics()) or names
 
     def _number_beside(self, name: str) -> str:
         """The metric that counts the deals a figure is about: `how many deals and how much revenue`."""
@@ -125,6 +130,8 @@ class Counting(Forming):
     def _figures(self, names: tuple[str, ...]) -> tuple[Asked, ...]:
         slots = self.slots
         self._only("figure", "average", "median")
+        if not slots.times and self._of_now(names):
+            return self.of(_with(slots, times=(Time("this quarter", 0),)))._figures(names)
         view = metrics.metrics()[names[0]].view
         rate = metrics.metrics()[names[0]].measure
         # how many reps are below 80%
@@ -156,8 +163,6 @@ class Counting(Forming):
             raise Unclear("a comparison needs a period", f"{names[0].replace('_', ' ')} this quarter vs a year ago")
         if slots.versus and not (slots.by or compare or slots.times or len(names) > 1):
             raise Unclear("compared with what?", f"{names[0].replace('_', ' ')} by owner")
-        if names[0] == "quota_gap" and not slots.times:
-            return (self._question(names, period="this quarter"),)
         asked = self._question(names, compare=compare)
         if slots.with_total:
             if not slots.by or compare:
@@ -177,6 +182,11 @@ class Counting(Forming):
                 f"{state.measure.display_name.lower()} today", f"{state.measure.display_name.lower()} at the end of last month",
             )  # fmt: skip
         return (asked,)
+
+    def _of_now(self, names: tuple[str, ...]) -> bool:
+        """Whether figures are of the current quarter where no time is said: quotas, unless they are split by time."""
+        current = {name.removeprefix("team_") for name in names} & {*meanings()["current"]}
+        return bool(current) and not any(split.startswith(("time:", "quota_")) for split in self.slots.by)
 
     def _two_days(self) -> bool:
         return False
@@ -235,6 +245,9 @@ class Counting(Forming):
             "untouched",
             "never_touched",
         }
+        if self.slots.turn:  # which grew the most; all of them, where it does not say up or down
+            down = (self.slots.turn == "down") == (rank.way in ("asc", "worst"))
+            return (Order("change", down),), rank.limit if self.slots.turn in ("up", "down") else None
         less = names[0] in meanings()["less_is_better"] or bool(bad)
         down = rank.way == "desc" or (rank.way == "best" and not less) or (rank.way == "worst" and less)
         return (Order(names[0], down),), rank.limit
@@ -363,7 +376,11 @@ class Counting(Forming):
             raise Unclear("a share of the deals closed in a time is not a figure that there is", "win rate by month")
         names = names if len(names) == 1 else ("total_leads",)
         if slots.by:
-            if slots.where and all(name.startswith("time:") for name in slots.by):
+            timed = all(name.startswith("time:") for name in slots.by)
+            if slots.where and timed and slots.of_before and slots.narrow == "where":
+                whole = self.of(_with(slots, where=slots.where[:-1]))._question(names)
+                return Intent("share_of", {"part": self._question(names), "whole": whole})
+            if slots.where and timed:
                 raise Unclear(
                     "a share of what: of what each time had, or of what all of them had?", "share of touches by channel"
                 )

@@ -9,7 +9,7 @@ from typing import Any, Self
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.names import Team
-from medallion.agent.planner.slots import Slots, Threshold
+from medallion.agent.planner.slots import OF_DEED, OF_OPEN, Slots, Threshold
 from medallion.metrics import Filter, Metric, MetricView, contradicted
 from medallion.metrics.conditions import And, Condition, Not, Or, Test, both, parse
 from medallion.metrics.periods import Today
@@ -17,7 +17,7 @@ from medallion.metrics.question import Question, Records
 
 #: Slots that a question may fill, and by what is asked those that it uses; a slot that is not used declines the question.
 _SLOTS = ("metrics", "fields", "entity", "states", "where", "times", "deed", "by", "rank", "thresholds", "compare", "versus",
-          "turn", "share", "me", "about", "contrast", "average", "passage")  # fmt: skip
+          "turn", "share", "me", "about", "contrast", "average", "passage", "columns")  # fmt: skip
 _USES: dict[str, frozenset[str]] = {
     name: frozenset(slots.split())
     for name, slots in {
@@ -35,7 +35,7 @@ _USES: dict[str, frozenset[str]] = {
         "figure": "metrics entity states where times deed by rank thresholds compare versus turn me about contrast",
         "share": "metrics entity states where times deed by thresholds share me about",
         "share of the first": "metrics entity states where times deed by rank thresholds share me about",
-        "list": "entity states where times deed rank thresholds me about fields average",
+        "list": "entity states where times deed rank thresholds me about fields average columns",
         "stages": "entity states where times deed thresholds me about",
         "slipped deals": "entity states where times thresholds me",
         "conversion by stage": "metrics by times",
@@ -131,6 +131,17 @@ class Forming:
             conditions.append(parse(" or ".join(dict.fromkeys(_state(entity, state) for state in exclusive))))  # type: ignore[arg-type]
         elif exclusive and metric and metric.measure.additivity == "ratio":
             self._not_undone(metric, sorted(meant))
+        over = meant or own or OF_DEED.get(self.slots.deed, set())
+        ended = over and "open" not in over
+        if (
+            ended
+            and entity == "deals"
+            and (of_open := [state for state, is_in in states if is_in and state in OF_OPEN])
+        ):
+            raise Unclear(
+                f"{of_open[0].replace('_', ' ')} is of open deals: of those that ended it is not kept",
+                f"how many open deals are {'never touched' if 'touched' in of_open[0] else of_open[0]}?",
+            )
         for state, positive in states:
             if positive and entity == "deals" and state in ("open", "won", "lost", "closed"):
                 continue
@@ -190,6 +201,9 @@ class Forming:
         return test
 
     def _renamed(self, condition: Condition, view: MetricView) -> Condition:
+        owner = self.slots.team_of
+        if owner and isinstance(condition, Test) and (condition.op, condition.values) == ("=", (owner,)):
+            return self._of_team(view, owner)
         if isinstance(condition, Test):
             return Test(self._name(view, condition.name, view.entity), condition.op, condition.values)
         if isinstance(condition, Not):
@@ -200,14 +214,18 @@ class Forming:
         if any(test.name in ("owner", "account_manager") for test in self._tests()):
             raise Unclear("mine, and of somebody else: ask for one of them", "my open deals")
         if self.slots.team and self.me is not None:
-            if self.team is None:
-                raise Unclear(f"I do not know which team {self.me} is in", "win rate by team")
-            if view.field("owner_team"):
-                return Test("owner_team", "=", (self.team.name,))
-            return Test(self._name(view, "owner", view.entity), "=", self.team.owners)
+            return self._of_team(view, self.me)
         if self.me is None:
             raise Unclear("I do not know who you are: say it with `--me NAME` or as `me` in the settings")
         return Test(self._name(view, "owner", view.entity), "=", (self.me,))
+
+    def _of_team(self, view: MetricView, owner: str) -> Condition:
+        """The condition that records are of the team of an owner."""
+        if self.team is None:
+            raise Unclear(f"I do not know which team {owner} is in", "win rate by team")
+        if name := next((name for name in ("owner_team", "team") if view.field(name)), None):
+            return Test(name, "=", (self.team.name,))
+        return Test(self._name(view, "owner", view.entity), "=", self.team.owners)
 
     @staticmethod
     def _name(view: MetricView, concept: str, entity: str) -> str:
@@ -239,7 +257,7 @@ class Forming:
 
     def _of_figure(self, threshold: Threshold, names: tuple[str, ...], view: MetricView) -> bool:
         """Whether a threshold applies to the figure asked for, not to the records."""
-        if threshold.column in names:
+        if {threshold.column, f"team_{threshold.column}"} & {*names}:
             return bool(self.slots.by)
         return not threshold.column and bool(self.slots.by) and self.slots.entity != "deals"
 

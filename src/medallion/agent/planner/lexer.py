@@ -47,6 +47,8 @@ _ENDING = re.compile(r"['’]s$|(?<=s)['’]$", re.IGNORECASE)
 _ASKING = ("list", "who", "when", "why", "how", "how_long", "count", "amount", "yes_no", "exists", "intent", "define")
 #: Signs that a clause ends with.
 _CLOSING = frozenset(".?!:…")
+#: Those that a sentence ends with.
+_SENTENCE = _CLOSING - {":"}
 #: `top10`, `Top-10-Kunden`.
 _TOP = re.compile(r"(top)-?(\d+)(?:-([^\W\d]+))?", re.IGNORECASE)
 #: Words of at least so many letters may be misspelt, by so many letters.
@@ -340,7 +342,7 @@ def parted(question: str, names: Names) -> list[tuple[str, str, bool]]:
     ways: list[tuple[str, str, bool]] = []
     for place in range(2, len(words) - 1):
         before, after = " ".join(words[:place]), " ".join(words[place:])
-        if words[place - 1][-1] in _CLOSING:
+        if words[place - 1][-1] in _SENTENCE:
             ways.append((before, after, True))
             continue
         joint = lex(words[place - 1], names, language).spans

@@ -20,7 +20,7 @@ class Listing(Counting):
     def _listed(self, names: tuple[str, ...]) -> tuple[Asked, ...]:
         """A list of records, preceded by their number if the question only names them."""
         slots = self.slots
-        self._only("list")
+        self._only("list", *(["when"] if slots.rank and slots.rank.way in ("newest", "oldest") else []))
         entity = slots.entity
         view = metrics.views()[entity]
         if entity == "accounts" and slots.rank and not slots.fields:
@@ -50,7 +50,7 @@ class Listing(Counting):
         more = [name for name in asked_by if (column := view.field(name)) and column.type in ("number", "day")]
         if "created_date" in more and view.field("age_days"):
             more.append("age_days")
-        more += [self._name(view, name, entity) for name in slots.fields]
+        more += [self._name(view, name, entity) for name in (*slots.fields, *slots.columns)]
         more = ["customer_id", *more] if view.field("customer_id") else more
         shown = tuple(dict.fromkeys((*view.key, *more, *view.listed)))
         listed = Records(entity, where, order=order, limit=limit, columns=shown)
@@ -126,6 +126,15 @@ class Listing(Counting):
         assert isinstance(listed, Records)  # noqa: S101 - a list
         columns = tuple(dict.fromkeys((group, *listed.columns)))
         return replace(listed, each=group, columns=columns)
+
+    def _furthest(self) -> Intent:
+        """The open deals that are furthest along the stages."""
+        slots = self.slots
+        if slots.entity != "deals" or slots.goal not in ("", "list") or slots.metrics or slots.by:
+            raise Unclear("what is furthest along are open deals", "which of my open deals are furthest along")
+        opened = slots.states if ("open", True) in slots.states else (*slots.states, ("open", True))
+        listed = self.of(_with(slots, rank=None, goal="list", states=opened))._listed(())
+        return Intent("furthest", {"records": listed[0]})
 
     def _owner_of_first(self) -> tuple[Asked, ...]:
         """The first records, with the split that is asked for: which rep has the biggest open deal."""

@@ -11,7 +11,9 @@ from medallion.metrics.periods import Today
 
 RANKS = ("desc", "asc", "best", "worst", "newest", "oldest", "likeliest")
 #: Kinds of spans beside which a question says the same, where they are left over.
-QUIET = frozenset({"neutral", "be", "comma", "prep", "joined", "during", "it", "unnamed", "exists", "ones_of"})
+QUIET = frozenset(
+    {"neutral", "be", "comma", "prep", "joined", "during", "it", "unnamed", "exists", "ones_of", "inside"}
+)
 
 
 class Unclear(Exception):  # noqa: N818 - no error: the question is asked back
@@ -22,11 +24,15 @@ class Unclear(Exception):  # noqa: N818 - no error: the question is asked back
         closest: Questions that can be answered instead; none where nothing is near.
         without: The question without the words that are not understood, which may be one that can be answered.
         remedy: What to do that is no question, a sentence; empty where a question is all that helps.
+        unknown: Phrases of words that mean nothing, as they were written.
     """
 
-    def __init__(self, reason: str, *closest: str, without: str = "", remedy: str = "") -> None:
+    def __init__(
+        self, reason: str, *closest: str, without: str = "", remedy: str = "", unknown: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(reason)
         self.reason, self.closest, self.without, self.remedy = reason, closest, without, remedy
+        self.unknown = unknown
 
 
 class Marking:
@@ -53,10 +59,13 @@ class Marking:
         self.led = False  #: whether a split follows a word such as `per` or `each`
         self.yes_no = bool(self.spans and self.spans[0].of("yes_no"))
         self.team = self.with_total = False
+        self.team_of = ""  #: the owner whose team it is about
         self.mean_too = False  #: whether a mean is asked for beside a median
         self.of_row = False  #: whether it is about a row of the answer before
         self.passage: tuple[str, str] | None = None  #: from which stage to which
         self.further: int | None = None  #: how many more rows of the answer before are asked for
+        self.columns: list[str] = []  #: what a list shows beside
+        self.counted = 0  #: how often `how many` was said of figures beside one another
         self.notes: list[str] = []
 
     def has(self, place: int, *kinds: str) -> Sense | None:
@@ -82,6 +91,13 @@ class Marking:
         """The next place in a direction whose span says something; -1 or the number of spans where there is none."""
         place += step
         while 0 <= place < len(self.spans) and (self.quiet(place) or (over and self.spans[place].of(*over))):
+            place += step
+        return place
+
+    def near_word(self, place: int, step: int, *, over: tuple[str, ...]) -> int:
+        """The next place in a direction whose span is of none of some kinds."""
+        place += step
+        while 0 <= place < len(self.spans) and self.spans[place].of(*over):
             place += step
         return place
 

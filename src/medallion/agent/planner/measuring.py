@@ -6,14 +6,13 @@ import re
 from dataclasses import replace
 
 from medallion.agent.planner.lexer import Span
-from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
+from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import RANKS, Unclear
 from medallion.agent.planner.restricting import Restricting
 from medallion.agent.planner.slots import OF_DEED, Rank, Slots
 from medallion.metrics import periods
 from medallion.metrics.conditions import Test
 
-_LAST = {f"last {unit}": f"this {unit}" for unit in ("day", "week", "month", "quarter", "year")}
 _CONVERSION = Sense("metric", "conversion_rate")
 #: A measure beside another: the average value, how many on average.
 _MEASURED = {("amount", "average"), ("count", "average"), ("amount", "median"), ("average", "median")}
@@ -104,11 +103,16 @@ class Measuring(Restricting):
                 )
                 self.follows |= all(map(self.quiet, range(place)))  # sort by win rate: the answer before
                 self.use(place)
+        self._latest()
         for place in self.places("more", "fewer"):
             if len(self.times) > 1 and not self.contrast:
                 self.contrast = "fewer" if self.has(place, "fewer") else "more"
                 self.versus = True
                 self.use(place)
+        if self.rank is None and (furthest := self.places("furthest")):
+            self.rank = Rank("furthest", None, self.spans[furthest[0]].text)  # along the stages
+            self.use(*furthest, *[place + 1 for place in furthest if self.has(place + 1, "it")])
+            self.take("the_one")
         for place in self.places(*RANKS, "last"):
             way = self.has(place, *RANKS, "last")
             if way is None:
@@ -174,6 +178,23 @@ class Measuring(Restricting):
                     self.rank = Rank(self.rank.way, count, self.rank.word)
                     self.use(place + 1)
 
+    def _latest(self) -> None:
+        """When something was done last: `when did we last meet them`, `the last time we called`, `zuletzt telefoniert`."""
+        kinds = [(place, sense) for place in self.places("latest") if (sense := self.has(place, "latest"))]
+        lastly = self.places("lastly")
+        for place in range(len(self.spans)) if lastly else ():
+            if sense := self.has(place, "done"):
+                kinds.append((place, sense))
+            elif self._says(place, "verb", "touch"):
+                self.fields.append("last_touch_date")
+                self.use(place, *lastly)
+                return
+        if len(kinds) == 1 and self.rank is None and not self.entity:
+            place, sense = kinds[0]
+            self.rank, self.entity = Rank("newest", 1, self.spans[place].text), "interactions"
+            self.where.append(Test("channel", "=", (sense.name,)))
+            self.use(place, *lastly)
+
     def _nth(self) -> None:
         """The second biggest, the third largest: one row, after those before it."""
         places = [
@@ -213,104 +234,6 @@ class Measuring(Restricting):
             return int(number.name)
         return None
 
-    def _compared(self) -> None:
-        """What a figure is compared with, and whether it moved."""
-        for kind, compare in (("last_year", "year-ago"), ("before_that", "previous")):
-            for place in self.places(kind):
-                self.compare = compare if kind == "last_year" else self._before_that(place)
-                self.use(place)
-        if self.compare and self.before is not None and self._listed_before():
-            was = periods.read(self.before.times[0].text, self.today)
-            whole = replace(self.today, day=was.last or self.today.day)
-            time = periods.before(was, self.compare, whole)[1]
-            self.times, self.compare = [replace(self.before.times[0], text=f"{time.first} to {time.last}")], ""
-        if self.compare and len(self.times) == 2 and self.times[0].text == self.times[1].text:
-            self.times = self.times[:1]  # year to date vs last year to date
-        beside = self.places("vs", "compare", "gt", "lt")
-        if len(self.times) == 2 and self.times[0].text == self.times[1].text and beside:
-            if not self.times[0].text.startswith("last "):
-                raise Unclear("that is the same time twice", "revenue last month compared with the month before")
-            between = [place for place in beside if self.times[0].place < place < self.times[1].place]
-            self.use(*between)
-            self.times, self.compare = self.times[:1], "previous"  # last month and the previous one
-        for place in self.places("vs", "gt", "lt"):
-            if (
-                len(self.times) == 1
-                and self.times[0].place == place + 1
-                and self.times[0].text in _LAST
-                and not self.compare
-            ):
-                self.times = [replace(self.times[0], text=_LAST[self.times[0].text])]
-                self.compare = "previous"  # compared with last month: this one
-                self.use(place)
-        if self.has(0, "vs") and len(self.times) == 1 and self.times[0].place == 1 and not self.compare:
-            self.use(0)  # vs April, after May
-            self.versus = self.follows = True
-        condition = self.where[0] if len(self.where) == 1 and not self.times else None
-        if self.has(0, "vs") and self.before is not None and isinstance(condition, Test) and condition.op == "=":
-            self.use(0)  # vs Kavya, after Liam's
-            self.versus = self.follows = True
-        self.against = bool(self.spans and self.spans[0].used and self.spans[0].of("vs") and self.follows)
-        joins = [
-            place
-            for place in self.places("vs")
-            if len(self.times) > 1 or (self.compare and place + 1 < len(self.spans) and self.spans[place + 1].used)
-        ]
-        self.use(*joins)
-        if self.take("compare") or joins:
-            self.versus = True
-        for kind in ("up", "down", "change"):
-            if self.places(kind) and self.goal != "changed":
-                self.turn = kind
-                self.use(*self.places(kind))
-        if self.turn == "change" and self.places("how") and not self.goal and not self.compare:
-            self.take("how")
-            self.turn = ""
-            self.by.append("time:month")  # how did revenue develop
-        for place in self.places("trend"):
-            unit = self.spans[place].of("trend")
-            self.by.append(f"time:{unit.name or 'month'}" if unit else "time:month")
-            self.use(place)
-        if self.versus or self.compare or (len(self.times) > 1):
-            self.use(*self.places("same"))
-            if len(self.times) > 1:
-                joints = self.places("and", "to", "from", "vs", "gt", "lt")
-                self.use(*[p for p in self.places("between") if self.near(p, 1) == self.times[0].place])
-                joints += [p for p in self.places("or") if self.spans[p - 1].used and not self.has(p + 1, "metric")]
-                self.use(*[p for p in joints if self._between_times(p) and not self.spans[p - 1].of("vs")])
-
-    def _listed_before(self) -> bool:
-        """Whether a list of one time was asked for before: what follows moves its time, since lists are not compared."""
-        was = self.before
-        alone = not (self.times or self.places("metric", "entity", "count", "amount", "average", "share"))
-        listed = was is not None and was.entity and not (was.metrics or was.by) and was.goal in ("", "list")
-        return bool(alone and was and listed and len(was.times) == 1)
-
-    def _before_that(self, place: int) -> str:
-        """What `the month before` is of the period that is asked for: the one before it, or the one a year ago."""
-        units = {sense.name for word in self.spans[place].text.casefold().split() for sense in self._unit(word)}
-        times = self.times or (self.before.times if self.before else ())
-        of_times = {unit_of(time.text) for time in times}
-        if not units or not times or units == of_times:
-            return "previous"
-        if units == {"year"} and None not in of_times:
-            return "year-ago"
-        raise Unclear(
-            f"{self.spans[place].text!r} is of another length than the time that is asked for",
-            "revenue last month compared with the month before",
-        )
-
-    def _unit(self, word: str) -> list[Sense]:
-        senses = lexicon(self.lexed.language).phrases.get((folded(word.removeprefix("d'").removeprefix("l'")),), ())
-        return [sense for sense in senses if sense.kind == "unit"]
-
-    def _between_times(self, place: int) -> bool:
-        before = place > 0 and any(self.spans[p].used for p in range(place) if self.near(p, 1) >= place - 1)
-        places = [time.place for time in self.times]
-        return (before and any(other > place for other in places) and any(other < place for other in places)) or (
-            place < min(places) and self.has(place, "from") is not None
-        )
-
     def _states(self) -> None:
         """States of records, each with whether they are in it."""
         for place in self.places("state"):
@@ -339,8 +262,22 @@ class Measuring(Restricting):
                 self.versus |= bool(compared and self.spans[self.near(lead, -1, over=("entity",))].of("state"))
                 self.use(lead)
 
+    def _in_the_pipeline(self) -> None:
+        """`how many deals are in my pipeline`: those that are open."""
+        for place in self.places("metric"):
+            at = self.near_word(place, -1, over=("me", "person", "its", "they"))
+            counted = self.places("count", "both_of") or self.places("entity")
+            if counted and self.has(place, "metric") == Sense("metric", "open_pipeline") and self._is_inside(at):
+                self.states.append(("open", True))
+                self.use(place)
+
+    def _is_inside(self, place: int) -> bool:
+        return 0 <= place < len(self.spans) and self.spans[place].of("inside") is not None
+
     def _measure(self) -> None:
         """How many, how much, average, share."""
+        if self.take("both_of"):
+            self.goal = "both"
         for kind in ("median", "average", "count", "amount", "share", "when"):
             for place in self.places(kind):
                 if kind == "amount" and self.has(place, "metric", "field") and self.goal != "count":
@@ -515,6 +452,9 @@ class Measuring(Restricting):
                 continue
             if name.name in ("create", "close", "win", "lose", "due", "move", "sell"):
                 if {self.deed, name.name} == {"win", "lose"} and self._beside_deed(place):
+                    continue
+                if name.name == "sell" and self.turn and self.before is not None and self.before.metrics:
+                    self.use(place)  # which product made the biggest difference
                     continue
                 if self.deed and self.deed != name.name and {self.deed, name.name} != {"sell", "win"}:
                     if name.name == "sell":

@@ -6,6 +6,8 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from rapidfuzz import fuzz, process
+
 from medallion import contracts, metrics
 from medallion.agent.planner.lexicon import Phrase, Sense, meanings, plain_words
 from medallion.agent.serving import Serving
@@ -13,6 +15,8 @@ from medallion.errors import ContractError
 from medallion.metrics.compilers.duckdb import facts_of
 from medallion.metrics.meaning import Facts
 
+#: Accounts that are offered where a question names several in part.
+MOST_OFFERED = 5
 #: A dimension with more values than this has none that are words.
 MOST_VALUES = 2000
 _ACCOUNTS = "gold.customer_features"
@@ -117,6 +121,23 @@ class Names:
         )
         teams = {str(row["owner_team"]) for row in rows}
         return Team(teams.pop(), tuple(str(row["owner"]) for row in rows)) if len(teams) == 1 else None
+
+    def in_part(self, phrase: str) -> tuple[int, tuple[str, ...]]:
+        """How many accounts have all words of a phrase in their names, and the first of them."""
+        words = [word for word in plain_words(phrase) if len(word) > 2]
+        if not words:
+            return 0, ()
+        parts = " and ".join("list_contains(regexp_split_to_array(lower(customer_name), '[^\\w]+'), ?)" for _ in words)
+        rows = self.serving.rows(f"select customer_name from {_ACCOUNTS} where {parts} order by 1, customer_id", words)
+        return len(rows), tuple(dict.fromkeys(str(row["customer_name"]) for row in rows))[:MOST_OFFERED]
+
+    def owners_like(self, name: str) -> tuple[str, ...]:
+        """The owners whose names are most like one that nobody has."""
+        owners = dict.fromkeys(
+            sense.value for senses in self.phrases.values() for sense in senses if sense.name == "owner"
+        )
+        near = process.extract(name, owners.keys(), scorer=fuzz.WRatio, limit=3)
+        return tuple(owner for owner, _, _ in near)
 
     def keys(self, text: str) -> list[Sense]:
         """What a word with a digit is the key of: an account, a deal, a product."""

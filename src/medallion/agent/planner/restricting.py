@@ -57,14 +57,16 @@ class Restricting(Marking):
                 self._silence(">", count, quiet)
                 self.times = [other for other in self.times if other is not time]
                 return
-        if not self.times and not any(self.spans[place].of("state") for place in quiet):
+        fresh = any(Sense("state", "new") in span.senses for span in self.spans)  # new leads of this month
+        if (fresh or not self.times) and not any(self.spans[place].of("state") for place in quiet):
             self.states.append(("untouched", True))  # who has not been contacted
             self.use(*quiet)
+            self._own_objects()
 
     def _not_touched(self) -> list[int]:
         """A word that denies and the verb for contact that it denies, with who asks between them: `havent I talked to`."""
         for place in self.places("not", "no", "never"):
-            at = self.near(place, 1, over=("me", "past", "not", "first_person"))
+            at = self.near(place, 1, over=("me", "past", "not", "first_person", "yes_no", "they"))
             if self.has(at, "verb") and Sense("verb", "touch") in self.spans[at].senses:
                 return [*(p for p in range(place, at) if self.has(p, "not", "no", "never", "past")), at]
         return []
@@ -153,6 +155,20 @@ class Restricting(Marking):
     def _silence(self, op: str, days: int, quiet: list[int]) -> None:
         self.thresholds.append(Threshold("days_silent", op, str(days)))
         self.use(*quiet)
+        self._own_objects()
+
+    def _own_objects(self) -> None:
+        """Use the pronouns of who was not touched, who are named before: `accounts where nobody has talked to them`."""
+        for place in self.places("they"):
+            if self.is_own_object(place):
+                self.use(place, *([place - 1] if self.has(place - 1, "with") else []))
+
+    def is_own_object(self, place: int) -> bool:
+        """Whether a pronoun is of the records that the question names before it, in words for silence."""
+        named = any(span.of("entity") for span in self.spans[:place])
+        around = self.spans[max(place - 3, 0) : place + 8]
+        touching = any(Sense("verb", "touch") in span.senses or span.of("state", "untouched") for span in around)
+        return named and touching and any(span.of("not", "no", "never") for span in self.spans)
 
     def _says(self, place: int, kind: str, name: str) -> bool:
         return not self.spans[place].used and any(
@@ -371,9 +387,9 @@ class Restricting(Marking):
             before -= 1
         led = before >= 0 and self.spans[before].of("prep", "from", "via", "except", "or")
         entity = self.near(place, 1)
-        return bool(
-            (led and not (entity < len(self.spans) and self.has(entity, "entity"))) or self.spans[place].capital
-        )
+        noun = self.lexed.language == "de" and self.spans[place].of("kind")  # every noun is written so
+        named = self.spans[place].capital and not noun
+        return bool((led and not (entity < len(self.spans) and self.has(entity, "entity"))) or named)
 
     def _concept(self, place: int) -> list[Sense]:
         """What a span that is a value is the value of; none where it says something else."""
@@ -398,6 +414,9 @@ class Restricting(Marking):
                 self.use(at)
                 return chosen[:1]
         in_question = {sense for other_span in self.spans for sense in other_span.senses}
+        if span.of("risk") and not beside_dim and self._says_risk():
+            self.use(place)  # deals at risk: over 100k and no contact for two weeks
+            return []
         if span.of("risk") and not beside_dim and Sense("entity", "deals") in in_question:
             raise Unclear(
                 f"{span.text!r} is a segment of accounts: which deals are?",
@@ -421,6 +440,12 @@ class Restricting(Marking):
                 *(f"{name.replace('_', ' ')} {span.text}" for name in names),
             )
         return senses[:1]
+
+    def _says_risk(self) -> bool:
+        """Whether the question says itself which deals it holds to be at risk, after a colon or comma."""
+        risks = [place for place, span in enumerate(self.spans) if span.of("risk")]
+        apart = risks and (self.spans[risks[0]].ends or self.has(risks[0] + 1, "comma"))
+        return bool(apart) and any(threshold.column == "days_silent" for threshold in self.thresholds)
 
     def _is_split(self, place: int) -> bool:
         return bool(self.has(self.near(place, -1), "by", "list", *RANKS))
@@ -504,6 +529,13 @@ class Restricting(Marking):
         """The words that put two values beside each other, with what is measured between them: A's win rate vs B."""
         between = range(first + 1, last)
         joints = [p for p in between if self.has(p, "vs")]
+        figures = [self.spans[p].of("metric") for p in range(first + 1, len(self.spans)) if self.has(p, "metric")]
+        inner = [p for p in between if self.has(p, "metric")]
+        if joints and inner and len({*figures}) > 1:
+            raise Unclear(
+                "another figure of each of them: ask for one of them, or for both of each",
+                *(f"{self.spans[p].text} of {self.spans[first].text}" for p in inner[:1]),
+            )
         kinds = ("metric", "entity", "verb", "vs", "from", "dim")
         others = [p for p in between if not self.quiet(p) and not self.spans[p].of("vs", "from")]
         whole = others and all(self.quiet(p) or self.spans[p].of(*kinds) for p in between)

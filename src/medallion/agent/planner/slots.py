@@ -13,6 +13,18 @@ from medallion.metrics.conditions import Beside, Condition, Test, tests
 OF_DEED = {"win": {"won"}, "sell": {"won"}, "lose": {"lost"}, "close": {"won", "lost"}}
 
 
+#: States that a deal is in one after the other.
+OF_LIFE = frozenset({"open", "won", "lost", "closed"})
+
+
+#: States that open deals alone are in.
+OF_OPEN = ("overdue", "silent", "untouched", "never_touched")
+
+
+#: Names of the dimension of teams.
+TEAMS = frozenset({"team", "owner_team"})
+
+
 #: Rows of a list where the question says no number.
 LISTED = 25
 
@@ -131,7 +143,8 @@ class Slots:
         turn: `up`, `down` or `change`: whether and how a figure moved.
         share: Whether a part of the whole is asked for.
         me: Whether it is about who asks.
-        team: Whether it is about the team of who asks; `me` is set as well.
+        team: Whether it is about a team: that of who asks, `me` is set as well, or that of `team_of`.
+        team_of: The owner whose team it is about, who stands in `where`.
         about: Accounts and deals that are named.
         yes_no: Whether it is answered by yes or no.
         average: A comparison with an average.
@@ -152,6 +165,8 @@ class Slots:
         rows: The rows of the answer, where it has few.
         each: Whether a split is said as `each` or `per`, not as `by`.
         with_total: Whether a split is asked for with its total.
+        of_before: Whether a share is asked for of what was asked before: `as a percentage per month`.
+        columns: What a list shows beside its usual columns.
         passage: The stage that deals were in, and the one that they came to, or `won`.
     """
 
@@ -175,6 +190,7 @@ class Slots:
     yes_no: bool = False
     average: Average | None = None
     team: bool = field(default=False, kw_only=True)
+    team_of: str = field(default="", kw_only=True)
     contrast: str = ""
     narrow: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
@@ -192,6 +208,8 @@ class Slots:
     each: bool = field(default=False, compare=False)
     with_total: bool = field(default=False, compare=False)
     passage: tuple[str, str] | None = None
+    columns: tuple[str, ...] = field(default=(), kw_only=True)
+    of_before: bool = field(default=False, compare=False, kw_only=True)
     rows: Rows | None = field(default=None, compare=False)
 
     @property
@@ -404,6 +422,9 @@ class Slots:
             if before.deed == "close" and only in (["won"], ["lost"]):  # of those closed
                 bare = replace(bare, states=(), deed="win" if only == ["won"] else "lose")
             return bare.carried(before)
+        same = self.about and self.about == before.about and before.entity == "interactions"
+        if same and self.metrics and metrics.metrics()[self.metrics[0]].view.entity != before.entity:
+            return self, []  # how much they have bought, after the last meeting with them
         finer = {("won", True), ("lost", True)} & {*before.states}
         if finer and ("closed", True) in self.states:  # who closed the largest, of those won
             states = tuple(state for state in self.states if state != ("closed", True))
@@ -419,14 +440,16 @@ class Slots:
         own_subject = any(getattr(self, name) for name in subject)
         kept: list[str] = []
         for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "average", "compare", "turn", "about",
-                     "me", "team", "versus"):  # fmt: skip
+                     "me", "team", "team_of", "versus"):  # fmt: skip
             own, was = getattr(self, name), getattr(before, name)
             sorts = self.rank is not None and bool(self.fields) and name in ("entity", "deed")
             if own or not was or (own_subject and name in (*subject, "deed") and not sorts):
                 continue
             if name == "by" and (self.whole or (self.share and self.where)):
                 continue  # how much in total, what share of that is in negotiation
-            if (name == "team" and self.me) or (name == "goal" and was == "overview" and own_subject):
+            if (name in ("team", "team_of") and (self.me or (self.where and not self.team))) or (
+                name == "goal" and was == "overview" and own_subject
+            ):
                 continue
             ranks = name == "rank" and not (self.goal == "amount" and before.by and self.follows)
             if self.goal in ("count", "amount", "list") and (ranks or (name == "by" and self.goal == "list")):
@@ -456,7 +479,7 @@ class Slots:
             other_states = tuple(
                 state
                 for state in before.states
-                if not (own_states & _EXCLUSIVE and state[0] in _EXCLUSIVE) and state[0] not in own_states
+                if not (own_states & OF_LIFE and state[0] in OF_LIFE) and state[0] not in own_states
             )
             changes["states"] = (*other_states, *self.states)
             kept += ["states"] * bool(other_states)
@@ -484,6 +507,7 @@ class Slots:
             changes["metrics"] = _counts(before.metrics)
         if not self.narrow:
             changes["narrow"] = before.narrow
+            changes["of_before"] = self.share and not self.where and before.refers
         return replace(self, **changes), kept  # type: ignore[arg-type]
 
 
@@ -501,8 +525,6 @@ def _of_state(name: str, slots: Slots) -> str:
 
 
 _STATE_OF = {"win": ("won",), "sell": ("won",), "lose": ("lost",), "close": ("closed",)}
-#: States of which a deal is in one.
-_EXCLUSIVE = frozenset({"open", "won", "lost", "closed"})
 
 
 def _counts(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -215,6 +215,11 @@ class Times:
             return Time(self._written(written.name), place), place + 1
         if written := span.of("period"):
             return Time(written.name, place), place + 1
+        now = span.of("now")
+        if now and not self._is(
+            place + 1, "before", "before_that", "number", "month", "quarter", *_EDGES, "last", "next", "ago"
+        ):
+            return Time(f"this {now.name}", place), place + 1
         for kind in ("ytd", "qtd", "mtd", "wtd", "today", "yesterday", "tomorrow"):
             if span.of(kind):
                 return Time(kind, place), place + 1

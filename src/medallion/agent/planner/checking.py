@@ -1,0 +1,241 @@
+"""What is left of a question at the end: what says nothing, what conflicts, and what is not understood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from medallion import metrics
+from medallion.agent.planner.lexer import Span
+from medallion.agent.planner.marking import QUIET, Unclear
+from medallion.agent.planner.slots import OF_DEED, Threshold, names_of
+from medallion.agent.planner.subjects import Subjects
+
+#: Signs of a pause.
+DASHES = ("-", "\u2013")
+#: Kinds of spans before which a dash is a pause: what is asked of what stands before it.
+_AFTER_PAUSES = ("count", "amount", "list", "by", "entity", "state", "when", "who", "why", "how")
+#: Figures that a single deal has.
+_OF_DEALS = {"total_deal_value", "open_pipeline", "weighted_pipeline"}
+
+
+def _phrases(spans: Sequence[Span]) -> tuple[str, ...]:
+    """Words that mean nothing, those that stand beside each other together."""
+    phrases: list[list[Span]] = []
+    for span in spans:
+        if span.senses:
+            continue
+        if phrases and phrases[-1][-1].last == span.first and span.text[:1].isupper():
+            phrases[-1].append(span)
+        else:
+            phrases.append([span])
+    return tuple(" ".join(span.text for span in phrase) for phrase in phrases)
+
+
+class Checking(Subjects):
+    """Checks that every span of a question has filled a slot or says nothing."""
+
+    def _conflicting(self) -> None:
+        """Refuse words of which one slot can take but one: two numbers asked for, a median of an average, one name twice.
+
+        Raises:
+            Unclear: There are such words.
+        """
+        counts = sum(span.of("count") is not None for span in self.spans) - self.counted
+        if counts > (0 if self.counted else 1) and not self.by:
+            raise Unclear("there is more than one question in it", remedy="Ask one after the other.")
+        if any(span.of("median") for span in self.spans) and not any(map(self._is_median, self.metrics)):
+            for name in self.metrics[:1]:
+                raise self._no_median(name)
+        for left, span, right in zip(self.spans, self.spans[1:], self.spans[2:], strict=False):
+            if span.of("vs") and {*left.all("value")} & {*right.all("value")}:
+                raise Unclear(f"{left.text} and {right.text} are the same", remedy="Name two.")
+
+    def _whose(self) -> None:
+        """Refuse what a pronoun leaves open: `how many deals does it have` after a ranking, `his win rate` after a deal.
+
+        Raises:
+            Unclear: The question would be of everything, or asks of one deal what a deal does not have.
+        """
+        restricted = self.about or self.refers or self.where or self.me or self.by or (self.rank and not self.yes_no)
+        subject = self.metrics or self.fields or self.entity or self.deed or self.compare or self.yes_no
+        rows = self.before.rows if self.before is not None else None
+        if rows is not None and subject and not restricted and any(span.of("unnamed") for span in self.spans):
+            raise Unclear("which of the rows before is meant?", remedy="Ask by its name.")
+        pronouns = any(span.of("they", "its", "person") for span in self.spans)
+        of_deal = pronouns and {record.kind for record in self.about} == {"deal"}
+        if of_deal and self.metrics and not {*self.metrics} <= _OF_DEALS:
+            figure = metrics.metrics()[self.metrics[0]].measure.display_name.lower()
+            raise Unclear(f"{figure} is not of one deal: of its owner, or of its account?", remedy="Ask by their name.")
+
+    def _rest(self) -> None:
+        """What no slot has taken: who asks, words of lists, and what is not understood."""
+        if me := self.places("me"):
+            self.use(*me)
+            self.me = True
+        if self.take("and_total"):
+            both = self.goal == "count" and self.entity == "deals" and not self.by
+            self.with_total, self.total = bool(self.by), not (self.by or both)
+            self.goal = "both" if both else self.goal  # how many deals, and the total
+        if self.take("my_team"):
+            self.me = self.team = True
+        if any(span.of("first_person") for span in self.spans):
+            self.me = True  # cuánto vendí
+        if past := self.places("past"):
+            self.past = True
+            self.use(*past)
+        if self.take("list"):
+            self.goal = self.goal or "list"
+            deeds = ("win", "lose", "close", "create", "due", "sell")
+            stated = {state for state, _ in self.states}
+            whole = self.before is None or self.where or self.me
+            if (
+                self.goal == "list"
+                and (
+                    self.deed in deeds or {"won", "lost"} & stated or (whole and {"open", "overdue", "silent"} & stated)
+                )
+                and not (self.entity or self.metrics or self.by or self.rank or self.about)
+            ):
+                self.entity = "deals"  # what did we win last week
+        ranked = self.rank is not None and (bool(self.fields) or self.rank.way == "likeliest")
+        if ranked and self.states and not (self.entity or self.metrics or self.by or self.about):
+            self.entity = "deals"  # which 5 of those that I have open have the best chance
+        asks = self.entity or self.metrics or self.by or self.rank or self.about
+        if self.deed == "due" and self.times and not (asks or self.goal or self.places("who", "thing")):
+            self.entity = asks = "deals"  # closing next month
+        done = (
+            self.deed in ("win", "lose", "close", "create")
+            or {"won", "lost", "closed", "open"} & dict(self.states).keys()
+        )
+        things = self.places("thing")
+        if (self.yes_no or things) and (done or self.deed == "due" or (things and self.thresholds)) and not asks:
+            self.use(*things)
+            self.entity = "deals"  # did we win anything last week
+        if self.take("ones"):
+            self.goal = "list"
+            self.refers = True
+        if self.spans and self.spans[0].of("carry"):
+            self.follows = True
+        if self.goal == "both" and self.deed in OF_DEED and not (self.entity or self.metrics):
+            self.entity = "deals"  # how many did we win, and how much were they worth
+        if self.versus:
+            self.take("how")
+        starts = {time.place for time in self.times}
+        self.use(*[place for place in self.places("from") if place + 1 in starts])  # leads from this month
+        if self._says_risk():
+            self.take("risk")
+        if self.goal in ("average", "median"):
+            self.take("not_total")  # on average, not in total
+        if self.entity == "accounts" and ("bought", True) in self.states and self.take("repeat"):
+            self.states.remove(("bought", True))  # which more than once says too
+            self.thresholds.append(Threshold("won_deals", ">", "1"))
+        if self.rank and self.turn and self.before is not None and (self.before.by or self.by):
+            self.take("the_one", "list")
+            self.goal = "" if self.goal == "list" else self.goal  # which one grew the most
+        if self.rank and self.rank.count and (self.share or (self.goal == "amount" and self.metrics)):
+            self.take("from", "up", "to", "in_the_first")  # what share of revenue comes from the top 10 customers
+            self.turn = ""
+            self.use(*[place for place in self.places("verb") if self._says(place, "verb", "sell")])
+        narrows = ("gt", "ge", "lt", "le", "not", "no", "never", "between", "with")
+        for place in self.places("and"):  # over 100k and no contact for two weeks
+            beside = [self.spans[at] for at in (place - 1, place + 1) if 0 <= at < len(self.spans)]
+            if len(beside) > 1 and all(span.used for span in beside) and beside[1].of(*narrows):
+                self.use(place)
+        if self.about and self.states and self.goal in ("", "list") and not (self.entity or self.metrics or self.by):
+            self.entity = "deals"  # what is open at Lumen Works
+            self.take("thing", "exists")
+        if "owner" in self.by and (self.versus or self.contrast):
+            self.take("who")  # A or B: who has more
+        for place in self.places("aside"):
+            led = all(self.quiet(at) or self.spans[at].of("aside", "carry", "i_am") for at in range(place))
+            if led or self.about or self.goal in ("brief", "plan", "draft", "score"):
+                self.use(place, *[at for at in range(place) if led and self.has(at, "i_am", "carry")])
+                self.use(*[at for at in (place + 1,) if at < len(self.spans) and self.spans[at].text in DASHES])
+        if self.goal == "why" and len(self.times) > 1 and not self.versus:
+            raise Unclear(
+                "a change is between two times, put against each other", "why did revenue drop in May versus April?"
+            )
+        if any(span.used and span.of("more_of_it") and span.of("amount") for span in self.spans):
+            self.refers = not self.about  # what are they worth
+        if self.take("more_of_it"):
+            self.refers = not self.about  # what stage is that in, of a deal that is named
+        ranked = bool(self.by and self.rank)
+        if (ranked or (self.spans and self.spans[0].of("list"))) and self.has(len(self.spans) - 1, "prep"):
+            self.use(len(self.spans) - 1)  # what weekday do we win most on
+        for place, span in enumerate(self.spans):
+            after = self.near(place, 1)
+            if span.text in DASHES and after < len(self.spans) and self.spans[after].of(*_AFTER_PAUSES):
+                self.use(place)
+        of_touches = self.entity == "interactions" or any(
+            name in ("touches", "touch_positive_rate") for name in self.metrics
+        )
+        if (
+            of_touches
+            and any(span.of("receives") for span in self.spans)
+            and not any(name == "direction" for part in self.where for name in names_of(part))
+        ):
+            raise Unclear("received by us, or by them?", "inbound emails last month", "outbound emails last month")
+        self._helpers()
+        left = [span for place, span in enumerate(self.spans) if not span.used and not self._says_nothing(place)]
+        if left:
+            words = ", ".join(repr(span.text) for span in left[:4])
+            unknown = not any(span.senses for span in left)
+            rest = " ".join(span.text for span in self.spans if span not in left) if unknown else ""
+            raise Unclear(f"I do not understand {words} in the question", without=rest, unknown=_phrases(left))
+
+    def _helpers(self) -> None:
+        """Verbs and joints that say the same as what was understood already."""
+        for place in self.places("verb"):
+            names = {verb.name for verb in self.spans[place].all("verb")}
+            figure = self.metrics or self.entity == "interactions" or self.goal in ("amount", "count")
+            if (
+                (("get" in names or "sell" in names or "work" in names) and figure and not self.places("who"))
+                or ("happen" in names and self.goal in ("changed", "brief", "why"))
+                or ("touch" in names and (self.entity == "interactions" or "last_touch_date" in self.fields))
+            ):
+                self.use(place)
+        for place in self.places("carry"):
+            led = all(self.spans[p].used or self.quiet(p) or self.spans[p].of("carry") for p in range(place))
+            beside = place == 0 or self.spans[place - 1].of("carry") or self.quiet(place - 1)
+            if led and beside and not self.has(place, "not"):
+                self.use(place)
+        if self.goal == "list" or self.entity == "interactions":
+            self.take("whom")
+        if self.entity or self.metrics or self.where or self.thresholds or self.states or self.rank or self.times:
+            for place in self.places("only"):
+                self.use(place)
+        if self.where and self.spans and self.has(len(self.spans) - 1, "from"):
+            self.use(len(self.spans) - 1)  # die nicht von der Website kommen
+        if self.deed == "due":
+            self.take("modal")  # sollen im Mai abgeschlossen werden
+        if self.states:
+            self.take("still")
+        if self.goal == "define":
+            self.take("you", "how", "list", "past", "to")
+        if self.goal in ("why", "changed"):
+            self.take("list", "how", "verb")
+
+    def _says_nothing(self, place: int) -> bool:
+        """Whether a span that no slot took says nothing where it stands: what follows `in` and `of` is a name."""
+        span = self.spans[place]
+        if span.of("value") or not any(sense.kind in QUIET for sense in span.senses):
+            return False
+        large = span.text.isupper() and 1 < len(span.text) < 4 and not self._all_large() and span.text != "OK"
+        if large or place + 1 < len(self.spans) or place == 0:
+            return not large
+        if span.of("ours", "comma", "joined") or (self.about and self.fields):
+            return True  # what industry is C004 in
+        return not span.of("prep") and not self.spans[place - 1].of("prep")
+
+    def _us(self) -> None:
+        """`US` in capitals is the country, `us` is who asks."""
+        for place, span in enumerate(self.spans):
+            kinds = {sense.kind for sense in span.senses}
+            if not {"neutral", "value"} <= kinds:
+                continue
+            before = self.spans[place - 1].text.casefold() if place else ""
+            named = span.text.isupper() or before in ("in", "the", "from")
+            keep = "value" if named and not self._all_large() else "neutral"
+            span.senses = tuple(sense for sense in span.senses if (sense.kind == "value") == (keep == "value"))
+
+    def _all_large(self) -> bool:
+        return all(span.text.isupper() for span in self.spans) and len(self.spans) > 2

@@ -1,0 +1,157 @@
+"""What a question compares: times put against each other, and states."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from medallion import metrics
+from medallion.agent.planner.lexicon import Sense, folded, lexicon
+from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.measuring import Measuring, unit_of
+from medallion.agent.planner.slots import selected
+from medallion.metrics import periods
+from medallion.metrics.conditions import Test
+
+_LAST = {f"last {unit}": f"this {unit}" for unit in ("day", "week", "month", "quarter", "year")}
+
+
+class Comparing(Measuring):
+    """Reads what a figure is compared with, and whether it moved."""
+
+    def _compared(self) -> None:
+        """What a figure is compared with, and whether it moved."""
+        for kind in ("last_year", "before_that"):
+            for place in self.places(kind):
+                self.compare = self._a_year_before(place) if kind == "last_year" else self._before_that(place)
+                self.use(place)
+        if self.compare and self.before is not None and self._listed_before():
+            was = periods.read(self.before.times[0].text, self.today)
+            whole = replace(self.today, day=was.last or self.today.day)
+            time = periods.before(was, self.compare, whole)[1]
+            self.times, self.compare = [replace(self.before.times[0], text=f"{time.first} to {time.last}")], ""
+        if self.compare and len(self.times) == 2 and self.times[0].text == self.times[1].text:
+            self.times = self.times[:1]  # year to date vs last year to date
+        beside = self.places("vs", "compare", "gt", "lt")
+        if len(self.times) == 2 and self.times[0].text == self.times[1].text and beside:
+            if not self.times[0].text.startswith("last "):
+                raise Unclear("that is the same time twice", "revenue last month compared with the month before")
+            between = [place for place in beside if self.times[0].place < place < self.times[1].place]
+            self.use(*between)
+            self.times, self.compare = self.times[:1], "previous"  # last month and the previous one
+        for place in self.places("vs", "gt", "lt"):
+            if (
+                len(self.times) == 1
+                and self.times[0].place == place + 1
+                and self.times[0].text in _LAST
+                and not self.compare
+            ):
+                self.times = [replace(self.times[0], text=_LAST[self.times[0].text])]
+                self.compare = "previous"  # compared with last month: this one
+                self.use(place)
+        if (
+            self.has(0, "vs")
+            and not self.has(0, "list")
+            and len(self.times) == 1
+            and self.times[0].place == 1
+            and not self.compare
+        ):
+            self.use(0)  # vs April, after May
+            self.versus = self.follows = True
+        condition = self.where[0] if len(self.where) == 1 and not self.times else None
+        if (
+            self.has(0, "vs")
+            and not self.has(0, "list")
+            and self.before is not None
+            and isinstance(condition, Test)
+            and condition.op == "="
+        ):
+            self.use(0)  # vs Kavya, after Liam's
+            self.versus = self.follows = True
+        self.against = bool(self.spans and self.spans[0].used and self.spans[0].of("vs") and self.follows)
+        joins = [
+            place
+            for place in self.places("vs")
+            if len(self.times) > 1 or (self.compare and place + 1 < len(self.spans) and self.spans[place + 1].used)
+        ]
+        self.use(*joins)
+        if self.take("compare") or joins:
+            self.versus = True
+        for kind in ("up", "down", "change"):
+            if self.places(kind) and self.goal != "changed":
+                self.turn = kind
+                self.use(*self.places(kind))
+        if self.turn == "change" and self.places("how") and not self.goal and not self.compare:
+            self.take("how")
+            self.turn = ""
+            self.by.append("time:month")  # how did revenue develop
+        for place in self.places("trend"):
+            unit = self.spans[place].of("trend")
+            self.by.append(f"time:{unit.name or 'month'}" if unit else "time:month")
+            self.use(place)
+        if self.versus or self.compare or (len(self.times) > 1):
+            self.use(*self.places("same"))
+            if len(self.times) > 1:
+                joints = self.places("and", "to", "from", "vs", "gt", "lt")
+                self.use(*[p for p in self.places("between") if self.near(p, 1) == self.times[0].place])
+                joints += [p for p in self.places("or") if self.spans[p - 1].used and not self.has(p + 1, "metric")]
+                self.use(*[p for p in joints if self._between_times(p) and not self.spans[p - 1].of("vs")])
+
+    def _listed_before(self) -> bool:
+        """Whether a list of one time was asked for before: what follows moves its time, since lists are not compared."""
+        was = self.before
+        alone = not (self.times or self.places("metric", "entity", "count", "amount", "average", "share"))
+        listed = was is not None and was.entity and not (was.metrics or was.by) and was.goal in ("", "list")
+        return bool(alone and was and listed and len(was.times) == 1)
+
+    def _a_year_before(self, place: int) -> str:
+        """The same a year ago; `same quarter last year` is of a quarter."""
+        words = self.spans[place].text.casefold().replace("'", " ").split()
+        units = {sense.name for word in words for sense in self._unit(word)} - {"year"}
+        times = self.times or (self.before.times if self.before else ())
+        of_times = {unit_of(time.text) for time in times}
+        if units and units != of_times:
+            raise Unclear(
+                f"{self.spans[place].text!r} is of another length than the time that is asked for",
+                "revenue last month compared with the same month last year",
+            )
+        return "year-ago"
+
+    def _before_that(self, place: int) -> str:
+        """What `the month before` is of the period that is asked for: the one before it, or the one a year ago."""
+        units = {sense.name for word in self.spans[place].text.casefold().split() for sense in self._unit(word)}
+        times = self.times or (self.before.times if self.before else ())
+        of_times = {unit_of(time.text) for time in times}
+        if not units or not times or units == of_times:
+            return "previous"
+        if units == {"year"} and None not in of_times:
+            return "year-ago"
+        raise Unclear(
+            f"{self.spans[place].text!r} is of another length than the time that is asked for",
+            "revenue last month compared with the month before",
+        )
+
+    def _unit(self, word: str) -> list[Sense]:
+        senses = lexicon(self.lexed.language).phrases.get((folded(word.removeprefix("d'").removeprefix("l'")),), ())
+        return [sense for sense in senses if sense.kind == "unit"]
+
+    def _between_times(self, place: int) -> bool:
+        before = place > 0 and any(self.spans[p].used for p in range(place) if self.near(p, 1) >= place - 1)
+        places = [time.place for time in self.times]
+        return (before and any(other > place for other in places) and any(other < place for other in places)) or (
+            place < min(places) and self.has(place, "from") is not None
+        )
+
+    def _beside_states(self) -> None:
+        """Won beside lost: in number, each its own metric; a figure of both by their state."""
+        beside = [state for state, is_in in self.states if is_in and state in ("open", "won", "lost")]
+        if not self.versus or len(beside) < 2 or self.by or self.rank:
+            return
+        if selective := [name for name in self.metrics if selected(metrics.metrics()[name])]:
+            label = metrics.metrics()[selective[0]].measure.display_name
+            raise Unclear(f"{label} is not of {' and '.join(beside)} deals each", f"What is the {label.lower()}?")
+        if self.metrics or self.goal in ("average", "median"):
+            self.states = [state for state in self.states if state[0] not in beside]
+            self.where.append(Test("status", "=", tuple(beside)))
+            self.by.append("status")
+        elif not (self.entity or self.goal):
+            self.entity, self.goal = "deals", "count"

@@ -1,0 +1,505 @@
+"""What a question asks for: metrics, columns and records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from medallion import metrics
+from medallion.agent.planner.continuing import Continuing
+from medallion.agent.planner.lexicon import Sense, meanings
+from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.slots import OF_LIFE, TEAMS, Rank, Slots, Threshold, selected
+from medallion.metrics.conditions import Test
+
+#: Words for having won a quota, or not, as comparisons.
+_ATTAINED = (("missed", "<"), ("short", "<"), ("reached", ">="))
+
+
+class _Figure(NamedTuple):
+    """A figure beside others.
+
+    Attributes:
+        name: Its metric.
+        end: The place after it.
+        counted: Whether it is a number of records in a state.
+        whole: Whether it is asked for as a question of its own is: `what is the win rate`.
+    """
+
+    name: str
+    end: int
+    counted: bool
+    whole: bool = False
+
+
+class Subjects(Continuing):
+    """Reads which metrics, columns and records are asked for."""
+
+    def _subject(self) -> None:
+        """Metrics, columns and records that are asked for."""
+        for place in self.places("metric"):
+            sense = self.spans[place].of("metric")
+            column = self.spans[place].of("field")
+            if sense is None:
+                continue
+            if column and self.about and not metrics.metrics()[sense.name].measure.period:
+                self.fields.append(column.name)
+            elif (
+                (self.spans[place].of("entity") and self.goal == "list" and not self.by)
+                or self.spans[place].of("kind")
+                or (self.spans[place].of("entity") and (self.metrics or self.entity))
+            ):
+                continue
+            else:
+                self.metrics += (
+                    self._means(sense.name, each=column == Sense("field", "deal_value"))
+                    if self.goal in ("average", "median")
+                    else [sense.name]
+                )
+                measured = [at for at in range(place) if self.spans[at].used and self.spans[at].of("metric")]
+                joints = ("and", "vs", "comma", "with", "or", "by", "gt", "lt", "from", "to")
+                if (
+                    len(set(self.metrics)) > 1
+                    and measured
+                    and not any(span.of(*joints) for span in self.spans[measured[-1] + 1 : place])
+                ):
+                    raise Unclear(
+                        f"{self.spans[measured[-1]].text!r} or {self.spans[place].text!r}: ask for one of them, or for both with 'and'"
+                    )
+            self.use(place, *[at for at in (place + 1,) if self.has(at, "figure")])  # the pipeline number
+            measured_in = metrics.metrics()[sense.name].measure.unit if sense.name in metrics.metrics() else ""
+            if measured_in in ("days", "hours", "minutes"):
+                self.take("how_long")
+            for unit in self.places("unit"):
+                if measured_in == f"{self.spans[unit].of('unit').name}s" and self.spans[unit - 1].of("prep"):  # type: ignore[union-attr]
+                    self.use(unit)  # the sales cycle in days
+            joint = self.near(place, -1)
+            if len(self.metrics) + len(self.fields) > 1 and self.has(joint, "and", "vs"):
+                self.use(joint)
+        for place in self.places("entity", "kind", "outcome", "booked", "direction"):
+            self._records(place)
+        for place in self.places("field"):
+            sense = self.has(place, "field")
+            worth = sense and sense.name == "deal_value" and self.entity == "deals" and not self.about
+            if worth and self.goal in ("average", "median"):
+                self.use(place)  # the average size of the deals that we won
+                continue
+            if worth and not (self.goal or self.rank) and (self.total or not self.places("list")):
+                self.goal = "amount"  # montant total des affaires ouvertes
+                self.use(place)
+                continue
+            of_before = self.before is not None and self.before.entity == "deals" and len(self.spans) == 1
+            asked = self.about or self.entity or self.rank or of_before or self.goal in ("when", "average", "median")
+            if sense and asked:
+                self.fields.append(sense.name)
+                self.use(place)
+        if self.about:
+            for place in self.places("dim"):
+                sense = self.has(place, "dim")
+                self.fields.append(sense.name if sense else "")
+                self.use(place)
+                if sense and sense.name in ("owner", "account_manager", "owner_manager"):
+                    self.take("who")
+            own = [place for place in self.places("verb") if self._says(place, "verb", "own")]
+            if not (own or self.fields or self.goal or self.metrics or self.places("verb")) and self.places("who"):
+                self.fields.append("owner")  # whose deal is L-1
+                self.use(*self.places("who", "entity"))
+            if own and self.places("who", "list"):
+                self.fields.append("owner")
+                self.use(*own, *self.places("who", "list"))
+            self._day_of()
+        if "probability" in self.fields and self.about:  # how likely is it to come in
+            self.take("to", "modal", "will", "verb", "yes_no")
+            self.states = [state for state in self.states if state[0] != "won"]
+            self.deed = ""
+        owned = [place for place in self.places("verb") if self._says(place, "verb", "own")]
+        if owned and any("owner" in str(condition) for condition in self.where):
+            self.use(*owned)
+        if owned and self.refers and self.places("who"):
+            self.by.append("owner")  # who owns them
+            self.use(*owned, *self.places("who"))
+
+    def _bought(self) -> None:
+        """`how much have they bought from us`: the revenue of an account; `what have they bought`: the deals it was."""
+        bought = ("bought", True)
+        records = [record for record in self._before() if record.kind == "account"]
+        if (
+            bought in self.states
+            and len(records) == 1
+            and not (self.about or self.where or self.places("entity", "dim"))
+        ):
+            self.about, self.follows = records, True  # cuánto nos han comprado
+        if bought not in self.states or {record.kind for record in self.about} != {"account"} or self.metrics:
+            return
+        self.states.remove(bought)
+        counted = self.goal == "count" and not self.places("entity") and any(span.of("amount") for span in self.spans)
+        if self.goal == "amount" or counted:
+            self.goal, self.metrics = "", ["revenue"]
+        else:
+            self.states.append(("won", True))
+            self.entity = "deals"
+            self.take("thing", "from")
+
+    def _several_figures(self) -> None:
+        """`won deals and revenue`, `how many open and how many won`: figures beside one another, records counted among them."""
+        for place in self.places("count"):  # cuántos negocios ganamos y cuántos ingresos
+            figure = self.has(place + 1, "metric")
+            money = figure and metrics.metrics()[figure.name].measure.format.type == "currency"
+            if money and self.has(place - 1, "and") and self.places("count")[0] < place and self.places("entity"):
+                self.spans[place].senses = tuple(sense for sense in self.spans[place].senses if sense.kind != "count")
+                self.use(place - 1, place)
+        restricted = self.where or self.times or self.rank or self.thresholds or self.about
+        for place in range(len(self.spans)) if not self.places("average", "median") else ():
+            items: list[_Figure] = []
+            at = place
+            while item := self._figure_at(at):
+                if items and item.whole and restricted:
+                    return  # a question of its own, of which what restricts the other may be meant or not
+                items.append(item)
+                at = item.end
+                while self.has(at, "and", "comma"):
+                    at += 1
+                if at == item.end:
+                    break
+            names = dict.fromkeys(item.name for item in items)
+            if len(names) > 1 and len(names) == len(items) and any(item.counted for item in items):
+                self.metrics += names
+                end = items[-1].end
+                self.counted = sum(self.spans[at].of("count") is not None for at in range(place, end))
+                self.use(*range(place, end))
+                return
+
+    def _figure_at(self, place: int) -> _Figure | None:
+        """A figure that begins at a place: `revenue`, `how much revenue`, `won deals`, `how many are open`."""
+        if place and self.spans[place - 1].of("not", "no", "never", "except"):
+            return None
+        count = self.has(place, "count")
+        at = self._past(place + 1) if count or self.has(place, "amount", "list") else place
+        if at > place and at < len(self.spans) and self.spans[at].of("comma"):
+            return None
+        metric, state, deals = self.has(at, "metric"), self.has(at, "state"), self._is_deals(at)
+        if metric and not self.spans[at].of("entity", "state", "kind") and selected(metrics.metrics()[metric.name]):
+            return _Figure(metric.name, at + 1, counted=False, whole=at > place)
+        after = self._past(at + 1)
+        alone = bool(state and count and not self._is_deals(after))
+        if deals:
+            state = self.has(after, "state")
+        if state is None or not (deals or alone or self._is_deals(after)):
+            return None
+        end = at + 1 if alone else after + 1
+        number = meanings()["measures"]["deals"]["count"].get(state.name, "") if state.name else ""
+        return _Figure(str(number), end, counted=True, whole=at > place and not alone) if number else None
+
+    def _past(self, place: int) -> int:
+        """The next place from one on that is no auxiliary or article."""
+        while (
+            place < len(self.spans)
+            and (self.quiet(place) or self.spans[place].of("be"))
+            and not self.has(place, "comma")
+        ):
+            place += 1
+        return place
+
+    def _further_columns(self) -> None:
+        """`and who had them`, `with their stages`: what a list shows beside."""
+        deals = [place for place in range(len(self.spans)) if self._is_deals(place)]
+        if not deals or self.places("metric", "count", "amount", "average", "share"):
+            return
+        shown = [place for place in self.places("and_owner") if place > deals[0]]
+        if shown:
+            self.columns.append("owner")
+            self.use(*shown)
+        for place in self.places("and", "with"):
+            at = self.near(place, 1, over=("they",))
+            named = self.has(at, "dim", "field") if place > deals[0] else None
+            if named and any(self.spans[p].of("they") for p in range(place, at)) and not self._more_follows(at):
+                self.columns.append(named.name)
+                self.use(*range(place, at + 1))
+
+    def _more_follows(self, place: int) -> bool:
+        """Whether what a column stands before makes a condition of it: `with their value above 10k`."""
+        after = self.near(place, 1)
+        return after < len(self.spans) and not self.spans[after].of("and", "comma") and not self.spans[after].used
+
+    def _day_of(self) -> None:
+        """`when does L-1 close`, `the value of L-1`: a column of the one account or deal."""
+        days = {"close": "expected_close_date", "due": "expected_close_date", "create": "created_date", "win": "closed_date",
+                "lose": "closed_date"}  # fmt: skip
+        if self.goal == "when" and not self.fields:
+            touched = [place for place in self.places("verb") if self._says(place, "verb", "touch")]
+            if self.deed in days:
+                self.fields.append(days[self.deed])
+                self.take("modal")  # wann soll L-1 abgeschlossen werden
+                self.deed = ""
+            elif touched:
+                self.fields.append("last_touch_date")
+                self.use(*touched)
+        elif self.goal == "amount" and not self.fields and not self.metrics and self.about[0].kind == "deal":
+            self.fields.append("deal_value")
+
+    def _means(self, name: str, *, each: bool) -> list[str]:
+        """The average or the median of a metric, or both where both are said: the median cycle, and the mean."""
+        means = meanings()["averages"]["median"].items()
+        pairs = {median: mean for mean, median in means if mean.startswith("average")}
+        if self.goal == "average" and name in pairs:
+            return [name, pairs[name]]
+        names = [self._averaged(name, each=each)]
+        if self.goal == "median" and self.mean_too:
+            self.goal = "average"
+            names.append(self._averaged(name, each=each))
+        return names
+
+    @staticmethod
+    def _is_median(name: str) -> bool:
+        return "MEDIAN" in metrics.metrics()[name].measure.expr
+
+    @staticmethod
+    def _no_median(name: str) -> Unclear:
+        label = metrics.metrics()[name].measure.display_name.lower()
+        return Unclear(f"there is no median of {label}", "median deal size")
+
+    def _averaged(self, name: str, *, each: bool) -> str:
+        """The metric that an average or median of another one is; of a total there is none without saying per what.
+
+        Args:
+            name: The other metric.
+            each: Whether its name is also that of what each record has: the average won deal value.
+        """
+        measure = metrics.metrics()[name].measure
+        metric = meanings()["averages"][self.goal].get(name)
+        if self.goal == "median" and metric is None and not self._is_median(name):
+            raise self._no_median(name)
+        if metric not in (None, name) and self.by and not each:
+            raise Unclear(
+                f"the {self.goal} of {measure.display_name.lower()} per what: of deals, or of the sums of the split?",
+                *(f"{self.goal} deal size by owner", f"{measure.display_name.lower()} by owner"),
+            )
+        if metric is None and (measure.additivity == "flow" or measure.format.type == "currency"):
+            raise Unclear(
+                f"the {self.goal} of {measure.display_name.lower()} per what?",
+                f"{self.goal} deal size", f"{measure.display_name.lower()} by month",
+            )  # fmt: skip
+        return metric or name
+
+    def _records(self, place: int) -> None:
+        """A word for records: deals, accounts, touches of a kind."""
+        sense = self.has(place, "kind", "outcome", "direction", "booked", "entity")
+        if sense is None:
+            return
+        if sense.kind in ("kind", "outcome", "direction", "booked"):
+            of_touches = self.before is not None and self.before.entity == "interactions"
+            touching = sense.kind != "booked" or self.entity == "interactions" or of_touches or self._near_touch(place)
+            if not touching:
+                return
+            test = {
+                "kind": Test("channel", "=", (sense.name,)), "outcome": Test("outcome", "=", (sense.name,)),
+                "direction": Test("direction", "=", (sense.name,)), "booked": Test("outcome", "=", ("meeting_booked",)),
+            }[sense.kind]  # fmt: skip
+            if sense.kind == "outcome" and sense.name == "positive":
+                test = Test("positive", "is")
+            if sense.kind == "kind" and sense.name == "meeting" and self._booked():
+                test = Test("outcome", "=", ("meeting_booked",))
+            if sense.kind == "kind" and self._another_kind(place, test):
+                return
+            if not self.entity or self.entity == "interactions":
+                self.refers |= sense.kind == "booked" and not self.entity and not self._near_touch(place)
+                self.entity = "interactions"
+                self.where.append(test)
+                self.use(place)
+            return
+        if self.entity and self.entity != sense.name:
+            if {self.entity, sense.name} == {"accounts", "deals"}:
+                self._both(place, sense.name)
+            elif self.entity == "interactions" or sense.name == "interactions":
+                self._with_touches(place, sense.name)
+            return
+        self.entity = sense.name
+        self.use(place)
+
+    def _another_kind(self, place: int, test: Test) -> bool:
+        """Whether a kind of touches stands beside another one: calls and emails, calls vs emails."""
+        last = next((at for at in range(place - 1, -1, -1) if self.spans[at].used and self.spans[at].of("kind")), None)
+        was = self.where[-1] if self.where else None
+        if last is None or not isinstance(was, Test) or (was.name, was.op) != ("channel", "="):
+            return False
+        counted = [
+            at for at in range(last + 1, place) if self.spans[at].of("count")
+        ]  # how many calls and how many meetings
+        if not self._joined(last, place, "and", "or", "vs") and not (
+            counted
+            and self.has(last + 1, "and")
+            and all(at in counted or self.has(at, "and") for at in range(last + 1, place))
+        ):
+            return False
+        if counted:
+            self.by.append("channel")
+            self.use(*counted)
+        elif self.goal == "count" and self._joined(last, place, "and") and not self.by:
+            self.by.append("channel")  # how many calls and emails: each, and together
+            self.with_total = True
+        if self._joined(last, place, "vs") or self.versus:
+            self.versus = True
+            self.by.append("channel")
+        self.where[-1] = replace(was, values=(*was.values, *test.values))
+        self.use(place, *[at for at in range(last, place) if self.has(at, "and", "or", "vs")])
+        return True
+
+    def _attained(self) -> None:
+        """`are we going to hit our quota`: what is expected of the time, beside the quota; who hit it, and who did not."""
+        of_whom = self.goal == "attain" and bool({"owner", *TEAMS} & {*self.by})
+        quota = [place for place in self.places("metric") if self.has(place, "metric") == Sense("metric", "quota")]
+        implied = self.before is not None and self._is_of_quota(self.before)
+        if implied:
+            self._made_it()
+        kinds = [(place, op) for kind, op in _ATTAINED for place in self.places(kind) if quota or kind == "short"]
+        everybody = self.places("who_not") if (of_whom or kinds) and self.by else []
+        ahead = self.places("will", "modal") if of_whom else []
+        if ahead:
+            raise Unclear("who will reach a quota is a forecast", "forecast for this quarter by owner")
+        failed = any(span.of("failed") for span in self.spans)
+        if everybody:
+            self.goal = "" if of_whom else self.goal
+            self.metrics += ["quota_attainment", "quota_gap"]
+            self.rank = self.rank or Rank("desc", None, self.spans[everybody[0]].text, several=True)
+            self.use(*everybody, *quota, *[place for place, _ in kinds])
+        elif kinds and not self.by and quota and self.goal in ("", "attain"):  # did Ben hit his quota
+            self.goal = "attain"
+            self.use(*[place for place, _ in kinds], *quota)
+        elif kinds:
+            place, op = kinds[0]
+            self.thresholds.append(Threshold("quota_attainment", op, "100", percent=True))
+            self.use(place, *quota)
+        elif of_whom:  # which reps hit quota
+            self.goal = ""
+            negated = self.places("not", "never")
+            self.thresholds.append(
+                Threshold("quota_attainment", "<" if negated or failed else ">=", "100", percent=True)
+            )
+            self.use(*negated)
+        of_quota = everybody or kinds or of_whom or implied
+        if of_quota and self.places("by_how_much"):
+            self.metrics += [name for name in ("quota_attainment", "quota_gap") if name not in self.metrics]
+            self.follows |= not (everybody or kinds or of_whom)
+            self.take("by_how_much")
+        moved = self.before is not None and (self.before.compare or self.before.turn)
+        if moved and not of_quota and self.take("by_how_much"):
+            self.follows = True  # the change stands beside the figures
+        if everybody or kinds or of_whom:
+            self.take("they", "will", "modal")
+            return
+        if self.goal == "attain":
+            self.take("will", "modal", "intent", "to", "figure", "exists")
+
+    def _from_quota(self) -> None:
+        """`how far is Ben from his quota`, `where does that leave her against quota`: what is won of it, and what is left."""
+        for place in self.places("metric"):
+            if self.has(place, "metric") != Sense("metric", "quota"):
+                continue
+            at = self.near(place, -1, over=("person", "its", "they"))
+            extent = [far for far, span in enumerate(self.spans) if span.of("extent")]
+            if self.has(at, "gap_of", "from", "vs") or extent:
+                self.metrics.append("quota_gap")
+                self.goal = "" if self.goal == "amount" else self.goal
+                self.use(place, *extent, *([at] if self.has(at, "gap_of", "from", "vs") else []))
+                self.take("gap_of")
+
+    def _made_it(self) -> None:
+        """`did any of them make it`: of those whose quota was asked for before."""
+        rows = self.before.rows if self.before is not None else None
+        they = self.places("they", "more_of_it")
+        for place in self.places("made_it"):
+            if rows is None or rows.name != "owner" or not they or self.by or self.thresholds:
+                return
+            op = "<" if self.take("not", "never") else ">="
+            self.thresholds.append(Threshold("quota_attainment", op, "100", percent=True))
+            self.where.append(Test("owner", "=", rows.keys))
+            self.by.append("owner")
+            self.use(place, *they)
+            self.take("exists", "total", "past", "every")
+
+    @staticmethod
+    def _is_of_quota(before: Slots) -> bool:
+        """Whether quotas were asked for."""
+        asked = {*before.metrics, *(threshold.column for threshold in before.thresholds)}
+        return before.goal == "attain" or bool(asked & {*meanings()["current"]})
+
+    def _quota(self) -> None:
+        """`how is my team doing against quota`, `how far am I from it`: how much is won of it, and what is left."""
+        if not self.metrics or not {*self.metrics} <= {*meanings()["overview"]["quota"]}:
+            return
+        self.take("how", "still", "will", "leaves", "extent")
+        self.use(*[place for place in self.places("verb") if self._says(place, "verb", "work")])
+
+    def _overview(self) -> None:
+        """`how is Rosa doing`, `compare Rosa and Noor`: the main figures, where none is named."""
+        subject = self.metrics or self.entity or self.fields or self.goal or self.rank or self.about or self.turn
+        doing = [place for place in self.places("verb") if self._says(place, "verb", "work")]
+        if subject or self.deed or self.states or self.average or self.share or self.follows or self.refers:
+            return
+        if doing and self.places("how", "compare"):
+            self.take("how", "compare")
+            self.use(*doing)
+            self.goal = "overview"
+        elif self.versus and (self.by or len(self.times) > 1) and not self.states:
+            self.goal = "overview"
+
+    def _booked(self) -> bool:
+        places = self.places("booked")
+        self.use(*places)
+        return bool(places)
+
+    def _near_touch(self, place: int) -> bool:
+        return bool(self.places("kind"))
+
+    def _both(self, place: int, name: str) -> None:
+        """Accounts and deals in one question: customers with open deals; deals of customers in Germany."""
+        if self.entity == "accounts":
+            negated = self._negated(place) or any(self._negated(p) for p in range(place) if self.spans[p].of("state"))
+            if negated and not self.states:
+                self.states.append(("any_deal", False))
+            elif negated:
+                self.states = [(state, False) for state, _ in self.states]
+            if not self.states and not self.rank:
+                return
+            lead = self.near(place, -1, over=("state",))
+            if self.has(lead, "with"):
+                self.use(lead)
+        elif self.by or self.rank:
+            self.by.append("customer_name")
+        self.use(place)
+
+    def _with_touches(self, place: int, name: str) -> None:
+        if self.entity == "interactions" and name == "accounts" and not self.rank:
+            self.use(place)
+
+    def _duration_of_deals(self) -> None:
+        """`how long does it take to win a deal`: the cycle, as far as nothing else is measured."""
+        states = {state for state, is_in in self.states if is_in}
+        done = self.deed in ("win", "close") or states & {"won", "closed"}
+        measured = self.goal == "median" or self.places("metric", "field")
+        aged = states == {"open"} and not self.deed and not self.thresholds
+        lost = (self.deed == "lose" and not states) or states == {"lost"}
+        takes = self.places("takes") or aged
+        if measured or not ((done or lost or aged) and self.places("how_long") and takes):
+            return
+        if len(self.about) == 1 and self.about[0].kind == "deal":
+            self.take("how_long", "takes", "average", "to", "past")
+            self.use(*[place for place in self.places("entity") if self._is_deals(place)])
+            self.fields += ["status", "age_days", "cycle_days"]  # of one deal: so long, up to now or to its end
+            self.states, self.deed = [state for state in self.states if state[0] not in OF_LIFE], ""
+            return
+        if aged or (lost and not done):
+            self.take("how_long", "takes", "average", "to", "past")
+            self.use(*[place for place in self.places("entity") if self._is_deals(place)])
+            self.metrics.append("average_deal_age" if aged else "average_days_to_loss")
+            self.states = [state for state in self.states if state[0] not in ("open", "lost")]
+            self.deed, self.goal = "", "" if self.goal == "average" else self.goal
+            return
+        self.take("how_long", "takes", "average", "to")
+        self.use(*[place for place in self.places("entity") if self._is_deals(place)])
+        self.metrics.append("average_cycle_days")
+        self.states = [state for state in self.states if state[0] != "closed"]
+        self.deed, self.goal = "", "" if self.goal == "average" else self.goal
+
+    def _is_deals(self, place: int) -> bool:
+        return self.has(place, "entity") == Sense("entity", "deals")

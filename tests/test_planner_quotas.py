@@ -1,0 +1,127 @@
+"""Questions about quotas and teams, in a lakehouse that has them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import duckdb
+import pytest
+from test_planner import LAST, TABLES, Quick, mutations, told
+
+from medallion import contracts
+from medallion.agent.planner import Declined, Planner
+from medallion.agent.planner.slots import Rows
+from medallion.contracts import own
+
+OF_QUOTAS = """
+create table silver.owners_clean as select * from (values ('Tess Nair', 'North'), ('Ben Haddad', 'West'), ('Ann Lee', 'West')) t(owner_name, team);
+create or replace table gold.deals as select d.*, o.team as owner_team, 'Rae Boss' as owner_manager
+  from gold.deals d left join silver.owners_clean o on o.owner_name = d.owner;
+create table gold.attainment as select * from (values
+  ('owner', 'Tess Nair', date '2025-04-01', 1000.00, 400.00, 900.00), ('owner', 'Ben Haddad', date '2025-04-01', 500.00, 600.00, 300.00),
+  ('team', 'West', date '2025-04-01', 1500.00, 1000.00, 1200.00)) t(level, who, period_start, quota, won_value, open_value);
+"""
+
+
+@pytest.fixture(scope="module")
+def planner():
+    own.bring(contracts.entities(), "a lakehouse with quotas", ("gold.attainment", "silver.owners_clean"))
+    connection = duckdb.connect()
+    connection.execute(TABLES)
+    connection.execute(OF_QUOTAS)
+    yield Planner(Quick(None, connection, {}, LAST))
+    own.forget()
+
+
+UNDERSTOOD = {
+    # a quota without a time is that of this quarter
+    "which reps are above their quota": "quota_attainment by owner in this quarter having value > '100%'",
+    "quota attainment by quarter": "quota_attainment by time:quarter",
+    # by whom
+    "who hit quota this quarter": "quota_attainment by owner in this quarter having value >= '100%'",
+    "which teams hit quota": "team_quota_attainment by team in this quarter having value >= '100%'",
+    "which reps did not hit quota": "quota_attainment by owner in this quarter having value < '100%'",
+    "who hit quota this quarter and who didn't?": "quota_attainment,quota_gap by owner in this quarter order -quota_attainment",
+    "wer hat die Quote erreicht und wer nicht": "quota_attainment,quota_gap by owner in this quarter order -quota_attainment",
+    "qui a atteint son quota ce trimestre et qui ne l'a pas fait ?": "quota_attainment,quota_gap by owner in this quarter order -quota_attainment",
+    "¿quién alcanzó la cuota este trimestre y quién no?": "quota_attainment,quota_gap by owner in this quarter order -quota_attainment",
+    "who is short and by how much": "quota_attainment,quota_gap by owner in this quarter having quota_attainment < '100%'",
+    # of one rep, and of a team
+    "how far is Ben Haddad from his quota": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",
+    "wie weit ist Ben Haddad von seiner Quote entfernt": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",
+    "combien manque-t-il à Ben Haddad pour atteindre son quota": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",
+    "¿cuánto le falta a Ben Haddad para llegar a su cuota?": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",
+    "did Ben Haddad hit his quota last quarter": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in last quarter",
+    "is Ben Haddad on track": "pipeline forecast: period 2025-Q2, owner Ben Haddad",
+    "How far is Ben Haddad's team on its quota this quarter": "team_quota,team_quota_attainment where team = West in this quarter",
+    "wie weit ist das Team von Ben Haddad von der Quote entfernt": "team_quota,team_quota_attainment where team = West in this quarter",
+    "win rate of Ben Haddad's team": "win_rate where owner_team = West",
+    "Umsatz von Ben Haddads Team": "revenue where owner_team = West",
+    "chiffre d'affaires de l'équipe de Ben Haddad": "revenue where owner_team = West",
+    "ingresos del equipo de Ben Haddad": "revenue where owner_team = West",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("question", UNDERSTOOD)
+def test_what_is_understood_of_quotas_and_teams(planner, question):
+    assert told(planner.understand(question)) == UNDERSTOOD[question]
+
+
+@pytest.mark.parametrize(
+    ("dialog", "expected"),
+    [
+        (["Which reps missed their quota last quarter?", "by how much?"], "quota_attainment,quota_gap by owner in last quarter having quota_attainment < '100%'"),
+        (["wer hat letztes Quartal seine Quote verfehlt", "um wie viel?"], "quota_attainment,quota_gap by owner in last quarter having quota_attainment < '100%'"),
+        (["how is Ben Haddad doing this quarter", "and the others in his team?"], "revenue,won_leads,win_rate,average_won_value by owner where owner_team = West and owner != 'Ben Haddad' in this quarter"),
+        (["revenue of Ben Haddad", "and his team"], "revenue where owner_team = West"),
+        (["revenue of Ben Haddad this quarter", "her quota?"], "quota where owner = 'Ben Haddad' in this quarter"),
+        (["revenue of Ben Haddad this quarter", "so where does that leave her against quota"], "quota_attainment where owner = 'Ben Haddad' in this quarter"),
+        (["revenue this quarter", "did I hit my quota"], "quota_gap,quota,quota_attainment where owner = 'Tess Nair' in this quarter"),
+        (["revenue in May", "so where does that leave me against quota for the quarter"], "quota_attainment where owner = 'Tess Nair' in this quarter"),
+    ],
+)  # fmt: skip
+def test_a_quota_goes_on_from_the_rep_before(planner, dialog, expected):
+    before, mine = None, Planner(planner.serving, "Tess Nair")
+    for question in dialog:
+        before = mine.understand(question, before)
+    assert told(before) == expected
+
+
+def test_who_of_those_before_made_it(planner):
+    first = planner.understand("Which reps missed their quota last quarter?")
+    rows = Rows("owner", ("Ben Haddad", "Tess Nair"))
+    before = replace(first, slots=replace(first.slots, rows=rows))
+    both = "where owner in ('Ben Haddad', 'Tess Nair') in this quarter"
+    for question in ("and did any of them make it this quarter", "haben es welche von ihnen dieses Quartal geschafft"):
+        assert told(planner.understand(question, before)) == f"quota_attainment by owner {both} having value >= '100%'"
+    assert isinstance(planner.understand("did any of them make it", planner.understand("revenue by owner")), Declined)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "who will hit quota",
+        "did all reps hit quota",
+        "revenue of Ben Haddad and Tess Nair's team",
+        "which team is Ben Haddad in",
+        "his team",
+        "the others in his team",
+        "by how much?",
+        "revenue for the month before",
+        "short deals",
+    ],
+)
+def test_what_is_near_to_a_question_about_quotas_or_teams_is_asked_back(planner, question):
+    found = planner.understand(question)
+    assert isinstance(found, Declined), told(found)
+
+
+@pytest.mark.parametrize("number", [100, pytest.param(1000, marks=pytest.mark.slow)])
+def test_a_word_that_matters_changes_a_question_about_quotas_or_declines_it(planner, monkeypatch, number):
+    monkeypatch.setattr(Planner, "closest", lambda self, text: ("another question",))
+    swallowed = [
+        (question, changed)
+        for question, changed in mutations(planner, number, UNDERSTOOD)
+        if told(planner.understand(changed), notes=True) == told(planner.understand(question), notes=True)
+    ]
+    assert swallowed == []
