@@ -14,6 +14,7 @@ from medallion.proposal import asking, closing_dates, match, stages, vocabulary,
 from medallion.proposal.feeds import Feed
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
+from medallion.proposal.systems import System
 from medallion.proposal.vocabulary import Meaning
 from medallion.sources import units
 
@@ -219,15 +220,20 @@ def _by_cases(column: Column, item: Filling, leads: Entity) -> str:
     return f"CASE {whens} ELSE `{column.name}` END" if whens else f"`{column.name}`"
 
 
-def nearest(table: Table, leads: Entity) -> Match | None:
-    """Match a table with unknown headers as a list of deals if its values look like one; it is asked about as a whole."""
+def nearest(table: Table, leads: Entity, system: System | None = None) -> Match | None:
+    """Match a table whose headers are not, or not all, known as a list of deals if its values look like one; it is asked
+    about as a whole.
+    """
+    named = match.assign(table, leads, system).columns
     whole = [column for column in table.columns if column.filled]
     texts = [c for c in whole if not any(c.share(kind) > 0.5 for kind in ("date", "number", "flag", "email", "phone"))]
-    keys = [
+    keys = [named["lead_id"][0]] if "lead_id" in named else []
+    keys += [
         c for c in whole if c.is_unique and not closing_dates.is_date(c) and c.share("code") + c.share("number") > 0.9
     ]
     stages = [c for c in texts if 2 <= c.distinct <= min(15, 0.3 * c.filled) and c.filled > 0.9 * c.rows]
     figures = [c for c in whole if worth.is_amount(c) and c not in keys[:1] and c.distinct > 0.3 * c.filled]
+    figures = [c for c in figures if not _counts_rows(c)]
     dates = sorted((c for c in whole if closing_dates.is_date(c)), key=lambda c: (-c.filled, _newest(c)))
     if table.rows < closing_dates.FEW or not (keys and stages and figures and dates):
         return None
@@ -245,10 +251,17 @@ def nearest(table: Table, leads: Entity) -> Match | None:
         chosen["company"] = names[-1]
     if len(dates) > 1:
         chosen["closed_at"] = dates[1]
+    chosen = {name: column for name, column in chosen.items() if not any(column is each for each, _ in named.values())}
     listed = ", ".join(f"{name} from {column.header} ({column.examples(1)})" for name, column in chosen.items())
-    reason = f"its headers are in words that are not known (--preset says what they mean); by its values a list of deals: {listed}"
-    columns = {name: (column, Meaning(name, CONFIDENT, "by its values")) for name, column in chosen.items()}
+    some = " some of" if named else ""
+    reason = f"{some} its headers are in words that are not known (--preset says what they mean); by its values a list of deals: {listed}".strip()
+    columns = {name: (column, Meaning(name, CONFIDENT, "by its values")) for name, column in chosen.items()} | named
     return Match(table, leads, 0.5, reason, columns)
+
+
+def _counts_rows(column: Column) -> bool:
+    """Whether a column but numbers the rows."""
+    return column.is_unique and {*column.counts} == {str(number) for number in range(1, column.rows + 1)}
 
 
 def key_of_two(feed: Feed) -> tuple[Column, Column] | None:

@@ -48,8 +48,10 @@ def plan(
     """
     system = preset or systems.recognized([column.header for column in table.columns] for table in tables)
     matches = _without_junctions(_without_histories(match.kinds(tables, entities, system)))
-    if not matches:
-        matches = [nearest for table in tables if (nearest := evidence.nearest(table, entities["leads"]))]
+    if not any(item.entity.name == "leads" for item in matches):
+        matched = {id(item.table) for item in matches}
+        others = [table for table in tables if id(table) not in matched]
+        matches += [deals for table in others if (deals := evidence.nearest(table, entities["leads"], system))]
     settled = funnel.settle(matches, tables, entities, system)
     draft = Draft(tables, entities, settled, system, today)
     feeds = [feeding.feed(draft, item) for item in settled.matches]

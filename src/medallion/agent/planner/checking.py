@@ -6,14 +6,18 @@ from collections.abc import Sequence
 
 from medallion import metrics
 from medallion.agent.planner.lexer import Span
+from medallion.agent.planner.lexicon import Sense
 from medallion.agent.planner.marking import QUIET, Unclear
 from medallion.agent.planner.slots import OF_DEED, Threshold, names_of
 from medallion.agent.planner.subjects import Subjects
+from medallion.metrics.conditions import Test
 
 #: Signs of a pause.
 DASHES = ("-", "\u2013")
 #: Kinds of spans before which a dash is a pause: what is asked of what stands before it.
 _AFTER_PAUSES = ("count", "amount", "list", "by", "entity", "state", "when", "who", "why", "how")
+#: Who does something, in English, which alone has one word for being open and for opening.
+_WE = frozenset({"we", "you", "they"})
 #: Figures that a single deal has.
 _OF_DEALS = {"total_deal_value", "open_pipeline", "weighted_pipeline"}
 
@@ -225,6 +229,22 @@ class Checking(Subjects):
         if span.of("ours", "comma", "joined") or (self.about and self.fields):
             return True  # what industry is C004 in
         return not span.of("prep") and not self.spans[place - 1].of("prep")
+
+    def _opened(self) -> None:
+        """`did we open`, `that I open`: what somebody did, where `open` alone is a state."""
+        for place in range(2, len(self.spans)):
+            span, who, past = self.spans[place], self.spans[place - 1], self.spans[place - 2]
+            subject = who.of("me", "person") or who.text.casefold() in _WE or any(s.name == "owner" for s in who.senses)
+            if span.text.casefold() == "open" and past.text.casefold() == "did" and subject:
+                span.senses = (Sense("verb", "create"),)
+
+    def _sent(self) -> None:
+        """What was sent is outbound, where nothing else says which way touches went."""
+        of_touches = self.entity == "interactions" or "touches" in self.metrics
+        named = any(name == "direction" for part in self.where for name in names_of(part))
+        if of_touches and not named and any(span.of("sends") for span in self.spans):
+            self.where.append(Test("direction", "=", ("outbound",)))
+            self.take("sends")
 
     def _us(self) -> None:
         """`US` in capitals is the country, `us` is who asks."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from medallion.agent.planner.comparing import Comparing
 from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense
-from medallion.agent.planner.marking import RANKS
+from medallion.agent.planner.marking import RANKS, Unclear
 from medallion.agent.planner.slots import TEAMS, About, names_of
+from medallion.metrics import periods
 from medallion.metrics.conditions import Test
 
 #: Kinds of spans of which a question about one row of the answer before is made.
@@ -20,6 +23,16 @@ _WITH_PRONOUN = ("entity", "by", "modal", "me", "ours", "to", "size", "state")
 
 class Continuing(Comparing):
     """Reads what is about the answer before."""
+
+    def _that_time(self) -> None:
+        """`that month`: the time of the question before, where it was of one such."""
+        for place in self.places("that_time"):
+            unit = self.spans[place].all("that_time")[0].name
+            times = self.before.times if self.before else ()
+            if len(times) != 1 or periods.read(times[0].text, self.today).unit != unit:
+                raise Unclear(f"{self.spans[place].text!r}: which {unit}?", remedy="Name it.")
+            self.times.append(replace(times[0], place=place))
+            self.use(place)
 
     def _before(self) -> list[About]:
         """The account or deal that the question before named or found."""

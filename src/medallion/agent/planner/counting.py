@@ -203,7 +203,9 @@ class Counting(Forming):
         time = period or (slots.times[0].text if slots.times else None)
         own = metric.measure.period
         if time and self._day(metric, view) not in (None, own):
-            where = (*where, Test(str(self._day(metric, view)), "=", (time,)))
+            day = str(self._day(metric, view))
+            where = (*where, Test(day, "=", (time,)))
+            by = tuple(replace(split, name=day) if split.name == "time" else split for split in by)
             time = None
         having = tuple(
             Test("value" if len(names) == 1 else names[0], threshold.op, (self._written(threshold, metric),))

@@ -289,7 +289,7 @@ class Subjects(Continuing):
         if sense.kind in ("kind", "outcome", "direction", "booked"):
             of_touches = self.before is not None and self.before.entity == "interactions"
             touching = sense.kind != "booked" or self.entity == "interactions" or of_touches or self._near_touch(place)
-            if not touching:
+            if not touching or (sense.kind == "booked" and self._books_meetings()):
                 return
             test = {
                 "kind": Test("channel", "=", (sense.name,)), "outcome": Test("outcome", "=", (sense.name,)),
@@ -447,6 +447,10 @@ class Subjects(Continuing):
         places = self.places("booked")
         self.use(*places)
         return bool(places)
+
+    def _books_meetings(self) -> bool:
+        """Whether what is booked are meetings, which then stand for touches that ended with one."""
+        return any(self._says(place, "kind", "meeting") for place in self.places("kind"))
 
     def _near_touch(self, place: int) -> bool:
         return bool(self.places("kind"))
