@@ -347,6 +347,10 @@ def test_an_answer_says_whether_it_is_whole(served):
     assert document["understood"] == "Revenue by owner, having revenue > 0"
     assert document["table_versions"] == {"gold.deals": None}
     assert [one["role"] for one in document["columns"]] == ["split", "value", "n"]
+    assert "period" not in document
+    beside = told(served, "revenue", period="2025-Q2", compare="previous").document()
+    assert beside["period"] == {"from": "2025-04-01", "to": "2025-06-30", "written": "2025-Q2"}
+    assert beside["compared_with"] == {"from": "2025-01-01", "to": "2025-03-31", "written": ""}
 
 
 REFUSED = [
@@ -441,6 +445,7 @@ def test_what_is_not_understood_is_refused(served, question, more, says):
 def test_records(served):
     found = answer(served, Records.read("deals", "open and days_silent > 3", order="-value", limit=1))
     assert (found.shown, found.total, found.complete) == (1, 2, False)
+    assert 0 < found.seconds < 600
     assert found.rows[0]["lead_id"] == "L-1013"
     assert found.rows[0]["deal_value"] == 98_000
     assert found.rows[0]["expected_close_date"] == date(2025, 8, 15)
