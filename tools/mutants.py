@@ -40,11 +40,12 @@ _REPLACED = (
 
 
 def without_meaning(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Spans in which a mutant is no other program: annotations, which nobody evaluates, and decorators (`frozen=True`)."""
+    """Spans in which a mutant is hardly another program: annotations, decorators (`frozen=True`), and `strict=` of a zip."""
     nodes: list[ast.AST | None] = []
     for node in ast.walk(ast.parse(source)):
         nodes += getattr(node, "decorator_list", [])
         nodes += [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        nodes += [node.value] if isinstance(node, ast.keyword) and node.arg == "strict" else []
     return [
         ((node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0))
         for node in nodes
