@@ -339,6 +339,19 @@ def test_several_metrics_of_several_sources_stand_side_by_side(served):
     assert {row["industry"]: row["revenue"] for row in found.rows}["Energy"] == 0
 
 
+@pytest.mark.parametrize(
+    ("period", "phrase"),
+    [
+        ("2025-Q2", "from 2025-04-01 to 2025-06-30"),
+        ("since 2025-05", "since 2025-05-01"),
+        ("until 2025-05", "until 2025-05-31"),
+        ("2025-06-12", "2025-06-12"),
+    ],
+)
+def test_a_period_is_written_as_days(served, period, phrase):
+    assert str(told(served, "revenue", period=period).understood) == f"Revenue, {phrase}"
+
+
 def test_an_answer_says_whether_it_is_whole(served):
     found = told(served, "revenue", "owner", order="-value", limit=1, having="value > 0")
     assert (found.shown, found.total, found.complete) == (1, 3, False)

@@ -21,6 +21,7 @@ import tempfile
 import time
 import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from cosmic_ray.commands import init
@@ -89,8 +90,8 @@ def shown(mutation: MutationSpec, result: WorkResult) -> str:
     return "\n".join([f"{mutation.module_path}:{mutation.start_pos[0]}  {name}", *(f"    {line}" for line in lines)])
 
 
-def tried(area: str, count: str, seed: str) -> tuple[int, Counter[str]]:
-    """Run the tests of an area on its mutants, or a sample of them; gives how many there are, and how many of each outcome."""
+def outcomes(area: str, count: str, seed: str) -> Iterator[str]:
+    """Run the tests of an area on its mutants, or a sample of them, and give the outcome of each."""
     command = f"{ROOT / '.venv/bin/python'} -m pytest -n 0 -x --tb=no {shlex.join(AREAS[area]['tests'])}"
     start = time.monotonic()
     before = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
@@ -99,29 +100,29 @@ def tried(area: str, count: str, seed: str) -> tuple[int, Counter[str]]:
     seconds = time.monotonic() - start
     limit = math.ceil(3 * seconds) + 10
     every = mutants(AREAS[area]["sources"])
-    chosen = every if count == "all" else random.Random(f"{seed} {area}").sample(every, min(int(count), len(every)))  # noqa: S311
+    number = len(every) if count == "all" else min(int(count), len(every))
+    chosen = random.Random(f"{seed} {area}").sample(every, number)  # noqa: S311
     print(
-        f"== {area}: {len(chosen)} of {len(every)} mutants; the tests take {seconds:.0f} s, a mutant has {limit} s",
+        f"== {area}: {number} of {len(every)} mutants; the tests take {seconds:.0f} s, a mutant has {limit} s",
         flush=True,
     )
-    outcomes: Counter[str] = Counter()
     for mutation in chosen:
         result = mutate_and_test([mutation], command, limit)
         if result.worker_outcome is not WorkerOutcome.NORMAL:
             continue  # Cosmic Ray has no mutant of the name with a dot in `except duckdb.Error`
-        survived = result.test_outcome is TestOutcome.SURVIVED
-        outcomes["survived" if survived else "timeout" if result.output == "timeout" else "killed"] += 1
-        if survived:
+        if result.test_outcome is TestOutcome.SURVIVED:
             print(f"\n{shown(mutation, result)}", flush=True)
-    return len(every), outcomes
+            yield "survived"
+        else:
+            yield "timeout" if result.output == "timeout" else "killed"
 
 
 def main(area: str, count: str, seed: str) -> None:
-    """Print the survivors of an area or of all areas, and a table of scores."""
+    """Print the survivors of an area or of all areas, and a table of scores, also of a run that is ended early."""
     if area != "all" and area not in AREAS:
         sys.exit(f"{area!r} is no area. Areas: all, {', '.join(AREAS)}.")
-    rows = []
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the copy goes in any case
+    found = {name: Counter[str]() for name in AREAS if area in ("all", name)}
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copied(Path(folder))
         os.chdir(folder)
@@ -131,17 +132,19 @@ def main(area: str, count: str, seed: str) -> None:
         subprocess.check_call(
             [ROOT / ".venv/bin/python", "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "src"]
         )
-        for name in AREAS if area == "all" else [area]:
-            start = time.monotonic()
-            total, outcomes = tried(name, count, seed)
-            found = outcomes["killed"] + outcomes["timeout"]
-            score = f"{100 * found / (found + outcomes['survived']):.0f}%" if outcomes else ""
-            numbers = [outcomes.total(), total, outcomes["killed"], outcomes["timeout"], outcomes["survived"], score]
-            rows.append([name, *numbers, f"{(time.monotonic() - start) / 60:.0f}"])
-        os.chdir(ROOT)
-    print()
-    for row in (["area", "tried", "of", "killed", "timeout", "survived", "score", "minutes"], *rows):
-        print(f"{row[0]:<12}" + "".join(f"{cell:>10}" for cell in row[1:]))
+        try:
+            for name, counted in found.items():
+                for outcome in outcomes(name, count, seed):
+                    counted[outcome] += 1
+        finally:
+            os.chdir(ROOT)
+            print(
+                "\n" + "".join(f"{head:<12}" for head in ("area", "mutants", "killed", "timeout", "survived", "score"))
+            )
+            for name, counted in found.items():
+                score = f"{1 - counted['survived'] / counted.total():.0%}" if counted else "-"
+                numbers = (counted.total(), counted["killed"], counted["timeout"], counted["survived"], score)
+                print("".join(f"{cell:<12}" for cell in (name, *numbers)))
 
 
 if __name__ == "__main__":
