@@ -147,6 +147,7 @@ def test_fiscal_periods(text, first, last):
         ("2025-02", "year-ago", "2024-02-01", "2024-02-29"), ("2025-Q1", "previous", "2024-10-01", "2024-12-31"),
         ("last 30 days", "previous", "2025-05-02", "2025-05-31"), ("2025", "previous", "2024-01-01", "2024-06-30"),
         ("2025-03-10 to 2025-03-19", "previous", "2025-02-28", "2025-03-09"), ("last week", "previous", "2025-06-16", "2025-06-22"),
+        ("2025-06-30", "previous", "2025-06-29", "2025-06-29"), ("2025-06-30", "year-ago", "2024-06-30", "2024-06-30"),
     ],
 )  # fmt: skip
 def test_periods_that_are_compared_with(text, compare, first, last):
