@@ -26,7 +26,7 @@ from medallion.metrics.compilers.sql import DUCKDB, SPARK, compile_question
 from medallion.metrics.conditions import And, Not, Or, parse
 from medallion.metrics.meaning import Facts
 from medallion.metrics.periods import Span, Today
-from medallion.metrics.question import Question, Records
+from medallion.metrics.question import Order, Question, Records
 from medallion.metrics.understanding import understand
 
 ROOT = Path(__file__).parent.parent
@@ -338,6 +338,11 @@ def test_several_metrics_of_several_sources_stand_side_by_side(served):
     for name in ("revenue", "open_pipeline", "total_customers"):
         assert sum(row[name] for row in found.rows) == found.totals[name] == told(served, name).value
     assert {row["industry"]: row["revenue"] for row in found.rows}["Energy"] == 0
+
+
+def test_the_largest_come_first_where_it_is_asked():
+    assert [str(order) for order in (Order("value"), Order("value", True))] == ["value", "-value"]
+    assert Question.read("revenue", "owner", order="owner,-value").order == (Order("owner"), Order("value", True))
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def mutants(sources: list[str]) -> list[MutationSpec]:
     spans = {file: without_meaning(file.read_text(encoding="utf-8")) for file in files}
     with tempfile.TemporaryDirectory() as folder, use_db(Path(folder, "session.sqlite")) as session:
         init(files, session, {})
-        found = [mutation for item in session.work_items for mutation in item.mutations]
+        possible = [mutation for item in session.work_items for mutation in item.mutations]
 
     def wanted(mutation: MutationSpec) -> bool:
         kind, _, replaced = mutation.operator_name.removeprefix("core/").partition("Operator_")
@@ -70,7 +70,7 @@ def mutants(sources: list[str]) -> list[MutationSpec]:
 
     order = {file: place for place, file in enumerate(files)}
     return sorted(
-        filter(wanted, found), key=lambda m: (order[m.module_path], m.start_pos, m.operator_name, m.occurrence)
+        filter(wanted, possible), key=lambda m: (order[m.module_path], m.start_pos, m.operator_name, m.occurrence)
     )
 
 
@@ -121,7 +121,7 @@ def main(area: str, count: str, seed: str) -> None:
     """Print the survivors of an area or of all areas, and a table of scores, also of a run that is ended early."""
     if area != "all" and area not in AREAS:
         sys.exit(f"{area!r} is no area. Areas: all, {', '.join(AREAS)}.")
-    found = {name: Counter[str]() for name in AREAS if area in ("all", name)}
+    counts = {name: Counter[str]() for name in AREAS if area in ("all", name)}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copied(Path(folder))
@@ -133,7 +133,7 @@ def main(area: str, count: str, seed: str) -> None:
             [ROOT / ".venv/bin/python", "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "src"]
         )
         try:
-            for name, counted in found.items():
+            for name, counted in counts.items():
                 for outcome in outcomes(name, count, seed):
                     counted[outcome] += 1
         finally:
@@ -141,7 +141,7 @@ def main(area: str, count: str, seed: str) -> None:
             print(
                 "\n" + "".join(f"{head:<12}" for head in ("area", "mutants", "killed", "timeout", "survived", "score"))
             )
-            for name, counted in found.items():
+            for name, counted in counts.items():
                 score = f"{1 - counted['survived'] / counted.total():.0%}" if counted else "-"
                 numbers = (counted.total(), counted["killed"], counted["timeout"], counted["survived"], score)
                 print("".join(f"{cell:<12}" for cell in (name, *numbers)))
