@@ -103,6 +103,10 @@ nightly-metrics count="10000" seed="$(date +%Y%m%d)":
     .venv/bin/medallion run --source "$work/exports" --lakehouse "$work/company"
     {{python}} -m tools.malloy --random {{count}} --seed {{seed}} --lakehouse "$work/company"
 
+# Mutants of the code that decides meaning, by area of tools/mutants.toml: all, or as many of each area as a seed picks; all take a day.
+mutants area="all" count="all" seed="$(date +%Y%m%d)":
+    .venv/bin/uv run --quiet --script tools/mutants.py {{area}} {{count}} {{seed}}
+
 # A thousand actions in the dashboard in a real Chromium, other ones each night: what is shown is what the address asks for.
 nightly-walk steps="1000" seed="$(date +%Y%m%d)":
     MEDALLION_WALK={{steps}} MEDALLION_WALK_SEED={{seed}} bash scripts/with_browser.sh {{python}} -m pytest -n 0 tests/browser -k walk

@@ -45,12 +45,17 @@ INTEGERS = [
 TIMESTAMPS = [
     ("2025-06-12", at("2025-06-12")), ("2025-06-12 14:30", at("2025-06-12 14:30")),
     ("2025-06-12T14:30:00Z", at("2025-06-12 14:30")), ("2025-06-12T14:30:00+02:00", at("2025-06-12 12:30")),
+    ("2025-06-12T14:30:00+05:30", at("2025-06-12 09:00")), ("2025-06-12T14:30:00-03:30:15", at("2025-06-12 18:00:15")),
+    ("2025-06-12 23:59:59", at("2025-06-12 23:59:59")), ("2025-06-12T18:00:00+18:00", at("2025-06-12")),
+    ("2025-06-12T18:00:00-05:59:59", at("2025-06-12 23:59:59")),
     ("2025-06-12 03:00:00+00", at("2025-06-12 03:00")), ("06/05/2025", at("2025-06-05")), ("6/5/2025 9:05", at("2025-06-05 09:05")),
     ("6/12/2025 2:30 PM", at("2025-06-12 14:30")), ("06/12/2025 12:05:09 am", at("2025-06-12 00:05:09")),
     ("2025/06/14", at("2025-06-14")), ("12 JUN 2025", at("2025-06-12")), ("June 12, 2025", at("2025-06-12")),
     ("12.06.2025", at("2025-06-12")),
     # no such day or hour, a year of two digits, half a date, more than a date
     ("31/02/2025", None), ("2025-06-31", None), ("2025-02-29", None), ("13/06/2025", None), ("2025-06-12 25:00", None),
+    ("2025-06-12 24:00", None), ("2025-06-12 14:60", None), ("2025-06-12 14:30:60", None), ("2025-06-12T18:00:00+18:01", None),
+    ("2025-06-12T18:00:00+05:60", None), ("2025-06-12T18:00:00+05:00:60", None),
     ("6/12/25", None), ("12.06.25", None), ("2025-06", None), ("20250612", None), ("1749738600", None),
     ("06/12/2025 14:30 or so", None), ("6/12/2025 14:30 PM", None), ("soon", None), ("", None), (None, None),
 ]  # fmt: skip
@@ -135,6 +140,16 @@ OPTIONS = [
     ("text", "string", {"values": {"A": "gold"}, "otherwise": "none"}, "b", "none"),
     ("integer", "bigint", {"values": {"a few": "3"}}, "A few", 3),
 ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "type_", "value"),
+    [("integer", "bigint", 12), ("money", "decimal(18,2)", D("12.00")), ("identifier", "string", "12 a")],
+)
+def test_the_value_of_a_spelling_has_the_type_of_its_column(kind, type_, value):
+    column = declared(kind, type_, spellings={"a_dozen": str(value)})
+    found = arrays.reader(column, Filling(column="cell"))(pa.array(["a dozen", "A Dozen "]))
+    assert found.to_pylist() == [value, value]
 
 
 @pytest.mark.parametrize(("kind", "type_", "said", "text", "value"), OPTIONS)

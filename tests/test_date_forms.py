@@ -143,6 +143,54 @@ def test_the_name_of_a_weekday_is_that_of_the_day(format_, text, day):
     assert (None if at is None else str(datetime(1970, 1, 1) + timedelta(microseconds=at))[:10]) == day
 
 
+@pytest.mark.parametrize(
+    ("format_", "text", "at"),
+    [
+        ("M/d/yyyy H:mm z", "1/31/2025 3:30 CET", "2025-01-31 02:30:00"),
+        ("M/d/yyyy H:mm z", "1/31/2025 3:30 EST", "2025-01-31 08:30:00"),
+        ("M/d/yyyy H:mm z", "1/31/2025 3:30 UTC", "2025-01-31 03:30:00"),
+        ("M/d/yyyy H:mm z", "1/31/2025 3:30 +0530", "2025-01-30 22:00:00"),
+        ("M/d/yyyy H:mm z", "1/31/2025 3:30 GMT-03:30", "2025-01-31 07:00:00"),
+        ("epoch us", "1741777200000001.9", "2025-03-12 11:00:00.000001"),
+        ("epoch ms", "/Date(1741777200123+0200)/", "2025-03-12 11:00:00.123000"),
+        ("serial 1904", "44447.5", "2025-09-09 12:00:00"),
+        ("serial 1900", "45909.999999", "2025-09-10 00:00:00"),  # to the second
+        ("d/M/yyyy K:mm a", "1/2/2025 0:30 am", "2025-02-01 00:30:00"),
+        ("d/M/yyyy k:mm", "1/2/2025 24:30", "2025-02-01 00:30:00"),
+        ("M/yyyy", "6/2025", "2025-06-01 00:00:00"),
+    ],
+)
+def test_a_format_says_what_a_time_is_in_utc(format_, text, at):
+    read = times.timestamp(text, [format_])
+    assert str(datetime(1970, 1, 1) + timedelta(microseconds=read)) == at
+
+
+@pytest.mark.parametrize(
+    ("format_", "text"),
+    [
+        ("d-MMM-yyyy", "12-Foo-2025"),
+        ("MMM d, yyyy", "Marzo 12, 2025"),
+        ("d LLLL yyyy", "12 foo 2025"),
+        ("d LLLL yyyy", "12 listopadu 2025"),  # October or November, by language
+    ],
+)
+def test_a_month_of_no_known_name_is_none(format_, text):
+    assert times.timestamp(text, [format_]) is None
+
+
+def test_the_year_before_the_first_is_a_leap_year_of_iso_8601():
+    first, day = datetime(1, 1, 1) - datetime(1970, 1, 1), timedelta(days=1)
+    read = [
+        times.timestamp(text, []) for text in ("0000-01-01", "0000-02-29", "0000-12-31T23:00:00+01:00", "0001-01-01")
+    ]
+    assert [timedelta(microseconds=at) for at in read] == [
+        first - 366 * day,
+        first - 307 * day,
+        first - 2 / 24 * day,
+        first,
+    ]
+
+
 def test_a_day_before_the_month_is_read_with_any_time():
     texts = ["2025-22-11", "2025-04-08 10:00", "2025-04-08T10:00:00.5Z", "2025-05-31"]
     read = [times.timestamp(text, ["yyyy-d-M"]) for text in texts]

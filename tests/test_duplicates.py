@@ -329,3 +329,9 @@ def test_people_are_merged_with_their_deals_and_no_refusal_is_lost(deliver, rows
         {"entity": "contacts", "n": 2}, {"entity": "customers", "n": 2}
     ]  # fmt: skip
     sound(lake)
+
+
+def test_accepted_rows_of_records_that_were_merged_are_merged(frame):
+    judged = frame("lead_id string, _outcome string", ("A", "accepted"), ("B", "accepted"), ("C", "quarantined"), ("D", "accepted"))  # fmt: skip
+    marked = resolved.merged(judged, contracts.entities()["leads"], frame("_key string", ("B",), ("B",), ("C",)))
+    assert sorted(map(tuple, marked.collect())) == [("A", "accepted"), ("B", "merged"), ("C", "quarantined"), ("D", "accepted")]  # fmt: skip

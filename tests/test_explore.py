@@ -40,6 +40,7 @@ def connection(sample):
     [
         {},
         {"by": ("owner",), "period": "2025-Q2"},
+        {"by": ("month",), "period": "2025-Q2"},  # of what is open, at the end of each
         {"by": ("industry", "source"), "where": "not source = website"},
     ],
     ids=str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import itertools
 import random
 import sys
 from datetime import date, datetime, timedelta
@@ -402,6 +403,26 @@ def test_engagement_is_summed_in_whole_numbers(frame):
     in_block = 19  # days since the block of 90 days began, counted from 1970
     weighed = sum(round(1.25 * 2 ** ((in_block - age) / 45) * 10**9) for age in ages)
     assert found.collect()[0]["value"] == round(weighed * 2 ** (-in_block / 45))
+
+
+def test_totals_are_computed_anew_on_the_day_that_their_touches_are_weighed_anew(frame):
+    """Else they would be faded from another day than the one that they were weighed as of."""
+    from medallion.features import engagement
+
+    days = [AsOf(datetime(2025, 1, 1) + timedelta(days=n)) for n in range(200)]
+    bases = frame("n int", (0,)).select(*(engagement._fading_base(day).alias(str(n)) for n, day in enumerate(days)))
+    keys = [engagement.totals_cache_key(day) for day in days]
+    base = list(bases.collect()[0])
+    assert [one != next_ for one, next_ in itertools.pairwise(keys)] == [a != b for a, b in itertools.pairwise(base)]
+    assert len({*keys}) == 3
+
+
+def test_a_value_without_a_weight_weighs_as_other_or_nothing(frame):
+    from medallion.features.engagement import weight_of
+
+    values = frame("value string", ("call",), ("fax",), (None,))
+    weighed = [weight_of(F.col("value"), {"call": 0.5, **more}) for more in ({}, {"other": 0.25})]
+    assert [tuple(row) for row in values.select(*weighed).collect()] == [(0.5, 0.5), (0.0, 0.25), (0.0, 0.25)]
 
 
 def test_probabilities_are_planned_for_what_they_read_alone(frame, monkeypatch):

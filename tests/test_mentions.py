@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medallion.silver.mentions import Mentions, Name, addresses, cleaner
+from medallion.silver.mentions import Mentions, Name, addresses, cleaner, phone_forms
 
 WHO = Mentions(
     emails=frozenset({"juergen.mueller@brandt-ma.example"}),
@@ -68,7 +68,7 @@ STAYS = [
     "Anna Brandt bought a brandt",
     "mark as done; Mark the date; Mark Twain",
     "55512345.00 and 3055512345.00",
-    "ACC-00310, ACC-0031-B, XACC-0031",
+    "ACC-00310, ACC-0031-B, XACC-0031, B-ACC-0031, B_ACC-0031",
     "J. Schmidt-Özdemir of Özdemir GmbH",
     "Jürgen Müller-Özdemir-Schmidt",
     "Jürgen, who met Müller",
@@ -107,6 +107,7 @@ OTHERS = {
         "Ada Byron; A. Byron; Ada Byron's; Ada, and Byron",
     ): "[erased]; [erased]; [erased]'s; Ada, and Byron",
     ("Иван Петров", "звонил ИВАН ПЕТРОВ"): "звонил [erased]",
+    ("Jürgen Müller", "Jürgen Müller Jürgen; -Jürgen Müller"): "[erased]; -[erased]",
 }
 NUMBERS = {
     (
@@ -123,6 +124,29 @@ NUMBERS = {
     ("551-23", "call 551-23 for 55123"): "call [erased] for 55123",
     ("+1 415 555 0101 / +1 415 555 0103", "4155550103"): "[erased]",
 }
+
+
+def test_only_a_long_number_may_begin_with_a_country_code():
+    assert phone_forms("30 5551 2345") == {"3055512345"}
+    assert phone_forms("4930 5551 234") == {"49305551234", "305551234"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_one"),
+    [
+        ("juergen.mueller@brandt-ma.example", True),
+        ("anna.mueller@brandt-ma.example", False),
+        ("030 5551 2345", True),
+        ("030 5551 2346", False),
+    ],
+)
+def test_a_whole_cell_is_one_of_the_contacts(cell, is_one):
+    assert WHO.is_contact(cell) is is_one
+
+
+def test_a_particle_that_is_a_first_name_is_no_part_of_the_last_one():
+    assert Name("Van Nguyen").surname == ["Nguyen"]
+    assert Name("Ludwig van Beethoven").surname == ["van", "Beethoven"]
 
 
 def test_a_key_may_be_an_address():
@@ -242,6 +266,13 @@ def test_a_table_is_cleaned_row_by_row():
     assert found["_alike"] == [True, False, False, False]
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
+def test_texts_of_every_arrow_type_are_cleaned(kind):
+    (new,) = cleaner(WHO, set(), set(), set())([pa.record_batch([pa.array(["met Jürgen Müller-Özdemir", None], kind)], ["notes"])])  # fmt: skip
+    assert new["notes"].type == kind
+    assert new["notes"].to_pylist() == ["met [erased]", None]
+
+
 SCRIPTS = {
     ("דוד כהן", "פגישה עם דוד כהן; לדוד כהן; כהן, דוד"): "פגישה עם [erased]; ל[erased]; [erased]",
     ("דוד כהן", "דָּוִד כֹּהֵן"): "[erased]",
@@ -295,7 +326,9 @@ OF_OTHERS = {
     "Website Redesign": "they want a website redesign soon; new website. Redesign later; redesign website; Redesign Website",
     "website redesign": "they want a website redesign soon",
     "Jonas Weber": "They know Jonas. Weber is new",
-    "José García López": "José García Pérez and José Pérez; Pedro García, José Luis",
+    "José García López": "José García Pérez and José Pérez; Pedro García, José Luis; Pedro García, José",
+    "Jürgen Müller": "Hans-Jürgen Müller; ask Hans-J. Müller",
+    "Zephyr rollout": "about the zephyr rollout",
     "Anna Maria Schmidt": "Anna Maria Braun; Anna Maria called",
     "Hans Peter Wolf": "Hans Peter; Peter Wolf",
 }

@@ -26,7 +26,7 @@ from medallion.metrics.compilers.sql import DUCKDB, SPARK, compile_question
 from medallion.metrics.conditions import And, Not, Or, parse
 from medallion.metrics.meaning import Facts
 from medallion.metrics.periods import Span, Today
-from medallion.metrics.question import Question, Records
+from medallion.metrics.question import Order, Question, Records
 from medallion.metrics.understanding import understand
 
 ROOT = Path(__file__).parent.parent
@@ -147,6 +147,7 @@ def test_fiscal_periods(text, first, last):
         ("2025-02", "year-ago", "2024-02-01", "2024-02-29"), ("2025-Q1", "previous", "2024-10-01", "2024-12-31"),
         ("last 30 days", "previous", "2025-05-02", "2025-05-31"), ("2025", "previous", "2024-01-01", "2024-06-30"),
         ("2025-03-10 to 2025-03-19", "previous", "2025-02-28", "2025-03-09"), ("last week", "previous", "2025-06-16", "2025-06-22"),
+        ("2025-06-30", "previous", "2025-06-29", "2025-06-29"), ("2025-06-30", "year-ago", "2024-06-30", "2024-06-30"),
     ],
 )  # fmt: skip
 def test_periods_that_are_compared_with(text, compare, first, last):
@@ -339,6 +340,24 @@ def test_several_metrics_of_several_sources_stand_side_by_side(served):
     assert {row["industry"]: row["revenue"] for row in found.rows}["Energy"] == 0
 
 
+def test_the_largest_come_first_where_it_is_asked():
+    assert [str(order) for order in (Order("value"), Order("value", True))] == ["value", "-value"]
+    assert Question.read("revenue", "owner", order="owner,-value").order == (Order("owner"), Order("value", True))
+
+
+@pytest.mark.parametrize(
+    ("period", "phrase"),
+    [
+        ("2025-Q2", "from 2025-04-01 to 2025-06-30"),
+        ("since 2025-05", "since 2025-05-01"),
+        ("until 2025-05", "until 2025-05-31"),
+        ("2025-06-12", "2025-06-12"),
+    ],
+)
+def test_a_period_is_written_as_days(served, period, phrase):
+    assert str(told(served, "revenue", period=period).understood) == f"Revenue, {phrase}"
+
+
 def test_an_answer_says_whether_it_is_whole(served):
     found = told(served, "revenue", "owner", order="-value", limit=1, having="value > 0")
     assert (found.shown, found.total, found.complete) == (1, 3, False)
@@ -347,6 +366,10 @@ def test_an_answer_says_whether_it_is_whole(served):
     assert document["understood"] == "Revenue by owner, having revenue > 0"
     assert document["table_versions"] == {"gold.deals": None}
     assert [one["role"] for one in document["columns"]] == ["split", "value", "n"]
+    assert "period" not in document
+    beside = told(served, "revenue", period="2025-Q2", compare="previous").document()
+    assert beside["period"] == {"from": "2025-04-01", "to": "2025-06-30", "written": "2025-Q2"}
+    assert beside["compared_with"] == {"from": "2025-01-01", "to": "2025-03-31", "written": ""}
 
 
 REFUSED = [
@@ -441,6 +464,7 @@ def test_what_is_not_understood_is_refused(served, question, more, says):
 def test_records(served):
     found = answer(served, Records.read("deals", "open and days_silent > 3", order="-value", limit=1))
     assert (found.shown, found.total, found.complete) == (1, 2, False)
+    assert 0 < found.seconds < 600
     assert found.rows[0]["lead_id"] == "L-1013"
     assert found.rows[0]["deal_value"] == 98_000
     assert found.rows[0]["expected_close_date"] == date(2025, 8, 15)

@@ -6,8 +6,10 @@ import json
 import math
 import random
 from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 
+import duckdb
 import pytest
 import recomputed
 from typer.testing import CliRunner
@@ -106,6 +108,20 @@ def test_random_questions_are_answered_as_pandas_answers_them(served):
     asked, different = ask_at_random(served, 30, 5)
     assert asked == 30
     assert different == []
+
+
+@pytest.mark.parametrize("fiscal", range(1, 13))
+def test_units_of_time_are_those_of_the_docs_whenever_the_fiscal_year_starts(fiscal):
+    days = [date(2024, 1, 1) + timedelta(days=n) for n in range(731)]
+    for unit in ("day", "week", "month", "quarter", "year", "fiscal_quarter", "fiscal_year"):
+        text = sql.DUCKDB.say(sql._grain("day", unit, fiscal))
+        rows = duckdb.execute(f"SELECT CAST({text} AS STRING) FROM (SELECT UNNEST(CAST(? AS DATE[])) AS day)", [days])
+        different = [
+            (day, unit, found)
+            for day, (found,) in zip(days, rows.fetchall(), strict=True)
+            if found != recomputed.grain(day, unit, fiscal)
+        ]
+        assert not different[:3]
 
 
 FAULTS = {
