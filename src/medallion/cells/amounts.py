@@ -28,7 +28,11 @@ _UNITS = {
     "cents": Decimal("0.01"),
     "percent": Decimal("0.01"),
     "thousands": Decimal(1_000),
+    "ten thousands": Decimal(10_000),
+    "lakhs": Decimal(100_000),
     "millions": Decimal(1_000_000),
+    "crores": Decimal(10_000_000),
+    "hundred millions": Decimal(100_000_000),
 }
 #: Enough digits for any figure that a decimal of 38 may hold.
 _EXACT = Context(prec=80)

@@ -103,7 +103,10 @@ class Filling(_Dated):
     by: str | None = None
     take: str | None = None
     decimal_comma: bool = False
-    unit: Literal["cents", "percent", "thousands", "millions"] | None = None
+    unit: (
+        Literal["cents", "percent", "thousands", "ten thousands", "lakhs", "millions", "crores", "hundred millions"]
+        | None
+    ) = None
     fill_down: bool = False
     confidence: float | None = Field(default=None, ge=0, le=1)
     reason: str = ""

@@ -34,7 +34,9 @@ NAMES = {
     "schweizer franken": "CHF", "franken": "CHF", "franc suisse": "CHF", "yen": "JPY", "japanese yen": "JPY",
     "canadian dollar": "CAD", "australian dollar": "AUD", "mexican peso": "MXN", "peso mexicano": "MXN", "real": "BRL",
     "brazilian real": "BRL", "indian rupee": "INR", "rupee": "INR", "zloty": "PLN", "swedish krona": "SEK",
-    "norwegian krone": "NOK", "danish krone": "DKK", "yuan": "CNY", "renminbi": "CNY",
+    "norwegian krone": "NOK", "danish krone": "DKK", "yuan": "CNY", "renminbi": "CNY", "人民币": "CNY", "人民幣": "CNY",
+    "日元": "JPY", "日圓": "JPY", "日本円": "JPY", "美元": "USD", "米ドル": "USD", "欧元": "EUR", "ユーロ": "EUR", "英镑": "GBP",
+    "港币": "HKD", "港元": "HKD", "рубль": "RUB", "рубли": "RUB", "российский рубль": "RUB", "доллар сша": "USD", "доллары сша": "USD", "евро": "EUR",
 }  # fmt: skip
 #: Signs that several currencies have, besides the one that they are usually taken for.
 SHARED = {

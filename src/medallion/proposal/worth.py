@@ -165,7 +165,7 @@ def scaled(item: Filling, columns: list[Column]) -> Filling:
     if column is None or unit is None or item.unit or " rlike " in str(item.sql):  # k and M of cells are written out
         return item
     text = next((text for text in column.counts if units.figure(text)), "")
-    times = (units.signed(text, column.comma) or Decimal(0)) * (1_000 if unit == "thousands" else 1_000_000)
+    times = (units.signed(text, column.comma) or Decimal(0)) * units.SIZES[unit]
     reason = f"{item.reason}; {column.header} says {unit}: is {text!r} {times:,.2f} (`unit: {unit}`)?"
     update: dict[str, Any] = {"unit": unit, "confidence": min(item.confidence or 1, asking.ASKED), "reason": reason}
     return item.model_copy(update=update)

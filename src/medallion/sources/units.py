@@ -82,12 +82,26 @@ def says_cents(header: str) -> bool:
     return bool(_CENTS & set(re.findall(r"[a-z]+", split.lower())))
 
 
+#: How much one of each unit is that a header may name.
+SIZES = {
+    "thousands": 1_000,
+    "ten thousands": 10_000,
+    "lakhs": 100_000,
+    "millions": 1_000_000,
+    "crores": 10_000_000,
+    "hundred millions": 100_000_000,
+}
 _SIGNS = r"€|\$|£|eur|euros?|usd|gbp|chf|dollars?|pln|zł|sek|nok|dkk|czk|huf"
 _SCALES = (
     ("thousands", rf"(k|t)\s*({_SIGNS})|({_SIGNS})\s*(k|t)|k|tsd|tausend|thousands?|milliers|miles|migliaia|milhares|duizend(en)?|tys|tis|"
                   r"tusen|['’]?000s?|[x×*] ?1[.,]?000|千|тыс"),
     ("millions", rf"(m|mio|mn|mln)\s*({_SIGNS})|({_SIGNS})\s*(m|mm|mio|mn|mln)|mio|mln|mn|millions?|millionen|millones|milioni|milhoes|"
-                 r"miljoen(en)?|mil[jl]oner|百万|млн"),
+                 r"miljoen(en)?|mil[jl]oner|百万[元円]?|млн"),
+    ("thousands", r"千[元円]"),
+    ("ten thousands", r"[万萬만][元円圓원]?"),
+    ("lakhs", r"(₹|rs\.?|inr)? ?(lakhs?|lacs?)"),
+    ("crores", r"(₹|rs\.?|inr)? ?(crores?|cr)"),
+    ("hundred millions", r"[亿億억][元円圓원]?"),
 )  # fmt: skip
 
 
@@ -98,6 +112,8 @@ def scale(header: str) -> str | None:
     ['thousands', 'thousands', 'thousands', 'thousands', 'thousands', 'thousands']
     >>> [scale(text) for text in ("Auftragswert in Mio. EUR", "Amount ($M)", "Amount", "Market Value", "Betrag EUR", "Deal 2000")]
     ['millions', 'millions', None, None, None, None]
+    >>> [scale(text) for text in ("预计销售金额(万元)", "売上（千円）", "Deal Value (Rs. Lakhs)", "Amount in Cr", "金额（亿元）", "Crew")]
+    ['ten thousands', 'thousands', 'lakhs', 'crores', 'hundred millions', None]
     """
     text = unicodedata.normalize("NFKC", header).lower()
     edge = r"(?<![^\W_]){}(?![^\W_])"
