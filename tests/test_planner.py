@@ -339,6 +339,24 @@ UNDERSTOOD = {
     "top 3 deals we lost this quarter and who had them": "list deals where lost and closed_date = 'this quarter' order -deal_value limit 3",
     "die 3 größten verlorenen Deals und wer sie hatte": "list deals where lost order -deal_value limit 3",
     "whose revenue grew the most this quarter": "revenue by owner in this quarter vs previous order -change limit 1",
+    # the deals of an account, with their days
+    "when is the Lumen Works deal supposed to close?": "list deals where customer_id = C004 and open",
+    # ahead of, or behind
+    "are we ahead of last quarter?": "revenue in this quarter vs previous",
+    "are we behind last month on won deals": "won_leads in this month vs previous",
+    "liegen wir vor dem letzten Quartal": "revenue in this quarter vs previous",
+    "sommes-nous en avance sur le trimestre dernier": "revenue in this quarter vs previous",
+    "¿vamos por delante del trimestre pasado?": "revenue in this quarter vs previous",
+    # who does what
+    "which rep logged the fewest activities last month": "touches by owner in last month order touches limit 1",
+    "wer ruft am meisten an": "touches by owner where channel = call order -touches limit 1",
+    "quel commercial appelle le plus": "touches by owner where channel = call order -touches limit 1",
+    "qué vendedor llama más": "touches by owner where channel = call order -touches limit 1",
+    "Who is slowest to get back to new leads?": "lead_response_hours by owner order -lead_response_hours limit 1",
+    # how many are enough
+    "top customers by revenue, five will do": "revenue by customer_id, customer_name order -revenue limit 5",
+    "who's our best customer by revenue": "revenue by customer_id, customer_name order -revenue limit 1",
+    "top reps by revenue, just the top one": "revenue by owner order -revenue limit 1",
     # the chance of a deal
     "how likely is L-3 to come in": "explain score: key L-3",
     "how likely are we to win L-3": "explain score: key L-3",
@@ -848,6 +866,7 @@ OF_ROWS = [
     ("biggest open deal", ONE_DEAL, "how likely is it to close", "explain score: key L-3"),
     ("biggest open deal", ONE_DEAL, "what else is open at that account", "list deals where lead_id != L-3 and customer_id = C003 and open"),
     ("biggest lost deal", ONE_DEAL, "how long was it open", "list deals where lead_id = L-3"),
+    ("largest customer", Rows("customer_id", ("C004",)), "is anything else open with them?", "list deals where customer_id = C004 and open"),
     ("biggest open deal", ONE_DEAL, "how likely are we to win it", "explain score: key L-3"),
     ("biggest open deal", ONE_DEAL, "wie wahrscheinlich ist es", "explain score: key L-3"),
     ("biggest open deal", ONE_DEAL, "is it overdue", "list deals where lead_id = L-3 and overdue"),
@@ -1088,6 +1107,9 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("combien d'affaires avons-nous perdues sans jamais les contacter", "? untouched is of open deals"),
         ("¿cuántos negocios perdimos sin contactarlos nunca?", "? untouched is of open deals"),
         ("deals at risk over 100k", "? "),
+        ("revenue, five is enough", "? "),
+        ("are we ahead of Germany", "? "),
+        ("deals ahead of last quarter", "? "),
         ("touches before the meeting", "? I do not understand 'before the meeting'"),
     ],
 )
@@ -1174,6 +1196,10 @@ IMPLIED = {
     "account brief": "my mein mon mi",
     "average_cycle_days": "fewest lowest won",
     "beside average": "their",
+    "explain score": "why warum pourquoi por-qué won gewonnen gagnées ganados",
+    "list deals where customer_id = C004 and open": "who",
+    "average_days_in_stage": "average",
+    "in this quarter vs previous": "than last-month",
     "and closed_date": "won",
     "quota_attainment": "average durchschnittlich moyen promedio each versus their than als",
     "pipeline forecast: period 2025-Q2, owner": "by-owner",

@@ -71,8 +71,9 @@ class Continuing(Comparing):
         )
         if self.yes_no and pronouns and not self.places("metric", "dim", "when", "count", "amount", *RANKS):
             self.about = [record for record in (rows.one(),) if record]  # is it overdue
-            self.entity = rows.entity
-            self.use(*pronouns)
+            others = rows.entity == "accounts" and (self.places("thing") or self._names_deals())
+            self.entity = "" if others else rows.entity
+            self._use_with_leads(*pronouns)
             return
         record = rows.one("accounts" if account else "")
         if record is not None and bare and (asked or (account and pronouns)):
@@ -126,6 +127,9 @@ class Continuing(Comparing):
         for place in places:
             leads = (place - 1,) if self.has(place - 1, "with", "from", "to") else ()
             self.use(place, *leads)
+
+    def _names_deals(self) -> bool:
+        return any(self.has(place, "entity") == Sense("entity", "deals") for place in range(len(self.spans)))
 
     def _others(self) -> None:
         """`is anything else open there`: other deals than those of the answer before."""
