@@ -353,6 +353,7 @@ UNDERSTOOD = {
     "quel commercial appelle le plus": "touches by owner where channel = call order -touches limit 1",
     "qué vendedor llama más": "touches by owner where channel = call order -touches limit 1",
     "Who is slowest to get back to new leads?": "lead_response_hours by owner order -lead_response_hours limit 1",
+    "Quel commercial a fait le plus gros chiffre d'affaires ce trimestre ?": "revenue by owner in this quarter order -revenue limit 1",
     # how many are enough
     "top customers by revenue, five will do": "revenue by customer_id, customer_name order -revenue limit 5",
     "who's our best customer by revenue": "revenue by customer_id, customer_name order -revenue limit 1",
