@@ -183,8 +183,8 @@ class Continuing(Comparing):
         if rows is not None and rows.name == "owner" and len(rows.keys) == 1:
             return rows.keys[0]
         owners = [part for part in self.before.where if isinstance(part, Test) and part.name == "owner"]
-        one = len(owners) == 1 and owners[0].op == "=" and len(owners[0].values) == 1
-        return str(owners[0].values[0]) if one else ""
+        single = len(owners) == 1 and owners[0].op == "=" and len(owners[0].values) == 1
+        return str(owners[0].values[0]) if single else ""
 
     def _names_one_owner(self) -> bool:
         """Whether the question before was of one owner and nobody else."""
