@@ -13,7 +13,13 @@ from medallion.proposal.feeds import Feed
 from medallion.proposal.profile import Column
 from medallion.sources import currencies
 
-_SIGNS = {"€": "EUR", "euro": "EUR", "euros": "EUR", "£": "GBP", "pounds": "GBP"}
+_SIGNS = {"€": "EUR", "£": "GBP", "pounds": "GBP"}
+
+
+def _code(text: str) -> str:
+    """The code of a currency that a cell names; the text itself where it is none that is known."""
+    bare = text.strip().lower()
+    return _SIGNS.get(bare) or money.NAMES.get(bare) or text.strip().upper()
 
 
 def of_deals(draft: Draft, feed: Feed) -> None:
@@ -136,7 +142,7 @@ def of_column(draft: Draft, item: Filling, column: Column, feed: Feed) -> Fillin
     codes: dict[str, list[str]] = {}
     for text in column.counts:
         if text.strip().lower() not in dollars:
-            codes.setdefault(_SIGNS.get(text.strip().lower(), text.strip().upper()), []).append(text)
+            codes.setdefault(_code(text), []).append(text)
     if not codes:
         return item
     counted = ", ".join(f"{name} ({sum(column.counts[text] for text in texts)})" for name, texts in codes.items())

@@ -29,6 +29,14 @@ class Comparing(Measuring):
             whole = replace(self.today, day=was.last or self.today.day)
             time = periods.before(was, self.compare, whole)[1]
             self.times, self.compare = [replace(self.before.times[0], text=f"{time.first} to {time.last}")], ""
+        for kind, turn in (("ahead", "up"), ("behind", "down")):
+            for place in self.places(kind):
+                text = self.times[0].text if len(self.times) == 1 else ""
+                if text in _LAST and not self.compare:
+                    self.times, self.compare = [replace(self.times[0], text=_LAST[text])], "previous"
+                    self.turn, self.yes_no = turn, True  # are we ahead of last quarter
+                    self.metrics += [] if self.places("metric", "entity") else ["revenue"]
+                    self.use(place)
         if self.compare and len(self.times) == 2 and self.times[0].text == self.times[1].text:
             self.times = self.times[:1]  # year to date vs last year to date
         beside = self.places("vs", "compare", "gt", "lt")

@@ -84,8 +84,9 @@ class Continuing(Comparing):
         )
         if self.yes_no and pronouns and not self.places("metric", "dim", "when", "count", "amount", *RANKS):
             self.about = [record for record in (rows.one(),) if record]  # is it overdue
-            self.entity = rows.entity
-            self.use(*pronouns)
+            others = rows.entity == "accounts" and (self.places("thing") or self._names_deals())
+            self.entity = "" if others else rows.entity
+            self._use_with_leads(*pronouns)
             return
         record = rows.one("accounts" if account else "")
         if record is not None and bare and (asked or (account and pronouns)):
@@ -140,6 +141,9 @@ class Continuing(Comparing):
             leads = (place - 1,) if self.has(place - 1, "with", "from", "to") else ()
             self.use(place, *leads)
 
+    def _names_deals(self) -> bool:
+        return any(self.has(place, "entity") == Sense("entity", "deals") for place in range(len(self.spans)))
+
     def _others(self) -> None:
         """`is anything else open there`: other deals than those of the answer before."""
         rows = self.before.rows if self.before is not None else None
@@ -192,8 +196,8 @@ class Continuing(Comparing):
         if rows is not None and rows.name == "owner" and len(rows.keys) == 1:
             return rows.keys[0]
         owners = [part for part in self.before.where if isinstance(part, Test) and part.name == "owner"]
-        one = len(owners) == 1 and owners[0].op == "=" and len(owners[0].values) == 1
-        return str(owners[0].values[0]) if one else ""
+        single = len(owners) == 1 and owners[0].op == "=" and len(owners[0].values) == 1
+        return str(owners[0].values[0]) if single else ""
 
     def _names_one_owner(self) -> bool:
         """Whether the question before was of one owner and nobody else."""

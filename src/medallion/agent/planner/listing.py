@@ -239,6 +239,8 @@ class Listing(Counting):
                     ),
                 )
             return (Intent("account_brief", {"customer": record.key}),)
+        if slots.goal == "when" and "probability" in slots.fields:
+            raise Unclear(f"when what of {record.name}?", f"when does {record.name} close?")
         if "probability" in slots.fields:
             if record.kind == "deal":
                 return (Intent("explain_score", {"key": record.key}),)

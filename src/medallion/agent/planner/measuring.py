@@ -165,6 +165,13 @@ class Measuring(Restricting):
         if self.rank is None:
             self._further()
             return
+        for place in self.places("enough"):  # five is enough
+            count = self._count(place - 1)
+            if count is not None and self.rank.count is None:
+                self.rank = replace(self.rank, count=count)
+                self.use(place - 1, place)
+        if self.rank.count is None and self.take("just_one"):
+            self.rank = replace(self.rank, count=1)
         self._nth()
         if self.rank.count is None:
             for place in range(len(self.spans) - 1):  # les trois commerciaux avec le plus gros pipeline
@@ -377,7 +384,8 @@ class Measuring(Restricting):
     def _are_accounts(self, place: int) -> bool:
         """Whether `who are` at a place goes on with accounts, which are then asked for themselves."""
         spans = self.spans[place + 1 :]
-        if not spans or not spans[0].of("be"):
+        contracted = self.lexed.language == "en" and not any(span.of("yes_no") for span in spans)  # who's
+        if not spans or not (spans[0].of("be") or contracted):
             return False
         named = next((span for span in spans if span.of("entity")), None)
         before = spans[: spans.index(named)] if named else []

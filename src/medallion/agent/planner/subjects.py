@@ -109,7 +109,14 @@ class Subjects(Continuing):
                 self.use(*own, *self.places("who", "list"))
             self._day_of()
         if "probability" in self.fields and self.about:  # how likely is it to come in
-            self.take("to", "modal", "will", "verb", "yes_no")
+            self.use(
+                *[
+                    place
+                    for place in self.places("to", "modal")
+                    if any(span.of("verb") for span in self.spans[place + 1 : place + 2])
+                ]
+            )
+            self.take("will", "verb", "yes_no")
             self.states = [state for state in self.states if state[0] != "won"]
             self.deed = ""
         owned = [place for place in self.places("verb") if self._says(place, "verb", "own")]
@@ -225,7 +232,12 @@ class Subjects(Continuing):
         """`when does L-1 close`, `the value of L-1`: a column of the one account or deal."""
         days = {"close": "expected_close_date", "due": "expected_close_date", "create": "created_date", "win": "closed_date",
                 "lose": "closed_date"}  # fmt: skip
-        if self.goal == "when" and not self.fields:
+        if self.goal == "when" and not self.fields and self.entity == "deals" and self.about[0].kind == "account":
+            ahead = self.deed == "due" or (self.deed == "close" and not any(span.of("past") for span in self.spans))
+            if ahead or self.deed in ("close", "win", "lose", "create"):  # the days are beside the deals of the account
+                self.states += [("open", True)] if ahead else []
+                self.goal, self.deed = "list", "" if ahead else self.deed
+        elif self.goal == "when" and not self.fields:
             touched = [place for place in self.places("verb") if self._says(place, "verb", "touch")]
             if self.deed in days:
                 self.fields.append(days[self.deed])
