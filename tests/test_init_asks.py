@@ -392,6 +392,37 @@ def test_touches_of_nobody_are_asked_about(tmp_path):
     assert "no column says of whom, so no account and no deal gets any of these: is it so?" in text
 
 
+# lists of deals whose headers say little
+
+
+def test_deals_by_their_values_beside_known_accounts(tmp_path, deliver, rows):
+    """The header of the amount says its unit, and the row number is no amount."""
+    (tmp_path / "in").mkdir()
+    names = ["Halden", "Lumen", "Birch"] * 3
+    files = {
+        "客户.csv": "客户名称,电话,邮箱\n"
+        + "".join(f"{name},+4755512{n},x{n}@y.example\n" for n, name in enumerate(names[:3])),
+        "商机.csv": "序号,商机编号,商机名称,客户名称,预计销售金额(万元),币种,销售阶段,结单日期\n"
+        + "".join(
+            f"{n},SJ{n:03},P{n},{name},{n}8.15,人民币,{'赢单' if n % 2 else '输单'},2025-02-1{n}\n"
+            for n, name in enumerate(names, 1)
+        ),
+    }
+    for name, text in files.items():
+        (tmp_path / "in" / name).write_text(text)
+    found = proposal.propose(str(tmp_path / "in"), "x")
+    asked = {(c["entity"], c["column"]) for c in found.columns if c["confidence"] < 0.8}
+    assert {("leads", "deal_value"), ("leads", "currency")} <= asked
+    assert "by its values a list of deals" in found.text
+    (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", found.text))
+    _, lake = deliver(files, contracts=(str(tmp_path / "c.yaml"),))
+    read = rows(lake, "select lead_id, deal_value, currency, status from silver.leads_clean order by 1")
+    assert [tuple(row.values()) for row in read][:2] == [
+        ("SJ001", 181500, "CNY", "won"),
+        ("SJ002", 281500, "CNY", "lost"),
+    ]
+
+
 # owners and kinds of activity
 
 

@@ -73,6 +73,8 @@ class Checking(Subjects):
 
     def _rest(self) -> None:
         """What no slot has taken: who asks, words of lists, and what is not understood."""
+        if self.spans[-1].of("until"):
+            raise Unclear(f"{self.spans[-1].text} when?")
         if me := self.places("me"):
             self.use(*me)
             self.me = True

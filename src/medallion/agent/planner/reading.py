@@ -174,7 +174,8 @@ class Reading(Checking):
         for clause in clauses:
             spans = [self.spans[place] for place in clause if self.spans[place].text not in DASHES]
             aside = [span for span in spans if span.of("aside")]
-            if aside and len(spans) < len(self.spans) and all(_is_of_aside(span) for span in spans):
+            begins = spans and not spans[0].of("number", "num")  # a time stands after what is at that time
+            if aside and begins and len(spans) < len(self.spans) and all(_is_of_aside(span) for span in spans):
                 self.use(*clause)
 
     def _speaker(self) -> None:
