@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 from doubles.catalog import OnDisk
@@ -330,13 +329,13 @@ def test_maintain_leaves_it_to_predictive_optimization_and_looks_whether_it_is_o
 ):
     asked = []
 
-    def sql(statement):
+    def ask(statement):
         asked.append(statement)
         if statement.startswith("SHOW TBLPROPERTIES"):
-            return SimpleNamespace(collect=lambda: [{"key": "delta.minReaderVersion", "value": "1"}])
-        return SimpleNamespace(collect=lambda: rows)
+            return [{"key": "delta.minReaderVersion", "value": "1"}]
+        return [{"info_name": name, "info_value": value} for name, value in rows]
 
-    monkeypatch.setattr(unity, "session", lambda: SimpleNamespace(sql=sql))
+    monkeypatch.setattr(unity, "ask", ask)
     if says is None:
         with pytest.raises(LakehouseError, match="predictive optimization is off") as told:
             maintain.left_to(lake)
@@ -377,9 +376,7 @@ def test_a_table_keeps_no_earlier_file_until_the_platform_has_removed_them(engin
     later = [{"version": history[0]["version"] + 1, "operation": "VACUUM END"}] if vacuumed else []
     monkeypatch.setattr(unity.Table, "history", lambda table, limit=None: [*later, *history])
     shown = [{"key": "delta.deletedFileRetentionDuration", "value": "interval 0 hours"}]
-    monkeypatch.setattr(
-        unity, "session", lambda: SimpleNamespace(sql=lambda statement: SimpleNamespace(collect=lambda: shown))
-    )
+    monkeypatch.setattr(unity, "ask", lambda statement: shown)
     assert unity.keep(ROOT, DEALS) == vacuumed
 
 

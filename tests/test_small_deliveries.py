@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
@@ -16,7 +16,7 @@ from medallion import pipeline
 from medallion.columns import with_known_names
 from medallion.config import load
 from medallion.features import AsOf
-from medallion.lakehouse import store
+from medallion.lakehouse import store, unity
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import bronze_to_silver, silver_to_gold
 
@@ -62,6 +62,16 @@ def test_a_frame_of_known_columns_is_not_asked_for_them(spark):
         assert frame.columns == mapped.columns == ["id", "twice"]
         assert [tuple(row) for row in mapped.collect()] == [(0, 0), (1, 2)]
     assert not counts[SCHEMAS]
+
+
+def test_a_command_and_a_table_of_a_catalog_take_one_round_trip(spark):
+    spark.range(2).createOrReplaceTempView("asked_once")
+    with counting() as counts:
+        (row,) = [row for row in unity.ask("SHOW TABLES") if row["tableName"] == "asked_once"]
+        rows = unity.fetch(spark.sql("SELECT id, TIMESTAMP '2025-07-01 00:00:00' AS at FROM asked_once"))
+    assert row["isTemporary"]
+    assert rows.to_pylist()[1] == {"id": 1, "at": datetime(2025, 7, 1, tzinfo=UTC)}
+    assert counts == {STATEMENTS: 3}  # one to make the frame from SQL
 
 
 @pytest.mark.slow

@@ -635,7 +635,7 @@ def _merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Tab
 def _execute(spark: SparkSession, path: str, statement: str) -> None:
     locks.check()
     with door.through(path):
-        spark.sql(statement).collect()
+        unity.ask(statement)
     unity.written(path)
 
 

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cache, cached_property, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pyarrow as pa
 from deltalake.exceptions import DeltaError
 from deltalake.schema import Schema
 
@@ -22,7 +23,6 @@ from medallion.errors import LakehouseError, StateRemovedError
 from medallion.lakehouse.session import session
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from deltalake.schema import Field, Schema
     from pyspark.sql import DataFrame
 
@@ -136,7 +136,7 @@ def tables(root: str, layers: Iterable[str]) -> list[str]:
     for layer in layers:
         where = quoted(root, layer)
         try:
-            rows = spark.sql(f"SHOW TABLES IN {where}").collect()
+            rows = ask(f"SHOW TABLES IN {where}")
         except Exception:
             if spark.catalog.databaseExists(where):
                 raise
@@ -147,24 +147,44 @@ def tables(root: str, layers: Iterable[str]) -> list[str]:
 
 def drop(root: str, name: str) -> None:
     """Remove a table."""
-    session().sql(f"DROP TABLE IF EXISTS {quoted(root, name)}").collect()
+    ask(f"DROP TABLE IF EXISTS {quoted(root, name)}")
     written(quoted(root, name))
 
 
 def row(root: str, name: str, columns: str) -> tuple[Any, ...] | None:
     """Columns of the only row of a table; None where there is no such table."""
     try:
-        return tuple(session().sql(f"SELECT {columns} FROM {quoted(root, name)}").collect()[0])
+        return tuple(frame(root, name).select(*columns.split(", ")).collect()[0])
     except Exception:
         if exists(root, name):
             raise
         return None
 
 
+def ask(statement: str) -> list[dict[str, Any]]:
+    """Run a command; gives its rows.
+
+    A client of Spark Connect has them with the answer, since the engine runs a command at once; `collect` would send them
+    to the engine and back. Other clients, and engines that wait to be asked, are asked.
+    """
+    frame = session().sql(statement)
+    answer = getattr(getattr(frame, "_plan", None), "_plan", None)
+    if answer is None or answer.WhichOneof("rel_type") != "local_relation":
+        return [row.asDict() for row in frame.collect()]
+    data = answer.local_relation.data
+    return list(pa.ipc.open_stream(data).read_all().to_pylist()) if data else []
+
+
+def fetch(frame: DataFrame) -> pa.Table:
+    """The rows of a frame. A client of Spark Connect gets their types with them; `toArrow` would ask for these first."""
+    rows = getattr(frame, "_to_table", None)
+    return rows()[0] if rows else frame.toArrow()
+
+
 def execute(statement: str) -> int | None:
     """Run a statement; gives how many rows it has changed, None where the engine does not say."""
-    rows = session().sql(statement).collect()
-    counts = rows[0].asDict() if len(rows) == 1 else {}
+    rows = ask(statement)
+    counts = rows[0] if len(rows) == 1 else {}
     return next((int(counts[name]) for name in ("num_affected_rows", "count") if counts.get(name) is not None), None)
 
 
@@ -210,15 +230,17 @@ def arrow(root: str, name: str, version: int | None = None) -> pa.Table:
 
 def rows(root: str, name: str, version: int | None = None) -> pa.Table:
     """All rows of a table at its newest version or an earlier one, fetched through the engine."""
-    return frame(root, name, version).toArrow()
+    return fetch(frame(root, name, version))
 
 
 def sums(root: str, tables: Mapping[str, int | None]) -> dict[str, tuple[int, int]]:
     """Per table, at a version or the newest one, the sum of the hashes of its rows and how many there are, by one statement."""
-    statement = "SELECT '{}' AS name, coalesce(sum(CAST(hash AS DECIMAL(38, 0))), 0) AS total, count(*) AS n FROM (SELECT xxhash64(to_json(struct(*))) AS hash FROM {})"
-    at = {name: "" if version is None else f" VERSION AS OF {version}" for name, version in tables.items()}
-    each = (statement.format(name, quoted(root, name) + clause) for name, clause in at.items())
-    rows = session().sql(" UNION ALL ".join(each)).collect()
+    total = "coalesce(sum(CAST(xxhash64(to_json(struct(*))) AS DECIMAL(38, 0))), 0) AS total"
+    each = (
+        frame(root, name, version).selectExpr(total, "count(*) AS n").selectExpr(f"'{name}' AS name", "total", "n")
+        for name, version in tables.items()
+    )
+    rows = reduce(lambda one, other: one.unionAll(other), each).collect()
     return {row["name"]: (int(row["total"]), int(row["n"])) for row in rows}
 
 
@@ -226,14 +248,14 @@ def sums(root: str, tables: Mapping[str, int | None]) -> dict[str, tuple[int, in
 def hashed_by() -> str:
     """What the engine's hash makes of known values: its hashes compare only where this is the same."""
     values = "'a' AS a, 1L AS b, 1.5D AS c, CAST(2.5 AS DECIMAL(18, 2)) AS d, DATE '2025-07-01' AS e, TIMESTAMP '2025-07-01 01:02:03' AS f, true AS g, CAST(NULL AS STRING) AS h, array('b') AS i"
-    (row,) = session().sql(f"SELECT xxhash64(to_json(struct({values}))) AS hash").collect()
+    (row,) = session().range(1).selectExpr(f"xxhash64(to_json(struct({values}))) AS hash").collect()
     return f"engine {row['hash'] & (1 << 64) - 1:016x}"
 
 
 def upkeep(root: str) -> bool | None:
     """Whether predictive optimization keeps up the tables of a catalog; None where the engine does not say."""
     try:
-        rows = session().sql(f"DESCRIBE CATALOG EXTENDED `{catalog(root)}`").collect()
+        rows = [[*row.values()] for row in ask(f"DESCRIBE CATALOG EXTENDED `{catalog(root)}`")]
     except Exception as error:  # noqa: BLE001 - without Unity Catalog there is no such statement, and one may not be allowed it
         log.event("predictive optimization not known", catalog=catalog(root), error=reason(error))
         return None
@@ -247,7 +269,7 @@ def keep(root: str, name: str) -> bool:
 
     A table of which `purge` has left the earlier versions to the platform stays as it is until they are removed.
     """
-    rows = session().sql(f"SHOW TBLPROPERTIES {quoted(root, name)}").collect()
+    rows = ask(f"SHOW TBLPROPERTIES {quoted(root, name)}")
     known = {str(row["key"]): str(row["value"]) for row in rows}
     (retention,) = (known.get(key) for key in RETENTION)
     if retention in (*KEEP_NOTHING.values(), *_KEEP_AN_HOUR.values()):
@@ -337,9 +359,15 @@ class Table:
         metrics.
         """
         more = "" if limit is None else f" LIMIT {limit}"
-        rows = session().sql(f"DESCRIBE HISTORY {self.name}{more}").collect()
-        names = ("version", "operation", "operationMetrics")
-        return [{"timestamp": _since_1970(row["timestamp"]), **{name: row[name] for name in names}} for row in rows]
+        return [
+            {
+                "timestamp": _since_1970(row["timestamp"]),
+                "version": row["version"],
+                "operation": row["operation"],
+                "operationMetrics": dict(row["operationMetrics"] or ()),
+            }
+            for row in ask(f"DESCRIBE HISTORY {self.name}{more}")
+        ]
 
     @cached_property
     def _newest(self) -> list[dict[str, Any]]:
@@ -387,7 +415,7 @@ class Table:
             rows = frame(self.root, self.table, self.at)
             for column, _, value in filters or ():
                 rows = rows.filter(rows[column] == value)
-            return (rows.select(*columns) if columns else rows).toArrow()
+            return fetch(rows.select(*columns) if columns else rows)
         except Exception as error:
             if self.at is None:
                 raise
@@ -395,7 +423,7 @@ class Table:
 
     @cached_property
     def _schema(self) -> Schema:
-        return Schema.from_arrow(session().table(self.name).limit(0).toArrow().schema)
+        return Schema.from_json(session().table(self.name).schema.json())
 
     def schema(self) -> Schema:
         """Columns and types."""
@@ -403,13 +431,13 @@ class Table:
 
     def restore(self, version: int) -> None:
         """Go back to an earlier version, as a new commit."""
-        session().sql(f"RESTORE TABLE {self.name} TO VERSION AS OF {version}").collect()
+        ask(f"RESTORE TABLE {self.name} TO VERSION AS OF {version}")
         written(self.name)
 
     def add_columns(self, fields: list[Field]) -> None:
         """Give the table more columns, null so far."""
         columns = ", ".join(f"`{field.name}` {_sql_type(field.type)}" for field in fields)
-        session().sql(f"ALTER TABLE {self.name} ADD COLUMNS ({columns})").collect()
+        ask(f"ALTER TABLE {self.name} ADD COLUMNS ({columns})")
         written(self.name)
 
     def __getattr__(self, name: str) -> Any:
