@@ -8,7 +8,7 @@ another writer was faster, and is checked by reading the schema back.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,8 +65,6 @@ def reading(root: str, versions: Mapping[str, int]) -> Iterator[None]:
 #: Who looks at lakehouses that this process reads, by their place.
 _looking: dict[str, Person] = {}
 
-#: Whether tables are there, by the place of their lakehouse, each with what told its state when that was asked.
-_there: dict[str, dict[str, tuple[tuple[str, int, int, int], bool]]] = {}
 #: Tables that stay open, by the place of their lakehouse, each with the commit that was its newest when it was opened.
 _open: dict[str, dict[str, tuple[tuple[str, int, int, int], DeltaTable]]] = {}
 
@@ -75,16 +73,15 @@ _open: dict[str, dict[str, tuple[tuple[str, int, int, int], DeltaTable]]] = {}
 def kept_open(lake: Lakehouse) -> Iterator[None]:
     """Open each table of a lakehouse in a folder or catalog once per commit of it, instead of whenever its columns are asked for.
 
-    In a catalog, whether a table is there is asked once per commit, too: it is a statement. For who holds the lock: nearly
-    every commit is then its own, and what others commit beside the lock is seen too.
+    In a catalog its tables are listed once, too: whether one is there is a statement. For who holds the lock: nearly every
+    commit is then its own, and what others commit beside the lock is seen too.
     """
-    _open[lake.place.key], _there[lake.place.key] = {}, {}
+    _open[lake.place.key] = {}
     try:
         with lake.place.kept():
             yield
     finally:
-        for known in (_open, _there):
-            known.pop(lake.place.key, None)
+        _open.pop(lake.place.key, None)
 
 
 @dataclass(frozen=True)
@@ -205,14 +202,8 @@ class Lakehouse:
             and opened[name][0] == state(self, name)
         ):
             return True
-        known, now = _there.get(self.place.key), state(self, name)
-        if known is not None and now is not None and name in known and known[name][0] == now:
-            return known[name][1]
         try:
-            is_there = self.place.exists(name)
-            if known is not None and now is not None:
-                known[name] = now, is_there
-            return is_there
+            return self.place.exists(name)
         except DeltaError as error:
             reason = str(error).strip().split("\n")[0][:200]
             problem = f"{self.root}: is no address of a lakehouse: {reason}"
@@ -224,11 +215,22 @@ class Lakehouse:
             return int(commit.stem)  # its log need not be read
         return self.delta(name).version() if self.exists(name) else -1
 
-    def tables(self) -> list[str]:
-        """Names of all tables that exist, by layer."""
-        if (pinned := self.pinned) is not None:
-            return [*pinned, *(name for name in sorted(BESIDE) if self.exists(name))]
-        return [name for name in self.place.tables() if _NAME.fullmatch(name)]
+    def tables(self, layers: Iterable[str] = LAYERS, only: Container[str] | None = None) -> list[str]:
+        """Names of the tables that exist in these layers, by layer; of those in `only` where it is given."""
+        layers = {*layers}
+
+        def wanted(name: str) -> bool:
+            return name.split(".")[0] in layers and (only is None or name in only)
+
+        if (pinned := self.pinned) is None:
+            names = self.place.tables([layer for layer in LAYERS if layer in layers])
+            return [name for name in names if _NAME.fullmatch(name) and wanted(name)]
+        beside = sorted(filter(wanted, BESIDE))
+        if beside and not self.place.reads_files:
+            beside = sorted({*beside}.intersection(self.place.tables(["ops"])))
+        else:
+            beside = [name for name in beside if self.exists(name)]
+        return [*filter(wanted, pinned), *beside]
 
 
 def erasing(lake: Lakehouse) -> LakehouseError | None:
@@ -635,7 +637,7 @@ def _merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Tab
 def _execute(spark: SparkSession, path: str, statement: str) -> None:
     locks.check()
     with door.through(path):
-        unity.ask(statement)
+        unity.ask(statement, spark)
     unity.written(path)
 
 

@@ -15,7 +15,7 @@ from functools import cache, cached_property, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.schema import Schema
 
 from medallion import log
@@ -24,7 +24,7 @@ from medallion.lakehouse.session import session
 
 if TYPE_CHECKING:
     from deltalake.schema import Field, Schema
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 PREFIX = "uc://"
 #: How long files of earlier versions stay, so that manifests of the last 30 days can be opened; the platform's own is a week.
@@ -45,8 +45,8 @@ _counter = itertools.count(1)
 #: Schemas of which this process is the only writer, by their quoted names: the number of its last write to a table, by the
 #: table's quoted name.
 _written: dict[str, dict[str, int]] = {}
-#: Tables of these schemas that are known to be there, by their quoted names: nobody else removes one.
-_there: set[str] = set()
+#: Names of the tables of these schemas, as far as they have been listed: nobody else makes or removes one.
+_listed: dict[str, set[str]] = {}
 
 
 def catalog(root: str) -> str:
@@ -94,28 +94,34 @@ def kept(root: str, layers: Iterable[str]) -> Iterator[None]:
         yield
     finally:
         for schema in schemas:
-            for table in _written.pop(schema, {}):
-                _there.discard(table)
+            _written.pop(schema, None)
+            _listed.pop(schema, None)
 
 
 def written(table: str) -> None:
     """Forget what is known of a table, by its quoted name, since this process has written to it."""
-    if (numbers := _written.get(table.rpartition(".")[0])) is not None:
+    schema, _, name = table.rpartition(".")
+    if (numbers := _written.get(schema)) is not None:
         numbers[table] = next(_counter)
+    if (names := _listed.get(schema)) is not None:
+        names.add(name.strip("`"))
 
 
-def known(table: str, there: bool | None = None) -> bool:
-    """Whether a table, by its quoted name, is known to be there, as who holds the lock may know it.
+def removed(table: str) -> None:
+    """Forget a table, by its quoted name, since this process has removed it."""
+    written(table)
+    schema, _, name = table.rpartition(".")
+    _listed.get(schema, set()).discard(name.strip("`"))
 
-    Args:
-        table: The table.
-        there: What has been found out since: it is there or not.
-    """
-    if there and state(table) is not None:
-        _there.add(table)
-    elif there is False:
-        _there.discard(table)
-    return table in _there
+
+def known(root: str, layer: str) -> set[str] | None:
+    """The tables of a layer, `layer.table`, listed once by who holds the lock; None while others may make some too."""
+    schema = quoted(root, layer)
+    if schema not in _written:
+        return None
+    if schema not in _listed:
+        _listed[schema] = {name.split(".")[1] for name in tables(root, [layer]) if name.startswith(f"{layer}.")}
+    return {f"{layer}.{name}" for name in _listed[schema]}
 
 
 def state(table: str) -> tuple[str, int, int, int] | None:
@@ -148,7 +154,7 @@ def tables(root: str, layers: Iterable[str]) -> list[str]:
 def drop(root: str, name: str) -> None:
     """Remove a table."""
     ask(f"DROP TABLE IF EXISTS {quoted(root, name)}")
-    written(quoted(root, name))
+    removed(quoted(root, name))
 
 
 def row(root: str, name: str, columns: str) -> tuple[Any, ...] | None:
@@ -161,13 +167,13 @@ def row(root: str, name: str, columns: str) -> tuple[Any, ...] | None:
         return None
 
 
-def ask(statement: str) -> list[dict[str, Any]]:
+def ask(statement: str, spark: SparkSession | None = None) -> list[dict[str, Any]]:
     """Run a command; gives its rows.
 
     A client of Spark Connect has them with the answer, since the engine runs a command at once; `collect` would send them
     to the engine and back. Other clients, and engines that wait to be asked, are asked.
     """
-    frame = session().sql(statement)
+    frame = (spark or session()).sql(statement)
     answer = getattr(getattr(frame, "_plan", None), "_plan", None)
     if answer is None or answer.WhichOneof("rel_type") != "local_relation":
         return [row.asDict() for row in frame.collect()]
@@ -371,7 +377,12 @@ class Table:
 
     @cached_property
     def _newest(self) -> list[dict[str, Any]]:
-        return self.history(_COMMITS)
+        try:
+            return self.history(_COMMITS)
+        except Exception as error:
+            if exists(self.root, self.table):
+                raise
+            raise TableNotFoundError(self.name) from error
 
     @cached_property
     def _commit(self) -> dict[str, Any]:
