@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -72,6 +73,37 @@ def test_a_command_and_a_table_of_a_catalog_take_one_round_trip(spark):
     assert row["isTemporary"]
     assert rows.to_pylist()[1] == {"id": 1, "at": datetime(2025, 7, 1, tzinfo=UTC)}
     assert counts == {STATEMENTS: 3}  # one to make the frame from SQL
+
+
+def test_columns_of_a_table_of_a_catalog_are_asked_for_once_while_nobody_else_writes(spark, monkeypatch):
+    spark.range(2).createOrReplaceTempView("asked_for_once")
+    table = "`crm`.`gold`.`asked_for_once`"
+    monkeypatch.setattr(unity, "session", lambda: SimpleNamespace(table=lambda name: spark.table("asked_for_once")))
+
+    def asked():
+        with counting() as counts:
+            (field,) = unity.Table("uc://crm", "gold.asked_for_once").schema().fields
+        assert (field.name, str(field.type.type)) == ("id", "long")
+        return counts
+
+    assert asked() == asked() == {SCHEMAS: 1}
+    with unity.kept("uc://crm", ["gold"]):
+        assert (asked(), asked()) == ({SCHEMAS: 1}, {})
+        unity.written(table)
+        assert asked() == {}
+        unity.written(table, columns=True)
+        assert asked() == {SCHEMAS: 1}
+    assert asked() == {SCHEMAS: 1}
+
+
+def test_types_that_spark_writes_are_not_asked_of_the_engine(spark):
+    columns = [("a", "bigint"), ("b", "decimal(18,2)"), ("c", "array<string>"), ("d", "timestamp"), ("e", "date")]
+    with counting() as counts:
+        struct = unity.struct(columns)
+        frame = spark.createDataFrame([], struct)
+    assert not counts
+    assert [(field.name, field.dataType.simpleString()) for field in frame.schema.fields] == columns
+    assert all(field.nullable for field in frame.schema.fields)
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 A table is named `layer.table`, such as `gold.sales_summary`, and is a Delta table under
 `<root>/<layer>/<table>`, or in Unity Catalog where the root is `uc://CATALOG`. Every write casts to the table's contract, is one atomic commit, is tried again when
-another writer was faster, and is checked by reading the schema back.
+another writer was faster, and is checked by reading the schema back; in a catalog, whose engine refuses other types, once per table.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
-from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
+from deltalake.schema import Schema
 from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
 
 from medallion import addresses, door
@@ -31,7 +31,6 @@ from medallion.lakehouse.places import LAYERS, Place
 from medallion.lakehouse.session import engine_name
 
 if TYPE_CHECKING:
-    from deltalake.schema import Field
     from deltalake.transaction import AddAction, RemoveAction
     from pyspark.sql import DataFrame, SparkSession
 
@@ -312,8 +311,8 @@ def save(
     *,
     append: bool = False,
     whole: bool = False,
-) -> int:
-    """Write a frame as the contract's table and give the new version.
+) -> None:
+    """Write a frame as the contract's table.
 
     Args:
         frame: What to write; columns are taken and cast as the contract has them.
@@ -341,7 +340,6 @@ def save(
         frame = _shaped(frame, _wanted(contract), names)
     _commit(frame, lake.path(contract.name), "append" if append else "overwrite", options)
     _check(lake, contract)
-    return lake.version(contract.name)
 
 
 def save_files(
@@ -443,8 +441,9 @@ def append_rows(rows: Sequence[tuple[Any, ...]], spark: SparkSession, lake: Lake
     In a folder without the engine, which takes longer to plan such a write than to do it.
     """
     if lake.folder is None:
-        schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
-        save(spark.createDataFrame(rows, schema), spark, lake, contract, append=True)
+        save(
+            spark.createDataFrame(rows, unity.struct(_wanted(contract))), spark, lake, contract, append=True, whole=True
+        )
         return
     create(spark, lake, contract)
     _grown(lake, contract)
@@ -471,9 +470,8 @@ def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
 def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
     """An empty table of nullable columns; made from a frame with literals, some would be NOT NULL for all time."""
     if lake.folder is None:
-        schema = ", ".join(f"`{column}` {kind}" for column, kind in columns)
         _commit(
-            spark.createDataFrame([], schema),
+            spark.createDataFrame([], unity.struct(columns)),
             lake.path(name),
             "append",
             unity.RETENTION if _quoted(lake.path(name)) else {},
@@ -482,7 +480,7 @@ def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[s
 
     locks.check()
     with door.through(lake.path(name)):
-        fields = Schema([_field(column, kind) for column, kind in columns])
+        fields = Schema([unity.field(column, kind) for column, kind in columns])
         DeltaTable.create(lake.path(name), fields, mode="ignore", configuration=KEEP_COMMITS)
 
 
@@ -526,14 +524,7 @@ def _grown(lake: Lakehouse, contract: Table) -> list[tuple[str, str]]:
 def _add_columns(lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
     if columns:
         with door.through(lake.path(name)):
-            lake.delta(name).alter.add_columns([_field(column, kind) for column, kind in columns])
-
-
-def _field(column: str, kind: str) -> Field:
-    """A nullable column of a Delta table; `kind` is its type as Spark writes it."""
-    if kind.startswith("array<"):
-        return Field(column, ArrayType(PrimitiveType(kind[len("array<") : -1]), contains_null=True))
-    return Field(column, PrimitiveType({"bigint": "long", "int": "integer"}.get(kind, kind)))
+            lake.delta(name).alter.add_columns([unity.field(column, kind) for column, kind in columns])
 
 
 def empty(spark: SparkSession, contract: Table) -> DataFrame:
@@ -541,8 +532,7 @@ def empty(spark: SparkSession, contract: Table) -> DataFrame:
 
     A table made from a frame with literal columns alone would have them NOT NULL for all time.
     """
-    schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
-    return spark.createDataFrame([], schema)
+    return spark.createDataFrame([], unity.struct(_wanted(contract)))
 
 
 @_again
@@ -551,7 +541,7 @@ def _commit(frame: DataFrame, path: str, mode: str, options: Mapping[str, str]) 
     writer = frame.write.format("delta").mode(mode).options(**options)
     with door.through(path):
         writer.saveAsTable(path) if _quoted(path) else writer.save(path)
-    unity.written(path)
+    unity.written(path, columns="overwriteSchema" in options)
 
 
 def _quoted(path: str) -> bool:
@@ -593,7 +583,7 @@ def _check(lake: Lakehouse, contract: Table) -> None:
 
 def merge(
     frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Table, *, whole: bool = False, met: bool = False
-) -> int:
+) -> None:
     """Insert or replace rows by the contract's key, one commit; the frame has one row per key.
 
     It has every column of the contract where it is `whole`, as in `save`, and some of its keys were known before where they
@@ -602,7 +592,7 @@ def merge(
     Rows whose keys are all new are appended. The embedded engine's MERGE writes every file of the table anew, whatever
     it changes, and takes two to three times as long as that needs (decision 11); so in a folder, which only one
     process at a time writes to, the rows to keep and the new ones are written as the table's next version instead.
-    Elsewhere it is a MERGE. Gives the new version.
+    Elsewhere it is a MERGE.
     """
     create(spark, lake, contract)
     columns = _grown(lake, contract)
@@ -616,7 +606,6 @@ def merge(
     else:
         _merge(frame, spark, lake, contract)
     _check(lake, contract)
-    return lake.version(contract.name)
 
 
 def _merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
@@ -643,9 +632,8 @@ def _execute(spark: SparkSession, path: str, statement: str) -> None:
 
 def append_raw(
     frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str, columns: Sequence[tuple[str, str]]
-) -> int:
-    """Append a frame of these columns and types to a bronze table, whose columns are whatever the exports had; gives the
-    new version.
+) -> None:
+    """Append a frame of these columns and types to a bronze table, whose columns are whatever the exports had.
 
     Columns that the table does not have yet are added to it first (as nullable text), those that the frame
     does not have become null.
@@ -659,7 +647,6 @@ def append_raw(
         _in_one_pass(frame, lake, {name: [*known, *gained]}, names=there)
     else:
         _commit(_shaped(frame, [*known, *gained], there), lake.path(name), "append", {})
-    return lake.version(name)
 
 
 def delete_rows(spark: SparkSession, lake: Lakehouse, name: str, where: str) -> None:

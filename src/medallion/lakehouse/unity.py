@@ -7,6 +7,7 @@ There the engine alone knows where a table lies, so everything is asked of the s
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,15 +17,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 from deltalake.exceptions import DeltaError, TableNotFoundError
-from deltalake.schema import Schema
+from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
 
 from medallion import log
 from medallion.errors import LakehouseError, StateRemovedError
 from medallion.lakehouse.session import session
 
 if TYPE_CHECKING:
-    from deltalake.schema import Field, Schema
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
 PREFIX = "uc://"
 #: How long files of earlier versions stay, so that manifests of the last 30 days can be opened; the platform's own is a week.
@@ -47,6 +48,8 @@ _counter = itertools.count(1)
 _written: dict[str, dict[str, int]] = {}
 #: Names of the tables of these schemas, as far as they have been listed: nobody else makes or removes one.
 _listed: dict[str, set[str]] = {}
+#: Columns of the tables of these schemas, by the quoted name, as far as they have been asked for.
+_columns: dict[str, Schema] = {}
 
 
 def catalog(root: str) -> str:
@@ -96,10 +99,17 @@ def kept(root: str, layers: Iterable[str]) -> Iterator[None]:
         for schema in schemas:
             _written.pop(schema, None)
             _listed.pop(schema, None)
+            for table in [table for table in _columns if table.startswith(f"{schema}.")]:
+                _columns.pop(table)
 
 
-def written(table: str) -> None:
-    """Forget what is known of a table, by its quoted name, since this process has written to it."""
+def written(table: str, *, columns: bool = False) -> None:
+    """Forget what is known of a table, by its quoted name, since this process has written to it.
+
+    Its columns are known to be as they were, which Delta Lake sees to, unless they were changed on purpose.
+    """
+    if columns:
+        _columns.pop(table, None)
     schema, _, name = table.rpartition(".")
     if (numbers := _written.get(schema)) is not None:
         numbers[table] = next(_counter)
@@ -109,7 +119,7 @@ def written(table: str) -> None:
 
 def removed(table: str) -> None:
     """Forget a table, by its quoted name, since this process has removed it."""
-    written(table)
+    written(table, columns=True)
     schema, _, name = table.rpartition(".")
     _listed.get(schema, set()).discard(name.strip("`"))
 
@@ -196,11 +206,25 @@ def execute(statement: str) -> int | None:
 
 def append(root: str, name: str, more: pa.Table) -> None:
     """Add a few rows to a table, which is made where there is none; one commit."""
-    spark, path = session(), quoted(root, name)
-    schema = ", ".join(f"`{field.name}` {_SPARK[str(field.type)]}" for field in more.schema)
-    frame = spark.createDataFrame([tuple(row.values()) for row in more.to_pylist()], schema)
+    path, schema = quoted(root, name), struct((field.name, _SPARK[str(field.type)]) for field in more.schema)
+    frame = session().createDataFrame([tuple(row.values()) for row in more.to_pylist()], schema)
     frame.write.format("delta").mode("append").options(**RETENTION).saveAsTable(path)
     written(path)
+
+
+def struct(columns: Iterable[tuple[str, str]]) -> StructType:
+    """Nullable columns and their types as Spark writes them; from a text, the engine would be asked what it means."""
+    from pyspark.sql.types import StructType
+
+    fields = Schema([field(name, kind) for name, kind in columns])
+    return StructType.fromJson(json.loads(fields.to_json()))
+
+
+def field(column: str, kind: str) -> Field:
+    """A nullable column of a Delta table; `kind` is its type as Spark writes it."""
+    if kind.startswith("array<"):
+        return Field(column, ArrayType(PrimitiveType(kind[len("array<") : -1]), contains_null=True))
+    return Field(column, PrimitiveType({"bigint": "long", "int": "integer"}.get(kind, kind)))
 
 
 _SPARK = {"string": "string", "int64": "bigint", "timestamp[us, tz=UTC]": "timestamp"}
@@ -434,7 +458,12 @@ class Table:
 
     @cached_property
     def _schema(self) -> Schema:
-        return Schema.from_json(session().table(self.name).schema.json())
+        if (known := _columns.get(self.name)) is not None:
+            return known
+        schema = Schema.from_json(session().table(self.name).schema.json())
+        if state(self.name) is not None:
+            _columns[self.name] = schema
+        return schema
 
     def schema(self) -> Schema:
         """Columns and types."""
@@ -443,13 +472,13 @@ class Table:
     def restore(self, version: int) -> None:
         """Go back to an earlier version, as a new commit."""
         ask(f"RESTORE TABLE {self.name} TO VERSION AS OF {version}")
-        written(self.name)
+        written(self.name, columns=True)
 
     def add_columns(self, fields: list[Field]) -> None:
         """Give the table more columns, null so far."""
         columns = ", ".join(f"`{field.name}` {_sql_type(field.type)}" for field in fields)
         ask(f"ALTER TABLE {self.name} ADD COLUMNS ({columns})")
-        written(self.name)
+        written(self.name, columns=True)
 
     def __getattr__(self, name: str) -> Any:
         raise LakehouseError(
