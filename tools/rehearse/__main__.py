@@ -85,15 +85,15 @@ class Stage:
     def run(self, name: str, task: dict[str, Any]) -> Run:
         """Run a task in a process of its own, in an empty folder that has to stay empty."""
         run, key = Run(name, task["task_key"]), task["task_key"]
-        here = self.folder / "here" / f"{name.replace(' ', '_')}_{key}"
-        here.mkdir(parents=True)
+        place = self.folder / "here" / f"{name.replace(' ', '_')}_{key}"
+        place.mkdir(parents=True)
         # -I: nothing but what is installed can be imported
         line = [str(self.python), "-I", str(HERE / "run_task.py"), str(self.folder / "job.json"), key, "{}"]
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         try:
             done = subprocess.run(
                 line,
-                cwd=here,
+                cwd=place,
                 env=self.variables,
                 capture_output=True,
                 text=True,
@@ -108,7 +108,7 @@ class Stage:
         run.cpu_seconds = round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1)
         if status:
             run.wrong.append("\n".join(["failed:", *output.strip().splitlines()[-12:]]))
-        if left := sorted(str(path.relative_to(here)) for path in here.rglob("*") if path.is_file()):
+        if left := sorted(str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()):
             run.wrong.append(f"wrote {', '.join(left[:5])} into the folder it ran in, which is gone after the task")
         return run
 
@@ -152,8 +152,8 @@ def over_budget(runs: list[Run], budgets: dict[str, Any]) -> list[str]:
     """What exceeds the budgets."""
     wrong = []
     for name, most in budgets["round_trips"].items():
-        if (found := sum(run.round_trips for run in runs if run.round == name)) > most:
-            wrong.append(f"{name}: {found} round trips, budget {most}")
+        if (trips := sum(run.round_trips for run in runs if run.round == name)) > most:
+            wrong.append(f"{name}: {trips} round trips, budget {most}")
     for run in runs:
         if run.largest_result > budgets["largest_result_mib"] * _MIB:
             wrong.append(

@@ -55,8 +55,8 @@ def _dependencies(job: dict[str, Any]) -> Iterable[str]:
 
 
 def _uv(*arguments: str) -> subprocess.CompletedProcess[str]:
-    here = Path(sys.executable).with_name("uv")
-    uv = str(here) if here.exists() else shutil.which("uv") or "uv"
+    beside = Path(sys.executable).with_name("uv")
+    uv = str(beside) if beside.exists() else shutil.which("uv") or "uv"
     return subprocess.run([uv, *arguments], capture_output=True, text=True, check=False)
 
 

@@ -69,7 +69,7 @@ class Proxy:
     Args:
         target: The address of the server.
         volumes: The folder that stands for `/Volumes`.
-        say: Is told of every request in a line.
+        say: Is summary of every request in a line.
     """
 
     def __init__(self, target: str, volumes: str = "/Volumes", say: Callable[[str], None] | None = None) -> None:
@@ -143,17 +143,17 @@ class Proxy:
 
     def _look(self, method: str, request: bytes, context: grpc.ServicerContext) -> bytes:
         """Count a request; ends the call where it is refused."""
-        refusal, told = None, ""
+        refusal, summary = None, ""
         if kind := _REQUESTS.get(method):
             message = kind.FromString(request)
-            refusal, told = refusals.of(message, self._volumes), _in_short(message) if self._say else ""
+            refusal, summary = refusals.of(message, self._volumes), _in_short(message) if self._say else ""
         with self._lock:
             self._counts.calls[method] += 1
             self._counts.sent += len(request)
             if refusal:
                 self._counts.refused.append(str(refusal))
         if self._say:
-            self._say(f"{method} {len(request)} {told}{f' REFUSED {refusal}' if refusal else ''}")
+            self._say(f"{method} {len(request)} {summary}{f' REFUSED {refusal}' if refusal else ''}")
         if refusal:
             context.abort_with_status(rpc_status.to_status(_status(refusal)))
         return request

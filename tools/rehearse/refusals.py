@@ -59,7 +59,7 @@ def of(request: Message, volumes: str = "/Volumes") -> Refusal | None:
         request: `ExecutePlanRequest`, `AnalyzePlanRequest`, `ConfigRequest` or `AddArtifactsRequest`.
         volumes: The folder that stands for `/Volumes`; other folders of this machine cannot be reached.
     """
-    return next((found for message in _messages(request) for found in _in(message, volumes)), None)
+    return next((refusal for message in _messages(request) for refusal in _in(message, volumes)), None)
 
 
 def _messages(message: Message) -> Iterator[Message]:
@@ -83,10 +83,10 @@ def _decompressed(plan: Message) -> Message:
 
     operation: Any = plan
     kinds = {1: "root", 2: "command"}
-    found = base_pb2.Plan()
+    plain = base_pb2.Plan()
     with zstandard.ZstdDecompressor().stream_reader(operation.data) as content:
-        getattr(found, kinds[operation.op_type]).ParseFromString(content.read())
-    return found
+        getattr(plain, kinds[operation.op_type]).ParseFromString(content.read())
+    return plain
 
 
 def _in(message: Any, volumes: str) -> Iterator[Refusal]:
@@ -105,7 +105,7 @@ def _set(key: str) -> Iterator[Refusal]:
 def _config(request: Any) -> Iterator[Refusal]:
     operation = request.operation
     keys = [pair.key for pair in operation.set.pairs] + list(operation.unset.keys)
-    return (found for key in keys for found in _set(key))
+    return (refusal for key in keys for refusal in _set(key))
 
 
 def _analyze(request: Any) -> Iterator[Refusal]:
@@ -181,9 +181,9 @@ def _sql_command(command: Any) -> Iterator[Refusal]:
 def statement(text: str) -> Iterator[Refusal]:
     """What is refused of a statement of SQL.
 
-    >>> [str(found) for found in statement("CACHE TABLE a")]
+    >>> [str(refusal) for refusal in statement("CACHE TABLE a")]
     ['[NOT_SUPPORTED_WITH_SERVERLESS] CACHE TABLE is not supported on serverless compute. SQLSTATE: 0A000']
-    >>> [found.text for found in statement("SET spark.sql.adaptive.enabled = false")]
+    >>> [refusal.text for refusal in statement("SET spark.sql.adaptive.enabled = false")]
     ['Configuration spark.sql.adaptive.enabled is not available.']
     >>> list(statement("SELECT 'cache table' FROM a"))
     []

@@ -41,8 +41,8 @@ def main(job: dict[str, Any], key: str, given: dict[str, str]) -> None:
     wheel = task["python_wheel_task"]
     fill = re.compile(r"\{\{job\.parameters\.(\w+)\}\}")
     sys.argv = [wheel["entry_point"], *(fill.sub(lambda m: values[m[1]], text) for text in wheel["parameters"])]
-    (found,) = distribution(wheel["package_name"]).entry_points.select(name=wheel["entry_point"])
-    found.load()()
+    (entry_point,) = distribution(wheel["package_name"]).entry_points.select(name=wheel["entry_point"])
+    entry_point.load()()
 
 
 if __name__ == "__main__":

@@ -270,7 +270,7 @@ def sums(root: str, tables: Mapping[str, int | None]) -> dict[str, tuple[int, in
         frame(root, name, version).selectExpr(total, "count(*) AS n").selectExpr(f"'{name}' AS name", "total", "n")
         for name, version in tables.items()
     )
-    rows = reduce(lambda one, other: one.unionAll(other), each).collect()
+    rows = reduce(lambda left, right: left.unionAll(right), each).collect()
     return {row["name"]: (int(row["total"]), int(row["n"])) for row in rows}
 
 
