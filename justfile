@@ -68,6 +68,11 @@ parity *args:
 catalog *args:
     MEDALLION_CATALOG=1 SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 0 tests/parity/test_in_a_catalog.py {{args}}
 
+# The bundle's job, task by task, from its own dependencies on Apache Spark behind a proxy that refuses what serverless compute
+# refuses, with budgets of round trips; needs Java, Maven and Python 3.12, and takes about half an hour.
+rehearse *args:
+    {{python}} -m tools.rehearse {{args}}
+
 # Every test of what an engine computes, on Apache Spark instead of Sail, and parity; takes about two hours.
 test-on-spark *args:
     SPARK_SMALL=1 SPARK_MEMORY=8g bash scripts/with_spark.sh {{python}} -m pytest -n 2 -m "engine and not slow" {{args}}

@@ -40,7 +40,7 @@ SPARK_HOME=$("$home/venv/bin/python" -c 'import pathlib, pyspark; print(pathlib.
 export SPARK_HOME
 (
     cd "$work"
-    PYSPARK_PYTHON=$root/.venv/bin/python SPARK_LOCAL_IP=127.0.0.1 exec setsid "$SPARK_HOME/bin/spark-submit" \
+    PYSPARK_PYTHON=${SPARK_WORKERS:-$root/.venv/bin/python} SPARK_LOCAL_IP=127.0.0.1 exec setsid "$SPARK_HOME/bin/spark-submit" \
         --class org.apache.spark.sql.connect.service.SparkConnectServer \
         --master "local[${SPARK_CORES:-2}]" \
         --driver-memory "${SPARK_MEMORY:-4g}" \

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 from doubles.catalog import OnDisk
@@ -71,24 +70,29 @@ def test_who_writes_to_one_lakehouse_of_a_catalog_does_not_write_to_another():
     assert places.of(mine).state(DEALS) is None
 
 
-def test_whether_a_table_is_there_is_asked_once_while_nobody_else_writes(engine, lake):
+def test_tables_are_listed_once_while_nobody_else_writes(engine, lake):
     def asked(name, times=3):
         engine.said.clear()
         found = {lake.exists(name) for _ in range(times)}
         assert len(found) == 1
-        return found.pop(), engine.said.count("exists")
+        return found.pop(), len(engine.said)
 
     assert asked("gold.top_customers") == (False, 3), "others may write"
     with store.kept_open(lake):
         assert asked("gold.top_customers") == (False, 1)
         engine.write(ROOT, "gold.top_customers", [1])
-        assert asked("gold.top_customers") == (True, 1)
+        assert asked("gold.top_customers") == (True, 0)
         engine.write(ROOT, "gold.top_customers", [1])
         assert asked("gold.top_customers") == (True, 0), "nobody else removes it"
         lake.delta("gold.top_customers")
         assert "exists" not in engine.said
         lake.place.remove("gold.top_customers")
-        assert asked("gold.top_customers") == (False, 1)
+        lake.place.remove("gold.top_customers")
+        assert engine.said == ["DROP"]
+        assert asked("gold.top_customers") == (False, 0)
+        engine.said.clear()
+        assert [name for name in lake.tables() if name in (DEALS, RUNS)] == [DEALS, RUNS]
+        assert engine.said == ["SHOW TABLES"] * 3, "bronze and silver were not known yet, and others make tables in ops"
         assert asked("ops.failures") == (False, 3), "others write to it beside the lock"
     assert asked("gold.top_customers") == (False, 3)
 
@@ -105,6 +109,15 @@ def test_a_command_costs_few_statements(engine, lake):
     engine.said.clear()
     assert manifests.newest(lake).number == 3
     assert len(engine.said) == 1, "what the lock says names a manifest that this process knows"
+    engine.said.clear()
+    read = manifests.opened(lake)
+    assert engine.said == ["SELECT", "SHOW TABLES"], "the lock, and what somebody else has in gold"
+    engine.said.clear()
+    assert (read.tables(["gold"]), read.tables(["ops"], only={RUNS})) == ([DEALS], [RUNS])
+    read.delta(DEALS)
+    assert engine.said == [], "a manifest names them"
+    assert RUNS in read.tables()
+    assert engine.said == ["SHOW TABLES"], "what others make in ops"
 
 
 def test_what_an_engine_does_not_say_of_an_update_is_read_back(engine, lake, monkeypatch):
@@ -330,13 +343,13 @@ def test_maintain_leaves_it_to_predictive_optimization_and_looks_whether_it_is_o
 ):
     asked = []
 
-    def sql(statement):
+    def ask(statement):
         asked.append(statement)
         if statement.startswith("SHOW TBLPROPERTIES"):
-            return SimpleNamespace(collect=lambda: [{"key": "delta.minReaderVersion", "value": "1"}])
-        return SimpleNamespace(collect=lambda: rows)
+            return [{"key": "delta.minReaderVersion", "value": "1"}]
+        return [{"info_name": name, "info_value": value} for name, value in rows]
 
-    monkeypatch.setattr(unity, "session", lambda: SimpleNamespace(sql=sql))
+    monkeypatch.setattr(unity, "ask", ask)
     if says is None:
         with pytest.raises(LakehouseError, match="predictive optimization is off") as told:
             maintain.left_to(lake)
@@ -377,9 +390,7 @@ def test_a_table_keeps_no_earlier_file_until_the_platform_has_removed_them(engin
     later = [{"version": history[0]["version"] + 1, "operation": "VACUUM END"}] if vacuumed else []
     monkeypatch.setattr(unity.Table, "history", lambda table, limit=None: [*later, *history])
     shown = [{"key": "delta.deletedFileRetentionDuration", "value": "interval 0 hours"}]
-    monkeypatch.setattr(
-        unity, "session", lambda: SimpleNamespace(sql=lambda statement: SimpleNamespace(collect=lambda: shown))
-    )
+    monkeypatch.setattr(unity, "ask", lambda statement: shown)
     assert unity.keep(ROOT, DEALS) == vacuumed
 
 

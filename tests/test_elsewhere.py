@@ -23,8 +23,10 @@ from doubles import in_catalog
 from doubles.workspace import USER
 
 from conftest import ROOT
-from medallion.deploy import adls, bundle, databricks, settings, upload
+from medallion.deploy import adls, bundle, settings, upload
+from medallion.errors import MedallionError
 from medallion.sources import azure
+from tools.rehearse import environment
 
 pytestmark = pytest.mark.azure
 
@@ -144,23 +146,13 @@ def test_through_a_server_elsewhere(in_a_folder, tmp_path):
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory):
     """Another Python, in which there are the job's packages, the wheel and an engine, and nothing of this checkout."""
-    uv, folder = Path(sys.executable).with_name("uv"), tmp_path_factory.mktemp("clean")
-    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    candidates = ["3.12", *(str(path) for path in sorted(root.glob("versions/3.12*/bin/python")))]
-    for candidate in candidates:
-        made = subprocess.run(
-            [uv, "venv", "-q", "--no-python-downloads", "--python", candidate, folder / "env"], capture_output=True
-        )
-        if made.returncode == 0:
-            break
-    else:
-        pytest.skip("there is no Python 3.12 on this machine")
-    python, wheel = folder / "env" / "bin" / "python", databricks.build_wheel(ROOT, folder / "dist")
-    packages, engine = ROOT / "config" / "requirements.databricks.txt", ("pysail==", "pyspark-client==", "pandas==")
     locked = (ROOT / "config" / "requirements.txt").read_text().splitlines()
-    pinned = [line for line in locked if line.startswith(engine)]
-    subprocess.run([uv, "pip", "install", "-q", "--python", python, "-r", packages, wheel, *pinned], check=True)
-    return python
+    engine = [line for line in locked if line.startswith(("pysail==", "pyspark-client==", "pandas=="))]
+    job = bundle.load(ROOT / "databricks.yml", "dev", settings.TargetSettings(), USER).job
+    try:
+        return environment.make(job, tmp_path_factory.mktemp("clean"), brought=(), more=engine)
+    except MedallionError as error:
+        pytest.skip(error.problem) if "no Python" in error.problem else pytest.fail(str(error))
 
 
 @pytest.fixture
@@ -174,7 +166,7 @@ def task(clean, tmp_path):
     for item in job["tasks"]:
         if notebook := item.get("notebook_task"):
             notebook["notebook_path"] = str(tmp_path / "notebooks" / Path(notebook["notebook_path"]).name)
-    runner = shutil.copy(ROOT / "tests" / "doubles" / "run_task.py", tmp_path)
+    runner = shutil.copy(ROOT / "tools" / "rehearse" / "run_task.py", tmp_path)
 
     here = {
         "lakehouse": "uc://crm_dev/dev_ann_", "source": "/Volumes/crm_dev/dev_ann_bronze/landing",

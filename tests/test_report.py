@@ -18,7 +18,7 @@ from pptx import Presentation
 from conftest import ROOT
 from medallion import charts, metrics, report
 from medallion.care import status
-from medallion.lakehouse import query
+from medallion.lakehouse import manifests, query
 from medallion.report import deck, sections
 from medallion.report.facts import CORRELATED
 from medallion.report.presentation import presentation
@@ -90,6 +90,13 @@ def painted(picture: Image.Image) -> float:
 
 def test_all_files_are_written(written):
     assert {path.name for path in written.iterdir()} == FILES | {"presentation.pptx", "presentation_notes.md"}
+
+
+def test_a_report_is_of_one_state(sample, monkeypatch):
+    opened, real = [], manifests.opened
+    monkeypatch.setattr(manifests, "opened", lambda lake, at=None: opened.append(at) or real(lake, at))
+    report.gathered(sample)
+    assert opened == [None]
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -16,7 +17,7 @@ from medallion import pipeline
 from medallion.columns import with_known_names
 from medallion.config import load
 from medallion.features import AsOf
-from medallion.lakehouse import store
+from medallion.lakehouse import store, unity
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import bronze_to_silver, silver_to_gold
 
@@ -62,6 +63,47 @@ def test_a_frame_of_known_columns_is_not_asked_for_them(spark):
         assert frame.columns == mapped.columns == ["id", "twice"]
         assert [tuple(row) for row in mapped.collect()] == [(0, 0), (1, 2)]
     assert not counts[SCHEMAS]
+
+
+def test_a_command_and_a_table_of_a_catalog_take_one_round_trip(spark):
+    spark.range(2).createOrReplaceTempView("asked_once")
+    with counting() as counts:
+        (row,) = [row for row in unity.ask("SHOW TABLES") if row["tableName"] == "asked_once"]
+        rows = unity.fetch(spark.sql("SELECT id, TIMESTAMP '2025-07-01 00:00:00' AS at FROM asked_once"))
+    assert row["isTemporary"]
+    assert rows.to_pylist()[1] == {"id": 1, "at": datetime(2025, 7, 1, tzinfo=UTC)}
+    assert counts == {STATEMENTS: 3}  # one to make the frame from SQL
+
+
+def test_columns_of_a_table_of_a_catalog_are_asked_for_once_while_nobody_else_writes(spark, monkeypatch):
+    spark.range(2).createOrReplaceTempView("asked_for_once")
+    table = "`crm`.`gold`.`asked_for_once`"
+    monkeypatch.setattr(unity, "session", lambda: SimpleNamespace(table=lambda name: spark.table("asked_for_once")))
+
+    def asked():
+        with counting() as counts:
+            (field,) = unity.Table("uc://crm", "gold.asked_for_once").schema().fields
+        assert (field.name, str(field.type.type)) == ("id", "long")
+        return counts
+
+    assert asked() == asked() == {SCHEMAS: 1}
+    with unity.kept("uc://crm", ["gold"]):
+        assert (asked(), asked()) == ({SCHEMAS: 1}, {})
+        unity.written(table)
+        assert asked() == {}
+        unity.written(table, columns=True)
+        assert asked() == {SCHEMAS: 1}
+    assert asked() == {SCHEMAS: 1}
+
+
+def test_types_that_spark_writes_are_not_asked_of_the_engine(spark):
+    columns = [("a", "bigint"), ("b", "decimal(18,2)"), ("c", "array<string>"), ("d", "timestamp"), ("e", "date")]
+    with counting() as counts:
+        struct = unity.struct(columns)
+        frame = spark.createDataFrame([], struct)
+    assert not counts
+    assert [(field.name, field.dataType.simpleString()) for field in frame.schema.fields] == columns
+    assert all(field.nullable for field in frame.schema.fields)
 
 
 @pytest.mark.slow

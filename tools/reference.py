@@ -377,6 +377,33 @@ def per_million(paths: Iterable[Path]) -> str:
     return _table(("interactions", "seconds", "seconds per million", "peak MiB"), rows)
 
 
+def rehearsal(path: Path) -> str:
+    """What each task of the job asks of the engine, per round, as `just rehearse --json` has kept it."""
+    runs, rows = json.loads(path.read_text(encoding="utf-8")), []
+    keys = (
+        "seconds",
+        "cpu_seconds",
+        "executed",
+        "analyzed",
+        "configured",
+        "round_trips",
+        "sent",
+        "results",
+        "largest_result",
+    )
+    for name in dict.fromkeys(run["round"] for run in runs):
+        of_round = [run for run in runs if run["round"] == name]
+        total = {key: (max if key == "largest_result" else sum)(run[key] for run in of_round) for key in keys}
+        for run in (*of_round, {"round": "", "task": "**together**", **total}):
+            first = name if run is of_round[0] else ""
+            *times, executed, analyzed, configured, trips, sent, results, largest = (run[key] for key in keys)
+            bytes_ = (f"{count / 1000:,.0f}" for count in (sent, results, largest))
+            asked = (str(count) for count in (trips, executed, analyzed, configured))
+            rows.append((first, run["task"], *(f"{time:.0f}" for time in times), *asked, *bytes_))
+    head = ("round", "task", "seconds", "CPU seconds", "round trips", "executions", "analyses", "settings")
+    return _table((*head, "kB sent", "kB of rows", "largest, kB"), rows)
+
+
 #: Assumptions of docs/SCALE.md: interactions, share of them that is new each night, efficiency, engine factors, prices.
 _MILLIONS, _NIGHTLY, _EFFICIENCY, _FACTORS, _PRICES = 5_000, 0.001, 0.6, (2.5, 5.0), (0.15, 0.30)
 

@@ -14,7 +14,6 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
 from medallion.lakehouse import unity
-from medallion.lakehouse.places import LAYERS
 
 
 class OnDisk:
@@ -52,13 +51,13 @@ class OnDisk:
 
     def tables(self, root: str, layers: Any) -> list[str]:
         self._say("SHOW TABLES")
-        logs = (log for layer in LAYERS for log in sorted(self.folder.glob(f"{layer}/*/_delta_log")))
+        logs = (log for layer in layers for log in sorted(self.folder.glob(f"{layer}/*/_delta_log")))
         return [f"{log.parent.parent.name}.{log.parent.name}" for log in logs]
 
     def drop(self, root: str, name: str) -> None:
         self._say("DROP")
         Path(self.path(name)).rename(self.folder / f"{name}.gone")
-        unity.written(unity.quoted(root, name))
+        unity.removed(unity.quoted(root, name))
 
     def row(self, root: str, name: str, columns: str) -> tuple[Any, ...] | None:
         self._say("SELECT")

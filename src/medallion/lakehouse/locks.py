@@ -25,10 +25,8 @@ from filelock import FileLock, Timeout
 from medallion import addresses, door, log
 from medallion.errors import LakehouseError
 from medallion.lakehouse import places
+from medallion.lakehouse.places import BESIDE as BESIDE
 from medallion.lakehouse.places import ConflictError, Document, Place
-
-#: Tables that are written beside the lock, while others read: no manifest says which version counts.
-BESIDE = frozenset({"ops.manifests", "ops.agent_log", "ops.failures", "ops.follow_ups"})
 
 #: How long a lock at an address or in a catalog holds after its last renewal, and seconds between renewals.
 LEASE, RENEWAL = timedelta(minutes=10), 60.0

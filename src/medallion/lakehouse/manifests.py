@@ -217,7 +217,7 @@ def opened(lake: Lakehouse, at: str | None = None) -> Lakehouse:
         manifest = newest(lake)
         if manifest is None:
             return lake
-        other = [name for name in lake.tables() if name not in manifest.tables and not is_ours(name)]
+        other = [name for name in lake.tables(["gold"]) if name not in manifest.tables and not is_ours(name)]
         return replace(lake, versions={**manifest.versions, **{name: lake.version(name) for name in other}})
     manifest = found(lake, at)
     still_there(lake, manifest)

@@ -34,6 +34,8 @@ from medallion.lakehouse import unity
 from medallion.sources import azure, files
 
 LAYERS = ("bronze", "silver", "gold", "ops")
+#: Tables that are written beside the lock, while others read: no manifest says which version counts.
+BESIDE = frozenset({"ops.manifests", "ops.agent_log", "ops.failures", "ops.follow_ups"})
 #: The table of the lock at an address and in a catalog; no table of the lakehouse may have such a name.
 LOCK = "ops._writer"
 #: What the lock says of the newest manifest where it says which that is: its hash.
@@ -104,8 +106,8 @@ class Place(Protocol):
     def exists(self, name: str) -> bool:
         """Whether there is such a table."""
 
-    def tables(self) -> Iterable[str]:
-        """What is there by the names of tables, by layer."""
+    def tables(self, layers: Iterable[str] = LAYERS) -> Iterable[str]:
+        """What is there by the names of tables of these layers, by layer."""
 
     def remove(self, name: str) -> None:
         """Remove a table, where there is one, and no file of somebody's own beside its files."""
@@ -195,8 +197,8 @@ class Folder(_Files):
     def exists(self, name: str) -> bool:
         return DeltaTable.is_deltatable(self.path(name))
 
-    def tables(self) -> Iterator[str]:
-        for layer in LAYERS:
+    def tables(self, layers: Iterable[str] = LAYERS) -> Iterator[str]:
+        for layer in layers:
             for log in sorted(Path(self.root, layer).glob("*/_delta_log")):
                 yield f"{layer}.{log.parent.name}"
 
@@ -232,8 +234,8 @@ class Address(_Files):
         with _reached(self.root):
             return DeltaTable.is_deltatable(self.path(name))
 
-    def tables(self) -> Iterator[str]:
-        for layer in LAYERS:
+    def tables(self, layers: Iterable[str] = LAYERS) -> Iterator[str]:
+        for layer in layers:
             for name in files.folders(f"{self.key}/{layer}"):
                 if not name.startswith("_") and self.exists(f"{layer}.{name}"):
                     yield f"{layer}.{name}"
@@ -265,24 +267,26 @@ class Catalog:
         return unity.quoted(self.root, name)
 
     def delta(self, name: str, version: int | None = None) -> DeltaTable:
-        if not self.exists(name):
+        # a version is named by a manifest, whose tables were there; what reads one that was removed since says so
+        if version is None and not self.exists(name):
             raise TableNotFoundError(name)
         return cast(DeltaTable, unity.Table(self.root, name, version))
 
     def exists(self, name: str) -> bool:
-        table = self.path(name)
-        if unity.known(table):
-            return True
-        is_there = unity.exists(self.root, name)
-        unity.known(table, is_there)
-        return is_there
+        known = None if name in BESIDE else unity.known(self.root, name.split(".")[0])
+        return unity.exists(self.root, name) if known is None else name in known
 
-    def tables(self) -> list[str]:
-        return unity.tables(self.root, LAYERS)
+    def tables(self, layers: Iterable[str] = LAYERS) -> list[str]:
+        names = list[str]()
+        for layer in layers:
+            # others make tables of `ops` beside the lock
+            known = None if layer == "ops" else unity.known(self.root, layer)
+            names += unity.tables(self.root, [layer]) if known is None else sorted(known)
+        return names
 
     def remove(self, name: str) -> None:
-        unity.known(self.path(name), False)
-        unity.drop(self.root, name)
+        if self.exists(name):
+            unity.drop(self.root, name)
 
     def document(self) -> Document:
         return _Row(self)

@@ -106,8 +106,7 @@ def connect(
     opened(lake.root)
     if not newest:
         lake = manifests.as_read(lake)
-    wanted = set(layers)
-    names = [name for name in lake.tables() if name.split(".")[0] in wanted and (only is None or name in only)]
+    names = lake.tables(layers, only)
     if not names:
         raise LakehouseError(
             f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."

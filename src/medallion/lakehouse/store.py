@@ -2,13 +2,13 @@
 
 A table is named `layer.table`, such as `gold.sales_summary`, and is a Delta table under
 `<root>/<layer>/<table>`, or in Unity Catalog where the root is `uc://CATALOG`. Every write casts to the table's contract, is one atomic commit, is tried again when
-another writer was faster, and is checked by reading the schema back.
+another writer was faster, and is checked by reading the schema back; in a catalog, whose engine refuses other types, once per table.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
-from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
+from deltalake.schema import Schema
 from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
 
 from medallion import addresses, door
@@ -31,7 +31,6 @@ from medallion.lakehouse.places import LAYERS, Place
 from medallion.lakehouse.session import engine_name
 
 if TYPE_CHECKING:
-    from deltalake.schema import Field
     from deltalake.transaction import AddAction, RemoveAction
     from pyspark.sql import DataFrame, SparkSession
 
@@ -65,8 +64,6 @@ def reading(root: str, versions: Mapping[str, int]) -> Iterator[None]:
 #: Who looks at lakehouses that this process reads, by their place.
 _looking: dict[str, Person] = {}
 
-#: Whether tables are there, by the place of their lakehouse, each with what told its state when that was asked.
-_there: dict[str, dict[str, tuple[tuple[str, int, int, int], bool]]] = {}
 #: Tables that stay open, by the place of their lakehouse, each with the commit that was its newest when it was opened.
 _open: dict[str, dict[str, tuple[tuple[str, int, int, int], DeltaTable]]] = {}
 
@@ -75,16 +72,15 @@ _open: dict[str, dict[str, tuple[tuple[str, int, int, int], DeltaTable]]] = {}
 def kept_open(lake: Lakehouse) -> Iterator[None]:
     """Open each table of a lakehouse in a folder or catalog once per commit of it, instead of whenever its columns are asked for.
 
-    In a catalog, whether a table is there is asked once per commit, too: it is a statement. For who holds the lock: nearly
-    every commit is then its own, and what others commit beside the lock is seen too.
+    In a catalog its tables are listed once, too: whether one is there is a statement. For who holds the lock: nearly every
+    commit is then its own, and what others commit beside the lock is seen too.
     """
-    _open[lake.place.key], _there[lake.place.key] = {}, {}
+    _open[lake.place.key] = {}
     try:
         with lake.place.kept():
             yield
     finally:
-        for known in (_open, _there):
-            known.pop(lake.place.key, None)
+        _open.pop(lake.place.key, None)
 
 
 @dataclass(frozen=True)
@@ -205,14 +201,8 @@ class Lakehouse:
             and opened[name][0] == state(self, name)
         ):
             return True
-        known, now = _there.get(self.place.key), state(self, name)
-        if known is not None and now is not None and name in known and known[name][0] == now:
-            return known[name][1]
         try:
-            is_there = self.place.exists(name)
-            if known is not None and now is not None:
-                known[name] = now, is_there
-            return is_there
+            return self.place.exists(name)
         except DeltaError as error:
             reason = str(error).strip().split("\n")[0][:200]
             problem = f"{self.root}: is no address of a lakehouse: {reason}"
@@ -224,11 +214,22 @@ class Lakehouse:
             return int(commit.stem)  # its log need not be read
         return self.delta(name).version() if self.exists(name) else -1
 
-    def tables(self) -> list[str]:
-        """Names of all tables that exist, by layer."""
-        if (pinned := self.pinned) is not None:
-            return [*pinned, *(name for name in sorted(BESIDE) if self.exists(name))]
-        return [name for name in self.place.tables() if _NAME.fullmatch(name)]
+    def tables(self, layers: Iterable[str] = LAYERS, only: Container[str] | None = None) -> list[str]:
+        """Names of the tables that exist in these layers, by layer; of those in `only` where it is given."""
+        layers = {*layers}
+
+        def wanted(name: str) -> bool:
+            return name.split(".")[0] in layers and (only is None or name in only)
+
+        if (pinned := self.pinned) is None:
+            names = self.place.tables([layer for layer in LAYERS if layer in layers])
+            return [name for name in names if _NAME.fullmatch(name) and wanted(name)]
+        beside = sorted(filter(wanted, BESIDE))
+        if beside and not self.place.reads_files:
+            beside = sorted({*beside}.intersection(self.place.tables(["ops"])))
+        else:
+            beside = [name for name in beside if self.exists(name)]
+        return [*filter(wanted, pinned), *beside]
 
 
 def erasing(lake: Lakehouse) -> LakehouseError | None:
@@ -310,8 +311,8 @@ def save(
     *,
     append: bool = False,
     whole: bool = False,
-) -> int:
-    """Write a frame as the contract's table and give the new version.
+) -> None:
+    """Write a frame as the contract's table.
 
     Args:
         frame: What to write; columns are taken and cast as the contract has them.
@@ -339,7 +340,6 @@ def save(
         frame = _shaped(frame, _wanted(contract), names)
     _commit(frame, lake.path(contract.name), "append" if append else "overwrite", options)
     _check(lake, contract)
-    return lake.version(contract.name)
 
 
 def save_files(
@@ -441,8 +441,9 @@ def append_rows(rows: Sequence[tuple[Any, ...]], spark: SparkSession, lake: Lake
     In a folder without the engine, which takes longer to plan such a write than to do it.
     """
     if lake.folder is None:
-        schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
-        save(spark.createDataFrame(rows, schema), spark, lake, contract, append=True)
+        save(
+            spark.createDataFrame(rows, unity.struct(_wanted(contract))), spark, lake, contract, append=True, whole=True
+        )
         return
     create(spark, lake, contract)
     _grown(lake, contract)
@@ -469,9 +470,8 @@ def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
 def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
     """An empty table of nullable columns; made from a frame with literals, some would be NOT NULL for all time."""
     if lake.folder is None:
-        schema = ", ".join(f"`{column}` {kind}" for column, kind in columns)
         _commit(
-            spark.createDataFrame([], schema),
+            spark.createDataFrame([], unity.struct(columns)),
             lake.path(name),
             "append",
             unity.RETENTION if _quoted(lake.path(name)) else {},
@@ -480,7 +480,7 @@ def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[s
 
     locks.check()
     with door.through(lake.path(name)):
-        fields = Schema([_field(column, kind) for column, kind in columns])
+        fields = Schema([unity.field(column, kind) for column, kind in columns])
         DeltaTable.create(lake.path(name), fields, mode="ignore", configuration=KEEP_COMMITS)
 
 
@@ -524,14 +524,7 @@ def _grown(lake: Lakehouse, contract: Table) -> list[tuple[str, str]]:
 def _add_columns(lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
     if columns:
         with door.through(lake.path(name)):
-            lake.delta(name).alter.add_columns([_field(column, kind) for column, kind in columns])
-
-
-def _field(column: str, kind: str) -> Field:
-    """A nullable column of a Delta table; `kind` is its type as Spark writes it."""
-    if kind.startswith("array<"):
-        return Field(column, ArrayType(PrimitiveType(kind[len("array<") : -1]), contains_null=True))
-    return Field(column, PrimitiveType({"bigint": "long", "int": "integer"}.get(kind, kind)))
+            lake.delta(name).alter.add_columns([unity.field(column, kind) for column, kind in columns])
 
 
 def empty(spark: SparkSession, contract: Table) -> DataFrame:
@@ -539,8 +532,7 @@ def empty(spark: SparkSession, contract: Table) -> DataFrame:
 
     A table made from a frame with literal columns alone would have them NOT NULL for all time.
     """
-    schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
-    return spark.createDataFrame([], schema)
+    return spark.createDataFrame([], unity.struct(_wanted(contract)))
 
 
 @_again
@@ -549,7 +541,7 @@ def _commit(frame: DataFrame, path: str, mode: str, options: Mapping[str, str]) 
     writer = frame.write.format("delta").mode(mode).options(**options)
     with door.through(path):
         writer.saveAsTable(path) if _quoted(path) else writer.save(path)
-    unity.written(path)
+    unity.written(path, columns="overwriteSchema" in options)
 
 
 def _quoted(path: str) -> bool:
@@ -591,7 +583,7 @@ def _check(lake: Lakehouse, contract: Table) -> None:
 
 def merge(
     frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Table, *, whole: bool = False, met: bool = False
-) -> int:
+) -> None:
     """Insert or replace rows by the contract's key, one commit; the frame has one row per key.
 
     It has every column of the contract where it is `whole`, as in `save`, and some of its keys were known before where they
@@ -600,7 +592,7 @@ def merge(
     Rows whose keys are all new are appended. The embedded engine's MERGE writes every file of the table anew, whatever
     it changes, and takes two to three times as long as that needs (decision 11); so in a folder, which only one
     process at a time writes to, the rows to keep and the new ones are written as the table's next version instead.
-    Elsewhere it is a MERGE. Gives the new version.
+    Elsewhere it is a MERGE.
     """
     create(spark, lake, contract)
     columns = _grown(lake, contract)
@@ -614,7 +606,6 @@ def merge(
     else:
         _merge(frame, spark, lake, contract)
     _check(lake, contract)
-    return lake.version(contract.name)
 
 
 def _merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
@@ -635,15 +626,14 @@ def _merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Tab
 def _execute(spark: SparkSession, path: str, statement: str) -> None:
     locks.check()
     with door.through(path):
-        spark.sql(statement).collect()
+        unity.ask(statement, spark)
     unity.written(path)
 
 
 def append_raw(
     frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str, columns: Sequence[tuple[str, str]]
-) -> int:
-    """Append a frame of these columns and types to a bronze table, whose columns are whatever the exports had; gives the
-    new version.
+) -> None:
+    """Append a frame of these columns and types to a bronze table, whose columns are whatever the exports had.
 
     Columns that the table does not have yet are added to it first (as nullable text), those that the frame
     does not have become null.
@@ -657,7 +647,6 @@ def append_raw(
         _in_one_pass(frame, lake, {name: [*known, *gained]}, names=there)
     else:
         _commit(_shaped(frame, [*known, *gained], there), lake.path(name), "append", {})
-    return lake.version(name)
 
 
 def delete_rows(spark: SparkSession, lake: Lakehouse, name: str, where: str) -> None:

@@ -7,24 +7,25 @@ There the engine alone knows where a table lies, so everything is asked of the s
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cache, cached_property, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from deltalake.exceptions import DeltaError
-from deltalake.schema import Schema
+import pyarrow as pa
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
 
 from medallion import log
 from medallion.errors import LakehouseError, StateRemovedError
 from medallion.lakehouse.session import session
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-    from deltalake.schema import Field, Schema
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
 PREFIX = "uc://"
 #: How long files of earlier versions stay, so that manifests of the last 30 days can be opened; the platform's own is a week.
@@ -45,8 +46,10 @@ _counter = itertools.count(1)
 #: Schemas of which this process is the only writer, by their quoted names: the number of its last write to a table, by the
 #: table's quoted name.
 _written: dict[str, dict[str, int]] = {}
-#: Tables of these schemas that are known to be there, by their quoted names: nobody else removes one.
-_there: set[str] = set()
+#: Names of the tables of these schemas, as far as they have been listed: nobody else makes or removes one.
+_listed: dict[str, set[str]] = {}
+#: Columns of the tables of these schemas, by the quoted name, as far as they have been asked for.
+_columns: dict[str, Schema] = {}
 
 
 def catalog(root: str) -> str:
@@ -94,28 +97,41 @@ def kept(root: str, layers: Iterable[str]) -> Iterator[None]:
         yield
     finally:
         for schema in schemas:
-            for table in _written.pop(schema, {}):
-                _there.discard(table)
+            _written.pop(schema, None)
+            _listed.pop(schema, None)
+            for table in [table for table in _columns if table.startswith(f"{schema}.")]:
+                _columns.pop(table)
 
 
-def written(table: str) -> None:
-    """Forget what is known of a table, by its quoted name, since this process has written to it."""
-    if (numbers := _written.get(table.rpartition(".")[0])) is not None:
-        numbers[table] = next(_counter)
+def written(table: str, *, columns: bool = False) -> None:
+    """Forget what is known of a table, by its quoted name, since this process has written to it.
 
-
-def known(table: str, there: bool | None = None) -> bool:
-    """Whether a table, by its quoted name, is known to be there, as who holds the lock may know it.
-
-    Args:
-        table: The table.
-        there: What has been found out since: it is there or not.
+    Its columns are known to be as they were, which Delta Lake sees to, unless they were changed on purpose.
     """
-    if there and state(table) is not None:
-        _there.add(table)
-    elif there is False:
-        _there.discard(table)
-    return table in _there
+    if columns:
+        _columns.pop(table, None)
+    schema, _, name = table.rpartition(".")
+    if (numbers := _written.get(schema)) is not None:
+        numbers[table] = next(_counter)
+    if (names := _listed.get(schema)) is not None:
+        names.add(name.strip("`"))
+
+
+def removed(table: str) -> None:
+    """Forget a table, by its quoted name, since this process has removed it."""
+    written(table, columns=True)
+    schema, _, name = table.rpartition(".")
+    _listed.get(schema, set()).discard(name.strip("`"))
+
+
+def known(root: str, layer: str) -> set[str] | None:
+    """The tables of a layer, `layer.table`, listed once by who holds the lock; None while others may make some too."""
+    schema = quoted(root, layer)
+    if schema not in _written:
+        return None
+    if schema not in _listed:
+        _listed[schema] = {name.split(".")[1] for name in tables(root, [layer]) if name.startswith(f"{layer}.")}
+    return {f"{layer}.{name}" for name in _listed[schema]}
 
 
 def state(table: str) -> tuple[str, int, int, int] | None:
@@ -136,7 +152,7 @@ def tables(root: str, layers: Iterable[str]) -> list[str]:
     for layer in layers:
         where = quoted(root, layer)
         try:
-            rows = spark.sql(f"SHOW TABLES IN {where}").collect()
+            rows = ask(f"SHOW TABLES IN {where}")
         except Exception:
             if spark.catalog.databaseExists(where):
                 raise
@@ -147,34 +163,68 @@ def tables(root: str, layers: Iterable[str]) -> list[str]:
 
 def drop(root: str, name: str) -> None:
     """Remove a table."""
-    session().sql(f"DROP TABLE IF EXISTS {quoted(root, name)}").collect()
-    written(quoted(root, name))
+    ask(f"DROP TABLE IF EXISTS {quoted(root, name)}")
+    removed(quoted(root, name))
 
 
 def row(root: str, name: str, columns: str) -> tuple[Any, ...] | None:
     """Columns of the only row of a table; None where there is no such table."""
     try:
-        return tuple(session().sql(f"SELECT {columns} FROM {quoted(root, name)}").collect()[0])
+        return tuple(frame(root, name).select(*columns.split(", ")).collect()[0])
     except Exception:
         if exists(root, name):
             raise
         return None
 
 
+def ask(statement: str, spark: SparkSession | None = None) -> list[dict[str, Any]]:
+    """Run a command; gives its rows.
+
+    A client of Spark Connect has them with the answer, since the engine runs a command at once; `collect` would send them
+    to the engine and back. Other clients, and engines that wait to be asked, are asked.
+    """
+    frame = (spark or session()).sql(statement)
+    answer = getattr(getattr(frame, "_plan", None), "_plan", None)
+    if answer is None or answer.WhichOneof("rel_type") != "local_relation":
+        return [row.asDict() for row in frame.collect()]
+    data = answer.local_relation.data
+    return list(pa.ipc.open_stream(data).read_all().to_pylist()) if data else []
+
+
+def fetch(frame: DataFrame) -> pa.Table:
+    """The rows of a frame. A client of Spark Connect gets their types with them; `toArrow` would ask for these first."""
+    rows = getattr(frame, "_to_table", None)
+    return rows()[0] if rows else frame.toArrow()
+
+
 def execute(statement: str) -> int | None:
     """Run a statement; gives how many rows it has changed, None where the engine does not say."""
-    rows = session().sql(statement).collect()
-    counts = rows[0].asDict() if len(rows) == 1 else {}
+    rows = ask(statement)
+    counts = rows[0] if len(rows) == 1 else {}
     return next((int(counts[name]) for name in ("num_affected_rows", "count") if counts.get(name) is not None), None)
 
 
 def append(root: str, name: str, more: pa.Table) -> None:
     """Add a few rows to a table, which is made where there is none; one commit."""
-    spark, path = session(), quoted(root, name)
-    schema = ", ".join(f"`{field.name}` {_SPARK[str(field.type)]}" for field in more.schema)
-    frame = spark.createDataFrame([tuple(row.values()) for row in more.to_pylist()], schema)
+    path, schema = quoted(root, name), struct((field.name, _SPARK[str(field.type)]) for field in more.schema)
+    frame = session().createDataFrame([tuple(row.values()) for row in more.to_pylist()], schema)
     frame.write.format("delta").mode("append").options(**RETENTION).saveAsTable(path)
     written(path)
+
+
+def struct(columns: Iterable[tuple[str, str]]) -> StructType:
+    """Nullable columns and their types as Spark writes them; from a text, the engine would be asked what it means."""
+    from pyspark.sql.types import StructType
+
+    fields = Schema([field(name, kind) for name, kind in columns])
+    return StructType.fromJson(json.loads(fields.to_json()))
+
+
+def field(column: str, kind: str) -> Field:
+    """A nullable column of a Delta table; `kind` is its type as Spark writes it."""
+    if kind.startswith("array<"):
+        return Field(column, ArrayType(PrimitiveType(kind[len("array<") : -1]), contains_null=True))
+    return Field(column, PrimitiveType({"bigint": "long", "int": "integer"}.get(kind, kind)))
 
 
 _SPARK = {"string": "string", "int64": "bigint", "timestamp[us, tz=UTC]": "timestamp"}
@@ -210,15 +260,17 @@ def arrow(root: str, name: str, version: int | None = None) -> pa.Table:
 
 def rows(root: str, name: str, version: int | None = None) -> pa.Table:
     """All rows of a table at its newest version or an earlier one, fetched through the engine."""
-    return frame(root, name, version).toArrow()
+    return fetch(frame(root, name, version))
 
 
 def sums(root: str, tables: Mapping[str, int | None]) -> dict[str, tuple[int, int]]:
     """Per table, at a version or the newest one, the sum of the hashes of its rows and how many there are, by one statement."""
-    statement = "SELECT '{}' AS name, coalesce(sum(CAST(hash AS DECIMAL(38, 0))), 0) AS total, count(*) AS n FROM (SELECT xxhash64(to_json(struct(*))) AS hash FROM {})"
-    at = {name: "" if version is None else f" VERSION AS OF {version}" for name, version in tables.items()}
-    each = (statement.format(name, quoted(root, name) + clause) for name, clause in at.items())
-    rows = session().sql(" UNION ALL ".join(each)).collect()
+    total = "coalesce(sum(CAST(xxhash64(to_json(struct(*))) AS DECIMAL(38, 0))), 0) AS total"
+    each = (
+        frame(root, name, version).selectExpr(total, "count(*) AS n").selectExpr(f"'{name}' AS name", "total", "n")
+        for name, version in tables.items()
+    )
+    rows = reduce(lambda left, right: left.unionAll(right), each).collect()
     return {row["name"]: (int(row["total"]), int(row["n"])) for row in rows}
 
 
@@ -226,14 +278,14 @@ def sums(root: str, tables: Mapping[str, int | None]) -> dict[str, tuple[int, in
 def hashed_by() -> str:
     """What the engine's hash makes of known values: its hashes compare only where this is the same."""
     values = "'a' AS a, 1L AS b, 1.5D AS c, CAST(2.5 AS DECIMAL(18, 2)) AS d, DATE '2025-07-01' AS e, TIMESTAMP '2025-07-01 01:02:03' AS f, true AS g, CAST(NULL AS STRING) AS h, array('b') AS i"
-    (row,) = session().sql(f"SELECT xxhash64(to_json(struct({values}))) AS hash").collect()
+    (row,) = session().range(1).selectExpr(f"xxhash64(to_json(struct({values}))) AS hash").collect()
     return f"engine {row['hash'] & (1 << 64) - 1:016x}"
 
 
 def upkeep(root: str) -> bool | None:
     """Whether predictive optimization keeps up the tables of a catalog; None where the engine does not say."""
     try:
-        rows = session().sql(f"DESCRIBE CATALOG EXTENDED `{catalog(root)}`").collect()
+        rows = [[*row.values()] for row in ask(f"DESCRIBE CATALOG EXTENDED `{catalog(root)}`")]
     except Exception as error:  # noqa: BLE001 - without Unity Catalog there is no such statement, and one may not be allowed it
         log.event("predictive optimization not known", catalog=catalog(root), error=reason(error))
         return None
@@ -247,7 +299,7 @@ def keep(root: str, name: str) -> bool:
 
     A table of which `purge` has left the earlier versions to the platform stays as it is until they are removed.
     """
-    rows = session().sql(f"SHOW TBLPROPERTIES {quoted(root, name)}").collect()
+    rows = ask(f"SHOW TBLPROPERTIES {quoted(root, name)}")
     known = {str(row["key"]): str(row["value"]) for row in rows}
     (retention,) = (known.get(key) for key in RETENTION)
     if retention in (*KEEP_NOTHING.values(), *_KEEP_AN_HOUR.values()):
@@ -337,13 +389,24 @@ class Table:
         metrics.
         """
         more = "" if limit is None else f" LIMIT {limit}"
-        rows = session().sql(f"DESCRIBE HISTORY {self.name}{more}").collect()
-        names = ("version", "operation", "operationMetrics")
-        return [{"timestamp": _since_1970(row["timestamp"]), **{name: row[name] for name in names}} for row in rows]
+        return [
+            {
+                "timestamp": _since_1970(row["timestamp"]),
+                "version": row["version"],
+                "operation": row["operation"],
+                "operationMetrics": dict(row["operationMetrics"] or ()),
+            }
+            for row in ask(f"DESCRIBE HISTORY {self.name}{more}")
+        ]
 
     @cached_property
     def _newest(self) -> list[dict[str, Any]]:
-        return self.history(_COMMITS)
+        try:
+            return self.history(_COMMITS)
+        except Exception as error:
+            if exists(self.root, self.table):
+                raise
+            raise TableNotFoundError(self.name) from error
 
     @cached_property
     def _commit(self) -> dict[str, Any]:
@@ -387,7 +450,7 @@ class Table:
             rows = frame(self.root, self.table, self.at)
             for column, _, value in filters or ():
                 rows = rows.filter(rows[column] == value)
-            return (rows.select(*columns) if columns else rows).toArrow()
+            return fetch(rows.select(*columns) if columns else rows)
         except Exception as error:
             if self.at is None:
                 raise
@@ -395,7 +458,12 @@ class Table:
 
     @cached_property
     def _schema(self) -> Schema:
-        return Schema.from_arrow(session().table(self.name).limit(0).toArrow().schema)
+        if (known := _columns.get(self.name)) is not None:
+            return known
+        schema = Schema.from_json(session().table(self.name).schema.json())
+        if state(self.name) is not None:
+            _columns[self.name] = schema
+        return schema
 
     def schema(self) -> Schema:
         """Columns and types."""
@@ -403,14 +471,14 @@ class Table:
 
     def restore(self, version: int) -> None:
         """Go back to an earlier version, as a new commit."""
-        session().sql(f"RESTORE TABLE {self.name} TO VERSION AS OF {version}").collect()
-        written(self.name)
+        ask(f"RESTORE TABLE {self.name} TO VERSION AS OF {version}")
+        written(self.name, columns=True)
 
     def add_columns(self, fields: list[Field]) -> None:
         """Give the table more columns, null so far."""
         columns = ", ".join(f"`{field.name}` {_sql_type(field.type)}" for field in fields)
-        session().sql(f"ALTER TABLE {self.name} ADD COLUMNS ({columns})").collect()
-        written(self.name)
+        ask(f"ALTER TABLE {self.name} ADD COLUMNS ({columns})")
+        written(self.name, columns=True)
 
     def __getattr__(self, name: str) -> Any:
         raise LakehouseError(

@@ -21,7 +21,7 @@ import duckdb
 
 from medallion import charts, temporary
 from medallion.errors import MedallionError
-from medallion.lakehouse import query
+from medallion.lakehouse import manifests, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.report import facts as figures
 from medallion.report import profile, sections
@@ -51,6 +51,7 @@ def eda(lake: Lakehouse, out: Path, report: Report = lambda *_: None) -> list[Pa
     from medallion.report.pictures import pictures
     from medallion.report.text import text
 
+    lake = manifests.as_read(lake)
     with ThreadPoolExecutor(1) as beside:
         script = beside.submit(charts.javascript)
         with _reading(lake) as connection:
@@ -104,6 +105,7 @@ def gathered(lake: Lakehouse) -> tuple[Facts, list[Profile]]:
     Raises:
         LakehouseError: There is no lakehouse, or no gold in it.
     """
+    lake = manifests.as_read(lake)
     with _reading(lake) as connection:
         return figures.gather(connection, lake), profile.profiles(connection, lake)
 

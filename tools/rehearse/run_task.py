@@ -11,22 +11,26 @@ import re
 import sys
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 
 class Widgets:
     """`dbutils.widgets`: values of the job win over defaults."""
 
     def __init__(self, given: dict[str, str]) -> None:
-        self.given, self.known = given, {}
+        self.given, self.known = given, dict[str, str]()
 
     def text(self, name: str, default: str, label: str = "") -> None:
+        """Declare a widget."""
         self.known[name] = self.given.get(name, default)
 
     def get(self, name: str) -> str:
+        """Its value."""
         return self.known[name]
 
 
-def main(job: dict, key: str, given: dict[str, str]) -> None:
+def main(job: dict[str, Any], key: str, given: dict[str, str]) -> None:
+    """Run a task of a job."""
     (task,) = [task for task in job["tasks"] if task["task_key"] == key]
     values = {item["name"]: item["default"] for item in job["parameters"]} | given
     if notebook := task.get("notebook_task"):
@@ -37,8 +41,8 @@ def main(job: dict, key: str, given: dict[str, str]) -> None:
     wheel = task["python_wheel_task"]
     fill = re.compile(r"\{\{job\.parameters\.(\w+)\}\}")
     sys.argv = [wheel["entry_point"], *(fill.sub(lambda m: values[m[1]], text) for text in wheel["parameters"])]
-    (found,) = distribution(wheel["package_name"]).entry_points.select(name=wheel["entry_point"])
-    found.load()()
+    (entry_point,) = distribution(wheel["package_name"]).entry_points.select(name=wheel["entry_point"])
+    entry_point.load()()
 
 
 if __name__ == "__main__":
