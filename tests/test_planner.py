@@ -621,6 +621,8 @@ def test_a_figure_alone_after_a_question_about_some_rows_says_that_it_is_of_all(
     ("dialog", "expected"),
     [
         (["how many open deals does Ben Haddad have", "what are they worth"], "open_pipeline where owner = 'Ben Haddad'"),
+        (["Umsatz pro Land", "im 2. Quartal"], "revenue by country in 2025-Q2"),
+        (["average deal size won vs lost", "split by product"], "average_deal_value by product, status where status in (won, lost)"),
         (["revenue in March", "which deals did we lose that month"], "list deals where lost and closed_date = 2025-03"),
         (["ingresos en marzo", "deals perdidos ese mes"], "list deals where lost and closed_date = 2025-03"),
         (["revenue in Q1", "deals won that month"], "? 'that month': which month?"),

@@ -492,6 +492,8 @@ class Slots:
             changes["thresholds"] = (*others, *self.thresholds)
         if self.by and before.rank and not self.rank:
             changes["rank"] = None
+        if self.by and before.versus and before.by and not self.versus and len(before.by) == len(self.by) == 1:
+            changes["by"] = (*self.by, *(name for name in before.by if name not in self.by))  # won vs lost, by product
         if (
             self.rank
             and not own_subject
