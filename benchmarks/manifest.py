@@ -21,7 +21,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from medallion import pipeline
 from medallion.config import load, utc_now
-from medallion.lakehouse import locks, manifests, publishing, store
+from medallion.lakehouse import locks, manifests, places, publishing, store
 from medallion.lakehouse.store import Lakehouse
 
 HERE = Path(__file__).resolve().parent
@@ -59,7 +59,7 @@ def main() -> None:
             copy = Lakehouse(str(shutil.copytree(lake.root, folder / f"copy_{number}")))
             took = [published(copy)]
             for name in copy.tables():
-                if name not in locks.BESIDE:
+                if name not in places.BESIDE:
                     rows = DeltaTable(copy.path(name)).to_pyarrow_table()
                     write_deltalake(copy.path(name), rows, mode="overwrite")
             took.append(published(copy))

@@ -25,7 +25,6 @@ from filelock import FileLock, Timeout
 from medallion import addresses, door, log
 from medallion.errors import LakehouseError
 from medallion.lakehouse import places
-from medallion.lakehouse.places import BESIDE as BESIDE
 from medallion.lakehouse.places import ConflictError, Document, Place
 
 #: How long a lock at an address or in a catalog holds after its last renewal, and seconds between renewals.

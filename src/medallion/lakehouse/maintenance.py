@@ -20,8 +20,8 @@ from medallion import door
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, manifests, publishing, removal, store
 from medallion.lakehouse.commits import checkpointed, data_files, names_of, newest_commit
-from medallion.lakehouse.locks import BESIDE
 from medallion.lakehouse.manifests import Kept, Manifest
+from medallion.lakehouse.places import BESIDE
 from medallion.lakehouse.store import Lakehouse
 
 #: A table is due when it has so many files that are small (the engine writes up to one per core), or so many commits since

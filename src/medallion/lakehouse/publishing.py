@@ -20,8 +20,8 @@ from deltalake.exceptions import DeltaError
 
 from medallion.lakehouse import manifests, query, unity
 from medallion.lakehouse.commits import data_files, newest_commit, sizes
-from medallion.lakehouse.locks import BESIDE
 from medallion.lakehouse.manifests import Kept
+from medallion.lakehouse.places import BESIDE
 from medallion.lakehouse.store import Lakehouse
 from medallion.version import VERSION
 

@@ -16,8 +16,7 @@ from deltalake.exceptions import DeltaError
 from medallion import door
 from medallion.lakehouse import places
 from medallion.lakehouse.commits import data_files
-from medallion.lakehouse.locks import BESIDE
-from medallion.lakehouse.places import LAYERS
+from medallion.lakehouse.places import BESIDE, LAYERS
 
 if TYPE_CHECKING:
     from medallion.lakehouse.store import Lakehouse

@@ -26,8 +26,7 @@ from medallion.contracts import Table
 from medallion.errors import LakehouseError, StateRemovedError
 from medallion.lakehouse import locks, places, removal, unity
 from medallion.lakehouse.commits import GO_BACK, damage, data_files, is_empty_commit, newest_commit
-from medallion.lakehouse.locks import BESIDE
-from medallion.lakehouse.places import LAYERS, Place
+from medallion.lakehouse.places import BESIDE, LAYERS, Place
 from medallion.lakehouse.session import engine_name
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from typing import Any
 
 from medallion import door, log
 from medallion.errors import LakehouseError
-from medallion.lakehouse import commits, locks, maintenance, manifests, publishing, removal, store
+from medallion.lakehouse import commits, locks, maintenance, manifests, places, publishing, removal, store
 from medallion.lakehouse.maintenance import Maintained
 from medallion.lakehouse.manifests import Manifest
 from medallion.lakehouse.store import Lakehouse
@@ -38,7 +38,7 @@ RECOVER = "recovery"
 #: A lakehouse that was written before there were manifests, as it was found.
 FOUND = "found"
 #: Tables that are left alone when a lakehouse goes back: what failed stays known, and so does what was asked.
-KEPT = locks.BESIDE
+KEPT = places.BESIDE
 #: The table that a run writes last.
 RUNS = "ops.runs"
 #: How an interrupted erasure is completed.

@@ -253,8 +253,8 @@ def nearest(table: Table, leads: Entity, system: System | None = None) -> Match 
         chosen["closed_at"] = dates[1]
     chosen = {name: column for name, column in chosen.items() if not any(column is each for each, _ in named.values())}
     listed = ", ".join(f"{name} from {column.header} ({column.examples(1)})" for name, column in chosen.items())
-    some = " some of" if named else ""
-    reason = f"{some} its headers are in words that are not known (--preset says what they mean); by its values a list of deals: {listed}".strip()
+    headers = "some of its headers" if named else "its headers"
+    reason = f"{headers} are in words that are not known (--preset says what they mean); by its values a list of deals: {listed}"
     columns = {name: (column, Meaning(name, CONFIDENT, "by its values")) for name, column in chosen.items()} | named
     return Match(table, leads, 0.5, reason, columns)
 

@@ -113,7 +113,7 @@ class Erasure(About):
             versions, files = removal.purge(self.lake, name)
             return {"versions_purged": versions, "files_removed": files}
         with door.through(self.lake.path(name)):
-            versions, removed, left = unity.purge(self.lake.root, name, beside=name in locks.BESIDE)
+            versions, removed, left = unity.purge(self.lake.root, name, beside=name in places.BESIDE)
         if left:
             return {"versions_purged": 0, "files_removed": 0, certificate.LEFT: left}
         return {"versions_purged": versions, "files_removed": removed}
