@@ -171,15 +171,8 @@ class Checking(Subjects):
             after = self.near(place, 1)
             if span.text in DASHES and after < len(self.spans) and self.spans[after].of(*_AFTER_PAUSES):
                 self.use(place)
-        of_touches = self.entity == "interactions" or any(
-            name in ("touches", "touch_positive_rate") for name in self.metrics
-        )
-        if (
-            of_touches
-            and any(span.of("receives") for span in self.spans)
-            and not any(name == "direction" for part in self.where for name in names_of(part))
-        ):
-            raise Unclear("received by us, or by them?", "inbound emails last month", "outbound emails last month")
+        if self._of_undirected_touches() and any(span.of("receives") for span in self.spans):
+            raise self._which_way("received")
         self._helpers()
         left = [span for place, span in enumerate(self.spans) if not span.used and not self._says_nothing(place)]
         if left:
@@ -241,12 +234,28 @@ class Checking(Subjects):
                 span.senses = (Sense("verb", "create"),)
 
     def _sent(self) -> None:
-        """What was sent is outbound, where nothing else says which way touches went."""
-        of_touches = self.entity == "interactions" or "touches" in self.metrics
-        named = any(name == "direction" for part in self.where for name in names_of(part))
-        if of_touches and not named and any(span.of("sends") for span in self.spans):
+        """What we sent is outbound; what customers sent is asked about. Without who did it, it is what went either way."""
+        if not self._of_undirected_touches() or not any(span.of("sends") for span in self.spans):
+            return
+        own = any(
+            span.of("ourselves", "me", "first_person") or Sense("sends", "own") in span.senses for span in self.spans
+        )
+        theirs = self.about or any(
+            span.of("to_us", "they") or Sense("entity", "accounts") in span.senses for span in self.spans
+        )
+        if own:
             self.where.append(Test("direction", "=", ("outbound",)))
-            self.take("sends")
+        elif theirs:
+            raise self._which_way("sent")
+        self.take("sends")
+
+    def _of_undirected_touches(self) -> bool:
+        """Whether touches are asked about, and not those of one direction."""
+        of_touches = self.entity == "interactions" or {"touches", "touch_positive_rate"} & {*self.metrics}
+        return bool(of_touches) and not any(name == "direction" for part in self.where for name in names_of(part))
+
+    def _which_way(self, done: str) -> Unclear:
+        return Unclear(f"{done} by us, or by them?", "inbound emails last month", "outbound emails last month")
 
     def _us(self) -> None:
         """`US` in capitals is the country, `us` is who asks."""

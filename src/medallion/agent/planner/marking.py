@@ -12,7 +12,21 @@ from medallion.metrics.periods import Today
 RANKS = ("desc", "asc", "best", "worst", "newest", "oldest", "likeliest")
 #: Kinds of spans beside which a question says the same, where they are left over.
 QUIET = frozenset(
-    {"neutral", "be", "comma", "prep", "joined", "during", "it", "unnamed", "exists", "ones_of", "inside"}
+    {
+        "neutral",
+        "be",
+        "comma",
+        "prep",
+        "joined",
+        "during",
+        "it",
+        "unnamed",
+        "exists",
+        "ones_of",
+        "inside",
+        "ourselves",
+        "to_us",
+    }
 )
 
 
