@@ -18,6 +18,7 @@ from medallion.care import quarantine
 from medallion.config import load
 from medallion.dashboard.repairs import Replays
 from medallion.errors import LakehouseError
+from medallion.lakehouse import locks
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import Result
 
@@ -120,6 +121,29 @@ def test_a_correction_is_written_down_and_offered_to_be_replayed(dashboard, lake
     (made,) = quarantine.record(own, key)["corrections"]
     assert (made["column_name"], made["before"], made["after"]) == ("status", "maybe", "open")
     assert "Replay 1 corrected record" in shown(client, "/health/quarantine")
+
+
+def test_no_page_shows_what_a_replay_has_not_finished(dashboard, lake, tmp_path):
+    own = Lakehouse(str(shutil.copytree(lake.root, tmp_path / "lakehouse")))
+    pages = ("/rows/deals", "/health", "/health/quarantine")
+    before = [shown(dashboard(own), page) for page in pages]
+    begun, ended = threading.Event(), threading.Event()
+
+    def write():
+        with locks.hold(own.root):
+            for table in ("gold.deals", quarantine.TABLE):
+                own.delta(table).delete()
+            begun.set()
+            ended.wait(60)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        assert begun.wait(60)
+        assert [shown(dashboard(own), page) for page in pages] == before
+    finally:
+        ended.set()
+        thread.join()
 
 
 @pytest.mark.slow

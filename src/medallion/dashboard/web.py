@@ -64,7 +64,7 @@ from medallion.dashboard.listing import SHOWN, Listing, file_name
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading, Source
 from medallion.errors import ContractError, MedallionError, StateRemovedError
-from medallion.lakehouse import manifests, query
+from medallion.lakehouse import locks, manifests, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.metrics.compilers.duckdb import Answer as Answered
 from medallion.metrics.compilers.duckdb import answer, written_rows
@@ -157,11 +157,12 @@ class Dashboard:
 
     def _prepare(self, reading: Reading) -> None:
         """In the background: copies for filters and sorts, and what the pages need as they open."""
-        copies.make(reading)
-        if reading.person and not reading.person.sees_all:
-            return
-        with suppress(MedallionError, duckdb.Error):  # whoever opens the page is told
-            health.health(reading, self.options.settings, utc_now())
+        with locks.reading_only():
+            copies.make(reading)
+            if reading.person and not reading.person.sees_all:
+                return
+            with suppress(MedallionError, duckdb.Error):  # whoever opens the page is told
+                health.health(reading, self.options.settings, utc_now())
 
     def _person(self, request: Request) -> Person | None:
         """Who looks; None where nothing declares who may see what.
@@ -428,10 +429,11 @@ class Dashboard:
         """The records that wait, with likely repairs."""
         _for_who_sees_all(reading)
         params = parameters.given(request.query_params.multi_items(), repairs.PARAMETERS)
+        replay = self.replays.last  # before the records: once it has ended, they are as it left them
         waiting = repairs.waiting(reading, self.options.settings, params, pii=self._pii(reading))
         return self._html(
             request, reading, "quarantine.html.j2", page="health", title=words.SECTIONS["quarantine"], told=waiting, found=params,
-            replay=self.replays.last, corrected=waiting["corrected"], back=f"/health/quarantine{params.query()}",
+            replay=replay, corrected=waiting["corrected"], back=f"/health/quarantine{params.query()}",
         )  # fmt: skip
 
     def refused_record(self, request: Request, reading: Reading) -> Response:
@@ -439,12 +441,13 @@ class Dashboard:
         _for_who_sees_all(reading)
         parameters.given(request.query_params.multi_items(), ())
         key = request.path_params["key"]
+        replay = self.replays.last  # before the record
         record = repairs.record(reading, self.options.settings, key, pii=self._pii(reading))
         if record is None:
             raise HTTPException(404, words.say("no_record", key=key[:60]))
         waits = record["resolved_by"] is None and bool(record["corrections"])
         return self._html(
-            request, reading, "refused_record.html.j2", page="health", title=key, told=record, replay=self.replays.last,
+            request, reading, "refused_record.html.j2", page="health", title=key, told=record, replay=replay,
             corrected=int(waits), back=request.url.path,
         )  # fmt: skip
 
@@ -946,7 +949,7 @@ def _back(request: Request) -> str:
 
 
 class Guard:
-    """Lets in who may come in, and gives every answer the headers that keep it safe."""
+    """Lets in who may come in, gives every answer the headers that keep it safe, and no page a replay's unfinished work."""
 
     def __init__(self, app: ASGIApp, dashboard: Dashboard) -> None:
         self.app, self.dashboard = app, dashboard
@@ -956,7 +959,10 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        with locks.reading_only():
+            await self._let_in(scope, receive, send)
 
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)

@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,6 +38,8 @@ SOURCES_FILE = ".sources.json"
 _lost: dict[str, str] = {}
 #: Lakehouses that this process holds for writing, by their place.
 _ours: dict[str, Held] = {}
+#: Set for what reads only, in a process that may write beside it.
+_reads_only: ContextVar[bool] = ContextVar("reads_only", default=False)
 
 
 @dataclass
@@ -129,15 +132,27 @@ def hold(root: str) -> Iterator[Held]:
     place = _place(root)
     with _lease(root, place) if place.folder is None else _file_lock(root, place.folder, place) as lock:
         _ours[place.key] = lock
+        before = _reads_only.set(False)
         try:
             yield lock
         finally:
+            _reads_only.reset(before)
             _ours.pop(place.key, None)
 
 
+@contextmanager
+def reading_only() -> Iterator[None]:
+    """Read what the last finished command left, also while another thread of this process holds the lakehouse for writing."""
+    before = _reads_only.set(True)
+    try:
+        yield
+    finally:
+        _reads_only.reset(before)
+
+
 def is_ours(root: str) -> bool:
-    """Whether this process holds a lakehouse for writing."""
-    return bool(_ours) and _place(root).key in _ours
+    """Whether this process holds a lakehouse for writing, and what asks is part of the command that does."""
+    return bool(_ours) and not _reads_only.get() and _place(root).key in _ours
 
 
 def held(root: str) -> Held:
@@ -147,7 +162,7 @@ def held(root: str) -> Held:
 
 def head(place: Place) -> str | None:
     """Hash of the newest manifest by the lock, empty where there is none; None where the manifests themselves tell it."""
-    lock = _ours.get(place.key)
+    lock = None if _reads_only.get() else _ours.get(place.key)
     return place.head() if lock is None else lock.document.manifest
 
 
