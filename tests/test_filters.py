@@ -9,11 +9,12 @@ import pytest
 
 from medallion import metrics
 from medallion.agent.rules import Rules
-from medallion.agent.serving import Serving
+from medallion.agent.serving import Serving, serve
 from medallion.agent.tools import Tools
 from medallion.errors import ContractError
 from medallion.lakehouse import query
 from medallion.metrics import Filter
+from medallion.metrics.question import Order, Question, Split
 
 #: Accounts whose names mean something else too, and names of deals' owners, sources and industries.
 TABLES = """
@@ -74,6 +75,20 @@ def test_a_superlative_names_nobody_where_the_name_is_not_known():
     found = Tools(serving, Rules()).metric_value("total_deal_value", ["owner"], top=1)
     assert [row["owner"] for row in found.rows] == ["Tess Nair"]
     assert "Not ranked: what is of no known owner." in found.note
+
+
+def test_an_account_without_a_name_is_ranked_by_its_key(sample):
+    by, order = (Split("customer_id"), Split("customer_name")), (Order("revenue", True),)
+    with serve(sample) as serving:
+        tools, ranking = Tools(serving, Rules()), Question(("revenue",), by, order=order, limit=1)
+        (first,) = tools.asked(ranking).rows
+        for name in ("deals", "customer_features"):
+            serving.connection.execute(
+                f"create table renamed_{name} as select * replace (nullif(customer_name, '{first['customer_name']}') as customer_name) "
+                f"from gold.{name}; create or replace view gold.{name} as from renamed_{name}"
+            )
+        (again,) = tools.asked(ranking).rows
+    assert again == {**first, "customer_name": None}
 
 
 # filters

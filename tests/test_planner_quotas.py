@@ -109,6 +109,9 @@ def test_who_of_those_before_made_it(planner):
         "by how much?",
         "revenue for the month before",
         "short deals",
+        "who never hit quota",
+        "will my team hit quota",
+        "revenue of Ben Haddad's team vs Tess Nair's team",
     ],
 )
 def test_what_is_near_to_a_question_about_quotas_or_teams_is_asked_back(planner, question):

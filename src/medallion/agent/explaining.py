@@ -15,7 +15,7 @@ from medallion import metrics
 from medallion.agent.facts import Field, Found, Kind
 from medallion.errors import ContractError
 from medallion.metrics import changes, over_time, periods
-from medallion.metrics.compilers.duckdb import answer
+from medallion.metrics.compilers.duckdb import answer, funnel
 from medallion.metrics.conditions import Condition
 from medallion.metrics.periods import Today
 from medallion.metrics.question import MOST_ROWS, Order, Question, Records, Split
@@ -247,13 +247,25 @@ def beside_average(tools: Tools, records: Records, column: str, op: str, group: 
 
 
 def furthest(tools: Tools, records: Records) -> Found:
-    """Open deals that are in the last stage of the funnel that any of a list has reached."""
+    """Open deals that are in the last stage of the funnel that any of a list has reached.
+
+    Raises:
+        ContractError: No deal has passed yet between that stage and another, so that their order is not known.
+    """
     shown = tuple(dict.fromkeys((*records.columns, "stage")))
     finding = tools.asked(dataclasses.replace(records, limit=MOST_ROWS, columns=shown), "furthest")
     stages = [row["stage"] for row in tools.asked(Question(("open_leads",), (Split("stage"),))).rows]  # in their order
     place = {stage: number for number, stage in enumerate(stages)}
     last = max((place.get(row["stage"], -1) for row in finding.rows), default=-1)
     rows = [row for row in finding.rows if place.get(row["stage"], -1) == last]
+    stage = metrics.views()["deals"].field("stage")
+    passed = {} if stage and stage.values else dict(tools.reading(funnel))
+    for other in dict.fromkeys(row["stage"] for row in finding.rows if row not in rows):
+        if rows and other in passed and passed[other] == passed.get(rows[0]["stage"]):
+            raise ContractError(
+                f"no deal has passed between {other} and {rows[0]['stage']} yet: which is further along is not known",
+                "Ask for open deals by stage.",
+            )
     return dataclasses.replace(finding, title=f"{finding.title}, furthest along", rows=rows, total=len(rows))
 
 

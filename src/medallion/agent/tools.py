@@ -404,9 +404,10 @@ class Tools:
     @staticmethod
     def _is_unknown(result: Answered, column: Column) -> bool:
         """Whether a split of an answer has a row of what it does not know."""
-        return (
-            column.role == "split" and ":" not in column.name and any(row[column.name] is None for row in result.rows)
-        )
+        named = column.name == "customer_name" and any(other.name == "customer_id" for other in result.columns)
+        if column.role != "split" or ":" in column.name or named:  # an account without a name is known by its key
+            return False
+        return any(row[column.name] is None for row in result.rows)
 
     def reading(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What a function of the metrics reads from the connection."""

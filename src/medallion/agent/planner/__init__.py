@@ -133,7 +133,8 @@ class Planner:
             slots = slots.of_those(before.slots)
         if before is not None and slots.goes_on(before.slots):
             rows = before.slots.rows
-            if slots.cuts(before.slots) and rows is not None and not slots.rank:
+            furthest = slots.rank is not None and slots.rank.way == "furthest"
+            if (furthest or (slots.cuts(before.slots) and not slots.rank)) and rows is not None:
                 slots = slots.of_rows(rows, before.slots)
                 notes.append(
                     f"Of the {len(rows.keys)} rows of the answer before."

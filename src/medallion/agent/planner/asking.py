@@ -94,7 +94,9 @@ class Asking(Listing):
         self._only("attain")
         ends = [periods.read(time.text, self.today).last for time in slots.times]
         over = any(self.today.day and last and last < self.today.day for last in ends)
-        if over or slots.past or slots.team:  # what was won is known
+        if slots.team and not (over or slots.past):
+            raise Unclear("a forecast is of all deals or of one rep", "how is my team doing against quota")
+        if over or slots.past:  # what was won is known
             return self.of(_with(slots, goal="", metrics=("quota_gap",)))._asked()
         named = [test for test in self._tests() if test.name == "owner" and test.op == "=" and len(test.values) == 1]
         if len(named) != len(slots.where) or (named and slots.me):

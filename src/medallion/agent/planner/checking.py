@@ -18,6 +18,8 @@ DASHES = ("-", "\u2013")
 _AFTER_PAUSES = ("count", "amount", "list", "by", "entity", "state", "when", "who", "why", "how")
 #: Who does something, in English, which alone has one word for being open and for opening.
 _WE = frozenset({"we", "you", "they"})
+#: Words that a name follows.
+_OF = frozenset({"of", "from", "with", "von", "mit", "de", "avec", "con"})
 #: Figures that a single deal has.
 _OF_DEALS = {"total_deal_value", "open_pipeline", "weighted_pipeline"}
 
@@ -187,7 +189,7 @@ class Checking(Subjects):
             names = {verb.name for verb in self.spans[place].all("verb")}
             figure = self.metrics or self.entity == "interactions" or self.goal in ("amount", "count")
             if (
-                (("get" in names or "sell" in names or "work" in names) and figure and not self.places("who"))
+                (({"get", "sell", "work"} & names) and figure and not (self.places("who") or self._is_named(place)))
                 or ("happen" in names and self.goal in ("changed", "brief", "why"))
                 or ("touch" in names and (self.entity == "interactions" or "last_touch_date" in self.fields))
             ):
@@ -213,6 +215,10 @@ class Checking(Subjects):
         if self.goal in ("why", "changed"):
             self.take("list", "how", "verb")
 
+    def _is_named(self, place: int) -> bool:
+        """Whether a word stands where a name does: `revenue of Works`."""
+        return place > 0 and self.spans[place - 1].text.casefold() in _OF
+
     def _says_nothing(self, place: int) -> bool:
         """Whether a span that no slot took says nothing where it stands: what follows `in` and `of` is a name."""
         span = self.spans[place]
@@ -225,29 +231,80 @@ class Checking(Subjects):
             return True  # what industry is C004 in
         return not span.of("prep") and not self.spans[place - 1].of("prep")
 
+    def _declared(self) -> None:
+        """Refuse a figure of records that this lakehouse has none of, such as quotas.
+
+        Raises:
+            Unclear: There is such a figure.
+        """
+        known = metrics.metrics()
+        for span in self.spans:
+            if span.senses and all(sense.kind == "metric" and sense.name not in known for sense in span.senses):
+                raise Unclear(
+                    f"there is nothing in this lakehouse that {span.text!r} is computed from",
+                    remedy="`medallion metrics list` says what there is; docs/PROPOSALS.md, which files can be added.",
+                )
+
     def _opened(self) -> None:
-        """`did we open`, `that I open`: what somebody did, where `open` alone is a state."""
+        """`did we open`, `do I open`: what somebody does, where `open` alone is a state."""
         for place in range(2, len(self.spans)):
-            span, who, past = self.spans[place], self.spans[place - 1], self.spans[place - 2]
+            span, who, verb = self.spans[place], self.spans[place - 1], self.spans[place - 2]
             subject = who.of("me", "person") or who.text.casefold() in _WE or any(s.name == "owner" for s in who.senses)
-            if span.text.casefold() == "open" and past.text.casefold() == "did" and subject:
+            if span.text.casefold() == "open" and verb.text.casefold() in ("do", "did", "does") and subject:
                 span.senses = (Sense("verb", "create"),)
 
     def _sent(self) -> None:
-        """What we sent is outbound; what customers sent is asked about. Without who did it, it is what went either way."""
-        if not self._of_undirected_touches() or not any(span.of("sends") for span in self.spans):
+        """What we or a rep sent is outbound; what customers sent is asked about. Without who did it, it is what went either way.
+
+        Raises:
+            Unclear: It was sent to us, or it is not clear by whom.
+        """
+        if not self._of_undirected_touches() or not any(span.of("sends", "to_me") for span in self.spans):
             return
-        own = any(
-            span.of("ourselves", "me", "first_person") or Sense("sends", "own") in span.senses for span in self.spans
+        passive = any(
+            Sense("verb", "get") in span.senses or span.of("receives") for span in self.spans if not span.of("sends")
         )
-        theirs = self.about or any(
-            span.of("to_us", "they") or Sense("entity", "accounts") in span.senses for span in self.spans
-        )
-        if own:
-            self.where.append(Test("direction", "=", ("outbound",)))
-        elif theirs:
+        to_us = from_them = False
+        to_them: list[int] = []
+        for place, span in enumerate(self.spans):
+            them, to = span.of("account") or Sense("entity", "accounts") in span.senses, self._led_by_to(place)
+            to_them += [to, place] if them and to is not None else []
+            from_them |= bool(them and to is None)
+            to_us |= bool(span.of("to_us", "they", "to_me") or (to is not None and self._acts(span)))
+        ours = self._we_did("sends") or bool(to_them and not to_us)
+        if passive or ((to_us or from_them) and not ours):
             raise self._which_way("sent")
+        if ours or any(self._acts(span) for span in self.spans):
+            self.where.append(Test("direction", "=", ("outbound",)))
+            self.use(*to_them)
         self.take("sends")
+
+    def _we_did(self, verb: str) -> bool:
+        """Whether `we` or `I` stands right before a verb, as who does it, or the verb says so itself."""
+        for place in self.places(verb):
+            before = place - 1
+            while (
+                before >= 0 and not self._acts(self.spans[before]) and (self.quiet(before) or self.has(before, "past"))
+            ):
+                before -= 1
+            subject = before >= 0 and self._acts(self.spans[before])
+            if subject or Sense(verb, "own") in self.spans[place].senses:
+                return True
+        return False
+
+    def _led_by_to(self, place: int) -> int | None:
+        """Where `to` stands before a place, articles aside."""
+        before = place - 1
+        while before >= 0 and not self.spans[before].of("to") and self.quiet(before):
+            before -= 1
+        return before if before >= 0 and self.spans[before].of("to") else None
+
+    @staticmethod
+    def _acts(span: Span) -> bool:
+        """Whether a span says that somebody of ours does it: we, I, a rep by name, which rep."""
+        person = any(sense.name == "owner" for sense in span.senses if sense.kind in ("value", "dim", "entity"))
+        ours = span.of("ourselves", "me", "first_person") is not None
+        return person or (ours and span.of("to_me") is None)
 
     def _of_undirected_touches(self) -> bool:
         """Whether touches are asked about, and not those of one direction."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from medallion import metrics
-from medallion.agent.planner.lexicon import Sense, folded, lexicon
+from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.measuring import Measuring, unit_of
 from medallion.agent.planner.slots import selected
@@ -31,10 +31,11 @@ class Comparing(Measuring):
             self.times, self.compare = [replace(self.before.times[0], text=f"{time.first} to {time.last}")], ""
         for kind, turn in (("ahead", "up"), ("behind", "down")):
             for place in self.places(kind):
-                text = self.times[0].text if len(self.times) == 1 else ""
+                text = self.times[0].text if len(self.times) == 1 and self._leads_to(place, self.times[0].place) else ""
                 if text in _LAST and not self.compare:
                     self.times, self.compare = [replace(self.times[0], text=_LAST[text])], "previous"
                     self.turn, self.yes_no = turn, True  # are we ahead of last quarter
+                    self.me |= Sense(kind, "mine") in self.spans[place].senses
                     self.metrics += [] if self.places("metric", "entity") else ["revenue"]
                     self.use(place)
         if self.compare and len(self.times) == 2 and self.times[0].text == self.times[1].text:
@@ -87,6 +88,9 @@ class Comparing(Measuring):
         for kind in ("up", "down", "change"):
             if self.places(kind) and self.goal != "changed":
                 self.turn = kind
+                judged = any(sense.name for place in self.places(kind) for sense in self.spans[place].all(kind))
+                if judged and self._less_is_better():
+                    self.turn = {"up": "down", "down": "up"}[kind]  # a sales cycle that has improved has fallen
                 self.use(*self.places(kind))
         if self.turn == "change" and self.places("how") and not self.goal and not self.compare:
             self.take("how")
@@ -103,6 +107,16 @@ class Comparing(Measuring):
                 self.use(*[p for p in self.places("between") if self.near(p, 1) == self.times[0].place])
                 joints += [p for p in self.places("or") if self.spans[p - 1].used and not self.has(p + 1, "metric")]
                 self.use(*[p for p in joints if self._between_times(p) and not self.spans[p - 1].of("vs")])
+
+    def _leads_to(self, place: int, end: int) -> bool:
+        """Whether nothing but what says nothing stands between two places."""
+        return place < end and all(self.quiet(between) for between in range(place + 1, end))
+
+    def _less_is_better(self) -> bool:
+        """Whether the figure asked for, here or before, is the better the smaller it is."""
+        named = [sense.name for place in self.places("metric") for sense in self.spans[place].all("metric")]
+        asked = named or self.metrics or (self.before.metrics if self.before else ())
+        return bool(asked) and asked[0] in meanings()["less_is_better"]
 
     def _listed_before(self) -> bool:
         """Whether a list of one time was asked for before: what follows moves its time, since lists are not compared."""

@@ -160,6 +160,9 @@ class Continuing(Comparing):
         people = [at for at, span in enumerate(self.spans) if span.of("person", "its", "they")]
         mates, teams = self.places("mates"), [at for at in self.places("dim", "the_team") if self._is_team(at)]
         was = self._owner_before()
+        several = [str(value) for part in named for value in part.values] if not owner else []
+        if any(self._names_owner(self.near(place, -1), name) for place in teams for name in several):
+            raise Unclear("whose teams those are cannot be compared", "revenue by team this quarter")
         if owner and not mates:
             for place in teams:
                 after = self.near(place, 1, over=("from", "prep", "neutral"))

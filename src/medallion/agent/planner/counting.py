@@ -23,6 +23,11 @@ class Counting(Forming):
     def _metrics(self) -> tuple[str, ...]:
         """The metrics that are asked for, by name or by what is counted of which records."""
         slots = self.slots
+        of_quota = {*slots.metrics, *(threshold.column for threshold in slots.thresholds)} & {*meanings()["current"]}
+        if of_quota and not of_quota & metrics.metrics().keys():
+            raise Unclear(
+                "there are no quotas in this lakehouse", remedy="docs/PROPOSALS.md says which files have them."
+            )
         if slots.metrics == ("quota_gap",):
             return self._of_teams(tuple(meanings()["overview"]["quota"]))
         if slots.metrics:
@@ -142,7 +147,7 @@ class Counting(Forming):
                 f"What is the {rate.display_name.lower()}?",
                 "how many deals did we win?",
             )
-        if len(slots.times) > 1 and not self._two_days():
+        if len(slots.times) > 1:
             if len(slots.times) > 2 and not slots.versus:
                 raise Unclear("the question names several times", "revenue in May and in June")
             return tuple(self._question(names, period=time.text) for time in slots.times)
@@ -188,9 +193,6 @@ class Counting(Forming):
         current = {name.removeprefix("team_") for name in names} & {*meanings()["current"]}
         return bool(current) and not any(split.startswith(("time:", "quota_")) for split in self.slots.by)
 
-    def _two_days(self) -> bool:
-        return False
-
     def _question(self, names: tuple[str, ...], *, period: str | None = None, compare: str = "") -> Question:
         """The question of some metrics with the conditions, splits, period and order of the slots."""
         slots = self.slots
@@ -202,11 +204,10 @@ class Counting(Forming):
         self._deed_fits(chosen)
         time = period or (slots.times[0].text if slots.times else None)
         own = metric.measure.period
-        if time and self._day(metric, view) not in (None, own):
-            day = str(self._day(metric, view))
-            where = (*where, Test(day, "=", (time,)))
-            by = tuple(replace(split, name=day) if split.name == "time" else split for split in by)
-            time = None
+        if (day := self._day(metric, view)) not in (None, own):
+            by = tuple(replace(split, name=str(day)) if split.name == "time" else split for split in by)
+            if time:
+                where, time = (*where, Test(str(day), "=", (time,))), None
         having = tuple(
             Test("value" if len(names) == 1 else names[0], threshold.op, (self._written(threshold, metric),))
             for threshold in slots.thresholds
@@ -247,6 +248,11 @@ class Counting(Forming):
             "untouched",
             "never_touched",
         }
+        if self.slots.turn == "down" and rank.way == "asc":
+            raise Unclear(
+                f"{rank.word!r} of what fell is the smallest fall, or the biggest?",
+                f"which {self.slots.by[0]} fell the most",
+            )
         if self.slots.turn:  # which grew the most; all of them, where it does not say up or down
             down = (self.slots.turn == "down") == (rank.way in ("asc", "worst"))
             return (Order("change", down),), rank.limit if self.slots.turn in ("up", "down") else None

@@ -9,7 +9,7 @@ from medallion.agent.planner.counting import Counting
 from medallion.agent.planner.forming import Asked, Intent, _with
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import LISTED, names_of
+from medallion.agent.planner.slots import LISTED, OF_LIFE, names_of
 from medallion.metrics.conditions import Test
 from medallion.metrics.question import Order, Question, Records
 
@@ -130,7 +130,8 @@ class Listing(Counting):
     def _furthest(self) -> Intent:
         """The open deals that are furthest along the stages."""
         slots = self.slots
-        if slots.entity != "deals" or slots.goal not in ("", "list") or slots.metrics or slots.by:
+        ended = {state for state, is_in in slots.states if is_in} & (OF_LIFE - {"open"})
+        if slots.entity != "deals" or slots.goal not in ("", "list") or slots.metrics or slots.by or ended:
             raise Unclear("what is furthest along are open deals", "which of my open deals are furthest along")
         opened = slots.states if ("open", True) in slots.states else (*slots.states, ("open", True))
         listed = self.of(_with(slots, rank=None, goal="list", states=opened))._listed(())

@@ -127,7 +127,10 @@ class Names:
         words = [word for word in plain_words(phrase) if len(word) > 2]
         if not words:
             return 0, ()
-        parts = " and ".join("list_contains(regexp_split_to_array(lower(customer_name), '[^\\w]+'), ?)" for _ in words)
+        parts = " and ".join(
+            "list_contains(regexp_split_to_array(replace(lower(strip_accents(customer_name)), 'ß', 'ss'), '[^\\p{L}\\p{N}]+'), ?)"
+            for _ in words
+        )
         rows = self.serving.rows(f"select customer_name from {_ACCOUNTS} where {parts} order by 1, customer_id", words)
         return len(rows), tuple(dict.fromkeys(str(row["customer_name"]) for row in rows))[:MOST_OFFERED]
 

@@ -212,16 +212,40 @@ class Restricting(Marking):
             money, at = True, at + 1
         return f"{value.normalize():f}", money, percent, at
 
+    def _between(self, place: int, at: int, number: tuple[str, bool, bool, int]) -> None:
+        """`between 10 and 20k`, `between 2 and 4 weeks old`: what the second number counts, the first counts too.
+
+        Raises:
+            Unclear: Nothing is between the two.
+        """
+        second = self.near(number[3] - 1, 1)
+        other = self._number(second + 1) if self.has(second, "and") else None
+        if other is None:
+            return
+        unit = self.has(other[3], "unit")
+        number = self._scaled_as(number, at, other, second + 1)
+        if unit and unit.name in _DAYS and not self.has(number[3], "unit"):
+            number = (str(int(Decimal(number[0]) * _DAYS[unit.name])), *number[1:])
+        self._threshold(place, place, number, ">=", number[3])
+        self._threshold(place, place, other, "<=", other[3])
+        low, high = self.thresholds[-2:]
+        if Decimal(low.value) > Decimal(high.value):
+            raise Unclear(f"nothing is between {low.value} and {high.value}", remedy="Name the smaller one first.")
+        column, percent = low.column or high.column, low.percent or high.percent
+        self.thresholds[-2:] = [replace(each, column=column, percent=percent) for each in (low, high)]
+
     def _scaled_as(
-        self, number: tuple[str, bool, bool, int], other: tuple[str, bool, bool, int], place: int
+        self, number: tuple[str, bool, bool, int], at: int, other: tuple[str, bool, bool, int], place: int
     ) -> tuple[str, bool, bool, int]:
-        """The first of two numbers, where the second at `place` says for both what they count: `10 and 20 thousand`."""
-        written = self.has(place + bool(self.has(place, "currency")), "number", "num")
+        """The first of two numbers, at `at`, where the second at `place` says for both what they count: `10 and 20 thousand`."""
+        first, written = (self.has(each + bool(self.has(each, "currency")), "number", "num") for each in (at, place))
         value, money, percent, end = number
-        if written is None or money or percent or Decimal(value) >= Decimal(written.name):
+        if first is None or written is None or percent or Decimal(value) != Decimal(first.name):
+            return number  # it says what it counts by itself
+        if Decimal(value) >= Decimal(written.name) or not Decimal(written.name):
             return number
         scale = Decimal(other[0]) / Decimal(written.name)
-        return f"{(Decimal(value) * scale).normalize():f}", other[1], other[2], end
+        return f"{(Decimal(value) * scale).normalize():f}", money or other[1], other[2], end
 
     def _currency(self, place: int) -> None:
         currency = self.spans[place].of("currency")
@@ -261,14 +285,7 @@ class Restricting(Marking):
                 self.use(place)  # over the last 30 days: the time has it
             return
         if kind.kind == "between":
-            second = self.near(number[3] - 1, 1)
-            other = self._number(second + 1) if self.has(second, "and") else None
-            if other is None:
-                return
-            self._threshold(place, place, self._scaled_as(number, other, second + 1), ">=", number[3])
-            column = self.thresholds[-1].column
-            self._threshold(place, place, other, "<=", other[3])
-            self.thresholds[-1] = replace(self.thresholds[-1], column=self.thresholds[-1].column or column)
+            self._between(place, at, number)
             return
         self._threshold(place, at, number, _OPS[kind.kind], number[3], age=kind.name == "age")
 

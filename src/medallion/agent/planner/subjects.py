@@ -12,6 +12,8 @@ from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.slots import OF_LIFE, TEAMS, Rank, Slots, Threshold, selected
 from medallion.metrics.conditions import Test
 
+#: Where I stand, not where we do.
+_MINE = (Sense("ahead", "mine"), Sense("behind", "mine"))
 #: Words for having won a quota, or not, as comparisons.
 _ATTAINED = (("missed", "<"), ("short", "<"), ("reached", ">="))
 
@@ -383,6 +385,8 @@ class Subjects(Continuing):
             self.use(place, *quota)
         elif of_whom:  # which reps hit quota
             self.goal = ""
+            if self.places("never") and not self.times:
+                raise Unclear("in none of which periods?", "which reps missed their quota last quarter")
             negated = self.places("not", "never")
             self.thresholds.append(
                 Threshold("quota_attainment", "<" if negated or failed else ">=", "100", percent=True)
@@ -409,10 +413,12 @@ class Subjects(Continuing):
                 continue
             at = self.near(place, -1, over=("person", "its", "they"))
             extent = [far for far, span in enumerate(self.spans) if span.of("extent")]
-            if self.has(at, "gap_of", "from", "vs") or extent:
+            beside = [at] if self.has(at, "gap_of", "from", "vs", "ahead", "behind") else []
+            if beside or extent:
                 self.metrics.append("quota_gap")
                 self.goal = "" if self.goal == "amount" else self.goal
-                self.use(place, *extent, *([at] if self.has(at, "gap_of", "from", "vs") else []))
+                self.me |= any(self.has(each, "ahead", "behind") in _MINE for each in beside)
+                self.use(place, *extent, *beside)
                 self.take("gap_of")
 
     def _made_it(self) -> None:

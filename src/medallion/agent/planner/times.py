@@ -216,8 +216,11 @@ class Times:
         if written := span.of("period"):
             return Time(written.name, place), place + 1
         now = span.of("now")
+        if now and self._is(self._over(place + 1), now.name):  # for the month of May
+            of_it = self._month(self._over(place + 1))
+            return (replace(of_it[0], place=place), of_it[1]) if of_it else None
         if now and not self._is(
-            place + 1, "before", "before_that", "number", "month", "quarter", *_EDGES, "last", "next", "ago"
+            self._over(place + 1), "before", "before_that", "number", "month", "quarter", *_EDGES, "last", "next", "ago"
         ):
             return Time(f"this {now.name}", place), place + 1
         for kind in ("ytd", "qtd", "mtd", "wtd", "today", "yesterday", "tomorrow"):
@@ -342,7 +345,7 @@ class Times:
                 return None  # the last months: how many is not said
             text = f"{rel} {fiscal}{unit}"
             return Time(text, place, year=unit == "year" and not fiscal), at + 1
-        if self._is(at, "month", "quarter", "half", "weekday") and rel:
+        if self._is(at, "month", "quarter", "half", "weekday") and rel and not self.spans[at].text[0].isdigit():
             return self._rel_named(rel, at, place)
         return None
 

@@ -191,18 +191,26 @@ def understood_by(connection: duckdb.DuckDBPyConnection, question: Question, fac
 
 #: The stages in the order in which deals pass them, those that end a deal last; of so many deals.
 _FUNNEL = """
-SELECT stage FROM (
+SELECT stage, AVG(place) AS place FROM (
   SELECT h.stage, d.status, ROW_NUMBER() OVER (PARTITION BY h.lead_id ORDER BY h.entered_at) AS place, h.left_at
   FROM gold.stage_history AS h JOIN (SELECT lead_id, status FROM gold.deals ORDER BY lead_id LIMIT 20000) AS d USING (lead_id))
 WHERE stage IS NOT NULL GROUP BY stage
 ORDER BY COALESCE(AVG(CASE WHEN left_at IS NULL THEN CAST(status <> 'open' AS INT) END), 0) > 0.5, AVG(place), stage"""
 
 
+def funnel(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, float]]:
+    """The stages in the order in which deals pass them, each with its mean place among those that a deal was in.
+
+    Stages of one place are in the order of their names: no deal has passed from one to the other.
+    """
+    return connection.execute(_FUNNEL).fetchall()
+
+
 def _places(connection: duckdb.DuckDBPyConnection, understood: Understood) -> dict[str, tuple[str, ...]]:
     """The values, in order, of the splits that have an order of their own."""
     ordered = {str(split): dimension.values for split, dimension in understood.splits if dimension.ordered}
     if not all(ordered.values()) and _there(connection, "gold.stage_history"):
-        stages = tuple(row[0] for row in connection.execute(_FUNNEL).fetchall())
+        stages = tuple(stage for stage, _ in funnel(connection))
         return {name: values or stages for name, values in ordered.items()}
     return ordered
 
