@@ -91,11 +91,13 @@ WHERES = (
 
 
 @pytest.mark.parametrize("name", [name for name, one in metrics.metrics().items() if one.stands_alone])
-def test_every_metric_by_both_routes(reading, direct, name):
+@pytest.mark.parametrize("under", ["the first and last condition", pytest.param("the others", marks=pytest.mark.slow)])
+def test_every_metric_by_both_routes(reading, direct, name, under):
     metric = metrics.named(name)
     known = {one.name for one in metric.dimensions}  # a stock is not asked for by time
     asked = [where for where in WHERES if {one.dimension for one in where} <= known]
-    wheres = [where for where in asked if not metrics.contradicted(metric, where)]
+    possible = [where for where in asked if not metrics.contradicted(metric, where)]
+    wheres = possible[1:-1] if under == "the others" else possible[:1] + possible[1:][-1:]
     for where in wheres:
         for by in [(), *((one.name,) for one in metric.dimensions)]:
             assert reading.ask(name, by, where) == metrics.ask(direct, name, by, where), (by, where)

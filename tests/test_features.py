@@ -124,10 +124,22 @@ PREFERENCES = [
 ]
 
 
-@pytest.mark.parametrize(("touched", "preferred"), PREFERENCES)
-def test_preferred_channel(frame, touched, preferred):
-    touches = [touch(str(i), "A", c, o, at(f"2025-06-{d:02}")) for i, (c, o, d) in enumerate(touched)]
-    assert made(frame, ACCOUNTS, [], touches)["A"]["preferred_channel"] == preferred
+def each(frame, column, cases, leads_and_touches):
+    """A column of an account per case, of which each has the deals and touches that a function makes of it."""
+    leads, touches = [], []
+    for name, given in enumerate(cases):
+        of_case = leads_and_touches(str(name), given)
+        leads += of_case[0]
+        touches += of_case[1]
+    found = made(frame, [account(str(name)) for name in range(len(cases))], leads, touches)
+    return [(given, found[str(name)][column]) for name, given in enumerate(cases)]
+
+
+def test_preferred_channel(frame):
+    def touches(name, touched):
+        return [], [touch(f"{name}-{i}", name, c, o, at(f"2025-06-{d:02}")) for i, (c, o, d) in enumerate(touched)]
+
+    assert each(frame, "preferred_channel", [touched for touched, _ in PREFERENCES], touches) == PREFERENCES
 
 
 SMS = touch("1", "A", "sms", "positive", at("2025-06-29"), 10)  # a channel that a contract has added
@@ -149,12 +161,14 @@ CYCLES = [
 ]
 
 
-@pytest.mark.parametrize(("won", "days"), CYCLES)
-def test_average_cycle(frame, won, days):
-    leads = [
-        lead(str(n), "A", "won", D(1), opened and at(opened), at(closed)) for n, (opened, closed) in enumerate(won)
-    ]
-    assert made(frame, ACCOUNTS, leads)["A"]["average_cycle_days"] == days
+def test_average_cycle(frame):
+    def leads(name, won):
+        return [
+            lead(f"{name}-{n}", name, "won", D(1), opened and at(opened), at(closed))
+            for n, (opened, closed) in enumerate(won)
+        ], []
+
+    assert each(frame, "average_cycle_days", [won for won, _ in CYCLES], leads) == CYCLES
 
 
 MONETARY = [
@@ -219,11 +233,13 @@ TOUCHED = [
 ]
 
 
-@pytest.mark.parametrize(("later", "hours"), TOUCHED)
-def test_hours_to_first_touch(frame, later, hours):
-    leads = [lead(str(n), "A", "open", None, at("2025-06-01") + timedelta(days=n)) for n in range(2)]
-    touches = [touch("1", "A", "call", "neutral", at("2025-06-01") + later)]
-    assert made(frame, ACCOUNTS, leads, touches)["A"]["hours_to_first_touch"] == hours
+def test_hours_to_first_touch(frame):
+    def of_account(name, later):
+        opened = at("2025-06-01")
+        leads = [lead(f"{name}-{n}", name, "open", None, opened + timedelta(days=n)) for n in range(2)]
+        return leads, [touch(name, name, "call", "neutral", opened + later)]
+
+    assert each(frame, "hours_to_first_touch", [later for later, _ in TOUCHED], of_account) == TOUCHED
 
 
 def crowd(seed: int):

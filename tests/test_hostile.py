@@ -88,7 +88,9 @@ def test_a_missing_quote_swallows_no_record(deliver, rows):
     assert [tuple(row.values()) for row in kept] == [("C4", "Dowel"), ("C5", "Elm, and friends")]
 
 
-@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+@pytest.mark.parametrize(
+    "end", ["\r", pytest.param("\r\n", marks=pytest.mark.slow), pytest.param("\n", marks=pytest.mark.slow)]
+)
 def test_a_title_above_the_header_whatever_ends_a_line(deliver, end):
     text = end.join(["Report", "of June", "customer_id,customer_name", "C1,Anvil", "C2,Bolt", ""])
     result, _ = deliver({"customers.csv": text})

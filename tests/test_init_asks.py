@@ -318,7 +318,9 @@ LINKED = {
 }
 
 
-@pytest.mark.parametrize("kind", LINKED)
+@pytest.mark.parametrize(
+    "kind", [kind if kind == "Notion" else pytest.param(kind, marks=pytest.mark.slow) for kind in LINKED]
+)
 def test_names_with_a_link_are_read_without_it(tmp_path, deliver, rows, kind):
     named = {"A1": "Halden AS", "A2": "Lumen, Optics", "A3": "Birch"}
     cells = ['"' + LINKED[kind].format(name=name, key=key).replace('"', '""') + '"' for key, name in named.items()]

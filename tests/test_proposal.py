@@ -120,7 +120,9 @@ def test_columns_are_those_of_the_answer_key(export, name):
         assert row["reason"]
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize(
+    "name", [name if name == "salesforce" else pytest.param(name, marks=pytest.mark.slow) for name in FOLDERS]
+)
 def test_a_proposal_runs_from_init_to_gold(spark, export, tmp_path, name):
     files, _ = FOLDERS[name]
     folder = export(files)

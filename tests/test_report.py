@@ -311,9 +311,10 @@ def test_the_page_needs_no_network_and_runs_only_its_own_scripts(written):
     assert {*charts_of(page)["charts"]} == set(re.findall(r'data-chart="([^"]+)"', page))
 
 
-def test_a_folder_that_cannot_be_written_is_said(sample, tmp_path):
+def test_a_folder_that_cannot_be_written_is_said(sample, gathered, tmp_path, monkeypatch):
     from medallion.errors import MedallionError
 
+    monkeypatch.setattr(report, "gathered", lambda lake: gathered)
     (tmp_path / "file").write_text("")
     with pytest.raises(MedallionError, match="cannot be written"):
         report.slides(sample, tmp_path / "file" / "out", ScoreWeights())

@@ -190,18 +190,18 @@ NEXT_STEPS = [
 ]
 
 
-@pytest.mark.parametrize(("open_deals", "quiet", "won", "channel", "outcome", "step"), NEXT_STEPS)
-def test_next_step(frame, open_deals, quiet, won, channel, outcome, step):
+def test_next_steps(frame):
     from tables_of_gold import gold
 
-    today = at("2025-06-30")
-    leads = [lead("W", "A", "won", D(10), at("2025-01-01"), today - timedelta(days=won))]
-    leads += [lead(f"O{n}", "A", "open", D(10), at("2025-06-01")) for n in range(open_deals)]
-    touches = [] if quiet is None else [touch("1", "A", channel, outcome, today - timedelta(days=quiet))]
-    features = gold.customer_features(
-        frame(CUSTOMER, ("A", "A", *[None] * 8, None)), frame(LEAD, *leads), frame(TOUCH, *touches), AS_OF
-    )
-    assert gold.top_customers(features).collect()[0].next_step == step
+    today, accounts, leads, touches = at("2025-06-30"), [], [], []
+    for name, (open_deals, quiet, won, channel, outcome, _) in zip("ABCDEFGH", NEXT_STEPS, strict=True):
+        accounts.append((name, name, *[None] * 8, None))
+        leads.append(lead(f"{name}-W", name, "won", D(10), at("2025-01-01"), today - timedelta(days=won)))
+        leads += [lead(f"{name}-{n}", name, "open", D(10), at("2025-06-01")) for n in range(open_deals)]
+        touches += [] if quiet is None else [touch(name, name, channel, outcome, today - timedelta(days=quiet))]
+    features = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), AS_OF)
+    found = {row.customer_id: row.next_step for row in gold.top_customers(features).collect()}
+    assert found == dict(zip("ABCDEFGH", [case[-1] for case in NEXT_STEPS], strict=True))
 
 
 LAST_TOUCHES = [

@@ -56,7 +56,7 @@ def future():
     return np.concatenate(found, axis=1)
 
 
-@pytest.mark.parametrize(("mess", "batches"), [("none", 1), ("much", 4)])
+@pytest.mark.parametrize(("mess", "batches"), [pytest.param("none", 1, marks=pytest.mark.slow), ("much", 4)])
 def test_the_same_seed_gives_the_same_bytes_however_many_strands_are_held(tmp_path, mess, batches):
     for name, together in (("one", 1), ("three", 3), ("all", 99)):
         simulate(World(seed=5, **SMALL), tmp_path / name, mess, batches, together=together)
