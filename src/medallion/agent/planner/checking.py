@@ -239,6 +239,8 @@ class Checking(Subjects):
         """
         known = metrics.metrics()
         for span in self.spans:
+            if span.of("leads_whom"):
+                raise Unclear(f"{span.text!r}: who owns a deal, or who manages a rep?", "open pipeline by manager")
             if span.senses and all(sense.kind == "metric" and sense.name not in known for sense in span.senses):
                 raise Unclear(
                     f"there is nothing in this lakehouse that {span.text!r} is computed from",

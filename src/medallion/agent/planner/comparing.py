@@ -20,14 +20,19 @@ class Comparing(Measuring):
 
     def _compared(self) -> None:
         """What a figure is compared with, and whether it moved."""
+        units: set[str] = set()
         for kind in ("last_year", "before_that"):
             for place in self.places(kind):
+                units |= self._units_in(place)
                 self.compare = self._a_year_before(place) if kind == "last_year" else self._before_that(place)
                 self.use(place)
         if self.compare and self.before is not None and self._listed_before():
+            self.use(*[place for place in self.places("vs") if place == 0])  # vs same time last year
             was = periods.read(self.before.times[0].text, self.today)
-            whole = replace(self.today, day=was.last or self.today.day)
-            time = periods.before(was, self.compare, whole)[1]
+            until = (
+                replace(self.today, day=was.last or self.today.day) if units else self.today
+            )  # the same quarter, whole
+            time = periods.before(was, self.compare, until)[1]
             self.times, self.compare = [replace(self.before.times[0], text=f"{time.first} to {time.last}")], ""
         for kind, turn in (("ahead", "up"), ("behind", "down")):
             for place in self.places(kind):
@@ -127,8 +132,7 @@ class Comparing(Measuring):
 
     def _a_year_before(self, place: int) -> str:
         """The same a year ago; `same quarter last year` is of a quarter."""
-        words = self.spans[place].text.casefold().replace("'", " ").split()
-        units = {sense.name for word in words for sense in self._unit(word)} - {"year"}
+        units = self._units_in(place)
         times = self.times or (self.before.times if self.before else ())
         of_times = {unit_of(time.text) for time in times}
         if units and units != of_times:
@@ -137,6 +141,11 @@ class Comparing(Measuring):
                 "revenue last month compared with the same month last year",
             )
         return "year-ago"
+
+    def _units_in(self, place: int) -> set[str]:
+        """The units of time that a span names, other than years: that of `same quarter last year`."""
+        words = self.spans[place].text.casefold().replace("'", " ").split()
+        return {sense.name for word in words for sense in self._unit(word)} - {"year"}
 
     def _before_that(self, place: int) -> str:
         """What `the month before` is of the period that is asked for: the one before it, or the one a year ago."""

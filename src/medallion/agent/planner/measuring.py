@@ -92,6 +92,11 @@ class Measuring(Restricting):
             way = self.has(place, "order")
             self.rank = Rank(way.name if way else "desc", None, self.spans[place].text, several=True)
             self.use(place)
+        for place in self.places("sorted"):
+            by = self.near_word(self.near(place, -1), -1, over=("field", "metric"))
+            if self.has(by, "by"):  # nach Wert sortiert
+                self.spans[by].senses = (Sense("sort"),)
+                self.use(place)
         for place in self.places("sort") if not self.places(*RANKS) else ():
             if self.rank is None:
                 self.rank = Rank(

@@ -305,10 +305,10 @@ class Restricting(Marking):
             value = str(int(Decimal(value)) * _DAYS[unit.name])
             end = max(end, after + 1)
             column = "age_days" if age else ""
-            in_stage = self.near(after, 1)
-            if not column and self._says(in_stage, "field", "days_in_stage") if in_stage < len(self.spans) else False:
-                column = "days_in_stage"
-                self.use(in_stage)
+            for in_stage in (self.near(after, 1), left):
+                if 0 <= in_stage < len(self.spans) and self._says(in_stage, "field", "days_in_stage"):
+                    column = "days_in_stage"  # seit über 30 Tagen in derselben Phase
+                    self.use(in_stage)
             stage = {sense.name for sense in self.spans[left].all("value")} if left >= 0 else set()
             if not (column or age) and stage == {"stage"}:
                 column = "days_in_stage"  # in negotiation for more than 60 days

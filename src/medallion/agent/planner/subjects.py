@@ -121,12 +121,28 @@ class Subjects(Continuing):
             self.take("will", "verb", "yes_no")
             self.states = [state for state in self.states if state[0] != "won"]
             self.deed = ""
+        self._deals_understood()
         owned = [place for place in self.places("verb") if self._says(place, "verb", "own")]
         if owned and any("owner" in str(condition) for condition in self.where):
             self.use(*owned)
         if owned and self.refers and self.places("who"):
             self.by.append("owner")  # who owns them
             self.use(*owned, *self.places("who"))
+
+    def _deals_understood(self) -> None:
+        """`lost this quarter by rep`: what is won, lost or open are deals, where nothing else is named."""
+        stated = {state for state, is_in in self.states if is_in}
+        named = self.metrics or self.entity or self.fields or self.about or self.deed or self.goal or self.rank
+        more = self.times or self.by or self.where
+        if (
+            stated
+            and stated <= OF_LIFE
+            and more
+            and not named
+            and self.before is None
+            and not self.places("they", "who")
+        ):
+            self.entity = "deals"
 
     def _bought(self) -> None:
         """`how much have they bought from us`: the revenue of an account; `what have they bought`: the deals it was."""
