@@ -173,8 +173,6 @@ class Checking(Subjects):
             after = self.near(place, 1)
             if span.text in DASHES and after < len(self.spans) and self.spans[after].of(*_AFTER_PAUSES):
                 self.use(place)
-        if self._of_undirected_touches() and any(span.of("receives") for span in self.spans):
-            raise self._which_way("received")
         self._helpers()
         left = [span for place, span in enumerate(self.spans) if not span.used and not self._says_nothing(place)]
         if left:
@@ -280,6 +278,21 @@ class Checking(Subjects):
             self.where.append(Test("direction", "=", ("outbound",)))
             self.use(*to_them)
         self.take("sends")
+
+    def _received(self) -> None:
+        """What we or a rep received is inbound.
+
+        Raises:
+            Unclear: It is not clear who received it.
+        """
+        if not self._of_undirected_touches() or not any(span.of("receives") for span in self.spans):
+            return
+        them = [place for place, span in enumerate(self.spans) if Sense("entity", "accounts") in span.senses]
+        by_them = bool(self.about) or any(not self.has(place - 1, "from") for place in them)
+        if not (self._we_did("receives") or (any(map(self._acts, self.spans)) and not by_them)):
+            raise self._which_way("received")
+        self.where.append(Test("direction", "=", ("inbound",)))
+        self.use(*self.places("receives"), *[at for place in them for at in (place - 1, place) if place])
 
     def _we_did(self, verb: str) -> bool:
         """Whether `we` or `I` stands right before a verb, as who does it, or the verb says so itself."""
