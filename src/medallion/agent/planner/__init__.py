@@ -26,7 +26,7 @@ from medallion.agent.serving import Serving
 from medallion.errors import ContractError
 from medallion.metrics.loading import declarations
 from medallion.metrics.periods import Today
-from medallion.metrics.question import Question
+from medallion.metrics.question import Question, Records
 
 #: Letters of a question that are read.
 LONGEST = 1_000
@@ -45,6 +45,8 @@ _NEAR = {
 }
 #: Of which records words of a kind are.
 _OF_KIND = {"kind": "interactions", "outcome": "interactions", "state": "deals", "verb": "deals"}
+#: Where contacts have names.
+_NAMES = "Names of contacts are personal data: who may see them finds them on the account's page of the dashboard."
 _USUAL = ("What is the win rate?", "Who should I call?", "Which channel works best?")
 
 
@@ -174,6 +176,8 @@ class Planner:
         lists = not any(isinstance(request, Question) for request in whole)
         if slots.me and self.me is None and lists and not any(isinstance(request, Intent) for request in whole):
             notes.append("I do not know who you are, so these are everybody's: `--me NAME`, or `me` in the settings.")
+        if any(isinstance(request, Records) and request.entity == "contacts" for request in asked):
+            notes.append(_NAMES)
         return Understood(asked, slots, lexed.language, tuple(notes))
 
     def _premise(self, slots: Slots) -> None:

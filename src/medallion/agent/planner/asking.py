@@ -304,6 +304,8 @@ class Asking(Listing):
         if slots.rank and slots.turn and len(slots.times) > 1:
             text, compare = self._change(slots.metrics)
             return self.of(_with(slots, times=(Time(text, 0),), compare=compare, versus=False))._asked()
+        if self._are_contacts():
+            return self.of(_with(slots, metrics=(), entity="contacts"))._listed(("contacts",))
         names = self._metrics()
         if slots.share:
             return (self._share(names),)

@@ -119,7 +119,7 @@ def sense_of(tag: str) -> Sense:
     (Sense(kind='unit', name='week', value=''), Sense(kind='neutral', name='', value=''))
     """
     kind, _, name = tag.partition(".")
-    if kind in ("country", "industry", "source", "stage", "consent"):
+    if kind in ("country", "industry", "source", "stage", "consent", "role", "language"):
         return Sense("value", kind, name)
     return Sense(kind, name)
 
@@ -151,11 +151,14 @@ def _of(language: str, same: _Same) -> Lexicon:
 def _vocabulary(language: str, declared: tuple[tuple[str, Sense], ...]) -> Lexicon:
     vocabulary = Lexicon(language)
     own: set[str] = set()
+    known = {sense.name for _, sense in declared if sense.kind == "metric"}
     for tag, texts in _written(language).items():
         sense = sense_of(tag)
+        if sense.kind == "metric" and sense.name not in known:
+            continue  # of a table that this lakehouse does not have
         for text in texts:
             vocabulary.add(text, sense)
-            if sense.kind != "value":
+            if sense.kind != "value" or sense.name in ("role", "language"):
                 own.update(plain_words(text))
     parts = {phrase[0] for phrase in vocabulary.phrases if len(phrase) == 1}
     composed = {name for of in meanings()["measures"].values() for name in of["count"].values()}

@@ -59,11 +59,18 @@ class Listing(Counting):
             and not slots.rank
             and not slots.about
             and not slots.me
-            and entity in ("deals", "accounts", "interactions")
+            and entity in ("deals", "accounts", "interactions", "contacts")
         )
         if alone and len(names) == 1 and not slots.times:
             return (self._question(names), listed)
         return (listed,)
+
+    def _are_contacts(self) -> bool:
+        """Whether contacts are listed: those of an account, in a role, or all where a list is asked for."""
+        slots = self.slots
+        figure = slots.by or slots.rank or slots.share or slots.compare or slots.versus or slots.turn
+        some = slots.goal == "list" or slots.about or slots.where or slots.states
+        return slots.metrics == ("contacts",) and slots.goal in ("", "list") and bool(some) and not figure
 
     def _best_accounts(self) -> tuple[Asked, ...]:
         """Accounts ranked by revenue."""
@@ -93,7 +100,12 @@ class Listing(Counting):
         rank, fields = self.slots.rank, self.slots.fields
         view = metrics.views()[entity]
         if rank is None:
-            column = {"deals": "deal_value", "accounts": "lead_score", "interactions": "date"}.get(entity)
+            column = {
+                "deals": "deal_value",
+                "accounts": "lead_score",
+                "interactions": "date",
+                "contacts": "touches",
+            }.get(entity)
             return ((Order(column, True),) if column else ()), LISTED
         if rank.way in ("newest", "oldest"):
             states = {state for state, positive in self.slots.states if positive}

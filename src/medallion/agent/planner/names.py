@@ -61,7 +61,7 @@ class Names:
             self.facts = facts_of(self.serving.connection)
             views = metrics.views()
             for entity, concepts in meanings()["values"].items():
-                for concept in concepts:
+                for concept in concepts if entity in views else ():
                     self._read(views[entity], concept)
         self._parts_of_names()
         self.words = frozenset(word for phrase in self.phrases for word in phrase)

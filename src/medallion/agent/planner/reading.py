@@ -37,7 +37,7 @@ class Reading(Checking):
         steps: tuple[Callable[[], None], ...] = (
             self._asides, self._corrected, self._declared, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._that_time, self._about, self._intents, self._silent, self._beside, self._thresholds,
             self._passed, self._values, self._teams, self._others, self._unknown, self._ranked, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._measure, self._bought, self._splits, self._deeds,
-            self._attained, self._from_quota, self._duration_of_deals, self._subject, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._conflicting, self._whose,
+            self._attained, self._from_quota, self._duration_of_deals, self._subject, self._contacts, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._conflicting, self._whose,
         )  # fmt: skip
         for step in steps:
             step()

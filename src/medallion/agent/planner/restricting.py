@@ -12,6 +12,8 @@ from medallion.metrics import periods
 from medallion.metrics.conditions import Beside, Condition, Or, Test
 
 _TOUCHES = frozenset({"channel", "outcome", "direction"})
+#: What only contacts have.
+OF_CONTACTS = frozenset({"role", "language", "consent"})
 _COMPARED = ("gt", "ge", "lt", "le", "eq", "between")
 _OPS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "="}
 #: Dimensions whose values `by` may lead to.
@@ -448,6 +450,11 @@ class Restricting(Marking):
             senses = of_touches
         elif len(of_touches) < len(senses):
             senses = [sense for sense in senses if sense.name not in _TOUCHES]
+        people = [sense for sense in senses if sense.name in OF_CONTACTS]
+        if self._asks_contacts() or len(people) == len(senses):
+            senses = people or senses
+        else:
+            senses = [sense for sense in senses if sense not in people]
         if any(sense.name == "owner" for sense in senses):
             senses = [sense for sense in senses if sense.name not in ("account_manager", "owner_manager")]
         names = dict.fromkeys(sense.name for sense in senses)
@@ -457,6 +464,11 @@ class Restricting(Marking):
                 *(f"{name.replace('_', ' ')} {span.text}" for name in names),
             )
         return senses[:1]
+
+    def _asks_contacts(self) -> bool:
+        """Whether contacts are asked about, here or before."""
+        before = self.before.metrics if self.before is not None else ()
+        return "contacts" in before or any(Sense("metric", "contacts") in span.senses for span in self.spans)
 
     def _says_risk(self) -> bool:
         """Whether the question says itself which deals it holds to be at risk, after a colon or comma."""

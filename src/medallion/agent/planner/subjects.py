@@ -9,7 +9,8 @@ from medallion import metrics
 from medallion.agent.planner.continuing import Continuing
 from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import OF_LIFE, TEAMS, Rank, Slots, Threshold, selected
+from medallion.agent.planner.restricting import OF_CONTACTS
+from medallion.agent.planner.slots import OF_LIFE, TEAMS, Rank, Slots, Threshold, names_of, selected
 from medallion.metrics.conditions import Test
 
 #: Where I stand, not where we do.
@@ -103,7 +104,8 @@ class Subjects(Continuing):
                 if sense and sense.name in ("owner", "account_manager", "owner_manager"):
                     self.take("who")
             own = [place for place in self.places("verb") if self._says(place, "verb", "own")]
-            if not (own or self.fields or self.goal or self.metrics or self.places("verb")) and self.places("who"):
+            asks = own or self.fields or self.goal or self.metrics or self.places("verb") or self._of_contacts()
+            if not asks and self.places("who"):
                 self.fields.append("owner")  # whose deal is L-1
                 self.use(*self.places("who", "entity"))
             if own and self.places("who", "list"):
@@ -143,6 +145,31 @@ class Subjects(Continuing):
             and not self.places("they", "who")
         ):
             self.entity = "deals"
+
+    def _contacts(self) -> None:
+        """Contacts, by what only they have where they are not named: `who are the decision makers there`."""
+        if self._of_contacts() and not (self.metrics or self.entity or self.fields):
+            self.metrics += [name for name in ("contacts",) if name in metrics.metrics()]
+            if self.metrics and self.goal in ("average", "median"):
+                self._averaged("contacts", each=False)  # refuses it
+        if self.metrics != ["contacts"] or self.rank:
+            return
+        if any(Sense("dim", "owner") in span.senses for span in self.spans):
+            return
+        for place, span in enumerate(self.spans):
+            first = all(self.quiet(at) or self.spans[at].of("carry") for at in range(place))
+            if span.of("who") and (first or self._is_of_contacts(self._past(place + 1))):
+                self.by = [name for name in self.by if name != "owner"]
+                self.use(place)
+                self.goal = self.goal or "list"
+
+    def _is_of_contacts(self, place: int) -> bool:
+        """Whether a value that only contacts have stands at a place: `contacts who are decision makers`."""
+        return place < len(self.spans) and any(sense.name in OF_CONTACTS for sense in self.spans[place].all("value"))
+
+    def _of_contacts(self) -> bool:
+        """Whether there is a condition on what only contacts have."""
+        return any(name in OF_CONTACTS for part in self.where for name in names_of(part))
 
     def _bought(self) -> None:
         """`how much have they bought from us`: the revenue of an account; `what have they bought`: the deals it was."""
@@ -304,7 +331,8 @@ class Subjects(Continuing):
                 f"the {self.goal} of {measure.display_name.lower()} per what: of deals, or of the sums of the split?",
                 *(f"{self.goal} deal size by owner", f"{measure.display_name.lower()} by owner"),
             )
-        if metric is None and (measure.additivity == "flow" or measure.format.type == "currency"):
+        counts = measure.additivity == "stock" and measure.unit in ("deals", "accounts", "touches", "contacts")
+        if metric is None and (counts or measure.additivity == "flow" or measure.format.type == "currency"):
             raise Unclear(
                 f"the {self.goal} of {measure.display_name.lower()} per what?",
                 f"{self.goal} deal size", f"{measure.display_name.lower()} by month",
