@@ -56,6 +56,10 @@ def feed(draft: Draft, matched: Match) -> Feed:
         elif canonical in ("source", "channel", "direction", "outcome"):
             item = valued(draft, item, column, feed, declared)
         feed.fillings[canonical] = item
+    begun = feed.fillings.get("occurred_at")
+    if feed.entity == "interactions" and begun and begun.column and "duration_minutes" not in feed.fillings:
+        lasted = cells.lasted(feed.table.column(begun.column), begun.date_formats, feed.table)
+        feed.fillings |= {"duration_minutes": lasted} if lasted else {}
     closing = feed.fillings.get("closed_at")
     words = set(vocabulary.tokens(str(closing.column))) if closing else set()
     planned = words & {"close", "closing", "cierre", "cloture", "abschluss"} and "actual" not in words

@@ -52,11 +52,11 @@ def contradicted(files: Sequence[SourceFile], records: Callable[[SourceFile], Re
         for key, record in records(file).items():
             met.setdefault(key, []).append((file, record))
     several = {key: met[key] for key in met if len(met[key]) > 1}
-    others = {key: found for key, found in several.items() if len({record for _, record in found}) > 1}
+    others = {key: stated for key, stated in several.items() if len({record for _, record in stated}) > 1}
     if not others:
         return None
-    key, found = next(iter(others.items()))
-    shown = ", ".join(f"{state} {value or ''}".strip() + f" in {file.name}" for file, (state, value) in found[:3])
+    key, stated = next(iter(others.items()))
+    shown = ", ".join(f"{state} {value or ''}".strip() + f" in {file.name}" for file, (state, value) in stated[:3])
     return (
         f"{len(others):,} of the {len(several):,} deals that stand in several files have another state or value in each, such as "
         f"{key!r} ({shown}), and nothing tells which file is the newest"

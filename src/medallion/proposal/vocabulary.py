@@ -303,6 +303,15 @@ def says_closed(header: str) -> bool:
     return any(closed & {*words} and {*words} <= closed | beside for words in (words_of(header), tokens(header)))
 
 
+def says_end(header: str) -> bool:
+    """Whether a header is of the time at which something ended.
+
+    >>> [says_end(header) for header in ("To", "End Date/Time", "Heure de fin de la réunion", "From", "Send date")]
+    [True, True, True, False, False]
+    """
+    return bool({*_document()["ends"]} & {*words_of(header)})
+
+
 def heads_pivot(header: str, of: str) -> bool:
     """Whether a spreadsheet writes such a header over the `groups` or the `figures` of a pivot table.
 
