@@ -355,7 +355,8 @@ def test_a_span_of_closing_is_asked_about(tmp_path):
     )
     found = proposal.propose(str(tmp_path), "x").columns
     (closing,) = [c for c in found if (c["entity"], c["column"]) == ("leads", "closed_at")]
-    assert closing["confidence"] < CONFIDENT and "or does its end count?" in closing["reason"]
+    assert closing["confidence"] < CONFIDENT
+    assert "or does its end count?" in closing["reason"]
 
 
 def test_a_dash_in_a_text_is_no_span():
