@@ -340,6 +340,38 @@ def test_meetings_from_and_to_take_the_time_between(tmp_path, deliver, rows, kin
     assert found[0]["occurred_at"].day == 4
 
 
+UNITS = [
+    # header, cells, minutes of the first, asked
+    ("Duration", ("0.75", "1.0"), 45, True),
+    ("Dauer", ("0,5", "1,25"), 30, True),
+    ("Start,Stop,Duration", ("2025-03-04 09:00,2025-03-04 09:45,0.75", "2025-03-05 09:00,2025-03-05 10:00,1.0"), 45, False),
+    ("Duration", ("0:45", ""), 45, True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("header", "cells", "minutes", "asked"), UNITS)
+def test_durations_in_hours_and_beside_empty_cells(tmp_path, deliver, rows, header, cells, minutes, asked):
+    """Parts of an hour were refused, and an empty cell beside hours and minutes ended the run with an error."""
+    lines = "".join(f'M{n},A1,2025-03-0{n} 09:00,"{cell}"\n' if "," not in header else f"M{n},A1,{cell}\n"
+                    for n, cell in enumerate(cells, 1))  # fmt: skip
+    head = header if "," in header else f"Date,{header}"
+    files = {
+        "accounts.csv": "Account ID,Account Name,Industry\nA1,Halden AS,Marine\n",
+        "meetings.csv": f"Meeting ID,Account ID,{head}\n{lines}",
+    }
+    (tmp_path / "in").mkdir()
+    for name, text in files.items():
+        (tmp_path / "in" / name).write_text(text)
+    text = proposal.propose(str(tmp_path / "in"), "x").text
+    (line,) = [line for line in text.splitlines() if "duration_minutes: {" in line]
+    assert ("confidence: 0.6," in line) == asked
+    (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", text))
+    _, lake = deliver(files, contracts=(str(tmp_path / "c.yaml"),))
+    found = rows(lake, "select duration_minutes from silver.interactions_clean order by interaction_id")
+    assert [row["duration_minutes"] for row in found][:1] == [minutes]
+    assert len(found) == 2
+
+
 def test_days_without_times_take_no_time(tmp_path):
     (tmp_path / "accounts.csv").write_text("Account ID,Account Name,Industry\nA1,Halden AS,Marine\n")
     (tmp_path / "tasks.csv").write_text(

@@ -38,6 +38,8 @@ _HOURS = {
     "godziny",
     "godz",
 }
+#: Half of the durations in hours are shorter.
+_SHORT = 10
 _SLASH = "\\"
 #: Share of activities that end within a day of their beginning where a column says when they ended.
 _MOSTLY = 0.9
@@ -305,7 +307,12 @@ def duration(item: Filling, column: Column, table: Table, standard: bool = False
         number = f"try_cast(replace(`{column.name}`, ',', '.') as double)"
         sql = f"cast(round({number} * 60) as bigint)"
         return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; in hours, as its name says")
-    figures = [float(text) for text in column.counts if re.fullmatch(r"\d+(\.\d+)?", text)]
+    figures = [float(text.replace(",", ".")) for text in column.counts if re.fullmatch(r"\d+([.,]\d+)?", text)]
+    if figures and not words & {"minutes", "minuten", "minutos"} and median(figures) < _SHORT:
+        parts = [text for text in column.counts if re.search(r"[.,]0*[1-9]", text)]
+        if parts:  # no one counts parts of a minute
+            sql = f"cast(round(try_cast(replace(`{column.name}`, ',', '.') as double) * 60) as bigint)"
+            return Filling(sql=sql, confidence=0.6, reason=f"figures such as {parts[0]!r}; in hours?")
     if figures and not words & {"minutes", "minuten", "minutos"}:
         usual = median(figures)
         for word, least, parts in (("milliseconds", 36_000, 60_000), ("seconds", 600, 60)):
@@ -319,7 +326,7 @@ def _clock(item: Filling, column: Column, words: set[str], standard: bool) -> Fi
     """Durations such as 1:30, which may be an hour and a half or a minute and a half."""
     whole = [text.split(":") for text in column.counts if _CLOCK.fullmatch(text)]
     short = [parts for parts in whole if len(parts) == 2]
-    first, second = (f"try_cast(split(`{column.name}`, ':')[{place}] as int)" for place in range(2))
+    first, second = (f"try_cast(split_part(`{column.name}`, ':', {place}) as int)" for place in (1, 2))
     hours = f"{first} * 60 + {second}"
     minutes = f"cast(round({first} + {second} / 60.0D) as bigint)"
     if not short:
