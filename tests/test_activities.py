@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import timedelta
 
 import duckdb
@@ -15,7 +16,7 @@ from medallion import contracts, proposal, silver
 from medallion.contracts import CONFIDENT, Override
 from medallion.errors import ContractError
 from medallion.pipeline import conventions
-from medallion.proposal import activities
+from medallion.proposal import activities, profile
 from medallion.sources import scan
 
 ACCOUNTS = "Account ID,Account Name,Industry\nA1,Acme,Food\nA2,Bolt,Food\nA3,Corn,Food\n"
@@ -300,3 +301,97 @@ def test_a_retired_row_of_a_table_that_is_looked_up_in_stops_nothing(tmp_path, f
     files = scan(str(tmp_path), entities).files
     assert "stages" in {file.entity for file in files}
     assert conventions.settle(files, entities, []).refused == []
+
+
+# how long they took, where only beginning and end say so
+
+SPANS = {
+    "ISO": ("From,To", "2025-03-04 09:15,2025-03-04 10:00", "2025-03-05 23:30,2025-03-06 00:00"),
+    "of SAP": ("Start Date/Time,End Date/Time", "04.03.2025 09:15,04.03.2025 10:00", "25.03.2025 23:30,26.03.2025 00:00"),
+    "AM and PM": ("Start,End", "3/4/2025 11:30 AM,3/4/2025 12:15 PM", "3/25/2025 9:00 AM,3/25/2025 9:30 AM"),
+    "in French": ("Heure de début,Heure de fin", "04/03/2025 09:15,04/03/2025 10:00", "25/03/2025 23:30,26/03/2025 00:00"),
+    "an arrow": ("Date", '"March 4, 2025 3:30 PM → 4:15 PM"', '"March 25, 2025 11:30 PM → March 26, 2025 12:00 AM"'),
+    "a dash": ("Date", "2025-03-04 09:15 – 10:00", "2025-03-25 23:30 – 2025-03-26 00:00"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SPANS)
+def test_meetings_from_and_to_take_the_time_between(tmp_path, deliver, rows, kind):
+    head, first, second = SPANS[kind]
+    single = (
+        ""
+        if "," in head
+        else "M3,A1,2025-03-27 10:00\n"
+        if "ISO" in kind or kind == "a dash"
+        else 'M3,A1,"March 27, 2025 10:00 AM"\n'
+    )
+    files = {
+        "accounts.csv": "Account ID,Account Name,Industry\nA1,Halden AS,Marine\n",
+        "meetings.csv": f"Meeting ID,Account ID,{head}\nM1,A1,{first}\nM2,A1,{second}\n{single}",
+    }
+    (tmp_path / "in").mkdir()
+    for name, text in files.items():
+        (tmp_path / "in" / name).write_text(text)
+    text = re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", proposal.propose(str(tmp_path / "in"), "x").text)
+    (tmp_path / "c.yaml").write_text(text)
+    _, lake = deliver(files, contracts=(str(tmp_path / "c.yaml"),))
+    found = rows(lake, "select interaction_id, occurred_at, duration_minutes from silver.interactions_clean order by 1")
+    assert [row["duration_minutes"] for row in found] == [45, 30, *([None] if single else [])]
+    assert found[0]["occurred_at"].day == 4
+
+
+UNITS = [
+    # header, cells, minutes of the first, asked
+    ("Duration", ("0.75", "1.0"), 45, True),
+    ("Dauer", ("0,5", "1,25"), 30, True),
+    ("Start,Stop,Duration", ("2025-03-04 09:00,2025-03-04 09:45,0.75", "2025-03-05 09:00,2025-03-05 10:00,1.0"), 45, False),
+    ("Duration", ("0:45", ""), 45, True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("header", "cells", "minutes", "asked"), UNITS)
+def test_durations_in_hours_and_beside_empty_cells(tmp_path, deliver, rows, header, cells, minutes, asked):
+    """Parts of an hour were refused, and an empty cell beside hours and minutes ended the run with an error."""
+    lines = "".join(f'M{n},A1,2025-03-0{n} 09:00,"{cell}"\n' if "," not in header else f"M{n},A1,{cell}\n"
+                    for n, cell in enumerate(cells, 1))  # fmt: skip
+    head = header if "," in header else f"Date,{header}"
+    files = {
+        "accounts.csv": "Account ID,Account Name,Industry\nA1,Halden AS,Marine\n",
+        "meetings.csv": f"Meeting ID,Account ID,{head}\n{lines}",
+    }
+    (tmp_path / "in").mkdir()
+    for name, text in files.items():
+        (tmp_path / "in" / name).write_text(text)
+    text = proposal.propose(str(tmp_path / "in"), "x").text
+    (line,) = [line for line in text.splitlines() if "duration_minutes: {" in line]
+    assert ("confidence: 0.6," in line) == asked
+    (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", text))
+    _, lake = deliver(files, contracts=(str(tmp_path / "c.yaml"),))
+    found = rows(lake, "select duration_minutes from silver.interactions_clean order by interaction_id")
+    assert [row["duration_minutes"] for row in found][:1] == [minutes]
+    assert len(found) == 2
+
+
+def test_days_without_times_take_no_time(tmp_path):
+    (tmp_path / "accounts.csv").write_text("Account ID,Account Name,Industry\nA1,Halden AS,Marine\n")
+    (tmp_path / "tasks.csv").write_text(
+        "Task ID,Account ID,Date,End Date\nT1,A1,2025-03-04,2025-03-04\nT2,A1,2025-03-05,2025-03-05\n"
+    )
+    assert "duration_minutes:" not in proposal.propose(str(tmp_path), "x").text
+
+
+def test_a_span_of_closing_is_asked_about(tmp_path):
+    (tmp_path / "deals.csv").write_text(
+        "Deal ID,Account Name,Stage,Amount,Created Date,Close Date\nD1,Halden,Closed Won,10,2025-01-02,2025-03-01 → 2025-03-14\n"
+        "D2,Lumen,Closed Lost,20,2025-01-03,2025-03-02\n"
+    )
+    found = proposal.propose(str(tmp_path), "x").columns
+    (closing,) = [c for c in found if (c["entity"], c["column"]) == ("leads", "closed_at")]
+    assert closing["confidence"] < CONFIDENT
+    assert "or does its end count?" in closing["reason"]
+
+
+def test_a_dash_in_a_text_is_no_span():
+    column = profile.Column("Name", "name", 2, Counter(["2025-03-04 - kick-off", "2025-03-05 - demo"]))
+    profile._leave_out_ends(column)
+    assert (column.linked, column.distinct) == ("", 2)

@@ -16,6 +16,7 @@ from medallion.cells import arrays
 from medallion.contracts import CONFIDENT, Filling, Override
 from medallion.contracts.odcs import code
 from medallion.pipeline import amounts, conventions, hold
+from medallion.proposal import profile, vocabulary
 
 
 @pytest.fixture
@@ -49,6 +50,38 @@ def deals(count: int, *cells: str, sep: str = ",") -> list[str]:
         values |= {"won": values["amount"] + 5 if n % 3 == 0 else ""}
         rows.append(sep.join(cell.format(**values) for cell in cells))
     return rows
+
+
+# the day of closing in two columns
+
+ENDS = [("Zeitpunkt des Gewinns", "Zeitpunkt des Verlusts"), ("Gagnée le", "Perdue le"), ("X1", "X2")]
+
+
+@pytest.mark.parametrize(("won", "lost"), ENDS)
+@pytest.mark.parametrize("dotted", [False, True], ids=["ISO", "dotted"])
+def test_days_of_winning_and_of_losing_are_the_day_of_closing(proposed, won, lost, dotted):
+    """Beside a planned day, which was taken where it was past for all that are closed and to come for the others."""
+    rows = []
+    for row in deals(18, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{plan}", "{end}"):
+        *cells, end = row.split(",")
+        if dotted and end:
+            end = ".".join(reversed(end.split("-")))
+        rows.append(",".join([*cells, end if "Won" in row else "", end if "Lost" in row else ""]))
+    columns, _, _ = proposed(f"Deal ID,Company,Status,Amount,Created,Erwartetes Abschlussdatum,{won},{lost}", rows)
+    first, second = code(won), code(lost)
+    assert columns["closed_at"]["from"] == f"coalesce(nullif(trim(`{first}`), ''), `{second}`)"
+    assert columns["expected_close_date"]["from"] == "Erwartetes Abschlussdatum"
+    assert asked(columns) == []
+
+
+def test_a_header_whose_words_have_their_kind_before_them_is_one(tmp_path):
+    """A record was taken for it, since its cells are words for columns too."""
+    head = ",".join(f"Aktivität - {word}" for word in ("ID", "Betreff", "Typ", "Erledigt", "Fälligkeitsdatum"))
+    (tmp_path / "activities.csv").write_text(
+        f"{head}\n1,Betreff,Meeting,Erledigt,2025-03-04\n2,Termin,Anruf,Status,2025-03-05\n"
+    )
+    (table,) = profile.tables(str(tmp_path), vocabulary.known)
+    assert [column.header for column in table.columns] == head.split(",")
 
 
 # amounts

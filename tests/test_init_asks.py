@@ -385,6 +385,34 @@ def test_states_of_the_same_deals_stay_apart(tmp_path):
     assert proposal.propose(str(tmp_path), "x").text.count("snapshot: {value: true") == 2
 
 
+COPIES = (
+    # closing of D2 in the second file, columns besides  -> asked
+    ("Won,25", "", True),
+    ("Open,20", "", False),  # the same of each
+    ("Won,25", "2025-01-05", False),  # dated
+)
+
+
+@pytest.mark.parametrize(("other", "changed", "asked"), COPIES, ids=["contradict", "agree", "dated"])
+def test_copies_that_contradict_each_other_are_asked_about(tmp_path, deliver, other, changed, asked):
+    head = "Lead ID,Account ID,Company,Status,Amount,Created Date" + (",Last Modified Date" if changed else "")
+    row = f",2025-01-02{',' if changed else ''}{changed}\n"
+    names = {"leads_dana.csv": "Open,20", "leads_marcus.csv": other}
+    files = {
+        name: f"{head}\nD1,A1,Halden AS,Won,10{row}D2,A2,Lumen,{second}{row}D3,A2,Lumen,Open,30{row}"
+        for name, second in names.items()
+    }
+    files["accounts.csv"] = f"{ACCOUNTS}A1,Halden AS,Marine\nA2,Lumen,Optics\n"
+    (tmp_path / "in").mkdir()
+    for name, text in files.items():
+        (tmp_path / "in" / name).write_text(text)
+    found = proposal.propose(str(tmp_path / "in"), "x").text
+    assert ("1 of the 3 deals that stand in several files" in found) == asked
+    result, _ = deliver(files)
+    unread = [item.name for item in result.refused if "nothing tells which file" in str(item)]
+    assert unread == (["leads_dana.csv", "leads_marcus.csv"] if asked else [])
+
+
 def test_touches_of_nobody_are_asked_about(tmp_path):
     (tmp_path / "accounts.csv").write_text(f"{ACCOUNTS}A1,Halden AS,Marine\nA2,Lumen,Optics\n")
     (tmp_path / "calls.csv").write_text(

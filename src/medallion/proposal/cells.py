@@ -6,11 +6,12 @@ import re
 from statistics import median
 from typing import Any
 
+from medallion.cells import times
 from medallion.contracts import CONFIDENT, Filling, formats, money
 from medallion.contracts.model import DATE_FORMATS, NO_DATES
 from medallion.contracts.odcs import code
-from medallion.proposal import vocabulary
-from medallion.proposal.profile import LINKS, Column, Table
+from medallion.proposal import asking, vocabulary
+from medallion.proposal.profile import CLOCK, LEFT_OUT, UNTIL, Column, Table
 from medallion.sources import currencies
 
 _MOST = 0.7
@@ -37,6 +38,12 @@ _HOURS = {
     "godziny",
     "godz",
 }
+#: Half of the durations in hours are shorter.
+_SHORT = 10
+_SLASH = "\\"
+#: Share of activities that end within a day of their beginning where a column says when they ended.
+_MOSTLY = 0.9
+_DAY = 86_400_000_000
 _CLOCK = re.compile(r"\d{1,3}:\d{2}(:\d{2})?")
 #: So many different durations in steps of five minutes were written by people, not counted by a telephone.
 _SEVERAL = 4
@@ -129,11 +136,71 @@ def without_denied(item: Filling, column: Column) -> Filling:
     return item.model_copy(update={"column": None, "sql": sql, "reason": f"{item.reason}; FALSE is empty"})
 
 
-def without_link(item: Filling, column: Column) -> Filling:
-    """A column of which each text has a link that is no part of it."""
+def without_link(item: Filling, column: Column, is_closing: bool = False) -> Filling:
+    """A column of which each text has a link that is no part of it, or some have the end of a span of time; that of the day
+    of closing is asked about then.
+    """
+    reason, update = f"{item.reason}; without its link", dict[str, Any]()
+    if column.linked == UNTIL:
+        reason = f"{item.reason}; its beginning where it is a span"
+    if column.linked == UNTIL and is_closing:
+        reason, update = f"{reason}: or does its end count?", {"confidence": min(item.confidence or 1, asking.ASKED)}
+    return item.model_copy(update={"column": None, "sql": _bare(column), "reason": reason, **update})
+
+
+def _bare(column: Column) -> str:
+    """The texts of a column without links or ends."""
+    if not column.linked:
+        return f"`{column.name}`"
     pattern = column.linked.replace("\\", "\\\\")
-    sql = f"regexp_replace(`{column.name}`, '{pattern}', '{LINKS[column.linked]}')"
-    return item.model_copy(update={"column": None, "sql": sql, "reason": f"{item.reason}; without its link"})
+    return f"regexp_replace(`{column.name}`, '{pattern}', '{LEFT_OUT[column.linked]}')"
+
+
+def lasted(start: Column, written: tuple[str, ...], table: Table) -> Filling | None:
+    """How long activities took by when they began and when they ended: in a column of its own, or in the same cell.
+
+    Args:
+        start: The column with their beginning.
+        written: The formats of its dates.
+        table: Their table.
+    """
+    written = written or formats.called_for(start.counts, False)[0]
+    if start.linked == UNTIL:
+        rest = f"regexp_extract(`{start.name}`, '{UNTIL.replace(_SLASH, _SLASH * 2)}', 4)"
+        clock = f"'^{CLOCK.replace(_SLASH, _SLASH * 2)}$'"
+        day = f"regexp_replace(trim({_bare(start)}), '{f' *{CLOCK}$'.replace(_SLASH, _SLASH * 2)}', '')"
+        end = f"CASE WHEN {rest} rlike {clock} THEN concat({day}, ' ', {rest}) ELSE {rest} END"
+        return _between(_bare(start), end, written, written, f"from where {start.header} begins to where it ends")
+    for column in table.columns:
+        if column is start or column.linked or not vocabulary.says_end(column.header):
+            continue
+        theirs = formats.called_for(column.counts, bool(written and written[0].startswith("d")))[0]
+        begun, ended = times.reader(written), times.reader(theirs)
+        spans = [
+            None if (first := begun(own)) is None or (last := ended(other)) is None else last - first
+            for own, other in table.together(start, column)
+            if own and other
+        ]
+        if sum(span is not None and 0 <= span <= _DAY for span in spans) > _MOSTLY * len(spans) and any(spans):
+            return _between(
+                f"`{start.name}`", f"`{column.name}`", written, theirs, f"from {start.header} to {column.header}"
+            )
+    return None
+
+
+def _between(start: str, end: str, written: tuple[str, ...], theirs: tuple[str, ...], reason: str) -> Filling | None:
+    """The whole minutes between two texts; None where an engine cannot read their formats."""
+    if any(re.search("epoch|serial|since|LLLL|zone|E|yyyy-d|z$|年|년", format_) for format_ in (*written, *theirs)):
+        return None
+    first, last = (f"unix_timestamp({_instant(text, own)})" for text, own in ((start, written), (end, theirs)))
+    sql = f"CASE WHEN {last} >= {first} THEN cast(round(({last} - {first}) / 60) as bigint) END"
+    return Filling(sql=sql, confidence=0.85, reason=reason)
+
+
+def _instant(text: str, written: tuple[str, ...]) -> str:
+    wordings = [format_ for each in written for format_ in dict.fromkeys((each, each.replace("MMM", "MMMM")))]
+    listed = [f"try_to_timestamp(trim({text}), '{format_}')" for format_ in wordings or ()]
+    return f"coalesce({', '.join([*listed, f'try_to_timestamp(trim({text}))'])})"
 
 
 def amount(item: Filling, column: Column) -> Filling:
@@ -240,7 +307,12 @@ def duration(item: Filling, column: Column, table: Table, standard: bool = False
         number = f"try_cast(replace(`{column.name}`, ',', '.') as double)"
         sql = f"cast(round({number} * 60) as bigint)"
         return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; in hours, as its name says")
-    figures = [float(text) for text in column.counts if re.fullmatch(r"\d+(\.\d+)?", text)]
+    figures = [float(text.replace(",", ".")) for text in column.counts if re.fullmatch(r"\d+([.,]\d+)?", text)]
+    if figures and not words & {"minutes", "minuten", "minutos"} and median(figures) < _SHORT:
+        parts = [text for text in column.counts if re.search(r"[.,]0*[1-9]", text)]
+        if parts:  # no one counts parts of a minute
+            sql = f"cast(round(try_cast(replace(`{column.name}`, ',', '.') as double) * 60) as bigint)"
+            return Filling(sql=sql, confidence=0.6, reason=f"figures such as {parts[0]!r}; in hours?")
     if figures and not words & {"minutes", "minuten", "minutos"}:
         usual = median(figures)
         for word, least, parts in (("milliseconds", 36_000, 60_000), ("seconds", 600, 60)):
@@ -254,7 +326,7 @@ def _clock(item: Filling, column: Column, words: set[str], standard: bool) -> Fi
     """Durations such as 1:30, which may be an hour and a half or a minute and a half."""
     whole = [text.split(":") for text in column.counts if _CLOCK.fullmatch(text)]
     short = [parts for parts in whole if len(parts) == 2]
-    first, second = (f"try_cast(split(`{column.name}`, ':')[{place}] as int)" for place in range(2))
+    first, second = (f"try_cast(split_part(`{column.name}`, ':', {place}) as int)" for place in (1, 2))
     hours = f"{first} * 60 + {second}"
     minutes = f"cast(round({first} + {second} / 60.0D) as bigint)"
     if not short:

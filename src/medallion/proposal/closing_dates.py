@@ -140,6 +140,27 @@ def by_records(feed: Feed, leads: Entity) -> None:
     feed.fillings["closed_at"] = item
 
 
+def of_ends(feed: Feed, leads: Entity) -> tuple[Column, Column] | None:
+    """The column of dates that deals won alone have and the one that deals lost alone have, where no column is the day of
+    closing beyond doubt.
+    """
+    item = feed.fillings.get("closed_at")
+    own = feed.table.column(item.column) if item and item.column else None
+    if (item and not own) or (own and _fit(feed, leads, own) >= 2):
+        return None
+    used = {item.column for name, item in feed.fillings.items() if name not in ("closed_at", "expected_close_date")}
+    dates = [c for c in feed.table.columns if is_date(c) and c.header not in used]
+    won, lost = (next((c for c in dates if _is_of(feed, leads, c, end)), None) for end in ("won", "lost"))
+    return (won, lost) if won and lost else None
+
+
+def _is_of(feed: Feed, leads: Entity, column: Column, end: str) -> bool:
+    """Whether the deals that ended so have a date, and no others do."""
+    records = [(state == end, bool(text)) for state, text in states(feed, leads, column)]
+    theirs, others = ([filled for is_so, filled in records if is_so == of] for of in (True, False))
+    return len(theirs) >= 2 and sum(theirs) > 0.9 * len(theirs) and sum(others) <= 0.02 * len(others)
+
+
 def _fit(feed: Feed, leads: Entity, column: Column) -> float:
     """2 when only closed deals have the date, 1 when it is past for closed deals and to come for open ones, else less."""
     records = [(state, text) for state, text in states(feed, leads, column) if state]

@@ -53,6 +53,10 @@ def _span(draft: Draft, table: Table) -> formats.Span | None:
 def closing(draft: Draft, feed: Feed) -> None:
     """When deals were won and lost, by a column that no name gives away, in the form that its dates have."""
     before, expected = feed.fillings.get("closed_at"), feed.fillings.get("expected_close_date")
+    if ends := closing_dates.of_ends(feed, draft.entities["leads"]):
+        feed.fillings["closed_at"] = _of_either(draft, feed, *ends)
+        feed.comments = [each for each in feed.comments if not each.startswith("perhaps closed_at:")]
+        return
     closing_dates.by_records(feed, draft.entities["leads"])
     item = feed.fillings.get("closed_at")
     if (
@@ -64,6 +68,17 @@ def closing(draft: Draft, feed: Feed) -> None:
     ):
         feed.fillings["closed_at"] = dated(draft, item, feed.table.column(item.column), feed.table)
         feed.comments = [each for each in feed.comments if not each.startswith("perhaps closed_at:")]
+
+
+def _of_either(draft: Draft, feed: Feed, won: Column, lost: Column) -> Filling:
+    """The day of closing from a column that deals won alone have, and another that deals lost alone have."""
+    reason = f"deals won alone have {won.header}, and deals lost alone {lost.header}"
+    read = [dated(draft, Filling(column=c.header, confidence=0.9, reason=reason), c, feed.table) for c in (won, lost)]
+    needed = dict.fromkeys(format_ for item in read for format_ in item.date_formats)
+    others = () if all(item.date_formats for item in read) or not needed else DATE_FORMATS
+    unsure = min(read, key=lambda item: item.confidence or 0)
+    update = {"column": None, "sql": f"coalesce(nullif(trim(`{won.name}`), ''), `{lost.name}`)"}
+    return unsure.model_copy(update={**update, "date_formats": tuple(dict.fromkeys((*needed, *others)))})
 
 
 def dated(draft: Draft, item: Filling, column: Column, table: Table) -> Filling:

@@ -9,6 +9,7 @@ from medallion.contracts.odcs import code
 from medallion.figures import percent
 from medallion.proposal import (
     activities,
+    asking,
     cells,
     closing_dates,
     currency_columns,
@@ -56,6 +57,10 @@ def feed(draft: Draft, matched: Match) -> Feed:
         elif canonical in ("source", "channel", "direction", "outcome"):
             item = valued(draft, item, column, feed, declared)
         feed.fillings[canonical] = item
+    begun = feed.fillings.get("occurred_at")
+    if feed.entity == "interactions" and begun and begun.column and _is_open(feed.fillings.get("duration_minutes")):
+        lasted = cells.lasted(feed.table.column(begun.column), begun.date_formats, feed.table)
+        feed.fillings |= {"duration_minutes": lasted} if lasted else {}
     closing = feed.fillings.get("closed_at")
     words = set(vocabulary.tokens(str(closing.column))) if closing else set()
     planned = words & {"close", "closing", "cierre", "cloture", "abschluss"} and "actual" not in words
@@ -85,6 +90,11 @@ def feed(draft: Draft, matched: Match) -> Feed:
         feed.comments.append(f"perhaps {canonical}: {origin} ({meant.confidence:.2f}: {meant.reason})")
     draft.feeds.append(feed)
     return feed
+
+
+def _is_open(item: Filling | None) -> bool:
+    """Whether nothing says how long activities took, or in which unit."""
+    return item is None or (item.sql is not None and asking.is_asked(item))
 
 
 def valued(draft: Draft, item: Filling, column: Column, feed: Feed, declared: Any) -> Filling:

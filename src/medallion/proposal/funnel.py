@@ -87,7 +87,11 @@ def settle(matches: list[Match], tables: list[Table], entities: Mapping[str, Ent
                     f"no column holds the amount: {item.table.file.name} has {item.columns['deal_value'][0].header} for each line, and a "
                     "contract adds no rows up: export the deals with the sum of theirs; or delete this confidence, and they have no amount"
                 )
-    for item in [m for m in settled.matches if m.entity.name == "leads"]:
+    for table in [m.table for m in settled.matches if m.entity.name == "leads"]:
+        ours = [m for m in settled.matches if m.table is table and m.entity.name == "leads"]
+        if not ours:
+            continue
+        item = ours[0]
         others = [m for m in settled.matches if m.entity.name == "leads" and m is not item and _is_deals(m, item)]
         if not others:
             continue
@@ -242,6 +246,8 @@ def _about_leads(column: Column) -> bool:
 
 def _before(item: Match, deals: Match, entities: Mapping[str, Entity], system: System | None) -> Before | None:
     """Leads that a column links with the deals they became, in either table."""
+    if [column.name for column in item.table.columns] == [column.name for column in deals.table.columns]:
+        return None  # copies or states of the same records
     if "deal_value" in item.columns and not _is_converted(item.table) and not _named_before(item.table):
         return None  # deals too, such as renewals of others
     for key in _keys(item.table):

@@ -28,6 +28,8 @@ TELLING = {
     "products": {"list_price": 2.5, "category": 1.5, "launch_date": 1.5, "product_name": 1.0, "product_id": 0.5},
 }  # fmt: skip
 _BY_NAME = 3.0
+#: What it says of activities that they have a beginning and an end, and the share of dates in a column of ends.
+_FROM_TO, _DATED = 1.5, 0.8
 _ENOUGH = 3.5
 #: Points at which a table is as likely the entity as not.
 _HALF = 1.6
@@ -221,6 +223,10 @@ def assign(table: Table, entity: Entity, system: System | None) -> Match:
     """A table as an entity, with how well it fits."""
     chosen, perhaps, unread = pairs(table, entity, system)
     points = sum(TELLING[entity.name].get(name, 0.0) * guess.confidence for name, (_, guess) in chosen.items())
+    if "occurred_at" in chosen and any(
+        vocabulary.says_end(c.header) and c.share("date") > _DATED for c in table.columns
+    ):
+        points += _FROM_TO
     named = max(vocabulary.kind_of_file(stem, entity.name) for stem in table.stems)
     standard = system.columns.get(entity.name, {}) if system else {}
     by_preset = bool(chosen) and all(vocabulary.bare(column.header) in standard for column in table.columns)

@@ -258,7 +258,8 @@ def unclear(table: Table, keys: Mapping[str, Set[str]]) -> Unclear | None:
     persons = any(
         _words(c) & _PERSONS or (c.share("email") > 0.6 and c.repeats < 0.2) for c in table.columns if c.filled
     )
-    if not table.rows or is_known or persons or links.is_junction(table, keys):
+    spans = any(vocabulary.says_end(c.header) and c.share("date") > 0.5 for c in table.columns if c.filled)
+    if not table.rows or is_known or persons or (links.is_junction(table, keys) and not spans):
         return None
     every = frozenset[str]().union(*keys.values())
     columns = [column for column in table.columns if _keys_among(column, every)]

@@ -162,7 +162,8 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
             if item.column and not item.values and feed.table.column(item.column).denied:
                 feed.fillings[name] = cells.without_denied(item, feed.table.column(item.column))
             elif item.column and feed.table.column(item.column).linked:
-                feed.fillings[name] = cells.without_link(item, feed.table.column(item.column))
+                is_closing = name in ("closed_at", "expected_close_date")
+                feed.fillings[name] = cells.without_link(item, feed.table.column(item.column), is_closing)
         closing_dates.one_order(feed)
         _asked_once(feed)
     key_columns.all_short(draft)

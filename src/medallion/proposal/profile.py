@@ -84,6 +84,12 @@ LINKS = {
     r"<a [^<>]*>([^<>]*)</a>": "$1",
     r'=HYPERLINK\("[^"]*"[,;] ?"([^"]*)"\)': "$1",
 }
+#: The end of a span of time in one cell, and what is left of the text without it: `March 3, 2025 3:30 PM → 5:00 PM`.
+UNTIL = r"(\s+(–|—|-|to|bis|until|hasta|a|au|al|até|tot|til|do)|\s*(→|⟶|➔|➜|⇒|->|=>))\s+(\S.*)$"
+#: What is taken from a text, a link or the end of a span, and what is left in its place.
+LEFT_OUT = {**LINKS, UNTIL: ""}
+#: A time of day alone, which ends a span on the day of its beginning.
+CLOCK = r"\d{1,2}:\d{2}(:\d{2})?( ?[AaPp]\.?[Mm]\.?)?"
 
 
 @dataclass
@@ -98,7 +104,7 @@ class Column:
     denied: bool = False
     #: Texts that stand for no date in a column of dates, such as 00000000, and are left out of `counts`.
     no_dates: frozenset[str] = frozenset()
-    #: The pattern of the links that its texts have and `counts` leaves out, a key of `LINKS`; else "".
+    #: The pattern of the links or ends that its texts have and `counts` leaves out, a key of `LEFT_OUT`; else "".
     linked: str = ""
 
     @property
@@ -267,12 +273,12 @@ def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table
 
 
 def without_link(text: str, pattern: str) -> str:
-    """A text without its links.
+    """A text without its links, or without the end of a span of time.
 
     >>> without_link("Halden AS (https://example.com/a?b=1), Lumen (https://example.com/c)", next(iter(LINKS)))
     'Halden AS, Lumen'
     """
-    return re.sub(pattern, LINKS[pattern].replace("$", "\\"), text) if pattern else text
+    return re.sub(pattern, LEFT_OUT[pattern].replace("$", "\\"), text) if pattern else text
 
 
 def opened(stem: str) -> str:
@@ -387,6 +393,7 @@ def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
     for column in columns:
         column.rows = rows
         _leave_out_links(column)
+        _leave_out_ends(column)
         denials = {text for text in column.counts if text.lower() == "false"}
         others = column.counts.keys() - denials
         if denials and others and not any(re.fullmatch(_SHAPES["flag"], text) for text in others):
@@ -404,12 +411,27 @@ def _leave_out_links(column: Column) -> None:
     sample = list(islice(column.counts, _SAMPLE))
     for pattern in LINKS:
         if sample and sum(bool(re.search(pattern, text)) for text in sample) > _MOSTLY * len(sample):
-            column.linked = pattern
-            counts = Counter[str]()
-            for text, count in column.counts.items():
-                counts[without_link(text, pattern)] += count
-            column.counts = counts
+            _leave_out(column, pattern)
             return
+
+
+def _leave_out(column: Column, pattern: str) -> None:
+    column.linked = pattern
+    counts = Counter[str]()
+    for text, count in column.counts.items():
+        counts[without_link(text, pattern)] += count
+    column.counts = counts
+
+
+def _leave_out_ends(column: Column) -> None:
+    """In a column of dates of which some go on to another, or to a time of the same day, the beginnings are what counts."""
+    sample = list(islice(column.counts, _SAMPLE))
+    ends = [span[4] for text in sample if (span := re.search(UNTIL, text))]
+    others = tuple(text for text in ends if not re.fullmatch(CLOCK, text))
+    if not ends or _share("date", others or ("2025-01-01",)) <= _MOSTLY:
+        return
+    if _share("date", tuple(without_link(text, UNTIL) for text in sample)) > _MOSTLY:
+        _leave_out(column, UNTIL)
 
 
 def _leave_out_no_dates(column: Column) -> None:

@@ -1,4 +1,6 @@
-"""Several full states of one table in a delivery: files of one kind whose newest lacks records that older ones have."""
+"""Several full states of one table in a delivery: files of one kind whose newest lacks records that older ones have, and
+copies that say something else of the same records.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +34,33 @@ def alike(files: Iterable[SourceFile]) -> list[list[SourceFile]]:
         base = " ".join(word for word in words if word not in formats.MONTHS)
         groups.setdefault((file.entity, base, *headers), []).append(file)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def copies(files: Iterable[SourceFile]) -> list[list[SourceFile]]:
+    """The files of one entity with the same columns, of which the names do not tell the day."""
+    groups: dict[tuple[str, ...], list[SourceFile]] = {}
+    for file in files:
+        if named_day(file.name) is None:
+            groups.setdefault((file.entity, *sorted(header for header, _ in file.columns)), []).append(file)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def contradicted(files: Sequence[SourceFile], records: Callable[[SourceFile], Records]) -> str | None:
+    """What is wrong with copies of which no column tells the newest; None where they say the same of each record."""
+    met: dict[str, list[tuple[SourceFile, tuple[str, Decimal | None]]]] = {}
+    for file in files:
+        for key, record in records(file).items():
+            met.setdefault(key, []).append((file, record))
+    several = {key: met[key] for key in met if len(met[key]) > 1}
+    others = {key: stated for key, stated in several.items() if len({record for _, record in stated}) > 1}
+    if not others:
+        return None
+    key, stated = next(iter(others.items()))
+    shown = ", ".join(f"{state} {value or ''}".strip() + f" in {file.name}" for file, (state, value) in stated[:3])
+    return (
+        f"{len(others):,} of the {len(several):,} deals that stand in several files have another state or value in each, such as "
+        f"{key!r} ({shown}), and nothing tells which file is the newest"
+    )
 
 
 def asked(files: Sequence[SourceFile], records: Callable[[SourceFile], Records]) -> str | None:
@@ -96,6 +125,19 @@ def propose(feeds: Sequence[Feed], entities: Mapping[str, Entity]) -> None:
         if feed.entity in entities and not (feed.entity == "customers" and id(feed.table) in named_by)
     }
     named = [SourceFile(**{**vars(feed.table.file), "entity": feed.entity}) for feed in by_file.values()]
+    deals = [
+        file for file in named if file.entity == "leads" and not _is_versioned(by_file[file.name, "leads"], entities)
+    ]
+    for group in copies(deals):
+        if differs := contradicted(
+            group, lambda file: _records(by_file[file.name, file.entity], entities[file.entity])
+        ):
+            feed = by_file[group[0].name, "leads"]
+            feed.reason += (
+                f"; {differs}: which counts? Delete the sources of the others; or delete this confidence, and of two records the one "
+                "further down in the order of paths counts"
+            )
+            feed.confidence, feed.may_be_none = min(feed.confidence, 0.5), True
     for group in alike(named):
         entity = entities[group[0].entity]
         ours = [by_file[file.name, file.entity] for file in group]
@@ -109,6 +151,11 @@ def propose(feeds: Sequence[Feed], entities: Mapping[str, Entity]) -> None:
                     feed.comments.append(
                         f"{entity.version_column}: {origin}, where these have only changes and are no snapshots"
                     )
+
+
+def _is_versioned(feed: Feed, entities: Mapping[str, Entity]) -> bool:
+    """Whether a column tells the newest of several versions of a record."""
+    return str(entities[feed.entity].version_column) in feed.fillings
 
 
 def _records(feed: Feed, entity: Entity) -> Records:

@@ -303,6 +303,15 @@ def says_closed(header: str) -> bool:
     return any(closed & {*words} and {*words} <= closed | beside for words in (words_of(header), tokens(header)))
 
 
+def says_end(header: str) -> bool:
+    """Whether a header is of the time at which something ended.
+
+    >>> [says_end(header) for header in ("To", "End Date/Time", "Heure de fin de la réunion", "From", "Send date")]
+    [True, True, True, False, False]
+    """
+    return bool({*_document()["ends"]} & {*words_of(header)})
+
+
 def heads_pivot(header: str, of: str) -> bool:
     """Whether a spreadsheet writes such a header over the `groups` or the `figures` of a pivot table.
 
@@ -315,9 +324,14 @@ def heads_pivot(header: str, of: str) -> bool:
 
 
 def known(cells: Sequence[str]) -> int:
-    """How many cells of a header are words for some column."""
+    """How many cells of a header are words for some column, also with the kind of record before them.
+
+    >>> known(["Deal ID", "Amount", "12"]), known(["Aktivität - Typ", "Aktivität - Dauer"])
+    (2, 2)
+    """
     phrases = _all_phrases()
-    return sum(1 for cell in set(cells) if len(cell) < 80 and tokens(cell) in phrases)
+    short = {cell for cell in cells if len(cell) < 80}
+    return sum(not phrases.isdisjoint({tokens(cell), tokens(cell.rpartition(" - ")[2])}) for cell in short)
 
 
 @cache

@@ -87,6 +87,9 @@ def _place(records: Sequence[Sequence[str]], known: Known, wanted: int | None) -
     if first is None:
         return None
     scores = [known(cells) if count else 0 for cells, count in zip(records, filled, strict=True)]
+    if filled[first] >= max(filled[first:]) and not any(_figure(cell.strip()) for cell in records[first]):
+        for place in range(first + 1, len(records)):  # a record of the table that the first heads
+            scores[place] *= not any(_figure(cell.strip()) for cell in records[place])
     best = max(range(len(records)), key=lambda place: (scores[place], -place))
     if scores[best] > max(scores[first], 1):
         return best

@@ -290,6 +290,13 @@ def repeated_deliveries(files: Sequence[SourceFile], entities: Mapping[str, Enti
             "without it all of their records count."
         )
         doubts |= {id(file): [Doubt(asks, remedy)] for file in group if asks}
+    deals = [
+        file for file in unknown if file.entity == "leads" and entities["leads"].version_column not in file.mapping
+    ]
+    for group in snapshots.copies(deals):
+        differs = snapshots.contradicted(group, lambda file: _records(file, entities[file.entity]))
+        remedy = "Take out of the folder those that do not count, or export the deals once with the day of their last change."
+        doubts |= {id(file): [Doubt(differs, remedy)] for file in group if differs and id(file) not in doubts}
     return doubts
 
 
