@@ -337,6 +337,84 @@ def test_names_with_a_link_are_read_without_it(tmp_path, deliver, rows, kind):
     ]
 
 
+LINKED_DEALS = [
+    # what reads linked cells: the header and the cells of one more column, and its deals by state, withdrawn or not
+    ("absent", "Is Deleted", ["No", "No", "Yes"], {"D1": "won", "D2": "lost"}),
+    ("absent by a state", "Record Status", ["Active", "Active", "Deleted"], {"D1": "won", "D2": "lost"}),
+    ("where", "Is Test", ["No", "No", "Yes"], {"D1": "won", "D2": "lost"}),
+    ("values", "Stage", ["Closed Won", "Closed Lost", "Gut unterwegs"], {"D1": "won", "D2": "lost", "D3": "open"}),
+    ("flags", "Won", ["No", "Yes", "No"], {"D1": "open", "D2": "won", "D3": "open"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["Notion", "Markdown"])
+@pytest.mark.parametrize(("header", "cells", "states"), [case[1:] for case in LINKED_DEALS], ids=[case[0] for case in LINKED_DEALS])  # fmt: skip
+def test_what_reads_linked_cells_reads_them_without_the_link(tmp_path, deliver, rows, kind, header, cells, states):
+    stages = ["Closed Won", "Closed Lost", "Negotiation"]
+    columns = {"Company": ["Halden AS", "HALDEN AS.", "Lumen"], "Stage": stages} | {header: cells}
+    if header == "Won":
+        columns = {**columns, "Closed": ["No", "Yes", "No"]}
+        del columns["Stage"]
+    linked = [[LINKED[kind].format(name=cell, key=n) for cell in each] for n, each in enumerate(zip(*columns.values()))]
+    deals = f"Deal ID,Amount,Created Date,Closed Date,{','.join(columns)}\n" + "".join(
+        f"D{n},{n}0,2025-01-1{n},2025-02-1{n},{','.join(each)}\n" for n, each in enumerate(linked, 1)
+    )
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "deals.csv").write_text(deals)
+    found = proposal.propose(str(tmp_path / "in"), "x")
+    (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", found.text))
+    _, lake = deliver({"deals.csv": deals}, contracts=(str(tmp_path / "c.yaml"),))
+    read = rows(lake, "select lead_id, status from silver.leads_clean")
+    assert {row["lead_id"]: row["status"] for row in read} == states
+    # accounts that deals alone name are one, whatever their case, and have no link
+    assert {row["customer_name"].strip(".").upper() for row in rows(lake, "select customer_name from silver.customers_clean")} <= {
+        "HALDEN AS", "LUMEN"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["Notion", "Markdown"])
+def test_planned_activities_with_a_linked_state_do_not_count(tmp_path, deliver, rows, kind):
+    states = ["Completed", "Planned", "Completed", "Planned"]
+    cells = [LINKED[kind].format(name=state, key=n) for n, state in enumerate(states)]
+    deals = "Deal ID,Company,Stage,Amount,Created Date\nD1,Halden,Closed Won,10,2025-01-10\n"
+    touches = "Activity ID,Deal ID,Type,Date,Status\n" + "".join(
+        f"T{n},D1,Call,2025-02-0{n},{cell}\n" for n, cell in enumerate(cells, 1)
+    )
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "deals.csv").write_text(deals)
+    (tmp_path / "in" / "activities.csv").write_text(touches)
+    text = proposal.propose(str(tmp_path / "in"), "x").text
+    (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", text))
+    _, lake = deliver({"deals.csv": deals, "activities.csv": touches}, contracts=(str(tmp_path / "c.yaml"),))
+    assert [row["interaction_id"] for row in rows(lake, "select interaction_id from silver.interactions_clean order by 1")] == ["T1", "T3"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("linked", "asked", "names"),
+    [
+        (19, [], {"Halden", "Lumen"}),  # of 20 rows: nearly all, though two of the three texts have none
+        (8, ["company"], {"Halden", "Lumen"}),
+        (1, ["company"], {"Halden", "Lumen"}),
+        (0, [], {"Halden", "Lumen"}),
+    ],
+)
+def test_names_of_which_some_have_a_link_are_asked_about(tmp_path, linked, asked, names):
+    """Also where the address has brackets itself; notes that mention an address are none of these."""
+    link = " (https://en.wikipedia.org/wiki/Halden_(Norway)?a=1)"
+    deals = "".join(
+        f"D{n},{'Lumen' if n == 20 else 'Halden'}{link if n <= linked else ''},Closed Won,10,2025-01-10,recorded (https://x.example/{n}) twice\n"
+        for n in range(1, 21)
+    )
+    (tmp_path / "deals.csv").write_text(f"Deal ID,Company,Stage,Amount,Created Date,Next Step\n{deals}")
+    found = proposal.propose(str(tmp_path), "x")
+    assert [c["column"] for c in found.columns if c["confidence"] < 0.8] == asked
+    assert ("cells have a link" in found.text) == bool(asked)
+    (company,) = [c for c in found.columns if (c["entity"], c["column"]) == ("leads", "company")]
+    assert company["from"].startswith("regexp_replace") == bool(linked)
+    (table,) = [t for t in profile.tables(str(tmp_path), lambda _: 0) if isinstance(t, profile.Table)]
+    assert {*table.column("Company").counts} == names
+
+
 def test_deals_whose_accounts_are_all_unknown_are_asked_about(tmp_path):
     (tmp_path / "accounts.csv").write_text(f"{ACCOUNTS}A1,Halden AS,Marine\nA2,Lumen,Optics\n")
     deals = (

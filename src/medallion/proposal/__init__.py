@@ -11,7 +11,7 @@ from typing import Any
 from medallion import contracts
 from medallion.contracts import Override
 from medallion.errors import SourceError
-from medallion.proposal import doubts, match, plan, profile, systems, vocabulary, write
+from medallion.proposal import doubts, hyperlinks, match, plan, profile, systems, vocabulary, write
 from medallion.proposal.doubts import Answer, Question
 from medallion.sources import delivery
 from medallion.sources.files import beginnings
@@ -79,6 +79,7 @@ def propose(
     for question in doubts.questions(proposal, contracts.entities()) if ask else ():
         if ask and (answer := ask(question)):
             answer.take()
+    hyperlinks.leave_out(proposal, tables, contracts.entities())
     text = write.contract(proposal, name, folder)
     contracts.entities([Override("the proposal", text)])  # what was written is what was meant
     return Proposed(

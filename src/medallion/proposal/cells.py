@@ -10,7 +10,7 @@ from medallion.contracts import CONFIDENT, Filling, formats, money
 from medallion.contracts.model import DATE_FORMATS, NO_DATES
 from medallion.contracts.odcs import code
 from medallion.proposal import vocabulary
-from medallion.proposal.profile import LINKS, Column, Table
+from medallion.proposal.profile import Column, Table
 from medallion.sources import currencies
 
 _MOST = 0.7
@@ -127,13 +127,6 @@ def without_denied(item: Filling, column: Column) -> Filling:
     """A column in which some systems write FALSE where there is no date, no account, no owner."""
     sql = f"CASE WHEN lower(`{column.name}`) <> 'false' THEN `{column.name}` END"
     return item.model_copy(update={"column": None, "sql": sql, "reason": f"{item.reason}; FALSE is empty"})
-
-
-def without_link(item: Filling, column: Column) -> Filling:
-    """A column of which each text has a link that is no part of it."""
-    pattern = column.linked.replace("\\", "\\\\")
-    sql = f"regexp_replace(`{column.name}`, '{pattern}', '{LINKS[column.linked]}')"
-    return item.model_copy(update={"column": None, "sql": sql, "reason": f"{item.reason}; without its link"})
 
 
 def amount(item: Filling, column: Column) -> Filling:

@@ -78,12 +78,15 @@ _POINT = re.compile(
 )
 _EITHER = re.compile(r"[^\d,.]*[1-9]\d{0,2}\.\d{3}[^\d,.]*")
 #: Texts with a link, as Notion, Markdown, HTML and spreadsheets write them, and what is left of each without it.
+#: An address may have brackets itself, as those of Wikipedia do.
+_ADDRESS = r"\(https?:[^()\s]*(?:\([^()\s]*\)[^()\s]*)*\)"
 LINKS = {
-    r" \(https?:[^()\s]*\)": "",
-    r"\[([^\[\]]*)\]\(https?:[^()\s]*\)": "$1",
+    rf" {_ADDRESS}": "",
+    rf"\[([^\[\]]*)\]{_ADDRESS}": "$1",
     r"<a [^<>]*>([^<>]*)</a>": "$1",
     r'=HYPERLINK\("[^"]*"[,;] ?"([^"]*)"\)': "$1",
 }
+_MAY_LINK = re.compile(r"\(https?:|<a |=HYPERLINK\(")
 
 
 @dataclass
@@ -100,6 +103,24 @@ class Column:
     no_dates: frozenset[str] = frozenset()
     #: The pattern of the links that its texts have and `counts` leaves out, a key of `LINKS`; else "".
     linked: str = ""
+    #: Rows with such a link, and the first text with one.
+    links: int = 0
+    link: str = ""
+
+    @property
+    def sql(self) -> str:
+        """The Spark SQL that gives its cells as `counts` has them: without their links.
+
+        >>> Column("Status", "status", 2).sql, Column("Status", "status", 2, linked=next(iter(LINKS))).sql[:30]
+        ('`status`', "regexp_replace(`status`, ' \\\\\\\\(")
+        """
+        pattern = self.linked.replace("\\", "\\\\")
+        return f"regexp_replace(`{self.name}`, '{pattern}', '{LINKS[self.linked]}')" if pattern else f"`{self.name}`"
+
+    @property
+    def is_partly_linked(self) -> bool:
+        """Whether some of its texts have a link, and not nearly all."""
+        return 0 < self.links <= _MOSTLY * self.filled
 
     @property
     def filled(self) -> int:
@@ -319,7 +340,8 @@ def _joined(parts: Sequence[Table]) -> Table:
         first = several[0]
         none = frozenset().union(*(column.no_dates for column in several))
         column = Column(first.header, first.name, rows, denied=any(each.denied for each in several), no_dates=none)
-        column.linked = next((each.linked for each in several if each.linked), "")
+        column.linked, column.link = next(((each.linked, each.link) for each in several if each.linked), ("", ""))
+        column.links = sum(each.links for each in several)
         for each in several:
             column.counts.update(each.counts)
         columns.append(column)
@@ -400,16 +422,19 @@ def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
 
 
 def _leave_out_links(column: Column) -> None:
-    """In a column in which nearly every text has a link, the texts are what counts."""
-    sample = list(islice(column.counts, _SAMPLE))
-    for pattern in LINKS:
-        if sample and sum(bool(re.search(pattern, text)) for text in sample) > _MOSTLY * len(sample):
-            column.linked = pattern
-            counts = Counter[str]()
-            for text, count in column.counts.items():
-                counts[without_link(text, pattern)] += count
-            column.counts = counts
-            return
+    """In a column of texts with a link, the texts are what counts; of several kinds of links the most frequent is left out."""
+    texts = [text for text in column.counts if _MAY_LINK.search(text)]
+    by_kind = {pattern: [text for text in texts if re.search(pattern, text)] for pattern in LINKS} if texts else {}
+    rows = {pattern: sum(column.counts[text] for text in some) for pattern, some in by_kind.items()}
+    column.links = max(rows.values(), default=0)
+    if not column.links:
+        return
+    column.linked = max(rows, key=lambda pattern: rows[pattern])
+    column.link = by_kind[column.linked][0]
+    counts = Counter[str]()
+    for text, count in column.counts.items():
+        counts[without_link(text, column.linked)] += count
+    column.counts = counts
 
 
 def _leave_out_no_dates(column: Column) -> None:
