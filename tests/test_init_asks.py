@@ -355,7 +355,10 @@ def test_what_reads_linked_cells_reads_them_without_the_link(tmp_path, deliver, 
     if header == "Won":
         columns = {**columns, "Closed": ["No", "Yes", "No"]}
         del columns["Stage"]
-    linked = [[LINKED[kind].format(name=cell, key=n) for cell in each] for n, each in enumerate(zip(*columns.values()))]
+    linked = [
+        [LINKED[kind].format(name=cell, key=n) for cell in each]
+        for n, each in enumerate(zip(*columns.values(), strict=True))
+    ]
     deals = f"Deal ID,Amount,Created Date,Closed Date,{','.join(columns)}\n" + "".join(
         f"D{n},{n}0,2025-01-1{n},2025-02-1{n},{','.join(each)}\n" for n, each in enumerate(linked, 1)
     )
@@ -415,17 +418,46 @@ def test_names_of_which_some_have_a_link_are_asked_about(tmp_path, linked, asked
     assert {*table.column("Company").counts} == names
 
 
-def test_deals_whose_accounts_are_all_unknown_are_asked_about(tmp_path):
-    (tmp_path / "accounts.csv").write_text(f"{ACCOUNTS}A1,Halden AS,Marine\nA2,Lumen,Optics\n")
-    deals = (
-        "Deal ID,Company,Stage,Amount,Created Date\nD1,{},Closed Won,10,2025-01-10\nD2,{},Closed Lost,20,2025-01-11\n"
+KNOWN_NAMES = [
+    # deals that name a known account, of ten -> what is asked about, and deals that have an account
+    (0, ["company"], 0),
+    (1, ["customer_id"], 1),
+    (4, ["customer_id"], 4),
+    (9, [], 9),
+    (10, [], 10),
+]
+
+
+@pytest.mark.parametrize(("known", "asked", "matched"), KNOWN_NAMES)
+def test_deals_most_of_which_name_unknown_accounts_are_asked_about(tmp_path, deliver, rows, known, asked, matched):
+    """Those that are known keep their account, and the others stay as deals without one."""
+    accounts = ACCOUNTS + "".join(f"A{n},Halden {n},Marine\n" for n in range(10))
+    deals = "Deal ID,Company,Stage,Amount,Created Date\n" + "".join(
+        f"D{n},Halden {n}{'' if n < known else ' - renewal'},Closed Won,10,2025-01-1{n}\n" for n in range(10)
     )
-    asked = {}
-    for names in (("H-001 Halden", "H-002 Lumen"), ("Halden AS", "lumen")):
-        (tmp_path / "deals.csv").write_text(deals.format(*names))
-        columns = proposal.propose(str(tmp_path), "x").columns
-        asked[names] = [c["column"] for c in columns if c["confidence"] < 0.8 and "no account" in c["reason"]]
-    assert [*asked.values()] == [["company"], []]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "accounts.csv").write_text(accounts)
+    (tmp_path / "in" / "deals.csv").write_text(deals)
+    found = proposal.propose(str(tmp_path / "in"), "x")
+    assert [c["column"] for c in found.columns if c["confidence"] < 0.8 and "no account" in c["reason"]] == asked
+    if asked:
+        assert f"{10 - known} of 10 deals name accounts that are not in the table of accounts" in found.text
+        (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", found.text))
+        _, lake = deliver({"accounts.csv": accounts, "deals.csv": deals}, contracts=(str(tmp_path / "c.yaml"),))
+        read = rows(lake, "select count(*) as n, count(customer_id) as matched from silver.leads_clean")
+        assert read == [{"n": 10, "matched": matched}]
+
+
+def test_names_of_many_deals_are_counted_by_deals(tmp_path):
+    """Half of the different names are known, and one deal in ten."""
+    (tmp_path / "accounts.csv").write_text(f"{ACCOUNTS}A1,Halden,Marine\nA2,Lumen,Optics\nA3,Birch,Food\n")
+    names = ["Halden", "Lumen", "Birch", *["Someone", "Nobody"] * 13]
+    deals = "".join(f"D{n},{name},Closed Won,10,2025-01-10\n" for n, name in enumerate(names))
+    (tmp_path / "deals.csv").write_text(f"Deal ID,Company,Stage,Amount,Created Date\n{deals}")
+    columns = proposal.propose(str(tmp_path), "x").columns
+    (asked,) = [c for c in columns if c["confidence"] < 0.8 and "no account" in c["reason"]]
+    assert asked["column"] == "customer_id"
+    assert "26 of 29 deals" in asked["reason"]
 
 
 # parts of one table

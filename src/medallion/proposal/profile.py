@@ -109,11 +109,7 @@ class Column:
 
     @property
     def sql(self) -> str:
-        """The Spark SQL that gives its cells as `counts` has them: without their links.
-
-        >>> Column("Status", "status", 2).sql, Column("Status", "status", 2, linked=next(iter(LINKS))).sql[:30]
-        ('`status`', "regexp_replace(`status`, ' \\\\\\\\(")
-        """
+        """The Spark SQL that gives its cells as `counts` has them: without their links."""
         pattern = self.linked.replace("\\", "\\\\")
         return f"regexp_replace(`{self.name}`, '{pattern}', '{LINKS[self.linked]}')" if pattern else f"`{self.name}`"
 
