@@ -493,6 +493,55 @@ def test_states_of_the_same_deals_stay_apart(tmp_path):
     assert proposal.propose(str(tmp_path), "x").text.count("snapshot: {value: true") == 2
 
 
+@pytest.mark.parametrize(
+    ("head", "row", "parts"),
+    [
+        # what is in the rows of two months, of which the deals are the same -> whether these are parts of a table
+        ("Deal ID,Last Modified", "D-{n},2025-0{month}-{n}", False),
+        ("Deal ID,Row", "D-{n},{month}{n}", False),
+        (
+            "Deal ID,Last Modified,Export Line",
+            "D-{half},2025-0{month}-{n},L{month}{n}",
+            False,
+        ),  # lines of the same deals
+        ("Opportunity Number,Last Modified", "{n},2025-0{month}-{n}", False),
+        ("Ref,Amount USD", "R-{month}-{n},{n}", True),  # amounts recur
+        ("Deal ID,Last Modified", "D-{month}-{n},2025-0{month}-{n}", True),
+    ],
+)
+def test_parts_have_no_record_in_common(tmp_path, head, row, parts):
+    """A day or a number of the row that differs does not make two states of the same deals parts of one table."""
+    for month in (1, 2):
+        rows = "".join(
+            f"{row.format(n=n, half=n // 2, month=month)},Halden,Closed Won,10{n},2025-01-10\n" for n in range(10, 20)
+        )
+        (tmp_path / f"Deals_2025-0{month}-28.csv").write_text(f"{head},Account Name,Stage,Amount,Created Date\n{rows}")
+    found = proposal.propose(str(tmp_path), "x")
+    assert ("and 1 more" in found.text) == parts
+    assert parts or not any(source.key for source in contracts.entities([Override("x", found.text)])["leads"].sources)
+
+
+def test_two_states_of_the_same_deals_count_once(tmp_path, deliver, rows):
+    """The newest version of each counts, by the column of modification."""
+    files = {
+        f"deals_2025-0{month}-28.csv": "Deal ID,Account,Stage,Amount,Created,Last Modified\n"
+        + "".join(
+            f"D-{n},Halden,{'Closed Won' if month == 2 else 'Negotiation'},10{n},2025-01-01,2025-0{month}-{n}\n"
+            for n in range(10, 20)
+        )
+        for month in (1, 2)
+    }
+    (tmp_path / "in").mkdir()
+    for name, text in files.items():
+        (tmp_path / "in" / name).write_text(text)
+    found = proposal.propose(str(tmp_path / "in"), "x")
+    assert [c for c in found.columns if c["column"] == "lead_id" and c["confidence"] < 0.8] == []
+    (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", found.text))
+    _, lake = deliver(files, contracts=(str(tmp_path / "c.yaml"),))
+    read = rows(lake, "select count(*) as n, count_if(status = 'won') as won from silver.leads_clean")
+    assert read == [{"n": 10, "won": 10}]
+
+
 def test_touches_of_nobody_are_asked_about(tmp_path):
     (tmp_path / "accounts.csv").write_text(f"{ACCOUNTS}A1,Halden AS,Marine\nA2,Lumen,Optics\n")
     (tmp_path / "calls.csv").write_text(

@@ -302,10 +302,11 @@ def opened(stem: str) -> str:
     return "" if cut == stem or len(cut) < 3 else f"{glob.escape(cut)}*"
 
 
-def together(tables: Sequence[Table]) -> list[Table]:
+def together(tables: Sequence[Table], keys_of: Callable[[Table], Container[str]]) -> list[Table]:
     """Tables, those that are parts of one as one: files of a name but for its number, with the same columns and other keys.
 
-    Files that have keys in common are states or changes of the same records, and stay apart.
+    Files that have keys in common are states or changes of the same records, and stay apart. `keys_of` gives the headers of
+    the columns that may be the key of a table.
     """
     groups: dict[tuple[str, ...], list[Table]] = {}
     for table in tables:
@@ -315,17 +316,21 @@ def together(tables: Sequence[Table]) -> list[Table]:
     for (name, *_), parts in groups.items():
         others = (table for table in tables if not any(table is part for part in parts))
         alone = not any(fnmatch.fnmatchcase(table.stems[-1].lower(), name.lower()) for table in others)
-        whole += [_joined(parts)] if len(parts) > 1 and alone and _are_parts(parts) else parts
+        whole += [_joined(parts)] if len(parts) > 1 and alone and _are_parts(parts, keys_of) else parts
     return whole
 
 
-def _are_parts(tables: Sequence[Table]) -> bool:
-    """Whether a column has in each row of each table a value of its own, other ones in each."""
+def _are_parts(tables: Sequence[Table], keys_of: Callable[[Table], Container[str]]) -> bool:
+    """Whether the records of each table are others: of the columns that may be the key some tell, and none has a value twice."""
+    keys = [keys_of(table) for table in tables]
+    tells = False
     for columns in zip(*(table.columns for table in tables), strict=True):
-        every = set().union(*(column.forms for column in columns))
-        if all(column.is_unique for column in columns) and len(every) == sum(len(column.forms) for column in columns):
-            return True
-    return False
+        if all(column.header in likely for column, likely in zip(columns, keys, strict=True)):
+            every = set().union(*(column.forms for column in columns))
+            if len(every) < sum(len(column.forms) for column in columns):
+                return False
+            tells = tells or all(column.is_unique for column in columns)
+    return tells
 
 
 def _joined(parts: Sequence[Table]) -> Table:
