@@ -339,17 +339,127 @@ def test_names_with_a_link_are_read_without_it(tmp_path, deliver, rows, kind):
     ]
 
 
-def test_deals_whose_accounts_are_all_unknown_are_asked_about(tmp_path):
-    (tmp_path / "accounts.csv").write_text(f"{ACCOUNTS}A1,Halden AS,Marine\nA2,Lumen,Optics\n")
-    deals = (
-        "Deal ID,Company,Stage,Amount,Created Date\nD1,{},Closed Won,10,2025-01-10\nD2,{},Closed Lost,20,2025-01-11\n"
+LINKED_DEALS = [
+    # what reads linked cells: the header and the cells of one more column, and its deals by state, withdrawn or not
+    ("absent", "Is Deleted", ["No", "No", "Yes"], {"D1": "won", "D2": "lost"}),
+    ("absent by a state", "Record Status", ["Active", "Active", "Deleted"], {"D1": "won", "D2": "lost"}),
+    ("where", "Is Test", ["No", "No", "Yes"], {"D1": "won", "D2": "lost"}),
+    ("values", "Stage", ["Closed Won", "Closed Lost", "Gut unterwegs"], {"D1": "won", "D2": "lost", "D3": "open"}),
+    ("flags", "Won", ["No", "Yes", "No"], {"D1": "open", "D2": "won", "D3": "open"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["Notion", "Markdown"])
+@pytest.mark.parametrize(("header", "cells", "states"), [case[1:] for case in LINKED_DEALS], ids=[case[0] for case in LINKED_DEALS])  # fmt: skip
+def test_what_reads_linked_cells_reads_them_without_the_link(tmp_path, deliver, rows, kind, header, cells, states):
+    stages = ["Closed Won", "Closed Lost", "Negotiation"]
+    columns = {"Company": ["Halden AS", "HALDEN AS.", "Lumen"], "Stage": stages} | {header: cells}
+    if header == "Won":
+        columns = {**columns, "Closed": ["No", "Yes", "No"]}
+        del columns["Stage"]
+    linked = [
+        [LINKED[kind].format(name=cell, key=n) for cell in each]
+        for n, each in enumerate(zip(*columns.values(), strict=True))
+    ]
+    deals = f"Deal ID,Amount,Created Date,Closed Date,{','.join(columns)}\n" + "".join(
+        f"D{n},{n}0,2025-01-1{n},2025-02-1{n},{','.join(each)}\n" for n, each in enumerate(linked, 1)
     )
-    asked = {}
-    for names in (("H-001 Halden", "H-002 Lumen"), ("Halden AS", "lumen")):
-        (tmp_path / "deals.csv").write_text(deals.format(*names))
-        columns = proposal.propose(str(tmp_path), "x").columns
-        asked[names] = [c["column"] for c in columns if c["confidence"] < 0.8 and "no account" in c["reason"]]
-    assert [*asked.values()] == [["company"], []]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "deals.csv").write_text(deals)
+    found = proposal.propose(str(tmp_path / "in"), "x")
+    (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", found.text))
+    _, lake = deliver({"deals.csv": deals}, contracts=(str(tmp_path / "c.yaml"),))
+    read = rows(lake, "select lead_id, status from silver.leads_clean")
+    assert {row["lead_id"]: row["status"] for row in read} == states
+    # accounts that deals alone name are one, whatever their case, and have no link
+    assert {row["customer_name"].strip(".").upper() for row in rows(lake, "select customer_name from silver.customers_clean")} <= {
+        "HALDEN AS", "LUMEN"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["Notion", "Markdown"])
+def test_planned_activities_with_a_linked_state_do_not_count(tmp_path, deliver, rows, kind):
+    states = ["Completed", "Planned", "Completed", "Planned"]
+    cells = [LINKED[kind].format(name=state, key=n) for n, state in enumerate(states)]
+    deals = "Deal ID,Company,Stage,Amount,Created Date\nD1,Halden,Closed Won,10,2025-01-10\n"
+    touches = "Activity ID,Deal ID,Type,Date,Status\n" + "".join(
+        f"T{n},D1,Call,2025-02-0{n},{cell}\n" for n, cell in enumerate(cells, 1)
+    )
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "deals.csv").write_text(deals)
+    (tmp_path / "in" / "activities.csv").write_text(touches)
+    text = proposal.propose(str(tmp_path / "in"), "x").text
+    (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", text))
+    _, lake = deliver({"deals.csv": deals, "activities.csv": touches}, contracts=(str(tmp_path / "c.yaml"),))
+    assert [row["interaction_id"] for row in rows(lake, "select interaction_id from silver.interactions_clean order by 1")] == ["T1", "T3"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("linked", "asked", "names"),
+    [
+        (19, [], {"Halden", "Lumen"}),  # of 20 rows: nearly all, though two of the three texts have none
+        (8, ["company"], {"Halden", "Lumen"}),
+        (1, ["company"], {"Halden", "Lumen"}),
+        (0, [], {"Halden", "Lumen"}),
+    ],
+)
+def test_names_of_which_some_have_a_link_are_asked_about(tmp_path, linked, asked, names):
+    """Also where the address has brackets itself; notes that mention an address are none of these."""
+    link = " (https://en.wikipedia.org/wiki/Halden_(Norway)?a=1)"
+    deals = "".join(
+        f"D{n},{'Lumen' if n == 20 else 'Halden'}{link if n <= linked else ''},Closed Won,10,2025-01-10,recorded (https://x.example/{n}) twice\n"
+        for n in range(1, 21)
+    )
+    (tmp_path / "deals.csv").write_text(f"Deal ID,Company,Stage,Amount,Created Date,Next Step\n{deals}")
+    found = proposal.propose(str(tmp_path), "x")
+    assert [c["column"] for c in found.columns if c["confidence"] < 0.8] == asked
+    assert ("cells have a link" in found.text) == bool(asked)
+    (company,) = [c for c in found.columns if (c["entity"], c["column"]) == ("leads", "company")]
+    assert company["from"].startswith("regexp_replace") == bool(linked)
+    (table,) = [t for t in profile.tables(str(tmp_path), lambda _: 0) if isinstance(t, profile.Table)]
+    assert {*table.column("Company").counts} == names
+
+
+KNOWN_NAMES = [
+    # deals that name a known account, of ten -> what is asked about, and deals that have an account
+    (0, ["company"], 0),
+    (1, ["customer_id"], 1),
+    (4, ["customer_id"], 4),
+    (9, [], 9),
+    (10, [], 10),
+]
+
+
+@pytest.mark.parametrize(("known", "asked", "matched"), KNOWN_NAMES)
+def test_deals_most_of_which_name_unknown_accounts_are_asked_about(tmp_path, deliver, rows, known, asked, matched):
+    """Those that are known keep their account, and the others stay as deals without one."""
+    accounts = ACCOUNTS + "".join(f"A{n},Halden {n},Marine\n" for n in range(10))
+    deals = "Deal ID,Company,Stage,Amount,Created Date\n" + "".join(
+        f"D{n},Halden {n}{'' if n < known else ' - renewal'},Closed Won,10,2025-01-1{n}\n" for n in range(10)
+    )
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "accounts.csv").write_text(accounts)
+    (tmp_path / "in" / "deals.csv").write_text(deals)
+    found = proposal.propose(str(tmp_path / "in"), "x")
+    assert [c["column"] for c in found.columns if c["confidence"] < 0.8 and "no account" in c["reason"]] == asked
+    if asked:
+        assert f"{10 - known} of 10 deals name accounts that are not in the table of accounts" in found.text
+        (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", found.text))
+        _, lake = deliver({"accounts.csv": accounts, "deals.csv": deals}, contracts=(str(tmp_path / "c.yaml"),))
+        read = rows(lake, "select count(*) as n, count(customer_id) as matched from silver.leads_clean")
+        assert read == [{"n": 10, "matched": matched}]
+
+
+def test_names_of_many_deals_are_counted_by_deals(tmp_path):
+    """Half of the different names are known, and one deal in ten."""
+    (tmp_path / "accounts.csv").write_text(f"{ACCOUNTS}A1,Halden,Marine\nA2,Lumen,Optics\nA3,Birch,Food\n")
+    names = ["Halden", "Lumen", "Birch", *["Someone", "Nobody"] * 13]
+    deals = "".join(f"D{n},{name},Closed Won,10,2025-01-10\n" for n, name in enumerate(names))
+    (tmp_path / "deals.csv").write_text(f"Deal ID,Company,Stage,Amount,Created Date\n{deals}")
+    columns = proposal.propose(str(tmp_path), "x").columns
+    (asked,) = [c for c in columns if c["confidence"] < 0.8 and "no account" in c["reason"]]
+    assert asked["column"] == "customer_id"
+    assert "26 of 29 deals" in asked["reason"]
 
 
 # parts of one table
@@ -411,6 +521,55 @@ def test_copies_that_contradict_each_other_are_asked_about(tmp_path, deliver, ot
     result, _ = deliver(files)
     unread = [item.name for item in result.refused if "nothing tells which file" in str(item)]
     assert unread == (["leads_dana.csv", "leads_marcus.csv"] if asked else [])
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "parts"),
+    [
+        # what is in the rows of two months, of which the deals are the same -> whether these are parts of a table
+        ("Deal ID,Last Modified", "D-{n},2025-0{month}-{n}", False),
+        ("Deal ID,Row", "D-{n},{month}{n}", False),
+        (
+            "Deal ID,Last Modified,Export Line",
+            "D-{half},2025-0{month}-{n},L{month}{n}",
+            False,
+        ),  # lines of the same deals
+        ("Opportunity Number,Last Modified", "{n},2025-0{month}-{n}", False),
+        ("Ref,Amount USD", "R-{month}-{n},{n}", True),  # amounts recur
+        ("Deal ID,Last Modified", "D-{month}-{n},2025-0{month}-{n}", True),
+    ],
+)
+def test_parts_have_no_record_in_common(tmp_path, head, row, parts):
+    """A day or a number of the row that differs does not make two states of the same deals parts of one table."""
+    for month in (1, 2):
+        rows = "".join(
+            f"{row.format(n=n, half=n // 2, month=month)},Halden,Closed Won,10{n},2025-01-10\n" for n in range(10, 20)
+        )
+        (tmp_path / f"Deals_2025-0{month}-28.csv").write_text(f"{head},Account Name,Stage,Amount,Created Date\n{rows}")
+    found = proposal.propose(str(tmp_path), "x")
+    assert ("and 1 more" in found.text) == parts
+    assert parts or not any(source.key for source in contracts.entities([Override("x", found.text)])["leads"].sources)
+
+
+def test_two_states_of_the_same_deals_count_once(tmp_path, deliver, rows):
+    """The newest version of each counts, by the column of modification."""
+    files = {
+        f"deals_2025-0{month}-28.csv": "Deal ID,Account,Stage,Amount,Created,Last Modified\n"
+        + "".join(
+            f"D-{n},Halden,{'Closed Won' if month == 2 else 'Negotiation'},10{n},2025-01-01,2025-0{month}-{n}\n"
+            for n in range(10, 20)
+        )
+        for month in (1, 2)
+    }
+    (tmp_path / "in").mkdir()
+    for name, text in files.items():
+        (tmp_path / "in" / name).write_text(text)
+    found = proposal.propose(str(tmp_path / "in"), "x")
+    assert [c for c in found.columns if c["column"] == "lead_id" and c["confidence"] < 0.8] == []
+    (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", found.text))
+    _, lake = deliver(files, contracts=(str(tmp_path / "c.yaml"),))
+    read = rows(lake, "select count(*) as n, count_if(status = 'won') as won from silver.leads_clean")
+    assert read == [{"n": 10, "won": 10}]
 
 
 def test_touches_of_nobody_are_asked_about(tmp_path):

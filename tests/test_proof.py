@@ -6,13 +6,14 @@ import json
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from medallion import contracts, proposal
 from medallion.cli.app import app
-from medallion.cli.proof import side_by_side
+from medallion.cli.proof import show, side_by_side
 from medallion.contracts import Filling
 from medallion.lakehouse import query
 from medallion.lakehouse.store import Lakehouse
@@ -90,6 +91,14 @@ def test_the_sentence_and_the_accounts(rows, says, accounts):
     found = deals(*rows)
     assert found.question == f"Your CRM should show {says}. Is that so?"
     assert (found.matched, found.unmatched) == accounts
+
+
+@pytest.mark.parametrize(("matched", "unmatched", "asked"), [(1, 39, True), (20, 20, False), (40, 0, False)])
+def test_a_proof_with_mostly_unknown_accounts_is_a_doubt(matched, unmatched, asked):
+    says: list[str] = []
+    call = SimpleNamespace(say=says.append, records=lambda *_: None)
+    show(call, replace(deals(), matched=matched, unmatched=unmatched))
+    assert any("Most deals have no account: is that so?" in line for line in says) == asked
 
 
 def test_refused_and_empty_cells_and_dates():

@@ -27,7 +27,9 @@ def show(call: Call, proof: Proof) -> None:
     ]
     call.records("Dates", spans)
     if proof.matched is not None:
-        call.say(f"Accounts: {proof.matched:,} deals belong to a known account, {proof.unmatched:,} do not.")
+        unmatched = proof.unmatched or 0
+        asks = " Most deals have no account: is that so?" if unmatched > proof.matched else ""
+        call.say(f"Accounts: {proof.matched:,} deals belong to a known account, {unmatched:,} do not.{asks}")
     for left in proof.left_out:
         call.say(f"{left.table}: {left.further:,} of {left.pairs:,} pairs are not the primary ones and do not count.")
     lacking = [

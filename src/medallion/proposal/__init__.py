@@ -11,7 +11,7 @@ from typing import Any
 from medallion import contracts
 from medallion.contracts import Override
 from medallion.errors import SourceError
-from medallion.proposal import doubts, match, plan, profile, systems, vocabulary, write
+from medallion.proposal import doubts, hyperlinks, key_columns, match, plan, profile, systems, vocabulary, write
 from medallion.proposal.doubts import Answer, Question
 from medallion.sources import delivery
 from medallion.sources.files import beginnings
@@ -63,8 +63,9 @@ def propose(
                 unreadable.append(part)
             else:
                 others.append(part)
-    tables = profile.together(tables)
-    proposal = plan.plan(tables, contracts.entities(), None if preset is None else systems.read(preset), today)
+    entities = contracts.entities()
+    tables = profile.together(tables, lambda table: key_columns.likely(table, entities))
+    proposal = plan.plan(tables, entities, None if preset is None else systems.read(preset), today)
     if not proposal.feeds:
         left_out = (f"{table.file.name}: {proposal.left.get(table.file.name, 'not understood')}" for table in tables)
         seen = "; ".join([*left_out, *(f"{name}: holds no table" for name in others)]) or "the folder is empty"
@@ -74,11 +75,12 @@ def propose(
             "Say what its headers mean with --preset FILE, or write a contract by hand; docs/SOURCES.md shows how.",
         )
     for item in unreadable:  # expected all the same, so that it is missed as long as it cannot be read
-        if kind := match.kind_of_unread(item.stems, item.cells, contracts.entities()):
+        if kind := match.kind_of_unread(item.stems, item.cells, entities):
             proposal.unread.setdefault(kind, []).append(item)
-    for question in doubts.questions(proposal, contracts.entities()) if ask else ():
+    for question in doubts.questions(proposal, entities) if ask else ():
         if ask and (answer := ask(question)):
             answer.take()
+    hyperlinks.leave_out(proposal, tables, entities)
     text = write.contract(proposal, name, folder)
     contracts.entities([Override("the proposal", text)])  # what was written is what was meant
     return Proposed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set
+from typing import Any
 
 from medallion.contracts import CONFIDENT, Filling
 from medallion.contracts.odcs import code
@@ -14,6 +15,8 @@ from medallion.proposal.feeds import Feed
 
 #: The identifier of the first object in a list of JSON; Spark reads the expression too.
 _LISTED = re.compile('"id":"?([^",}]+)')
+#: Rows of unknown accounts are kept and counted as warnings.
+_WARNED = {"type": "custom", "engine": "medallion", "implementation": "reference", "severity": "warn"}
 
 
 def from_deals(draft: Draft, feeds: list[Feed]) -> None:
@@ -102,23 +105,35 @@ def of_records(draft: Draft, feed: Feed) -> None:
         feed.fillings["customer_id"] = filling.model_copy(update=update)
         if not known:
             feed.comments.append("customer_id: rows of unknown accounts are kept and counted as warnings")
-            check = {"type": "custom", "engine": "medallion", "implementation": "reference", "severity": "warn"}
-            draft.change(feed.entity, "customer_id", {"quality": [check]})
-    _unknown_names(draft, feed)
+            draft.change(feed.entity, "customer_id", {"quality": [_WARNED]})
+    if feed.entity == "leads":
+        _mostly_unknown(draft, feed)
 
 
-def _unknown_names(draft: Draft, feed: Feed) -> None:
-    """Ask about deals that name their accounts otherwise than the table of accounts does: they would have none."""
-    item = feed.fillings.get("company")
-    if feed.entity != "leads" or "customer_id" in feed.fillings or item is None or item.column is None:
+def _mostly_unknown(draft: Draft, feed: Feed) -> None:
+    """Ask about deals most of which name their accounts otherwise than the table of accounts does: they would have none."""
+    name = "customer_id" if "customer_id" in feed.fillings else "company"
+    item = feed.fillings.get(name)
+    if item is None or item.column is None or item.lookup not in (None, "customers") or asking.is_asked(item):
         return
-    column = feed.table.column(item.column)
-    if column.filled and draft.named["customers"] and not column.forms & draft.named["customers"]:
-        reason = (
-            f"{item.reason}; but none of its {column.distinct} names is one of an account, so these deals have no account: "
-            "delete this confidence if that is so, else write an expression that gives the names, or a key"
-        )
-        feed.fillings["company"] = item.model_copy(update={"confidence": asking.ASKED, "reason": reason})
+    column, by_name = feed.table.column(item.column), name == "company" or item.by == "customer_name"
+    accounts = (draft.named if by_name else draft.keys)["customers"]
+    known = sum(count for text, count in column.counts.items() if code(text) in accounts)
+    if not accounts or 2 * known >= column.filled:
+        return
+    lacking = (
+        f"but {column.filled - known:,} of {column.filled:,} deals name accounts that are not in the table of accounts"
+    )
+    reason = (
+        f"{item.reason}; {lacking}, so these deals have no account: delete this confidence if that is so, else write an "
+        "expression that gives the names, or a key"
+    )
+    update: dict[str, Any] = {"confidence": asking.ASKED, "reason": reason}
+    if known and name == "company":  # the others are kept
+        name, update = "customer_id", {**update, "lookup": "customers", "by": "customer_name"}
+        empty = {"metric": "nullValues", "mustBe": 0, "severity": "warn"}
+        draft.change("leads", name, {"required": False, "quality": [empty, _WARNED]})
+    feed.fillings[name] = item.model_copy(update=update)
 
 
 def confirm(draft: Draft) -> None:

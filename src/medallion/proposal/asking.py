@@ -14,7 +14,7 @@ ORDER = re.compile(
 #: What is asked about a column beside what it is taken for.
 _FURTHER = re.compile(
     r"; (?=but [\d,]+ of [\d,]+ deals |but it is filled in |[\d,]+ open deals have |[\d,]+ are below 0: |"
-    r"[\d,]+ columns have this name |not read as dates: )"
+    r"[\d,]+ columns have this name |[\d,]+ of [\d,]+ cells have a link|not read as dates: )"
 )
 
 

@@ -11,7 +11,7 @@ from medallion.contracts import CONFIDENT, Filling, formats, money
 from medallion.contracts.model import DATE_FORMATS, NO_DATES
 from medallion.contracts.odcs import code
 from medallion.proposal import asking, vocabulary
-from medallion.proposal.profile import CLOCK, LEFT_OUT, UNTIL, Column, Table
+from medallion.proposal.profile import CLOCK, UNTIL, Column, Table
 from medallion.sources import currencies
 
 _MOST = 0.7
@@ -136,24 +136,21 @@ def without_denied(item: Filling, column: Column) -> Filling:
     return item.model_copy(update={"column": None, "sql": sql, "reason": f"{item.reason}; FALSE is empty"})
 
 
-def without_link(item: Filling, column: Column, is_closing: bool = False) -> Filling:
-    """A column of which each text has a link that is no part of it, or some have the end of a span of time; that of the day
-    of closing is asked about then.
-    """
-    reason, update = f"{item.reason}; without its link", dict[str, Any]()
-    if column.linked == UNTIL:
-        reason = f"{item.reason}; its beginning where it is a span"
-    if column.linked == UNTIL and is_closing:
+def beginning(item: Filling, column: Column, is_closing: bool = False) -> Filling:
+    """A column of dates of which some are spans of time: their beginnings; the day of closing is asked about then."""
+    reason, update = f"{item.reason}; its beginning where it is a span", dict[str, Any]()
+    if is_closing:
         reason, update = f"{reason}: or does its end count?", {"confidence": min(item.confidence or 1, asking.ASKED)}
-    return item.model_copy(update={"column": None, "sql": _bare(column), "reason": reason, **update})
+    return item.model_copy(update={"column": None, "sql": _begun(column), "reason": reason, **update})
 
 
-def _bare(column: Column) -> str:
-    """The texts of a column without links or ends."""
-    if not column.linked:
-        return f"`{column.name}`"
-    pattern = column.linked.replace("\\", "\\\\")
-    return f"regexp_replace(`{column.name}`, '{pattern}', '{LEFT_OUT[column.linked]}')"
+def _begun(column: Column) -> str:
+    """The texts of a column without the ends of spans."""
+    return (
+        f"regexp_replace(`{column.name}`, '{UNTIL.replace(_SLASH, _SLASH * 2)}', '')"
+        if column.has_ends
+        else f"`{column.name}`"
+    )
 
 
 def lasted(start: Column, written: tuple[str, ...], table: Table) -> Filling | None:
@@ -165,14 +162,14 @@ def lasted(start: Column, written: tuple[str, ...], table: Table) -> Filling | N
         table: Their table.
     """
     written = written or formats.called_for(start.counts, False)[0]
-    if start.linked == UNTIL:
+    if start.has_ends:
         rest = f"regexp_extract(`{start.name}`, '{UNTIL.replace(_SLASH, _SLASH * 2)}', 4)"
         clock = f"'^{CLOCK.replace(_SLASH, _SLASH * 2)}$'"
-        day = f"regexp_replace(trim({_bare(start)}), '{f' *{CLOCK}$'.replace(_SLASH, _SLASH * 2)}', '')"
+        day = f"regexp_replace(trim({_begun(start)}), '{f' *{CLOCK}$'.replace(_SLASH, _SLASH * 2)}', '')"
         end = f"CASE WHEN {rest} rlike {clock} THEN concat({day}, ' ', {rest}) ELSE {rest} END"
-        return _between(_bare(start), end, written, written, f"from where {start.header} begins to where it ends")
+        return _between(_begun(start), end, written, written, f"from where {start.header} begins to where it ends")
     for column in table.columns:
-        if column is start or column.linked or not vocabulary.says_end(column.header):
+        if column is start or column.has_ends or column.linked or not vocabulary.says_end(column.header):
             continue
         theirs = formats.called_for(column.counts, bool(written and written[0].startswith("d")))[0]
         begun, ended = times.reader(written), times.reader(theirs)
@@ -309,10 +306,10 @@ def duration(item: Filling, column: Column, table: Table, standard: bool = False
         return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; in hours, as its name says")
     figures = [float(text.replace(",", ".")) for text in column.counts if re.fullmatch(r"\d+([.,]\d+)?", text)]
     if figures and not words & {"minutes", "minuten", "minutos"} and median(figures) < _SHORT:
-        parts = [text for text in column.counts if re.search(r"[.,]0*[1-9]", text)]
-        if parts:  # no one counts parts of a minute
+        broken = [text for text in column.counts if re.search(r"[.,]0*[1-9]", text)]
+        if broken:  # no one counts parts of a minute
             sql = f"cast(round(try_cast(replace(`{column.name}`, ',', '.') as double) * 60) as bigint)"
-            return Filling(sql=sql, confidence=0.6, reason=f"figures such as {parts[0]!r}; in hours?")
+            return Filling(sql=sql, confidence=0.6, reason=f"figures such as {broken[0]!r}; in hours?")
     if figures and not words & {"minutes", "minuten", "minutos"}:
         usual = median(figures)
         for word, least, parts in (("milliseconds", 36_000, 60_000), ("seconds", 600, 60)):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 
 from rapidfuzz import fuzz
 
-from medallion.contracts import Filling
+from medallion.contracts import CONFIDENT, Entity, Filling
 from medallion.contracts.filling import Expression, Merged, joined
 from medallion.contracts.odcs import code
-from medallion.proposal import asking, evidence, match, profile, repeats, vocabulary, worth
+from medallion.proposal import asking, closing_dates, evidence, match, profile, repeats, vocabulary, worth
 from medallion.proposal.draft import Draft
 from medallion.proposal.feeds import Feed, feed_of
 from medallion.proposal.profile import Column, Table
@@ -168,6 +168,24 @@ def _referred_to(draft: Draft, feed: Feed) -> tuple[Column, Column, Table] | Non
                 if (alike or not small) and other.among(column.forms, 0.9):
                     return column, other, item.table
     return None
+
+
+def likely(table: Table, entities: Mapping[str, Entity]) -> set[str]:
+    """The headers of the columns that may be the key of a table: those that say so, and those with another code in every row
+    that are no dates and no amounts.
+    """
+    entity = max(
+        (match.assign(table, entities[name], None) for name in match.TELLING), key=lambda m: m.confidence
+    ).entity
+
+    def may_be(column: Column) -> bool:
+        says = vocabulary.header(column.header, entity, entity.key)
+        if says and says.confidence >= CONFIDENT:
+            return column.filled > 0
+        coded = column.is_unique and column.share("code") + column.share("number") > 0.9
+        return coded and not closing_dates.is_date(column) and not worth.says_amount(column)
+
+    return {column.header for column in table.columns if may_be(column)}
 
 
 def cut_short(draft: Draft, feed: Feed, header: str, forms: Set[str]) -> bool:

@@ -18,6 +18,7 @@ from medallion.proposal import (
     evidence,
     feeding,
     funnel,
+    hyperlinks,
     junctions,
     key_columns,
     links,
@@ -161,10 +162,12 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
         for name, item in feed.fillings.items():
             if item.column and not item.values and feed.table.column(item.column).denied:
                 feed.fillings[name] = cells.without_denied(item, feed.table.column(item.column))
-            elif item.column and feed.table.column(item.column).linked:
+            elif item.column and feed.table.column(item.column).has_ends:
                 is_closing = name in ("closed_at", "expected_close_date")
-                feed.fillings[name] = cells.without_link(item, feed.table.column(item.column), is_closing)
+                feed.fillings[name] = cells.beginning(item, feed.table.column(item.column), is_closing)
         closing_dates.one_order(feed)
+        if feed.entity in draft.entities and not draft.is_derived(feed):
+            hyperlinks.ask(feed, draft.entities[feed.entity])
         _asked_once(feed)
     key_columns.all_short(draft)
     key_columns.without_zeros(draft)

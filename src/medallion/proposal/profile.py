@@ -78,18 +78,19 @@ _POINT = re.compile(
 )
 _EITHER = re.compile(r"[^\d,.]*[1-9]\d{0,2}\.\d{3}[^\d,.]*")
 #: Texts with a link, as Notion, Markdown, HTML and spreadsheets write them, and what is left of each without it.
+#: An address may have brackets itself, as those of Wikipedia do.
+_ADDRESS = r"\(https?:[^()\s]*(?:\([^()\s]*\)[^()\s]*)*\)"
 LINKS = {
-    r" \(https?:[^()\s]*\)": "",
-    r"\[([^\[\]]*)\]\(https?:[^()\s]*\)": "$1",
+    rf" {_ADDRESS}": "",
+    rf"\[([^\[\]]*)\]{_ADDRESS}": "$1",
     r"<a [^<>]*>([^<>]*)</a>": "$1",
     r'=HYPERLINK\("[^"]*"[,;] ?"([^"]*)"\)': "$1",
 }
 #: The end of a span of time in one cell, and what is left of the text without it: `March 3, 2025 3:30 PM → 5:00 PM`.
 UNTIL = r"(\s+(–|—|-|to|bis|until|hasta|a|au|al|até|tot|til|do)|\s*(→|⟶|➔|➜|⇒|->|=>))\s+(\S.*)$"
-#: What is taken from a text, a link or the end of a span, and what is left in its place.
-LEFT_OUT = {**LINKS, UNTIL: ""}
 #: A time of day alone, which ends a span on the day of its beginning.
 CLOCK = r"\d{1,2}:\d{2}(:\d{2})?( ?[AaPp]\.?[Mm]\.?)?"
+_MAY_LINK = re.compile(r"\(https?:|<a |=HYPERLINK\(")
 
 
 @dataclass
@@ -104,8 +105,24 @@ class Column:
     denied: bool = False
     #: Texts that stand for no date in a column of dates, such as 00000000, and are left out of `counts`.
     no_dates: frozenset[str] = frozenset()
-    #: The pattern of the links or ends that its texts have and `counts` leaves out, a key of `LEFT_OUT`; else "".
+    #: The pattern of the links that its texts have and `counts` leaves out, a key of `LINKS`; else "".
     linked: str = ""
+    #: Whether some of its texts are spans of time, of which `counts` has the beginnings.
+    has_ends: bool = False
+    #: Rows with such a link, and the first text with one.
+    links: int = 0
+    link: str = ""
+
+    @property
+    def sql(self) -> str:
+        """The Spark SQL that gives its cells as `counts` has them: without their links."""
+        pattern = self.linked.replace("\\", "\\\\")
+        return f"regexp_replace(`{self.name}`, '{pattern}', '{LINKS[self.linked]}')" if pattern else f"`{self.name}`"
+
+    @property
+    def is_partly_linked(self) -> bool:
+        """Whether some of its texts have a link, and not nearly all."""
+        return 0 < self.links <= _MOSTLY * self.filled
 
     @property
     def filled(self) -> int:
@@ -278,7 +295,7 @@ def without_link(text: str, pattern: str) -> str:
     >>> without_link("Halden AS (https://example.com/a?b=1), Lumen (https://example.com/c)", next(iter(LINKS)))
     'Halden AS, Lumen'
     """
-    return re.sub(pattern, LEFT_OUT[pattern].replace("$", "\\"), text) if pattern else text
+    return re.sub(pattern, LINKS[pattern].replace("$", "\\"), text) if pattern else text
 
 
 def opened(stem: str) -> str:
@@ -291,10 +308,11 @@ def opened(stem: str) -> str:
     return "" if cut == stem or len(cut) < 3 else f"{glob.escape(cut)}*"
 
 
-def together(tables: Sequence[Table]) -> list[Table]:
+def together(tables: Sequence[Table], keys_of: Callable[[Table], Container[str]]) -> list[Table]:
     """Tables, those that are parts of one as one: files of a name but for its number, with the same columns and other keys.
 
-    Files that have keys in common are states or changes of the same records, and stay apart.
+    Files that have keys in common are states or changes of the same records, and stay apart. `keys_of` gives the headers of
+    the columns that may be the key of a table.
     """
     groups: dict[tuple[str, ...], list[Table]] = {}
     for table in tables:
@@ -304,17 +322,21 @@ def together(tables: Sequence[Table]) -> list[Table]:
     for (name, *_), parts in groups.items():
         others = (table for table in tables if not any(table is part for part in parts))
         alone = not any(fnmatch.fnmatchcase(table.stems[-1].lower(), name.lower()) for table in others)
-        whole += [_joined(parts)] if len(parts) > 1 and alone and _are_parts(parts) else parts
+        whole += [_joined(parts)] if len(parts) > 1 and alone and _are_parts(parts, keys_of) else parts
     return whole
 
 
-def _are_parts(tables: Sequence[Table]) -> bool:
-    """Whether a column has in each row of each table a value of its own, other ones in each."""
+def _are_parts(tables: Sequence[Table], keys_of: Callable[[Table], Container[str]]) -> bool:
+    """Whether the records of each table are others: of the columns that may be the key some tell, and none has a value twice."""
+    keys = [keys_of(table) for table in tables]
+    tells = False
     for columns in zip(*(table.columns for table in tables), strict=True):
-        every = set().union(*(column.forms for column in columns))
-        if all(column.is_unique for column in columns) and len(every) == sum(len(column.forms) for column in columns):
-            return True
-    return False
+        if all(column.header in likely for column, likely in zip(columns, keys, strict=True)):
+            every = set().union(*(column.forms for column in columns))
+            if len(every) < sum(len(column.forms) for column in columns):
+                return False
+            tells = tells or all(column.is_unique for column in columns)
+    return tells
 
 
 def _joined(parts: Sequence[Table]) -> Table:
@@ -325,7 +347,9 @@ def _joined(parts: Sequence[Table]) -> Table:
         first = several[0]
         none = frozenset().union(*(column.no_dates for column in several))
         column = Column(first.header, first.name, rows, denied=any(each.denied for each in several), no_dates=none)
-        column.linked = next((each.linked for each in several if each.linked), "")
+        column.linked, column.link = next(((each.linked, each.link) for each in several if each.linked), ("", ""))
+        column.links = sum(each.links for each in several)
+        column.has_ends = any(each.has_ends for each in several)
         for each in several:
             column.counts.update(each.counts)
         columns.append(column)
@@ -337,6 +361,7 @@ def _joined(parts: Sequence[Table]) -> Table:
 
 def _cell(text: str | None, column: Column) -> str:
     bare = without_link((text or "").strip(), column.linked)
+    bare = re.sub(UNTIL, "", bare) if column.has_ends else bare
     return "" if bare.lower() in PLACEHOLDERS or bare in column.no_dates else bare
 
 
@@ -407,19 +432,18 @@ def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
 
 
 def _leave_out_links(column: Column) -> None:
-    """In a column in which nearly every text has a link, the texts are what counts."""
-    sample = list(islice(column.counts, _SAMPLE))
-    for pattern in LINKS:
-        if sample and sum(bool(re.search(pattern, text)) for text in sample) > _MOSTLY * len(sample):
-            _leave_out(column, pattern)
-            return
-
-
-def _leave_out(column: Column, pattern: str) -> None:
-    column.linked = pattern
+    """In a column of texts with a link, the texts are what counts; of several kinds of links the most frequent is left out."""
+    texts = [text for text in column.counts if _MAY_LINK.search(text)]
+    by_kind = {pattern: [text for text in texts if re.search(pattern, text)] for pattern in LINKS} if texts else {}
+    rows = {pattern: sum(column.counts[text] for text in some) for pattern, some in by_kind.items()}
+    column.links = max(rows.values(), default=0)
+    if not column.links:
+        return
+    column.linked = max(rows, key=lambda pattern: rows[pattern])
+    column.link = by_kind[column.linked][0]
     counts = Counter[str]()
     for text, count in column.counts.items():
-        counts[without_link(text, pattern)] += count
+        counts[without_link(text, column.linked)] += count
     column.counts = counts
 
 
@@ -430,8 +454,13 @@ def _leave_out_ends(column: Column) -> None:
     others = tuple(text for text in ends if not re.fullmatch(CLOCK, text))
     if not ends or _share("date", others or ("2025-01-01",)) <= _MOSTLY:
         return
-    if _share("date", tuple(without_link(text, UNTIL) for text in sample)) > _MOSTLY:
-        _leave_out(column, UNTIL)
+    if _share("date", tuple(re.sub(UNTIL, "", text) for text in sample)) <= _MOSTLY:
+        return
+    column.has_ends = True
+    counts = Counter[str]()
+    for text, count in column.counts.items():
+        counts[re.sub(UNTIL, "", text)] += count
+    column.counts = counts
 
 
 def _leave_out_no_dates(column: Column) -> None:

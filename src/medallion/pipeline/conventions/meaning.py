@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -424,7 +425,7 @@ def _may_count(file: SourceFile, seen: Mapping[str, Seen], name: str, text: str)
     cells = [[text], *([None, *islice(seen[other].words if other in seen else (), most)] for other in others)]
     listed = ", ".join(f'(select unnest(?::varchar[]) as "{each}")' for each in (name, *others))
     try:
-        condition = sqlglot.transpile(where.sql, read="spark", write="duckdb")[0]
+        condition = sqlglot.transpile(re.sub(r"'\$1'", r"'\\\\1'", where.sql), read="spark", write="duckdb")[0]
         with query.empty() as connection:
             (row,) = query.rows(connection, f"select bool_or(({condition})::boolean) as counts from {listed}", cells)
     except (duckdb.Error, sqlglot.ParseError):
