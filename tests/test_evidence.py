@@ -176,14 +176,28 @@ def test_a_price_per_piece_is_asked_about_as_what_it_comes_to_with_the_quantity(
 
 
 @pytest.mark.parametrize(
-    "price", ["1.500,- €", "€ 1.500,-", "1.500,– EUR", "CHF 1'500.-", "Fr. 1'500.00", "1.500,00 €", "1500.50"]
-)
+    "price",
+    ["1.500,- €", "€ 1.500,-", "1.500,– EUR", "CHF 1'500.-", "Fr. 1'500.00", "1.500,00 €", "1500.50", "1.500,00 Fr.", "Fr. 1.500,00",
+     "1,500.00 Fr.", "1.500,00 руб.", "1 500,00 руб", "1.500,00 лв.", "1 500,00 грн.", "Rs. 1,500.00", "S/. 1,500.00", "1.500,00 kr."],
+)  # fmt: skip
 def test_a_price_per_piece_times_its_quantity_is_what_its_cells_say(proposed, price):
     rows = deals(9, "D{n}", "{firm}", "{state}", price, "3", "2025-01-{d}", "{end}", sep=";")
     columns, _, _ = proposed("Deal ID;Company;Stage;Unit Price;Quantity;Created;Close Date", rows)
     product = sqlglot.transpile(columns["deal_value"]["from"], read="spark", write="duckdb")[0]
     ((value,),) = duckdb.execute(f"select {product} from (select ? as unit_price, '3' as quantity)", [price]).fetchall()
     assert float(value) == (4501.5 if price == "1500.50" else 4500)
+
+
+@pytest.mark.parametrize(
+    ("usual", "other"),
+    [("1,500.50", "1.500,50"), ("1.500,50 €", "1,500.50 €"), ("1500.50", "1500,5"), ("15.50", "(15.50)"), ("15.50", "15.50-"), ("15.50", "−15.50")],
+)  # fmt: skip
+def test_a_price_that_is_not_written_as_the_others_is_none_rather_than_another(proposed, usual, other):
+    rows = deals(9, "D{n}", "{firm}", "{state}", usual, "3", "2025-01-{d}", "{end}", sep=";")
+    columns, _, _ = proposed("Deal ID;Company;Stage;Unit Price;Quantity;Created;Close Date", rows)
+    product = sqlglot.transpile(columns["deal_value"]["from"], read="spark", write="duckdb")[0]
+    ((value,),) = duckdb.execute(f"select {product} from (select ? as unit_price, '3' as quantity)", [other]).fetchall()
+    assert value is None
 
 
 @pytest.mark.parametrize("beside", ["MRR", "ARR", "Budget", "Unit Price", "Discount Amount", "Margin", "Cost"])

@@ -27,6 +27,9 @@ SIGNS = {
     "R$": "BRL", "S$": "SGD", "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "￥": "JPY", "円": "JPY", "₹": "INR", "₽": "RUB", "₺": "TRY",
     "₩": "KRW", "₪": "ILS", "₫": "VND", "₴": "UAH", "฿": "THB", "zł": "PLN", "Kč": "CZK", "Fr.": "CHF", "sFr.": "CHF",
     "Ft": "HUF", "kr": "kr", "kr.": "kr", "元": "CNY", "원": "KRW", "₣": "CHF", "zl": "PLN",
+    "zł.": "PLN", "руб": "RUB", "руб.": "RUB", "р.": "RUB", "лв": "BGN", "лв.": "BGN", "грн": "UAH", "грн.": "UAH", "дин.": "RSD",
+    "din.": "RSD", "ден.": "MKD", "lei": "RON", "S/": "PEN", "S/.": "PEN", "Rs": "Rs", "Rs.": "Rs", "Rp": "IDR", "Rp.": "IDR",
+    "RM": "MYR", "₸": "KZT", "₾": "GEL", "₡": "CRC", "₦": "NGN", "₱": "PHP", "₲": "PYG", "₵": "GHS", "৳": "BDT", "₮": "MNT",
 }  # fmt: skip
 NAMES = {
     "euro": "EUR", "euros": "EUR", "dollar": "USD", "dollars": "USD", "us dollar": "USD", "us dollars": "USD",
@@ -36,11 +39,12 @@ NAMES = {
     "brazilian real": "BRL", "indian rupee": "INR", "rupee": "INR", "zloty": "PLN", "swedish krona": "SEK",
     "norwegian krone": "NOK", "danish krone": "DKK", "yuan": "CNY", "renminbi": "CNY", "人民币": "CNY", "人民幣": "CNY",
     "日元": "JPY", "日圓": "JPY", "日本円": "JPY", "美元": "USD", "米ドル": "USD", "欧元": "EUR", "ユーロ": "EUR", "英镑": "GBP",
-    "港币": "HKD", "港元": "HKD", "рубль": "RUB", "рубли": "RUB", "российский рубль": "RUB", "доллар сша": "USD", "доллары сша": "USD", "евро": "EUR",
+    "港币": "HKD", "港元": "HKD", "рубль": "RUB", "рубли": "RUB", "рублей": "RUB", "рубля": "RUB", "российский рубль": "RUB", "доллар сша": "USD", "доллары сша": "USD", "евро": "EUR",
 }  # fmt: skip
 #: Signs that several currencies have, besides the one that they are usually taken for.
 SHARED = {
-    "kr": ("SEK", "NOK", "DKK", "ISK"), "kr.": ("SEK", "NOK", "DKK", "ISK"), "¥": ("CNY",), "￥": ("CNY",),
+    "kr": ("SEK", "NOK", "DKK", "ISK"), "kr.": ("SEK", "NOK", "DKK", "ISK"),
+    "Rs": ("INR", "PKR", "LKR", "NPR", "MUR"), "Rs.": ("INR", "PKR", "LKR", "NPR", "MUR"), "¥": ("CNY",), "￥": ("CNY",),
     "$": ("AUD", "CAD", "NZD", "HKD", "SGD", "TWD", "MXN", "CLP", "COP", "ARS", "UYU"),
 }  # fmt: skip
 

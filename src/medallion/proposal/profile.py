@@ -69,14 +69,16 @@ _SHAPES = {
     "flag": r"(?i)true|false|yes|no|y|n|0|1|ja|nein|si|sí|t|f",
     "code": r"(?=\S*\d)\S{2,}",
 }
+#: What is beside a figure: no digits and no marks, but the point of an abbreviation or of `S/.`.
+_BESIDE = r"(?:[^\W\d_]\.|/\.|[^\d,.])*"
 #: Figures with a decimal comma or a decimal point, a dash in place of decimals too, and with a mark that stands before three digits once, which may be either.
 _COMMA = re.compile(
-    r"[^\d,.]*(\d{1,3}([.\s]\d{3})*,[\d–—-]{1,2}|\d+,([\d–—-]{1,2}|\d{4,})|0,\d+|\d{1,3}(\.\d{3}){2,})[^\d,.]*"
+    rf"{_BESIDE}(\d{{1,3}}([.\s]\d{{3}})*,[\d–—-]{{1,2}}|\d+,([\d–—-]{{1,2}}|\d{{4,}})|0,\d+|\d{{1,3}}(\.\d{{3}}){{2,}}){_BESIDE}"
 )
 _POINT = re.compile(
-    r"[^\d,.]*(\d{1,3}([,'’\s]\d{3})*\.[\d–—-]{1,2}|\d+\.([\d–—-]{1,2}|\d{4,})|0\.\d+|\d{1,3}(,\d{3}){2,})[^\d,.]*"
+    rf"{_BESIDE}(\d{{1,3}}([,'’\s]\d{{3}})*\.[\d–—-]{{1,2}}|\d+\.([\d–—-]{{1,2}}|\d{{4,}})|0\.\d+|\d{{1,3}}(,\d{{3}}){{2,}}){_BESIDE}"
 )
-_EITHER = re.compile(r"[^\d,.]*[1-9]\d{0,2}\.\d{3}[^\d,.]*")
+_EITHER = re.compile(rf"{_BESIDE}[1-9]\d{{0,2}}\.\d{{3}}{_BESIDE}")
 #: Texts with a link, as Notion, Markdown, HTML and spreadsheets write them, and what is left of each without it.
 #: An address may have brackets itself, as those of Wikipedia do.
 _ADDRESS = r"\(https?:[^()\s]*(?:\([^()\s]*\)[^()\s]*)*\)"

@@ -126,7 +126,7 @@ def in_header(header: str) -> str | None:
     for word in re.findall(r"[A-Za-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", header)):
         if len(word) == 3 and word.upper() in CODES and (word.isupper() or word.lower() not in WORDS):
             return str(word).upper()
-    symbols = sorted((sign for sign in SIGNS if re.search(r"[^\w.]", sign)), key=len, reverse=True)
+    symbols = sorted((sign for sign in SIGNS if re.search(r"[^\w./]", sign)), key=len, reverse=True)
     return next((SIGNS[sign] for sign in symbols if sign in header), None)
 
 
@@ -135,6 +135,8 @@ def in_amount(text: str) -> str | None:
 
     >>> [in_amount(text) for text in ("€ 1.200", "1 200 EUR", "CHF 5'000.00", "$5k", "R$ 10", "(£5)", "5.– CHF", "12", "soon", "5 pcs")]
     ['EUR', 'EUR', 'CHF', 'USD', 'BRL', 'GBP', 'CHF', None, None, None]
+    >>> [in_amount(text) for text in ("1.234,50 руб.", "1 234,50 лв", "S/. 10", "Rs. 1,100")]
+    ['RUB', 'BGN', 'PEN', 'Rs']
     """
     match = _PRICED.fullmatch(text.strip())
     if not match:
