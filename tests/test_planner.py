@@ -628,6 +628,7 @@ def test_a_figure_alone_after_a_question_about_some_rows_says_that_it_is_of_all(
     [
         (["how many open deals does Ben Haddad have", "what are they worth"], "open_pipeline where owner = 'Ben Haddad'"),
         (["Umsatz pro Land", "im 2. Quartal"], "revenue by country in 2025-Q2"),
+        (["open deals stuck for more than 30 days", "by owner"], "stage_entries by owner where status = open and left_date is unknown and days_in_stage > 30"),
         (["what did we win this year", "vs same time last year?"], "list deals where won and closed_date = '2024-01-01 to 2024-06-30'"),
         (["average deal size won vs lost", "split by product"], "average_deal_value by product, status where status in (won, lost)"),
         (["revenue in March", "which deals did we lose that month"], "list deals where lost and closed_date = 2025-03"),
@@ -1168,6 +1169,8 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("how many emails did customers receive in May", "? received by us, or by them?"),
         ("emails received in May", "? received by us, or by them?"),
         ("who leads Germany", "? 'who leads'"),
+        ("anything closed today", "list deals where won or lost and closed_date = today"),
+        ("anything closed today by Ben Haddad", "list deals where owner = 'Ben Haddad' and won or lost and closed_date = today"),
         ("wer leitet das Team", "? 'wer leitet'"),
         ("top reasons why we lose deals", "? the data have nothing about"),
         ("motivos de pérdida más comunes", "? the data have nothing about"),

@@ -206,7 +206,7 @@ class Listing(Counting):
             order = (Order("days_in_stage", True),)
         if slots.me and self.me is not None:
             where = (*where, self._mine(view))
-        if slots.goal in ("count", "amount"):
+        if slots.goal in ("count", "amount") or slots.by:
             return (Question(("stage_entries",), self._by(view), where),)
         return (Records("stage_changes", where, order=order, limit=LISTED),)
 

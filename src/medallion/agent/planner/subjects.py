@@ -142,7 +142,7 @@ class Subjects(Continuing):
             and more
             and not named
             and self.before is None
-            and not self.places("they", "who")
+            and not self.places("they", "who", "thing", "exists")
         ):
             self.entity = "deals"
 
