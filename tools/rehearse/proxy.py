@@ -69,7 +69,7 @@ class Proxy:
     Args:
         target: The address of the server.
         volumes: The folder that stands for `/Volumes`.
-        say: Is summary of every request in a line.
+        say: Called with a line about every request.
     """
 
     def __init__(self, target: str, volumes: str = "/Volumes", say: Callable[[str], None] | None = None) -> None:

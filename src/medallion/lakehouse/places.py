@@ -442,7 +442,7 @@ class _Row:
         try:
             if self.version is None:
                 unity.execute(
-                    f"CREATE TABLE IF NOT EXISTS {name} USING DELTA TBLPROPERTIES ({unity.told(unity.KEEP_NOTHING)}) "
+                    f"CREATE TABLE IF NOT EXISTS {name} USING DELTA TBLPROPERTIES ({unity.listed(unity.KEEP_NOTHING)}) "
                     "AS SELECT CAST(0 AS BIGINT) AS version, '' AS document"
                 )
             changed = unity.execute(

@@ -312,13 +312,13 @@ def keep(root: str, name: str) -> bool:
     return True
 
 
-def told(properties: Mapping[str, str]) -> str:
+def listed(properties: Mapping[str, str]) -> str:
     """Properties as SQL lists them."""
     return ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
 
 
 def _set(root: str, name: str, properties: Mapping[str, str]) -> None:
-    execute(f"ALTER TABLE {quoted(root, name)} SET TBLPROPERTIES ({told(properties)})")
+    execute(f"ALTER TABLE {quoted(root, name)} SET TBLPROPERTIES ({listed(properties)})")
     written(quoted(root, name))
 
 

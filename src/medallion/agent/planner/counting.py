@@ -390,7 +390,7 @@ class Counting(Forming):
                 return Intent("share_of", {"part": self._question(names), "whole": whole})
             if slots.where and timed:
                 raise Unclear(
-                    "a share of what: of what each time had, or of what all of them had?", "share of touches by channel"
+                    "a share of each period's own total, or of the total of all periods?", "share of touches by channel"
                 )
             return Intent("share_of", {"part": self._question(names), "whole": None})
         less: dict[str, Any] = {

@@ -139,7 +139,7 @@ class Forming:
             and (of_open := [state for state, is_in in states if is_in and state in OF_OPEN])
         ):
             raise Unclear(
-                f"{of_open[0].replace('_', ' ')} is of open deals: of those that ended it is not kept",
+                f"{of_open[0].replace('_', ' ')} is known of open deals only: it is not kept for deals that have ended",
                 f"how many open deals are {'never touched' if 'touched' in of_open[0] else of_open[0]}?",
             )
         for state, positive in states:
