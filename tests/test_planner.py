@@ -1120,7 +1120,7 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("how many open deals do we have and how many are overdue?", "? there is more than one question"),
         ("Combien d'affaires ouvertes avons-nous et combien sont en retard ?", "? there is more than one question"),
         ("owners with a win rate above 40", "? win rate is a share"),
-        ("share of calls with a positive outcome by month", "? a share of what"),
+        ("share of calls with a positive outcome by month", "? a share of each period"),
         ("Ben Haddad's revenue vs Tess Nair's win rate", "? another figure of each of them"),
         ("open deals and average deal size", "? "),
         ("won deals and customers", "? "),
