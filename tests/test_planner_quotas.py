@@ -87,6 +87,13 @@ def test_a_quota_goes_on_from_the_rep_before(planner, dialog, expected):
     assert told(before) == expected
 
 
+def test_who_owns_no_deal_is_in_a_team_too(planner):
+    assert planner.names.team("Ann Lee").owners == ("Ann Lee", "Ben Haddad")
+    assert told(Planner(planner.serving, "Ann Lee").understand("touches of my team")) == (
+        "touches where owner in ('Ann Lee', 'Ben Haddad')"
+    )
+
+
 def test_who_of_those_before_made_it(planner):
     first = planner.understand("Which reps missed their quota last quarter?")
     rows = Rows("owner", ("Ben Haddad", "Tess Nair"))

@@ -71,7 +71,9 @@ class Checking(Subjects):
         of_deal = pronouns and {record.kind for record in self.about} == {"deal"}
         if of_deal and self.metrics and not {*self.metrics} <= _OF_DEALS:
             figure = metrics.metrics()[self.metrics[0]].measure.display_name.lower()
-            raise Unclear(f"{figure} is not a figure of one deal: is its owner or its account meant?", remedy="Ask by their name.")
+            raise Unclear(
+                f"{figure} is not a figure of one deal: is its owner or its account meant?", remedy="Ask by their name."
+            )
 
     def _rest(self) -> None:
         """What no slot has taken: who asks, words of lists, and what is not understood."""

@@ -19,6 +19,7 @@ from medallion.metrics.meaning import Facts
 MOST_OFFERED = 5
 #: A dimension with more values than this has none that are words.
 MOST_VALUES = 2000
+_OWNERS = "silver.owners_clean"
 _ACCOUNTS = "gold.customer_features"
 #: Signs at which a question is parted.
 _SIGNED = re.compile(r"[^\w\s'’.&-]")
@@ -114,9 +115,12 @@ class Names:
         columns = {row["column_name"] for row in self.serving.rows("describe gold.deals")}
         if me is None or "owner_team" not in columns:
             return None
+        members = "select owner_team, owner from gold.deals"
+        if self.facts is not None and self.facts.there(_OWNERS):  # who owns no deal is in a team too
+            members += f" union select team, owner_name from {_OWNERS}"
         rows = self.serving.rows(
-            "select distinct owner_team, owner from gold.deals where owner_team in "
-            "(select owner_team from gold.deals where owner = ? and owner_team is not null) order by 1, 2",
+            f"with members as ({members}) select distinct owner_team, owner from members where owner_team in "
+            "(select owner_team from members where owner = ? and owner_team is not null) and owner is not null order by 1, 2",
             [me],
         )
         teams = {str(row["owner_team"]) for row in rows}
