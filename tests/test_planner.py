@@ -378,6 +378,72 @@ UNDERSTOOD = {
     "Kunden mit offenen Deals, mit denen seit 30 Tagen niemand gesprochen hat": "total_customers where open_deals > 0 and days_silent > 30 or not touched + list accounts where open_deals > 0 and days_silent > 30 or not touched",
     "big deals at risk: over 100k and no contact for two weeks": "open_leads where days_silent > 14 and deal_value > 100000 + list deals where days_silent > 14 and deal_value > 100000 and open",
     "open deals without ever contacting them": "open_leads where never_touched + list deals where open and never_touched",
+    # what is expected of a time, said in other words
+    "what do we expect for Q3": "pipeline forecast: period 2025-Q3",
+    "how much revenue do we expect next quarter": "pipeline forecast: period 2025-Q3",
+    "expected revenue in Q3": "pipeline forecast: period 2025-Q3",
+    "expected revenue": "weighted_pipeline",
+    "was erwarten wir im nächsten Quartal": "pipeline forecast: period 2025-Q3",
+    "qu'attendons-nous pour le prochain trimestre": "pipeline forecast: period 2025-Q3",
+    "¿qué esperamos para el próximo trimestre?": "pipeline forecast: period 2025-Q3",
+    "which deals do we expect to close next month": "list deals where open and expected_close_date = 'next month'",
+    # touches by direction, and the last ones
+    "inbound vs outbound positive rate": "touch_positive_rate by direction where direction in (inbound, outbound)",
+    "eingehende vs ausgehende Anrufe": "touches by direction where direction in (inbound, outbound) and channel = call",
+    "last five touches with Lumen Works": "list interactions where customer_id = C004 order -date limit 5",
+    "how did C004's calls go": "list interactions where channel = call and customer_id = C004",
+    "when did we last talk to Lumen Works and how did it go": "list interactions where customer_id = C004 order -date limit 1",
+    "when was the last contact with Lumen Works and how": "list interactions where customer_id = C004 order -date limit 1",
+    # days and days that are over
+    "open deals >30d": "open_leads where age_days > 30 + list deals where open and age_days > 30",
+    "open deals whose expected close is in the past": "open_leads where overdue + list deals where open and overdue",
+    "offene Deals mit Abschlussdatum in der Vergangenheit": "open_leads where overdue + list deals where open and overdue",
+    # the reps there are
+    "our reps": "revenue,won_leads,win_rate,average_won_value,open_pipeline by owner",
+    "who are our reps?": "revenue,won_leads,win_rate,average_won_value,open_pipeline by owner",
+    "unsere Vertriebler": "revenue,won_leads,win_rate,average_won_value,open_pipeline by owner",
+    "nos commerciaux": "revenue,won_leads,win_rate,average_won_value,open_pipeline by owner",
+    "nuestros vendedores": "revenue,won_leads,win_rate,average_won_value,open_pipeline by owner",
+    # who has none, or few: those without a row too
+    "who has not won anything this quarter": "won_leads,lost_leads,open_leads by owner in this quarter having won_leads = 0",
+    "reps with nothing won in May": "won_leads,lost_leads,open_leads by owner in 2025-05 having won_leads = 0",
+    "which reps have not won a deal in May": "won_leads,lost_leads,open_leads by owner in 2025-05 having won_leads = 0",
+    "wer hat im Mai nichts gewonnen": "won_leads,lost_leads,open_leads by owner in 2025-05 having won_leads = 0",
+    "qui n'a rien gagné en mai": "won_leads,lost_leads,open_leads by owner in 2025-05 having won_leads = 0",
+    "¿quién no ganó nada en mayo?": "won_leads,lost_leads,open_leads by owner in 2025-05 having won_leads = 0",
+    "who has never won a deal": "won_leads by owner having value = 0",
+    "reps with fewer than 3 won deals in May": "won_leads,lost_leads,open_leads by owner in 2025-05 having won_leads < 3",
+    "which reps have revenue under 10k in May": "revenue,lost_leads,open_leads by owner in 2025-05 having revenue < 10000",
+    # one number beside another
+    "did we lose more than we won in May": "lost_leads,won_leads in 2025-05",
+    "haben wir im Mai mehr verloren als gewonnen": "lost_leads,won_leads in 2025-05",
+    "avons-nous perdu plus d'affaires que nous n'en avons gagné en mai": "lost_leads,won_leads in 2025-05",
+    "¿perdimos más que ganamos en mayo?": "lost_leads,won_leads in 2025-05",
+    "which reps lost more than they won": "win_rate,won_leads,lost_leads by owner having win_rate < '50%'",
+    # both ends of an order
+    "best and worst month for revenue": "revenue by time:month order -revenue limit 1 + revenue by time:month order revenue limit 1",
+    "bester und schlechtester Monat nach Umsatz": "revenue by time:month order -revenue limit 1 + revenue by time:month order revenue limit 1",
+    "meilleur et pire mois pour le chiffre d'affaires": "revenue by time:month order -revenue limit 1 + revenue by time:month order revenue limit 1",
+    "mejor y peor mes en ingresos": "revenue by time:month order -revenue limit 1 + revenue by time:month order revenue limit 1",
+    "top 3 and bottom 3 reps by win rate": "win_rate by owner order -win_rate limit 3 + win_rate by owner order win_rate limit 3",
+    # times together
+    "revenue in Q1 and Q2 together": "revenue in 2025-01-01 to 2025-06-30",
+    "Umsatz im April und Mai zusammen": "revenue in 2025-04-01 to 2025-05-31",
+    "chiffre d'affaires en avril et mai ensemble": "revenue in 2025-04-01 to 2025-05-31",
+    "ingresos en abril y mayo juntos": "revenue in 2025-04-01 to 2025-05-31",
+    "revenue of Ben Haddad and Tess Nair together": "revenue where owner in ('Ben Haddad', 'Tess Nair')",
+    # bands of what deals are worth
+    "win rate of deals under 20k vs over 100k": "win_rate where deal_value < 20000 + win_rate where deal_value > 100000",
+    "Abschlussquote von Deals unter 20k gegenüber über 100k": "win_rate where deal_value < 20000 + win_rate where deal_value > 100000",
+    "taux de réussite des affaires de moins de 20k contre plus de 100k": "win_rate where deal_value < 20000 + win_rate where deal_value > 100000",
+    "tasa de éxito de negocios de menos de 20k frente a más de 100k": "win_rate where deal_value < 20000 + win_rate where deal_value > 100000",
+    "is the win rate of deals above 100k any worse than of smaller ones?": "win_rate where deal_value > 100000 + win_rate where deal_value <= 100000",
+    "pipeline by deal size: under 10k, 10-50k, over 50k": "open_pipeline where deal_value < 10000 + open_pipeline where deal_value >= 10000 and deal_value <= 50000 + open_pipeline where deal_value > 50000",
+    "how many open deals are under 10k, between 10k and 50k and over 50k": "open_leads where deal_value < 10000 + open_leads where deal_value >= 10000 and deal_value <= 50000 + open_leads where deal_value > 50000",
+    # in a stage for how long
+    "how long has L-4 been in negotiation": "list stage_changes where stage = negotiation and lead_id = L-4 and status = open and left_date is unknown and days_in_stage >= 0",
+    "how long has the Lumen Works deal been in negotiation": "list stage_changes where stage = negotiation and customer_id = C004 and status = open and left_date is unknown and days_in_stage >= 0",
+    "wie lange ist L-4 schon in der Verhandlung": "list stage_changes where stage = negotiation and lead_id = L-4 and status = open and left_date is unknown and days_in_stage >= 0",
     # misspelt
     "reveneu by industy": "revenue by industry",
 }  # fmt: skip
@@ -500,7 +566,7 @@ DECLINED = {
     "revenue > 100": "",
     "last months revenue in days": "",
     "revenue'; drop table gold.deals; --": "",
-    "most and least revenue by owner": "one order at a time",
+    "most and oldest revenue by owner": "one order at a time",
 }
 
 
@@ -704,6 +770,9 @@ def test_a_figure_alone_after_a_question_about_some_rows_says_that_it_is_of_all(
         (["revenue by owner", "and in total?"], "revenue"),
         (["deals lost in May", "how much money was that"], "lost_value in 2025-05"),
         (["taux de réussite en Allemagne", "donc le chiffre d'affaires ?"], "revenue where country = Germany"),
+        (["when was the last contact with Lumen Works", "how did it go"], "list interactions where customer_id = C004 order -date limit 1"),
+        (["best and worst month for revenue", "and in Germany?"], "revenue by time:month where country = Germany order -revenue limit 1 + revenue by time:month where country = Germany order revenue limit 1"),
+        (["win rate of deals under 20k vs over 100k", "and in Germany?"], "win_rate where country = Germany and deal_value < 20000 + win_rate where country = Germany and deal_value > 100000"),
     ],
 )  # fmt: skip
 def test_what_pronouns_and_short_questions_go_on_from(planner, dialog, expected):
@@ -1047,6 +1116,9 @@ def test_i_and_my_are_an_owner_by_a_setting(planner):
         ["deals by owner", "sort by revenue"],
         ["which deals did we lose in May", "average deal size"],
         ["how many led to a meeting"],
+        ["biggest and smallest open deal", "who owns it"],
+        ["win rate of deals under 20k vs over 100k", "and over 50k"],
+        ["how did it go"],
     ],
 )  # fmt: skip
 def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dialog):
@@ -1132,6 +1204,15 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("revenue, five is enough", "? "),
         ("are we ahead of Germany", "? "),
         ("deals ahead of last quarter", "? "),
+        ("revenue in Q1 2024 and Q2 2025 together", "? times are added up"),
+        ("who won nothing in Germany", "? "),
+        ("accounts with a lead score under 50 vs over 80", "? "),
+        ("win rate of deals under 20% vs over 40%", "? "),
+        ("win rate of deals over 100k vs the bigger ones", "? "),
+        ("top 3 and bottom 5 reps by win rate", "? another number of each end"),
+        ("did we lose more money than we won", "? "),
+        ("how long was L-4 in negotiation", "? "),
+        ("gap to quota", "? I do not understand 'gap'"),
         ("touches before the meeting", "? I do not understand 'before the meeting'"),
     ],
 )
@@ -1199,7 +1280,8 @@ IMPLIED = {
     "where owner = ": "by-owner",
     "vs year-ago": "than",
     "by status": "won lost versus or",
-    "order -lost_leads": "each top best",
+    "order -lost_leads": "each top best lost",
+    "win_rate in this year": "my",
     "median": "average durchschnittlich moyen promedio",
     "interactions_per": "average durchschnittlich moyen promedio",
     " after ": "top highest best höchste plus-haut",
@@ -1220,7 +1302,7 @@ IMPLIED = {
     "account brief": "my mein mon mi",
     "average_cycle_days": "fewest lowest won",
     "beside average": "their",
-    "explain score": "why warum pourquoi por-qué won gewonnen gagnées ganados",
+    "explain score": "my mein mon mi why warum pourquoi por-qué won gewonnen gagnées ganados",
     "list deals where customer_id = C004 and open": "who",
     "average_days_in_stage": "average",
     "in this quarter vs previous": "than last-month",

@@ -34,6 +34,14 @@ class Asking(Listing):
         Raises:
             Unclear: The slots do not make a question.
         """
+        if self.slots.bands:
+            bare = _with(self.slots, bands=(), versus=False)
+            each = [_with(bare, thresholds=(*bare.thresholds, *band)) for band in self.slots.bands]
+            return tuple(request for slots in each for request in self.of(slots).asked())
+        if self.slots.other_way and self.slots.rank:
+            ends = (self.slots.rank, replace(self.slots.rank, way=self.slots.other_way))
+            of_ends = [self.of(_with(self.slots, rank=rank, other_way="")) for rank in ends]
+            return tuple(request for asking in of_ends for request in asking.asked())
         asked = self._intent() or self._fact() or self._asked()
         skip = self.slots.rank.skip if self.slots.rank else 0
         return tuple(self._after(request, skip) for request in asked) if skip else asked
@@ -146,7 +154,8 @@ class Asking(Listing):
         slots = self.slots
         try:
             quota = slots.metrics in (("quota",), ("quota_attainment",))  # forecast vs quota: it has both
-            self.of(_with(slots, metrics=() if quota else slots.metrics))._only("forecast")
+            own = quota or slots.metrics == ("revenue",)
+            self.of(_with(slots, metrics=() if own else slots.metrics))._only("forecast")
         except Unclear as error:
             raise Unclear(
                 "a forecast is of all deals of a month, quarter or year", "forecast for this quarter by owner"

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from medallion import metrics
 from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense
-from medallion.agent.planner.marking import QUIET, Unclear
+from medallion.agent.planner.marking import DASHES, QUIET, Unclear
 from medallion.agent.planner.slots import OF_DEED, Threshold, names_of
 from medallion.agent.planner.subjects import Subjects
 from medallion.metrics.conditions import Test
 
-#: Signs of a pause.
-DASHES = ("-", "\u2013")
 #: Kinds of spans before which a dash is a pause: what is asked of what stands before it.
 _AFTER_PAUSES = ("count", "amount", "list", "by", "entity", "state", "when", "who", "why", "how")
 #: Who does something, in English, which alone has one word for being open and for opening.
@@ -51,7 +49,7 @@ class Checking(Subjects):
             for name in self.metrics[:1]:
                 raise self._no_median(name)
         for left, span, right in zip(self.spans, self.spans[1:], self.spans[2:], strict=False):
-            if span.of("vs") and {*left.all("value")} & {*right.all("value")}:
+            if span.of("vs", "to", "until") and {*left.all("value")} & {*right.all("value")}:
                 raise Unclear(f"{left.text} and {right.text} are the same", remedy="Name two.")
 
     def _whose(self) -> None:
@@ -84,7 +82,7 @@ class Checking(Subjects):
             self.goal = "both" if both else self.goal  # how many deals, and the total
         if self.take("my_team"):
             self.me = self.team = True
-        if any(span.of("first_person") for span in self.spans):
+        if any(span.of("first_person") for span in self.spans) and not any(span.of("who") for span in self.spans):
             self.me = True  # cuánto vendí
         if past := self.places("past"):
             self.past = True
@@ -199,6 +197,8 @@ class Checking(Subjects):
                 self.use(place)
         if self.goal == "list" or self.entity == "interactions":
             self.take("whom")
+        if self.entity == "interactions" and self.about and not (self.metrics or self.by):
+            self.take("how")  # how did their calls go
         if self.entity or self.metrics or self.where or self.thresholds or self.states or self.rank or self.times:
             for place in self.places("only"):
                 self.use(place)
