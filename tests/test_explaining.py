@@ -53,6 +53,9 @@ def test_a_change_without_a_figure_is_refused(tools):
         ("how is the win rate calculated", "Won deals as a share of closed deals."),
         ("is revenue up this quarter compared to the one before", "Yes."),
         ("did Marcus Oyelaran sell more than Tom Brannigan", "Yes."),
+        ("did we lose more than we won in Q2 2025", "No."),
+        ("is the win rate of deals above 100k any worse than of smaller ones", "No."),
+        ("is the win rate of deals above 100k better than of smaller ones", "Yes."),
     ],
 )
 def test_questions_beside_figures(tools, question, says):

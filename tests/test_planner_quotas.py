@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import duckdb
 import pytest
 from test_planner import LAST, TABLES, Quick, mutations, told
 
 from medallion import contracts
+from medallion.agent.answer import verdict
 from medallion.agent.planner import Declined, Planner
 from medallion.agent.planner.slots import Rows
 from medallion.contracts import own
@@ -52,6 +54,12 @@ UNDERSTOOD = {
     "combien manque-t-il à Ben Haddad pour atteindre son quota": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",
     "¿cuánto le falta a Ben Haddad para llegar a su cuota?": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",
     "did Ben Haddad hit his quota last quarter": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in last quarter",
+    # why one was missed: the figures, which show whether it was
+    "why did Ben Haddad miss his quota": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",
+    "why did we miss quota last quarter": "quota_gap,quota,quota_attainment in last quarter",
+    "warum hat Ben Haddad seine Quote verfehlt": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",
+    "pourquoi Ben Haddad a-t-il manqué son quota": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",
+    "¿por qué Ben Haddad no alcanzó su cuota?": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",
     "is Ben Haddad on track": "pipeline forecast: period 2025-Q2, owner Ben Haddad",
     "How far is Ben Haddad's team on its quota this quarter": "team_quota,team_quota_attainment where team = West in this quarter",
     "wie weit ist das Team von Ben Haddad von der Quote entfernt": "team_quota,team_quota_attainment where team = West in this quarter",
@@ -108,6 +116,8 @@ def test_who_of_those_before_made_it(planner):
     "question",
     [
         "who will hit quota",
+        "why did Ben Haddad and Tess Nair miss their quota",
+        "why did Ben Haddad hit his quota",
         "did all reps hit quota",
         "revenue of Ben Haddad and Tess Nair's team",
         "which team is Ben Haddad in",
@@ -135,3 +145,10 @@ def test_a_word_that_matters_changes_a_question_about_quotas_or_declines_it(plan
         if told(planner.understand(changed), notes=True) == told(planner.understand(question), notes=True)
     ]
     assert swallowed == []
+
+
+@pytest.mark.parametrize(("attained", "says"), [(1.2, "The quota was not missed."), (0.6, ""), (None, "")])
+def test_a_quota_that_was_not_missed_is_told_to_who_asks_why(planner, attained, says):
+    asked = planner.understand("why did Ben Haddad miss his quota")
+    assert verdict(asked, [SimpleNamespace(rows=[{"quota_attainment": attained}])]) == says
+    assert "not computed" in asked.notes[0]

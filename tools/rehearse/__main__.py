@@ -229,7 +229,9 @@ def main() -> int:
         "--rounds", type=int, choices=range(1, len(ROUNDS) + 1), default=len(ROUNDS), help="only so many"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON, too")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="work in this folder, which must be empty, and keep it")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="work in this folder, which must be empty, and keep it"
+    )
     parser.add_argument("--verbose", action="store_true", help="print a line per request")
     given = parser.parse_args()
     if given.keep and given.keep.exists() and any(given.keep.iterdir()):

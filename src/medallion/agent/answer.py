@@ -113,6 +113,8 @@ def rows_of(understood: Understood, findings: Sequence[Found]) -> Rows | None:
     last = next((finding for finding in reversed(findings) if finding.key), None)
     rank = understood.slots.rank
     cut = rank is not None and rank.limit is not None
+    if understood.slots.bands or understood.slots.other_way:
+        return None  # of several answers
     if last is None or not 0 < len(last.rows) <= MOST_ROWS or not (cut or last.count == len(last.rows)):
         return None
     name = next((column for column in ("lead_id", "customer_id") if column in last.key), last.key[0])
@@ -150,6 +152,18 @@ def verdict(understood: Understood, findings: Sequence[Found]) -> str:
         )
     if slots.contrast and slots.yes_no and len(findings) == 2 and all(len(finding.rows) == 1 for finding in findings):
         return _more(findings[0].rows[0].get("value"), findings[1].rows[0].get("value"), slots.contrast)
+    if slots.premise == "missed" and len(findings) == 1 and len(findings[0].rows) == 1:
+        attained = findings[0].rows[0].get("quota_attainment")
+        return "The quota was not missed." if attained is not None and attained >= 1 else ""
+    if (
+        slots.contrast
+        and slots.yes_no
+        and len(slots.metrics) == 2
+        and len(findings) == 1
+        and len(findings[0].rows) == 1
+    ):
+        first, second = (findings[0].rows[0].get(name) for name in slots.metrics)
+        return _more(first, second, slots.contrast)
     if (
         slots.exists
         and slots.entity

@@ -176,6 +176,8 @@ class Planner:
         lists = not any(isinstance(request, Question) for request in whole)
         if slots.me and self.me is None and lists and not any(isinstance(request, Intent) for request in whole):
             notes.append("I do not know who you are, so these are everybody's: `--me NAME`, or `me` in the settings.")
+        if slots.premise:
+            notes.append("Why a quota was missed is not computed: these are its figures.")
         if any(isinstance(request, Records) and request.entity == "contacts" for request in asked):
             notes.append(_NAMES)
         return Understood(asked, slots, lexed.language, tuple(notes))

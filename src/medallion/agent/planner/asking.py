@@ -34,6 +34,14 @@ class Asking(Listing):
         Raises:
             Unclear: The slots do not make a question.
         """
+        if self.slots.bands:
+            bare = _with(self.slots, bands=(), versus=False)
+            each = [_with(bare, thresholds=(*bare.thresholds, *band)) for band in self.slots.bands]
+            return tuple(request for slots in each for request in self.of(slots).asked())
+        if self.slots.other_way and self.slots.rank:
+            ends = (self.slots.rank, replace(self.slots.rank, way=self.slots.other_way))
+            of_ends = [self.of(_with(self.slots, rank=rank, other_way="")) for rank in ends]
+            return tuple(request for asking in of_ends for request in asking.asked())
         asked = self._intent() or self._fact() or self._asked()
         skip = self.slots.rank.skip if self.slots.rank else 0
         return tuple(self._after(request, skip) for request in asked) if skip else asked
@@ -98,14 +106,18 @@ class Asking(Listing):
             raise Unclear("a forecast is of all deals or of one rep", "how is my team doing against quota")
         if over or slots.past:  # what was won is known
             return self.of(_with(slots, goal="", metrics=("quota_gap",)))._asked()
+        period = self._calendar() if slots.times else self._quarter()
+        return (Intent("pipeline_forecast", {"period": period, "owner": self._forecast_of()}),)
+
+    def _forecast_of(self) -> str | None:
+        """The rep whose forecast is asked for; None for all deals."""
+        slots = self.slots
         named = [test for test in self._tests() if test.name == "owner" and test.op == "=" and len(test.values) == 1]
-        if len(named) != len(slots.where) or (named and slots.me):
+        if len(named) != len(slots.where) or (named and slots.me) or slots.team:
             raise Unclear("a forecast is of all deals or of one rep", "forecast for this quarter")
         if slots.me and self.me is None:
             raise Unclear("I do not know who you are: say it with `--me NAME` or as `me` in the settings")
-        owner = str(named[0].values[0]) if named else self.me if slots.me else None
-        period = self._calendar() if slots.times else self._quarter()
-        return (Intent("pipeline_forecast", {"period": period, "owner": owner}),)
+        return str(named[0].values[0]) if named else self.me if slots.me else None
 
     def _quarter(self) -> str:
         day = self.today.day or date.min
@@ -148,11 +160,18 @@ class Asking(Listing):
         slots = self.slots
         try:
             quota = slots.metrics in (("quota",), ("quota_attainment",))  # forecast vs quota: it has both
-            self.of(_with(slots, metrics=() if quota else slots.metrics))._only("forecast")
+            own = quota or slots.metrics == ("revenue",)
+            self.of(_with(slots, metrics=() if own else slots.metrics, where=(), me=False))._only("forecast")
         except Unclear as error:
             raise Unclear(
                 "a forecast is of all deals of a month, quarter or year", "forecast for this quarter by owner"
             ) from error
+        owner = self._forecast_of()
+        if owner and not slots.by:
+            period = self._calendar() if slots.times else self._quarter()
+            return Intent("pipeline_forecast", {"period": period, "owner": owner})
+        if owner:
+            raise Unclear("a forecast of one rep is not split", "forecast for this quarter by owner")
         if not slots.times and not slots.by:
             return Intent("pipeline_forecast", {"period": self._quarter()} if quota else {})
         period, by = self._calendar(), self._forecast_by()

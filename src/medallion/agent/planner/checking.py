@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 from medallion import metrics
 from medallion.agent.planner.lexer import Span
-from medallion.agent.planner.lexicon import Sense
-from medallion.agent.planner.marking import QUIET, Unclear
+from medallion.agent.planner.lexicon import Sense, lexicon, plain_words
+from medallion.agent.planner.marking import DASHES, QUIET, Unclear
 from medallion.agent.planner.slots import OF_DEED, Threshold, names_of
 from medallion.agent.planner.subjects import Subjects
 from medallion.metrics.conditions import Test
 
-#: Signs of a pause.
-DASHES = ("-", "\u2013")
 #: Kinds of spans before which a dash is a pause: what is asked of what stands before it.
 _AFTER_PAUSES = ("count", "amount", "list", "by", "entity", "state", "when", "who", "why", "how")
 #: Who does something, in English, which alone has one word for being open and for opening.
 _WE = frozenset({"we", "you", "they"})
+#: Questions that are of whoever is named in their words.
+_OF_ME = (Sense("intent", "forecast"), Sense("intent", "attain"))
 #: Words that a name follows.
 _OF = frozenset({"of", "from", "with", "von", "mit", "de", "avec", "con"})
 #: Figures that a single deal has.
@@ -53,7 +53,7 @@ class Checking(Subjects):
             for name in self.metrics[:1]:
                 raise self._no_median(name)
         for left, span, right in zip(self.spans, self.spans[1:], self.spans[2:], strict=False):
-            if span.of("vs") and {*left.all("value")} & {*right.all("value")}:
+            if span.of("vs", "to", "until") and {*left.all("value")} & {*right.all("value")}:
                 raise Unclear(f"{left.text} and {right.text} are the same", remedy="Name two.")
 
     def _whose(self) -> None:
@@ -88,7 +88,8 @@ class Checking(Subjects):
             self.goal = "both" if both else self.goal  # how many deals, and the total
         if self.take("my_team"):
             self.me = self.team = True
-        if any(span.of("first_person") for span in self.spans):
+        mine = any(span.of("first_person") or self._says_mine(span) for span in self.spans)
+        if mine and not any(span.of("who") for span in self.spans):
             self.me = True  # cuánto vendí
         if past := self.places("past"):
             self.past = True
@@ -201,6 +202,8 @@ class Checking(Subjects):
                 self.use(place)
         if self.goal == "list" or self.entity == "interactions":
             self.take("whom")
+        if self.entity == "interactions" and self.about and not (self.metrics or self.by):
+            self.take("how")  # how did their calls go
         if self.entity or self.metrics or self.where or self.thresholds or self.states or self.rank or self.times:
             for place in self.places("only"):
                 self.use(place)
@@ -295,6 +298,14 @@ class Checking(Subjects):
             raise self._which_way("received")
         self.where.append(Test("direction", "=", ("inbound",)))
         self.use(*self.places("receives"), *[at for place in them for at in (place - 1, place) if place])
+
+    def _says_mine(self, span: Span) -> bool:
+        """Whether the words of a figure or verb have `I` or `my` among them: how old are my deals."""
+        figures = [sense for sense in span.senses if sense.kind == "metric" and sense.name != "contacts"]
+        if not (figures or span.of("verb", "leaves") or {*_OF_ME} & {*span.senses}):
+            return False
+        words, phrases = plain_words(span.text), lexicon(self.lexed.language).phrases
+        return len(words) > 1 and any(Sense("me") in phrases.get((word,), ()) for word in words)
 
     def _we_did(self, verb: str) -> bool:
         """Whether `we` or `I` stands right before a verb, as who does it, or the verb says so itself."""

@@ -3,20 +3,90 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from medallion import metrics
 from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
-from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.marking import RANKS, Unclear
 from medallion.agent.planner.measuring import Measuring, unit_of
-from medallion.agent.planner.slots import selected
+from medallion.agent.planner.slots import Threshold, selected
 from medallion.metrics import periods
 from medallion.metrics.conditions import Test
 
 _LAST = {f"last {unit}": f"this {unit}" for unit in ("day", "week", "month", "quarter", "year")}
 
 
+#: What is won or lost, by what is done and by the state.
+_DONE = {"win": "won", "sell": "won", "lose": "lost", "won": "won", "lost": "lost"}
+
+
 class Comparing(Measuring):
     """Reads what a figure is compared with, and whether it moved."""
+
+    def _done(self) -> list[tuple[int, str]]:
+        """Where deals are won or lost, by a verb or as a state, and which of both."""
+        done = ((at, self.has(at, "verb", "state")) for at in range(len(self.spans)))
+        return [(at, _DONE[sense.name]) for at, sense in done if sense is not None and sense.name in _DONE]
+
+    def _nothing(self) -> None:
+        """`who has not won anything`, `reps with nothing won`: a number of none of each of them."""
+        done, nothing = self._done(), self.places("nothing")
+        both = self.lexed.language == "es" and nothing and done and done[0][0] < nothing[0]  # no ganó nada
+        whose = self.places("who") or [at for at in self.places("dim") if self.has(at, "dim") == Sense("dim", "owner")]
+        denied = [at for at in self.places("not", "no", "never") if not self._says(at, "not", "lately")]
+        doubled = len(denied) != (1 if both else 0) if nothing else len(denied) != 1
+        things = [at for at in self.places("thing", "entity") if self.has(at, "thing") or self._is_deals_at(at)]
+        figure = self.where or self.about or self.places("metric", "count", "amount", "more", "fewer", *RANKS)
+        if len(done) != 1 or not whose or doubled or not (nothing or things) or figure:
+            return
+        (place, state) = done[0]
+        self.thresholds.append(Threshold(f"{state}_leads", "=", "0"))
+        self.use(place, *denied, *nothing, *things)
+        self.take("with", "still")
+
+    def _is_deals_at(self, place: int) -> bool:
+        return self.has(place, "entity") == Sense("entity", "deals")
+
+    def _outnumber(self) -> None:
+        """`did we lose more than we won`, `more lost than won`: the number of the one beside that of the other."""
+        done = self._done()
+        if len(done) != 2 or done[0][1] == done[1][1] or self.places("metric", "amount", "average", "median", "share"):
+            return
+        (first, state), (second, other) = done
+        signs = [at for at in self.places("more", "fewer", "gt", "lt") if at < second and self._number(at + 1) is None]
+        than = [at for at in range(first + 1, second) if self.has(at, "vs", "gt", "lt")]
+        if len({*signs, *than}) not in (1, 2) or not signs or len(than) != 1:
+            return
+        kinds = ("entity", "they", "ourselves", "ours", "past", "me", "be", "yes_no")
+        if any(not self.quiet(at) and at not in (*signs, *than) and not self.spans[at].of(*kinds) for at in range(first + 1, second)):  # fmt: skip
+            return
+        fewer = self.spans[signs[0]].of("fewer", "lt") is not None
+        self.use(first, second, *signs, *than)
+        self.use(*[at for at in range(first, second) if self.has(at, "they", "ourselves", "ours", "past", "yes_no")])
+        self.use(*[at for at in range(len(self.spans)) if self._is_deals_at(at)])
+        if self.places("who", "dim", "unit"):  # which reps lost more than they won
+            self.thresholds.append(
+                Threshold("win_rate", "<" if (state == "lost") != fewer else ">", "50", percent=True)
+            )
+            self.metrics += ["win_rate", "won_leads", "lost_leads"]
+        else:
+            self.metrics += [f"{state}_leads", f"{other}_leads"]
+            self.contrast = "fewer" if fewer else "more"
+            self.yes_no |= self.spans[0].of("exists") is not None  # haben wir mehr verloren
+
+    def _together(self) -> None:
+        """`Q1 and Q2 together`: times that follow one another as one; values named side by side are added up anyway."""
+        places = self.places("together")
+        if places and len(self.times) > 1 and not (self.versus or self.compare):
+            days = [periods.read(time.text, self.today) for time in self.times]
+            follow = all(a.last and b.first and (b.first - a.last).days == 1 for a, b in pairwise(days))
+            if not follow:
+                raise Unclear("times are added up where one follows the other", "revenue in Q1 and Q2 together")
+            joints = [at for at in self.places("and", "comma") if self._between_times(at)]
+            self.times = [replace(self.times[0], text=f"{days[0].first} to {days[-1].last}", floating="", year=False)]
+            self.use(*places, *joints)
+        elif any(isinstance(part, Test) and len(part.values) > 1 for part in self.where) and not self.versus:
+            self.use(*places)
 
     def _compared(self) -> None:
         """What a figure is compared with, and whether it moved."""
@@ -85,7 +155,8 @@ class Comparing(Measuring):
         joins = [
             place
             for place in self.places("vs")
-            if len(self.times) > 1 or (self.compare and place + 1 < len(self.spans) and self.spans[place + 1].used)
+            if (len(self.times) > 1 and not self._before_a_range(place))
+            or (self.compare and place + 1 < len(self.spans) and self.spans[place + 1].used)
         ]
         self.use(*joins)
         if self.take("compare") or joins:
@@ -111,7 +182,14 @@ class Comparing(Measuring):
                 joints = self.places("and", "to", "from", "vs", "gt", "lt")
                 self.use(*[p for p in self.places("between") if self.near(p, 1) == self.times[0].place])
                 joints += [p for p in self.places("or") if self.spans[p - 1].used and not self.has(p + 1, "metric")]
-                self.use(*[p for p in joints if self._between_times(p) and not self.spans[p - 1].of("vs")])
+                between = [p for p in joints if self._between_times(p) and not self.spans[p - 1].of("vs")]
+                plain = [p for p in between if not self.spans[p].of("or")]
+                self.use(*(plain or between))
+
+    def _before_a_range(self, place: int) -> bool:
+        """Whether what stands at a place leads to a time that another word leads on from: `than April to May`."""
+        first, then = self.times[0].place, self.times[1].place
+        return 0 < place < first and any(self.spans[at].of("to") for at in range(first, then))
 
     def _leads_to(self, place: int, end: int) -> bool:
         """Whether nothing but what says nothing stands between two places."""

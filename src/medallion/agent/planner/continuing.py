@@ -15,7 +15,7 @@ from medallion.metrics.conditions import Test
 #: Kinds of spans of which a question about one row of the answer before is made.
 _OF_ROW = (
     "field", "dim", "when", "who", "list", "how", "verb", "it", "its", "they", "person", "carry", "intent", "present", "past", "why", "joined",
-    "last", "yes_no", "comma", "more_of_it", "how_long", "takes",
+    "last", "yes_no", "comma", "more_of_it", "how_long", "takes", "and_how",
 )  # fmt: skip
 #: Those that it may have beside a pronoun alone.
 _WITH_PRONOUN = ("entity", "by", "modal", "me", "ours", "to", "size", "state")

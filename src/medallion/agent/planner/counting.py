@@ -137,6 +137,7 @@ class Counting(Forming):
         self._only("figure", "average", "median")
         if not slots.times and self._of_now(names):
             return self.of(_with(slots, times=(Time("this quarter", 0),)))._figures(names)
+        names = self._with_none(names)
         view = metrics.metrics()[names[0]].view
         rate = metrics.metrics()[names[0]].measure
         # how many reps are below 80%
@@ -187,6 +188,17 @@ class Counting(Forming):
                 f"{state.measure.display_name.lower()} today", f"{state.measure.display_name.lower()} at the end of last month",
             )  # fmt: skip
         return (asked,)
+
+    def _with_none(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Numbers of deals in a time beside those open and lost, where who has few is asked: who has none has no row else."""
+        if names not in (("won_leads",), ("lost_leads",), ("revenue",)) or not (self.slots.by and self.slots.times):
+            return names
+        limits = [limit for limit in self.slots.thresholds if limit.op in ("<", "<=", "=")]
+        if not any(self._of_figure(limit, names, metrics.metrics()[names[0]].view) for limit in limits):
+            return names
+        return tuple(
+            dict.fromkeys((*names, *(() if names == ("revenue",) else ("won_leads",)), "lost_leads", "open_leads"))
+        )
 
     def _of_now(self, names: tuple[str, ...]) -> bool:
         """Whether figures are of the current quarter where no time is said: quotas, unless they are split by time."""

@@ -43,6 +43,12 @@ _ORDINALS = ("st", "nd", "rd", "th", "er", "eme", "ème", "e", "o", "a")
 #: Ways to write a word short that would be parted at their signs.
 _SHORT_FORMS = re.compile(r"(?<![\w/])(w/o?)(?=[\s\w])(?!\w*/)", re.IGNORECASE)
 _ENDING = re.compile(r"['’]s$|(?<=s)['’]$", re.IGNORECASE)
+#: That of a name that ends with a number: `Lumen Works 7's deals`.
+_ENDING_OF_NUMBER = re.compile(r"(?<=\d)['’]s(?!\w)", re.IGNORECASE)
+#: The dash between two amounts of thousands or millions: `10k-50k`, `10-50k`.
+_TO_OF_NUMBERS = re.compile(
+    r"(?<![\w-])(\d+(?:[.,]\d+)?[km]?)\s*[-\u2013]\s*(?=\d+(?:[.,]\d+)?\s?[km]\b)", re.IGNORECASE
+)
 #: Kinds of spans that a question begins with.
 _ASKING = ("list", "who", "when", "why", "how", "how_long", "count", "amount", "yes_no", "exists", "intent", "define")
 #: Signs that a clause ends with.
@@ -117,6 +123,8 @@ class Lexed:
 def tokens(question: str) -> list[Token]:
     """The tokens of a question; signs that say nothing are left out."""
     pieces: list[Token] = []
+    question = _TO_OF_NUMBERS.sub(r"\1 - ", question)
+    question = _ENDING_OF_NUMBER.sub("", question)
     question = _SHORT_FORMS.sub(lambda match: "without " if match[1].casefold() == "w/o" else "with ", question)
     for match in _TOKEN.finditer(question):
         kind, text = str(match.lastgroup), match[0]

@@ -10,6 +10,8 @@ from medallion.metrics.conditions import Condition
 from medallion.metrics.periods import Today
 
 RANKS = ("desc", "asc", "best", "worst", "newest", "oldest", "likeliest")
+#: Signs of a pause.
+DASHES = ("-", "\u2013")
 #: Kinds of spans beside which a question says the same, where they are left over.
 QUIET = frozenset(
     {
@@ -80,6 +82,9 @@ class Marking:
         self.further: int | None = None  #: how many more rows of the answer before are asked for
         self.columns: list[str] = []  #: what a list shows beside
         self.counted = 0  #: how often `how many` was said of figures beside one another
+        self.bands: list[tuple[Threshold, ...]] = []  #: of values, each of which is asked about
+        self.premise = ""  #: what a question takes for granted
+        self.other_way = ""  #: the other end of an order, where both are asked for
         self.notes: list[str] = []
 
     def has(self, place: int, *kinds: str) -> Sense | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from medallion.agent.planner.banding import Banding
 from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import RANKS, Unclear
-from medallion.agent.planner.restricting import Restricting
 from medallion.agent.planner.slots import OF_DEED, Rank, Slots
 from medallion.metrics import periods
 from medallion.metrics.conditions import Test
@@ -39,7 +39,7 @@ def unit_of(text: str) -> str | None:
     return next((unit for unit, form in _UNIT_OF.items() if re.fullmatch(form, text)), None)
 
 
-class Measuring(Restricting):
+class Measuring(Banding):
     """Reads how a question measures: orders, comparisons, states, numbers and shares, splits, and what happens to deals."""
 
     def _per_record(self) -> None:
@@ -156,6 +156,12 @@ class Measuring(Restricting):
                 if self._count(at) is not None:
                     count, counted = self._count(at), [at]
                     break
+            if self.rank is not None and self._other_end(place, way.kind):
+                self.rank = replace(self.rank, count=self.rank.count or count)
+                if count not in (None, self.rank.count):
+                    raise Unclear("another number of each end: ask for one order at a time")
+                self.use(place, *counted)
+                continue
             if self.rank is not None:
                 raise Unclear(f"{self.rank.word!r} and {self.spans[place].text!r}: ask for one order at a time")
             if count is not None and count < 1:
@@ -189,6 +195,26 @@ class Measuring(Restricting):
                 if (count := self._count(place + 1)) is not None:
                     self.rank = Rank(self.rank.way, count, self.rank.word)
                     self.use(place + 1)
+
+    def _other_end(self, place: int, way: str) -> bool:
+        """Whether a word for the other end of the order stands after the first one: `best and worst`; uses what joins them."""
+        ends = ({"best", "worst"}, {"desc", "asc"}, {"newest", "oldest"})
+        last = max((at for at in range(place) if self.spans[at].used and self.spans[at].of(*RANKS)), default=-1)
+        joints = [at for at in range(last + 1, place) if self.has(at, "and")]
+        between = (
+            self.quiet(at) or at in joints or self.spans[at].of("number", "num") for at in range(last + 1, place)
+        )
+        if (
+            self.rank is None
+            or self.other_way
+            or {self.rank.way, way} not in ends
+            or len(joints) != 1
+            or not all(between)
+        ):
+            return False
+        self.other_way = way
+        self.use(*joints)
+        return True
 
     def _latest(self) -> None:
         """When something was done last: `when did we last meet them`, `the last time we called`, `zuletzt telefoniert`."""
@@ -353,7 +379,7 @@ class Measuring(Restricting):
             if (
                 before >= 0
                 and self.near(place, 1) < len(self.spans)
-                and not self.spans[self.near(place, 1)].of("account", "deal", "dim")
+                and not self.spans[self.near(place, 1)].of("account", "deal", "dim", "its", "metric")
                 and (self.spans[before].of("dim") or self.spans[before].of("entity") == Sense("entity", "accounts"))
             ):
                 self.use(place)  # customers who bought

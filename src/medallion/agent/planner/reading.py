@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from medallion.agent.planner.checking import DASHES, Checking
+from medallion.agent.planner.checking import Checking
 from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense, lexicon
-from medallion.agent.planner.marking import QUIET, RANKS, Unclear
+from medallion.agent.planner.marking import DASHES, QUIET, RANKS, Unclear
 from medallion.agent.planner.slots import About, Slots, beside
 from medallion.agent.planner.times import Times
 from medallion.metrics.conditions import tests
@@ -18,6 +18,10 @@ _WHEN = (
     "number", "num", "ordinal", "unit", "month", "weekday", "today", "tomorrow", "yesterday", "day", "period", "within", "this",
     "last", "next", "ago", "me", "carry", "i_am", "first_thing", "to", "clock",
 )  # fmt: skip
+
+
+#: Endings of words in the singular that end as plurals do: business, mois, mes.
+_SINGULAR = ("ss", "mois", "mes")
 
 
 def _is_of_aside(span: Span) -> bool:
@@ -35,9 +39,9 @@ class Reading(Checking):
             Unclear: A span says something that no slot takes.
         """
         steps: tuple[Callable[[], None], ...] = (
-            self._asides, self._corrected, self._declared, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._that_time, self._about, self._intents, self._silent, self._beside, self._thresholds,
-            self._passed, self._values, self._teams, self._others, self._unknown, self._ranked, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._measure, self._bought, self._splits, self._deeds,
-            self._attained, self._from_quota, self._duration_of_deals, self._subject, self._contacts, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._conflicting, self._whose,
+            self._asides, self._corrected, self._declared, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._that_time, self._about, self._intents, self._silent, self._beside, self._bands, self._thresholds,
+            self._passed, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._ranked, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._measure, self._bought, self._splits, self._deeds,
+            self._attained, self._from_quota, self._duration_of_deals, self._subject, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._conflicting, self._whose,
         )  # fmt: skip
         for step in steps:
             step()
@@ -54,7 +58,7 @@ class Reading(Checking):
             self.average, self.contrast, narrow, tuple(self.notes), follows=(self.follows or self.refers) and not self.of_row, refers=self.refers, past=self.past,
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
             each=self._each(),
-            further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of, columns=tuple(dict.fromkeys(self.columns)),
+            further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of, columns=tuple(dict.fromkeys(self.columns)), bands=tuple(self.bands), other_way=self.other_way, premise=self.premise,
         )  # fmt: skip
 
     def _each(self) -> bool:
@@ -120,7 +124,8 @@ class Reading(Checking):
             before = self.near(place, -1, over=("state", "value", "size"))
             led = before < 0 or self.spans[before].of("list", "by", *RANKS)
             if led and (
-                span.of("many") or (span.text.casefold().endswith(("s", "x")) and not span.text.endswith("ss"))
+                span.of("many")
+                or (span.text.casefold().endswith(("s", "x")) and not span.text.casefold().endswith(_SINGULAR))
             ):
                 return True
         return False
@@ -174,7 +179,9 @@ class Reading(Checking):
         for clause in clauses:
             spans = [self.spans[place] for place in clause if self.spans[place].text not in DASHES]
             aside = [span for span in spans if span.of("aside")]
-            begins = spans and not spans[0].of("number", "num")  # a time stands after what is at that time
+            begins = spans and not spans[0].of(
+                "number", "num", "ordinal", "foremost"
+            )  # a time stands after what is at that time
             if aside and begins and len(spans) < len(self.spans) and all(_is_of_aside(span) for span in spans):
                 self.use(*clause)
 
@@ -339,6 +346,8 @@ class Reading(Checking):
                     continue
                 self.goal = intent.name
                 self.use(place)
+        if self.goal == "forecast":
+            self.take("amount", "will")  # how much do we expect
         verbs = [place for place in self.places("verb") if self._says(place, "verb", "define")]
         last = self.near(verbs[-1], 1) if verbs else 0
         asks = self.places("how") or (self.places("list") and last >= len(self.spans))
@@ -366,6 +375,8 @@ class Reading(Checking):
             return not (self.spans[place].of("extent") and self.places("metric"))
         if name == "brief":
             return bool(self.about) and not self.places("metric", "field", "dim")
+        if name == "forecast" and self.spans[place].of("metric"):  # expected revenue of a time; else of the pipeline
+            return bool(self.times) and not self.places("state", "entity", "value", "verb", "share", "average")
         if name == "forecast":
             return self.spans[place].of("value") is None or not self._stands_as_name(place)
         if name == "changed":

@@ -8,70 +8,25 @@ from decimal import Decimal, InvalidOperation
 from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import RANKS, Marking, Unclear
 from medallion.agent.planner.slots import OF_DEED, Average, Threshold
-from medallion.metrics import periods
 from medallion.metrics.conditions import Beside, Condition, Or, Test
 
 _TOUCHES = frozenset({"channel", "outcome", "direction"})
 #: What only contacts have.
 OF_CONTACTS = frozenset({"role", "language", "consent"})
 _COMPARED = ("gt", "ge", "lt", "le", "eq", "between")
-_OPS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "="}
+OPS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "="}
 #: Dimensions whose values `by` may lead to.
 _LED = frozenset({"owner", "account_manager", "owner_manager", "channel", "source"})
 #: Columns that are days.
 _DAY_FIELDS = frozenset({"expected_close_date", "closed_date", "created_date", "last_touch_date", "entered_date"})
 #: Metrics that are an average of what records are worth.
 _AVERAGES = (Sense("metric", "average_deal_value"), Sense("metric", "average_won_value"))
-_ONE = frozenset({"a", "an", "one", "ein", "eine", "einen", "einem", "einer", "un", "une", "una", "uno"})
-_DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
+ONE = frozenset({"a", "an", "one", "ein", "eine", "einen", "einem", "einer", "un", "une", "una", "uno"})
+DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 
 
 class Restricting(Marking):
     """Reads which records a question is about: values, thresholds, silence, what is not known."""
-
-    def _silent(self) -> None:
-        """Not touched for so long: a duration, or a time beside words for silence."""
-        quiet = [place for place in range(len(self.spans)) if self._says(place, "not", "lately")] or self._not_touched()
-        if not quiet:
-            return
-        for place in range(len(self.spans)):
-            days = self._duration(place)
-            if days is None:
-                continue
-            first, count = days
-            op = ">"
-            before = self.near(place, -1)
-            if sign := self.has(before, "gt", "ge"):
-                op = _OPS[sign.kind]
-                self.use(before)
-            self.use(*range(place, first))
-            at = place - 1
-            while at >= 0 and (self.spans[at].used or self.quiet(at) or self.has(at, "since", "within", "during")):
-                if self.has(at, "since", "within", "during"):
-                    self.use(at)
-                at -= 1
-            self._silence(op, count, quiet)
-            return
-        for time in self.times:
-            span = periods.read(time.text, self.today)
-            if span.first and self.today.day and time.text.split()[0] in ("last", "since"):
-                count = (self.today.day - span.first).days
-                self._silence(">", count, quiet)
-                self.times = [other for other in self.times if other is not time]
-                return
-        fresh = any(Sense("state", "new") in span.senses for span in self.spans)  # new leads of this month
-        if (fresh or not self.times) and not any(self.spans[place].of("state") for place in quiet):
-            self.states.append(("untouched", True))  # who has not been contacted
-            self.use(*quiet)
-            self._own_objects()
-
-    def _not_touched(self) -> list[int]:
-        """A word that denies and the verb for contact that it denies, with who asks between them: `havent I talked to`."""
-        for place in self.places("not", "no", "never"):
-            at = self.near(place, 1, over=("me", "past", "not", "first_person", "yes_no", "they"))
-            if self.has(at, "verb") and Sense("verb", "touch") in self.spans[at].senses:
-                return [*(p for p in range(place, at) if self.has(p, "not", "no", "never", "past")), at]
-        return []
 
     def _beside(self) -> None:
         """A column beside another, or beside an average: `closed after their expected close date`, `above average`."""
@@ -154,39 +109,10 @@ class Restricting(Marking):
         self.average = Average(column.name if column else "", op, group)
         self.use(*range(place, rest))
 
-    def _silence(self, op: str, days: int, quiet: list[int]) -> None:
-        self.thresholds.append(Threshold("days_silent", op, str(days)))
-        self.use(*quiet)
-        self._own_objects()
-
-    def _own_objects(self) -> None:
-        """Use the pronouns of who was not touched, who are named before: `accounts where nobody has talked to them`."""
-        for place in self.places("they"):
-            if self.is_own_object(place):
-                self.use(place, *([place - 1] if self.has(place - 1, "with") else []))
-
-    def is_own_object(self, place: int) -> bool:
-        """Whether a pronoun is of the records that the question names before it, in words for silence."""
-        named = any(span.of("entity") for span in self.spans[:place])
-        around = self.spans[max(place - 3, 0) : place + 8]
-        touching = any(Sense("verb", "touch") in span.senses or span.of("state", "untouched") for span in around)
-        return named and touching and any(span.of("not", "no", "never") for span in self.spans)
-
     def _says(self, place: int, kind: str, name: str) -> bool:
         return not self.spans[place].used and any(
             (sense.kind, sense.name) == (kind, name) for sense in self.spans[place].senses
         )
-
-    def _duration(self, place: int) -> tuple[int, int] | None:
-        """Where a number of days, weeks or months ends, and how many days they are."""
-        number = self.has(place, "number", "num")
-        unit = self.has(place + 1, "unit")
-        if number and unit and unit.name in _DAYS and number.name.isdigit():
-            return place + 2, int(number.name) * _DAYS[unit.name]
-        single_unit = self.has(place, "unit") if unit is None and place else None
-        if single_unit and single_unit.name in _DAYS and self.spans[place - 1].text.casefold() in _ONE:
-            return place + 1, _DAYS[single_unit.name]
-        return None
 
     def _number(self, place: int) -> tuple[str, bool, bool, int] | None:
         """A number from a place on: how it is written, whether it is money or a share, and where it ends."""
@@ -226,8 +152,8 @@ class Restricting(Marking):
             return
         unit = self.has(other[3], "unit")
         number = self._scaled_as(number, at, other, second + 1)
-        if unit and unit.name in _DAYS and not self.has(number[3], "unit"):
-            number = (str(int(Decimal(number[0]) * _DAYS[unit.name])), *number[1:])
+        if unit and unit.name in DAYS and not self.has(number[3], "unit"):
+            number = (str(int(Decimal(number[0]) * DAYS[unit.name])), *number[1:])
         self._threshold(place, place, number, ">=", number[3])
         self._threshold(place, place, other, "<=", other[3])
         low, high = self.thresholds[-2:]
@@ -272,14 +198,14 @@ class Restricting(Marking):
         at = self.near(place, 1)
         number = self._number(at) if at < len(self.spans) else None
         alone = self.has(at, "unit") or self._counted(at)
-        if number is None and alone and (kind.name == "one" or self.spans[at - 1].text.casefold() in _ONE):
+        if number is None and alone and (kind.name == "one" or self.spans[at - 1].text.casefold() in ONE):
             number = ("1", False, False, at)  # older than a year, plus d'une affaire ouverte
         if (
             number is None
             and self.has(at, "metric") == Sense("metric", "quota")
             and kind.kind in ("gt", "ge", "lt", "le")
         ):
-            self.thresholds.append(Threshold("quota_attainment", _OPS[kind.kind], "100", percent=True))
+            self.thresholds.append(Threshold("quota_attainment", OPS[kind.kind], "100", percent=True))
             self.use(*range(place, at + 1))  # over quota
             return
         if number is None:
@@ -289,7 +215,7 @@ class Restricting(Marking):
         if kind.kind == "between":
             self._between(place, at, number)
             return
-        self._threshold(place, at, number, _OPS[kind.kind], number[3], age=kind.name == "age")
+        self._threshold(place, at, number, OPS[kind.kind], number[3], age=kind.name == "age")
 
     def _threshold(
         self, place: int, at: int, number: tuple[str, bool, bool, int], op: str, end: int, *, age: bool = False
@@ -303,8 +229,8 @@ class Restricting(Marking):
             self.use(of_quota)
         unit = self.has(after, "unit")
         right = self.near(end - 1, 1)
-        if unit and unit.name in _DAYS:
-            value = str(int(Decimal(value)) * _DAYS[unit.name])
+        if unit and unit.name in DAYS:
+            value = str(int(Decimal(value)) * DAYS[unit.name])
             end = max(end, after + 1)
             column = "age_days" if age else ""
             for in_stage in (self.near(after, 1), left):
@@ -320,7 +246,8 @@ class Restricting(Marking):
                 column = column or "deal_value"
             self.use(*[position for position in range(out, place) if self.has(position, "except", "entity")])
             op = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "=": "!="}[op]
-        if not column and (sense := self.has(left, "field", "metric")):
+        kinds = ("metric", "field") if self.places("dim", "unit", "who") else ("field", "metric")
+        if not column and (sense := self.has(left, *kinds)):
             column = sense.name
             self.use(left)
             if self.has(left - 1, "with") or self.has(self.near(left, -1), "with"):
@@ -543,8 +470,9 @@ class Restricting(Marking):
         """Whether two values are put against each other: more ... than, better ... or; uses the words that do so."""
         between = [p for p in range(first + 1, last) if not self.spans[p].used]
         joints = [p for p in between if self.spans[p].of("vs", "gt", "lt", "or")]
-        signs = [p for p in self.places("more", "fewer", "gt", "lt") if not self.has(p, "neutral")]
-        if not joints or not signs:
+        signs = [p for p in self.places("more", "fewer") if not self.has(p, "neutral")]
+        signs += [p for p in joints if self.spans[p].of("gt", "lt") and p not in signs]
+        if not joints or not signs or len({self.spans[p].of("or") is not None for p in joints}) > 1:
             return False
         self.contrast = "fewer" if self.spans[signs[0]].of("fewer", "lt") else "more"
         if self.spans[signs[0]].of("sized") and self.has(self.near(signs[0], 1), "entity") == Sense("entity", "deals"):

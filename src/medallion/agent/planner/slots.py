@@ -167,6 +167,9 @@ class Slots:
         with_total: Whether a split is asked for with its total.
         of_before: Whether a share is asked for of what was asked before: `as a percentage per month`.
         columns: What a list shows beside its usual columns.
+        bands: Bands of values, each of which is asked about by itself.
+        premise: What it takes for granted of a quota: that it was `missed`.
+        other_way: The other end of an order, where both are asked for: `best and worst month`.
         passage: The stage that deals were in, and the one that they came to, or `won`.
     """
 
@@ -209,6 +212,9 @@ class Slots:
     with_total: bool = field(default=False, compare=False)
     passage: tuple[str, str] | None = None
     columns: tuple[str, ...] = field(default=(), kw_only=True)
+    bands: tuple[tuple[Threshold, ...], ...] = field(default=(), kw_only=True)
+    other_way: str = field(default="", kw_only=True)
+    premise: str = field(default="", compare=False, kw_only=True)
     of_before: bool = field(default=False, compare=False, kw_only=True)
     rows: Rows | None = field(default=None, compare=False)
 
@@ -359,6 +365,10 @@ class Slots:
 
     def lost(self, before: Slots) -> str:
         """What of the question before could not be kept, in words, so that this one would answer another; empty for nothing."""
+        if before.bands and (self.thresholds or self.share):
+            return "the question before is of several bands"
+        if before.other_way and self.rank is None and (self.goal in ("count", "amount", "list") or self.by):
+            return "the question before asked for both ends of an order"
         if self.against:
             values = not self.times and _beside_values(before.where, self.where) is None
             if (
@@ -439,7 +449,7 @@ class Slots:
         subject = ("metrics", "fields", "entity")
         own_subject = any(getattr(self, name) for name in subject)
         kept: list[str] = []
-        for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "average", "compare", "turn", "about",
+        for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "bands", "average", "compare", "turn", "about",
                      "me", "team", "team_of", "versus"):  # fmt: skip
             own, was = getattr(self, name), getattr(before, name)
             sorts = self.rank is not None and bool(self.fields) and name in ("entity", "deed")
@@ -460,6 +470,8 @@ class Slots:
                 continue  # a change is explained whole
             changes[name] = was
             kept.append(name)
+        if "rank" in kept:
+            changes["other_way"] = before.other_way
         both = _beside_values(before.where, self.where) if self.versus and not self.times else None
         if both is not None:
             changes["where"], changes["by"] = both

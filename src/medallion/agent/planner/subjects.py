@@ -6,17 +6,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from medallion import metrics
-from medallion.agent.planner.continuing import Continuing
 from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.quotas import Quotas
 from medallion.agent.planner.restricting import OF_CONTACTS
-from medallion.agent.planner.slots import OF_LIFE, TEAMS, Rank, Slots, Threshold, names_of, selected
+from medallion.agent.planner.slots import OF_LIFE, TEAMS, Rank, Threshold, names_of, selected
 from medallion.metrics.conditions import Test
-
-#: Where I stand, not where we do.
-_MINE = (Sense("ahead", "mine"), Sense("behind", "mine"))
-#: Words for having won a quota, or not, as comparisons.
-_ATTAINED = (("missed", "<"), ("short", "<"), ("reached", ">="))
 
 
 class _Figure(NamedTuple):
@@ -35,7 +30,7 @@ class _Figure(NamedTuple):
     whole: bool = False
 
 
-class Subjects(Continuing):
+class Subjects(Quotas):
     """Reads which metrics, columns and records are asked for."""
 
     def _subject(self) -> None:
@@ -50,6 +45,7 @@ class Subjects(Continuing):
             elif (
                 (self.spans[place].of("entity") and self.goal == "list" and not self.by)
                 or self.spans[place].of("kind")
+                or (self.spans[place].of("entity") and self.rank and self.rank.way in ("newest", "oldest"))
                 or (self.spans[place].of("entity") and (self.metrics or self.entity))
             ):
                 continue
@@ -170,6 +166,20 @@ class Subjects(Continuing):
     def _of_contacts(self) -> bool:
         """Whether there is a condition on what only contacts have."""
         return any(name in OF_CONTACTS for part in self.where for name in names_of(part))
+
+    def _came_of_it(self) -> None:
+        """`when did we last talk to them and how did it go`: the last touch of the account, with what came of it."""
+        places, last = self.places("and_how"), len(self.spans) - 1
+        if self.has(last, "how") and self.has(last - 1, "and"):
+            places = [last - 1, last]
+        was = self.before if not (self.fields or self.about) else None
+        about = list(was.about) if was is not None and was.fields == ("last_touch_date",) else self.about
+        asked = self.fields == ["last_touch_date"] or about is not self.about
+        if not places or not asked or {record.kind for record in about} != {"account"} or self.entity or self.rank:
+            return
+        self.about, self.fields, self.goal, self.entity = about, [], "", "interactions"
+        self.rank = Rank("newest", 1, self.spans[places[0]].text)
+        self.use(*places)
 
     def _bought(self) -> None:
         """`how much have they bought from us`: the revenue of an account; `what have they bought`: the deals it was."""
@@ -357,7 +367,7 @@ class Subjects(Continuing):
                 test = Test("positive", "is")
             if sense.kind == "kind" and sense.name == "meeting" and self._booked():
                 test = Test("outcome", "=", ("meeting_booked",))
-            if sense.kind == "kind" and self._another_kind(place, test):
+            if sense.kind in ("kind", "direction") and self._another_kind(place, test, sense.kind):
                 return
             if not self.entity or self.entity == "interactions":
                 self.refers |= sense.kind == "booked" and not self.entity and not self._near_touch(place)
@@ -374,11 +384,11 @@ class Subjects(Continuing):
         self.entity = sense.name
         self.use(place)
 
-    def _another_kind(self, place: int, test: Test) -> bool:
-        """Whether a kind of touches stands beside another one: calls and emails, calls vs emails."""
-        last = next((at for at in range(place - 1, -1, -1) if self.spans[at].used and self.spans[at].of("kind")), None)
+    def _another_kind(self, place: int, test: Test, kind: str) -> bool:
+        """Whether a kind of touches stands beside another one: calls and emails, inbound vs outbound."""
+        last = next((at for at in range(place - 1, -1, -1) if self.spans[at].used and self.spans[at].of(kind)), None)
         was = self.where[-1] if self.where else None
-        if last is None or not isinstance(was, Test) or (was.name, was.op) != ("channel", "="):
+        if last is None or not isinstance(was, Test) or (was.name, was.op) != (test.name, "="):
             return False
         counted = [
             at for at in range(last + 1, place) if self.spans[at].of("count")
@@ -390,107 +400,17 @@ class Subjects(Continuing):
         ):
             return False
         if counted:
-            self.by.append("channel")
+            self.by.append(test.name)
             self.use(*counted)
         elif self.goal == "count" and self._joined(last, place, "and") and not self.by:
-            self.by.append("channel")  # how many calls and emails: each, and together
+            self.by.append(test.name)  # how many calls and emails: each, and together
             self.with_total = True
         if self._joined(last, place, "vs") or self.versus:
             self.versus = True
-            self.by.append("channel")
+            self.by.append(test.name)
         self.where[-1] = replace(was, values=(*was.values, *test.values))
         self.use(place, *[at for at in range(last, place) if self.has(at, "and", "or", "vs")])
         return True
-
-    def _attained(self) -> None:
-        """`are we going to hit our quota`: what is expected of the time, beside the quota; who hit it, and who did not."""
-        of_whom = self.goal == "attain" and bool({"owner", *TEAMS} & {*self.by})
-        quota = [place for place in self.places("metric") if self.has(place, "metric") == Sense("metric", "quota")]
-        implied = self.before is not None and self._is_of_quota(self.before)
-        if implied:
-            self._made_it()
-        kinds = [(place, op) for kind, op in _ATTAINED for place in self.places(kind) if quota or kind == "short"]
-        everybody = self.places("who_not") if (of_whom or kinds) and self.by else []
-        ahead = self.places("will", "modal") if of_whom else []
-        if ahead:
-            raise Unclear("who will reach a quota is a forecast", "forecast for this quarter by owner")
-        failed = any(span.of("failed") for span in self.spans)
-        if everybody:
-            self.goal = "" if of_whom else self.goal
-            self.metrics += ["quota_attainment", "quota_gap"]
-            self.rank = self.rank or Rank("desc", None, self.spans[everybody[0]].text, several=True)
-            self.use(*everybody, *quota, *[place for place, _ in kinds])
-        elif kinds and not self.by and quota and self.goal in ("", "attain"):  # did Ben hit his quota
-            self.goal = "attain"
-            self.use(*[place for place, _ in kinds], *quota)
-        elif kinds:
-            place, op = kinds[0]
-            self.thresholds.append(Threshold("quota_attainment", op, "100", percent=True))
-            self.use(place, *quota)
-        elif of_whom:  # which reps hit quota
-            self.goal = ""
-            if self.places("never") and not self.times:
-                raise Unclear("in none of which periods?", "which reps missed their quota last quarter")
-            negated = self.places("not", "never")
-            self.thresholds.append(
-                Threshold("quota_attainment", "<" if negated or failed else ">=", "100", percent=True)
-            )
-            self.use(*negated)
-        of_quota = everybody or kinds or of_whom or implied
-        if of_quota and self.places("by_how_much"):
-            self.metrics += [name for name in ("quota_attainment", "quota_gap") if name not in self.metrics]
-            self.follows |= not (everybody or kinds or of_whom)
-            self.take("by_how_much")
-        moved = self.before is not None and (self.before.compare or self.before.turn)
-        if moved and not of_quota and self.take("by_how_much"):
-            self.follows = True  # the change stands beside the figures
-        if everybody or kinds or of_whom:
-            self.take("they", "will", "modal")
-            return
-        if self.goal == "attain":
-            self.take("will", "modal", "intent", "to", "figure", "exists")
-
-    def _from_quota(self) -> None:
-        """`how far is Ben from his quota`, `where does that leave her against quota`: what is won of it, and what is left."""
-        for place in self.places("metric"):
-            if self.has(place, "metric") != Sense("metric", "quota"):
-                continue
-            at = self.near(place, -1, over=("person", "its", "they"))
-            extent = [far for far, span in enumerate(self.spans) if span.of("extent")]
-            beside = [at] if self.has(at, "gap_of", "from", "vs", "ahead", "behind") else []
-            if beside or extent:
-                self.metrics.append("quota_gap")
-                self.goal = "" if self.goal == "amount" else self.goal
-                self.me |= any(self.has(each, "ahead", "behind") in _MINE for each in beside)
-                self.use(place, *extent, *beside)
-                self.take("gap_of")
-
-    def _made_it(self) -> None:
-        """`did any of them make it`: of those whose quota was asked for before."""
-        rows = self.before.rows if self.before is not None else None
-        they = self.places("they", "more_of_it")
-        for place in self.places("made_it"):
-            if rows is None or rows.name != "owner" or not they or self.by or self.thresholds:
-                return
-            op = "<" if self.take("not", "never") else ">="
-            self.thresholds.append(Threshold("quota_attainment", op, "100", percent=True))
-            self.where.append(Test("owner", "=", rows.keys))
-            self.by.append("owner")
-            self.use(place, *they)
-            self.take("exists", "total", "past", "every")
-
-    @staticmethod
-    def _is_of_quota(before: Slots) -> bool:
-        """Whether quotas were asked for."""
-        asked = {*before.metrics, *(threshold.column for threshold in before.thresholds)}
-        return before.goal == "attain" or bool(asked & {*meanings()["current"]})
-
-    def _quota(self) -> None:
-        """`how is my team doing against quota`, `how far am I from it`: how much is won of it, and what is left."""
-        if not self.metrics or not {*self.metrics} <= {*meanings()["overview"]["quota"]}:
-            return
-        self.take("how", "still", "will", "leaves", "extent")
-        self.use(*[place for place in self.places("verb") if self._says(place, "verb", "work")])
 
     def _overview(self) -> None:
         """`how is Rosa doing`, `compare Rosa and Noor`: the main figures, where none is named."""
@@ -498,12 +418,23 @@ class Subjects(Continuing):
         doing = [place for place in self.places("verb") if self._says(place, "verb", "work")]
         if subject or self.deed or self.states or self.average or self.share or self.follows or self.refers:
             return
-        if doing and self.places("how", "compare"):
+        people = [sense.name for span in self.spans for sense in span.all("dim") if sense.name in ("owner", *TEAMS)]
+        if people and self.before is None and {*self.by} <= {people[0]} and self._names_nothing_else(people[0]):
+            self.by = [people[0]]
+            self.use(*self.places("dim", "list", "who"))
+            self.goal = "overview"
+        elif doing and self.places("how", "compare"):
             self.take("how", "compare")
             self.use(*doing)
             self.goal = "overview"
         elif self.versus and (self.by or len(self.times) > 1) and not self.states:
             self.goal = "overview"
+
+    def _names_nothing_else(self, name: str) -> bool:
+        """Whether nothing is said but the name of a dimension, and who asks: `our reps`, `list the teams`."""
+        spans = [span for at, span in enumerate(self.spans) if not self.quiet(at)]
+        named = [span for span in spans if Sense("dim", name) in span.senses]
+        return len(named) == 1 and all(span in named or span.of("list", "who", "ours", "be") for span in spans)
 
     def _booked(self) -> bool:
         places = self.places("booked")
@@ -541,6 +472,13 @@ class Subjects(Continuing):
     def _duration_of_deals(self) -> None:
         """`how long does it take to win a deal`: the cycle, as far as nothing else is measured."""
         states = {state for state, is_in in self.states if is_in}
+        staged = [part for part in self.where if isinstance(part, Test) and (part.name, part.op) == ("stage", "=")]
+        if self.about and staged and self.places("how_long") and not (self.metrics or self.past or self.places("past")):
+            self._take_duration("still")
+            self.entity = "deals"
+            self.use(*[place for place in self.places("entity") if self._is_deals(place)])
+            self.thresholds.append(Threshold("days_in_stage", ">=", "0"))
+            return
         done = self.deed in ("win", "close") or states & {"won", "closed"}
         measured = self.goal == "median" or self.places("metric", "field")
         aged = states == {"open"} and not self.deed and not self.thresholds
@@ -549,7 +487,7 @@ class Subjects(Continuing):
         if measured or not ((done or lost or aged) and self.places("how_long") and takes):
             return
         if len(self.about) == 1 and self.about[0].kind == "deal":
-            self.take("how_long", "takes", "average", "to", "past")
+            self._take_duration("average", "to", "past")
             self.use(*[place for place in self.places("entity") if self._is_deals(place)])
             self.fields += ["status", "age_days", "cycle_days"]  # of one deal: so long, up to now or to its end
             self.states, self.deed = [state for state in self.states if state[0] not in OF_LIFE], ""
@@ -566,6 +504,11 @@ class Subjects(Continuing):
         self.metrics.append("average_cycle_days")
         self.states = [state for state in self.states if state[0] != "closed"]
         self.deed, self.goal = "", "" if self.goal == "average" else self.goal
+
+    def _take_duration(self, *kinds: str) -> None:
+        """Use the words for how long something lasts, and those of some kinds; `until` is of a time."""
+        self.take("how_long", *kinds)
+        self.use(*[place for place in self.places("takes") if not self.spans[place].of("until")])
 
     def _is_deals(self, place: int) -> bool:
         return self.has(place, "entity") == Sense("entity", "deals")

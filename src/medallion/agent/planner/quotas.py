@@ -1,0 +1,124 @@
+"""What a question asks of quotas: who reached them, how far somebody is from one, and why one was missed."""
+
+from __future__ import annotations
+
+from medallion.agent.planner.continuing import Continuing
+from medallion.agent.planner.lexicon import Sense, meanings
+from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.slots import TEAMS, Rank, Slots, Threshold
+from medallion.metrics.conditions import Test
+
+#: Where I stand, not where we do.
+_MINE = (Sense("ahead", "mine"), Sense("behind", "mine"))
+#: Words for having won a quota, or not, as comparisons.
+_ATTAINED = (("missed", "<"), ("short", "<"), ("reached", ">="))
+
+
+class Quotas(Continuing):
+    """Reads what is asked of quotas."""
+
+    def _attained(self) -> None:
+        """`are we going to hit our quota`: what is expected of the time, beside the quota; who hit it, and who did not."""
+        of_whom = self.goal == "attain" and bool({"owner", *TEAMS} & {*self.by})
+        quota = [place for place in self.places("metric") if self.has(place, "metric") == Sense("metric", "quota")]
+        if self.goal == "why" and self._why_quota(quota):
+            return
+        implied = self.before is not None and self._is_of_quota(self.before)
+        if implied:
+            self._made_it()
+        kinds = [(place, op) for kind, op in _ATTAINED for place in self.places(kind) if quota or kind == "short"]
+        everybody = self.places("who_not") if (of_whom or kinds) and self.by else []
+        ahead = self.places("will", "modal") if of_whom else []
+        if ahead:
+            raise Unclear("who will reach a quota is a forecast", "forecast for this quarter by owner")
+        failed = any(span.of("failed") for span in self.spans)
+        if everybody:
+            self.goal = "" if of_whom else self.goal
+            self.metrics += ["quota_attainment", "quota_gap"]
+            self.rank = self.rank or Rank("desc", None, self.spans[everybody[0]].text, several=True)
+            self.use(*everybody, *quota, *[place for place, _ in kinds])
+        elif kinds and not self.by and quota and self.goal in ("", "attain"):  # did Ben hit his quota
+            self.goal = "attain"
+            self.use(*[place for place, _ in kinds], *quota)
+        elif kinds:
+            place, op = kinds[0]
+            self.thresholds.append(Threshold("quota_attainment", op, "100", percent=True))
+            self.use(place, *quota)
+        elif of_whom:  # which reps hit quota
+            self.goal = ""
+            if self.places("never") and not self.times:
+                raise Unclear("in none of which periods?", "which reps missed their quota last quarter")
+            negated = self.places("not", "never")
+            self.thresholds.append(
+                Threshold("quota_attainment", "<" if negated or failed else ">=", "100", percent=True)
+            )
+            self.use(*negated)
+        of_quota = everybody or kinds or of_whom or implied
+        if of_quota and self.places("by_how_much"):
+            self.metrics += [name for name in ("quota_attainment", "quota_gap") if name not in self.metrics]
+            self.follows |= not (everybody or kinds or of_whom)
+            self.take("by_how_much")
+        moved = self.before is not None and (self.before.compare or self.before.turn)
+        if moved and not of_quota and self.take("by_how_much"):
+            self.follows = True  # the change stands beside the figures
+        if everybody or kinds or of_whom:
+            self.take("they", "will", "modal")
+            return
+        if self.goal == "attain":
+            self.take("will", "modal", "intent", "to", "figure", "exists")
+
+    def _why_quota(self, quota: list[int]) -> bool:
+        """`why did Ben miss his quota`: the figures of the quota, which show whether he did."""
+        owners = [part for part in self.where if isinstance(part, Test)]
+        single = not self.where or (
+            len(owners) == len(self.where) == 1 and owners[0].name == "owner" and len(owners[0].values) == 1
+        )
+        missed = [at for at, span in enumerate(self.spans) if span.of("failed", "missed")]
+        if not missed or not single or self.by or not (quota or any(self.spans[at].of("failed") for at in missed)):
+            return False
+        self.goal, self.premise = "", "missed"
+        self.metrics.append("quota_gap")
+        self.use(*missed, *quota, *self.places("person", "they"))
+        return True
+
+    def _from_quota(self) -> None:
+        """`how far is Ben from his quota`, `where does that leave her against quota`: what is won of it, and what is left."""
+        for place in self.places("metric"):
+            if self.has(place, "metric") != Sense("metric", "quota"):
+                continue
+            at = self.near(place, -1, over=("person", "its", "they"))
+            extent = [far for far, span in enumerate(self.spans) if span.of("extent")]
+            beside = [at] if self.has(at, "gap_of", "from", "vs", "ahead", "behind") else []
+            if beside or extent:
+                self.metrics.append("quota_gap")
+                self.goal = "" if self.goal == "amount" else self.goal
+                self.me |= any(self.has(each, "ahead", "behind") in _MINE for each in beside)
+                self.use(place, *extent, *beside)
+                self.take("gap_of")
+
+    def _made_it(self) -> None:
+        """`did any of them make it`: of those whose quota was asked for before."""
+        rows = self.before.rows if self.before is not None else None
+        they = self.places("they", "more_of_it")
+        for place in self.places("made_it"):
+            if rows is None or rows.name != "owner" or not they or self.by or self.thresholds:
+                return
+            op = "<" if self.take("not", "never") else ">="
+            self.thresholds.append(Threshold("quota_attainment", op, "100", percent=True))
+            self.where.append(Test("owner", "=", rows.keys))
+            self.by.append("owner")
+            self.use(place, *they)
+            self.take("exists", "total", "past", "every")
+
+    @staticmethod
+    def _is_of_quota(before: Slots) -> bool:
+        """Whether quotas were asked for."""
+        asked = {*before.metrics, *(threshold.column for threshold in before.thresholds)}
+        return before.goal == "attain" or bool(asked & {*meanings()["current"]})
+
+    def _quota(self) -> None:
+        """`how is my team doing against quota`, `how far am I from it`: how much is won of it, and what is left."""
+        if not self.metrics or not {*self.metrics} <= {*meanings()["overview"]["quota"]}:
+            return
+        self.take("how", "still", "will", "leaves", "extent")
+        self.use(*[place for place in self.places("verb") if self._says(place, "verb", "work")])
