@@ -123,7 +123,8 @@ def _ask(feed: Feed, name: str, columns: list[Column], entity: Entity, why: str)
     declared: Declared = entity.column(name)
     update: dict[str, Any] = {"decimal_comma": columns[0].comma} if declared.kind == "money" else {}
     reason = f"{why}: is it {shown}? without one {name} stays empty in {columns[0].rows:,} rows"
-    feed.fillings[name] = Filling(column=columns[0].header, confidence=asking.ASKED, reason=reason, **update)
+    item = Filling(column=columns[0].header, confidence=asking.ASKED, reason=reason, **update)
+    feed.fillings[name] = worth.scaled(item, columns[:1]) if declared.kind == "money" else item
 
 
 def outcome(feed: Feed, leads: Entity) -> None:
