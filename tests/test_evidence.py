@@ -251,6 +251,14 @@ def test_what_says_no_unit_is_not_read_as_one(header):
     assert units.scale(header) is None
 
 
+@pytest.mark.parametrize("header", ["금액(백만원)", "金额万元", "Zuschlag Mio. EUR"])
+def test_whole_figures_that_differ_are_no_numbers_of_records_under_a_unit(proposed, header):
+    rows = deals(9, "D{n}", "{firm}", "{state}", "1{n}", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,{header},Created,Close Date", rows)
+    assert (columns["deal_value"]["from"], asked(columns)) == (header, ["deal_value"])
+    assert units.scale(header) == columns["deal_value"]["unit"]
+
+
 def test_a_unit_that_no_contract_has_is_asked_about(proposed):
     rows = deals(9, "D{n}", "{firm}", "{state}", "52.75", "2025-01-{d}", "{end}")
     columns, _, _ = proposed("Deal ID,Company,Stage,金額（千億円）,Created,Close Date", rows)

@@ -102,7 +102,11 @@ def gaps(feed: Feed, entity: Entity) -> None:
 
 
 def _is_number(column: Column) -> bool:
-    """Whether figures number records: each its own, or of more digits than an amount, or under a header such as CONTACTID."""
+    """Whether figures number records: each its own, or of more digits than an amount, or under a header such as CONTACTID;
+    not under one that says a unit, such as thousands.
+    """
+    if units.scale(column.header) is not None:
+        return False
     whole = all(re.fullmatch(r"-?\d+", text) for text in column.counts)
     return whole and (column.is_unique or column.header.lower().endswith("id") or min(map(len, column.counts)) > 12)
 
