@@ -17,6 +17,7 @@ from medallion.contracts import CONFIDENT, Filling, Override
 from medallion.contracts.odcs import code
 from medallion.pipeline import amounts, conventions, hold
 from medallion.proposal import profile, vocabulary
+from medallion.sources import units
 
 
 @pytest.fixture
@@ -241,6 +242,29 @@ SCALES = [
     ("Value '000", "52.75", "thousands", "52,750.00"),
     ("Auftragswert in Mio. EUR", '"1,25"', "millions", "1,250,000.00"),
     ("Betrag (Mio. EUR)", '"0,0925"', "millions", "92,500.00"),
+    ("Umsatz (Mrd. EUR)", '"1,25"', "billions", "1,250,000,000.00"),
+    ("金额万元", "52.75", "ten thousands", "527,500.00"),
+    ("売上千円", "52.75", "thousands", "52,750.00"),
+    ("金額（千圓）", "52.75", "thousands", "52,750.00"),
+    ("金額（百萬）", "52.75", "millions", "52,750,000.00"),
+    ("금액(백만원)", "52.75", "millions", "52,750,000.00"),
+    ("금액(천원)", "52.75", "thousands", "52,750.00"),
+    ("금액(십억원)", "1.25", "billions", "1,250,000,000.00"),
+    ("Amount (Rs. Crs)", "1.25", "crores", "12,500,000.00"),
+    ("Deal Value (₹ Cr)", "1.25", "crores", "12,500,000.00"),
+]
+#: What numbers records, sets debits beside credits or is a name says no unit of an amount.
+NO_SCALES = [
+    "CR Number",
+    "Amount Dr/Cr",
+    "Amount (Debit/Cr)",
+    "Account CR",
+    "Cr",
+    "万科",
+    "千葉",
+    "Crew",
+    "百分比",
+    "Amount",
 ]
 
 
@@ -253,6 +277,26 @@ def test_the_unit_that_a_header_says_is_proposed_and_asked_about(proposed, heade
     assert f"says {unit}: is '{shown}' {whole} (`unit: {unit}`)?" in columns["deal_value"]["reason"]
     (source,) = contracts.entities([Override("x", text)])["leads"].sources
     assert source.columns["deal_value"].unit == unit
+
+
+@pytest.mark.parametrize("header", NO_SCALES)
+def test_what_says_no_unit_is_not_read_as_one(header):
+    assert units.scale(header) is None
+
+
+@pytest.mark.parametrize("header", ["금액(백만원)", "金额万元", "Zuschlag Mio. EUR"])
+def test_whole_figures_that_differ_are_no_numbers_of_records_under_a_unit(proposed, header):
+    rows = deals(9, "D{n}", "{firm}", "{state}", "1{n}", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,{header},Created,Close Date", rows)
+    assert (columns["deal_value"]["from"], asked(columns)) == (header, ["deal_value"])
+    assert units.scale(header) == columns["deal_value"]["unit"]
+
+
+def test_a_unit_that_no_contract_has_is_asked_about(proposed):
+    rows = deals(9, "D{n}", "{firm}", "{state}", "52.75", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed("Deal ID,Company,Stage,金額（千億円）,Created,Close Date", rows)
+    assert "deal_value" in asked(columns)
+    assert "says a unit that no contract has" in columns["deal_value"]["reason"]
 
 
 def test_thousands_that_the_cells_say_too_are_not_counted_twice(proposed):

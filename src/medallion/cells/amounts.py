@@ -33,6 +33,7 @@ _UNITS = {
     "millions": Decimal(1_000_000),
     "crores": Decimal(10_000_000),
     "hundred millions": Decimal(100_000_000),
+    "billions": Decimal(1_000_000_000),
 }
 #: Enough digits for any figure that a decimal of 38 may hold.
 _EXACT = Context(prec=80)

@@ -104,7 +104,17 @@ class Filling(_Dated):
     take: str | None = None
     decimal_comma: bool = False
     unit: (
-        Literal["cents", "percent", "thousands", "ten thousands", "lakhs", "millions", "crores", "hundred millions"]
+        Literal[
+            "cents",
+            "percent",
+            "thousands",
+            "ten thousands",
+            "lakhs",
+            "millions",
+            "crores",
+            "hundred millions",
+            "billions",
+        ]
         | None
     ) = None
     fill_down: bool = False

@@ -41,7 +41,8 @@ def of_deals(draft: Draft, feed: Feed) -> None:
     if "deal_value" not in feed.fillings:
         for cell in (c for c in columns if c.has_figures and currencies.only([c], {c.name: ""})):
             item = Filling(column=cell.header, confidence=0.6, reason="amounts in a currency")
-            feed.fillings["deal_value"] = cells.amount(item, feed.table.column(cell.header))
+            column = feed.table.column(cell.header)
+            feed.fillings["deal_value"] = worth.scaled(cells.amount(item, column), [column])
             break
     value = feed.fillings.get("deal_value")
     amounts = {}

@@ -11,7 +11,7 @@ from medallion import figures
 from medallion.contracts import CONFIDENT, Entity, Filling, formats
 from medallion.contracts import Column as Declared
 from medallion.contracts.filling import Snapshot
-from medallion.proposal import asking, cells
+from medallion.proposal import asking, cells, worth
 from medallion.proposal.feeds import Feed, Proposal
 from medallion.proposal.merges import Unclear
 from medallion.proposal.profile import Column
@@ -274,7 +274,7 @@ def _filled_by(feed: Feed, declared: Declared, column: Column) -> Filling:
         order = next((c.day_order.decided for c in feed.table.columns if c.day_order.decided is not None), None)
         item = cells.dated(item, column, order)
     elif declared.kind == "money":
-        item = cells.amount(item, column)
+        item = worth.scaled(cells.amount(item, column), [column])
     elif declared.accepted:
         values, unknown = cells.spellings(feed.entity, declared, column)
         guess = declared.accepted[0] if declared.name == "status" else None

@@ -102,7 +102,11 @@ def gaps(feed: Feed, entity: Entity) -> None:
 
 
 def _is_number(column: Column) -> bool:
-    """Whether figures number records: each its own, or of more digits than an amount, or under a header such as CONTACTID."""
+    """Whether figures number records: each its own, or of more digits than an amount, or under a header such as CONTACTID;
+    not under one that says a unit, such as thousands.
+    """
+    if units.scale(column.header) is not None:
+        return False
     whole = all(re.fullmatch(r"-?\d+", text) for text in column.counts)
     return whole and (column.is_unique or column.header.lower().endswith("id") or min(map(len, column.counts)) > 12)
 
@@ -123,7 +127,8 @@ def _ask(feed: Feed, name: str, columns: list[Column], entity: Entity, why: str)
     declared: Declared = entity.column(name)
     update: dict[str, Any] = {"decimal_comma": columns[0].comma} if declared.kind == "money" else {}
     reason = f"{why}: is it {shown}? without one {name} stays empty in {columns[0].rows:,} rows"
-    feed.fillings[name] = Filling(column=columns[0].header, confidence=asking.ASKED, reason=reason, **update)
+    item = Filling(column=columns[0].header, confidence=asking.ASKED, reason=reason, **update)
+    feed.fillings[name] = worth.scaled(item, columns[:1]) if declared.kind == "money" else item
 
 
 def outcome(feed: Feed, leads: Entity) -> None:

@@ -168,9 +168,14 @@ def scaled(item: Filling, columns: list[Column]) -> Filling:
     unit = units.scale(column.header) if column else None
     if column is None or unit is None or item.unit or " rlike " in str(item.sql):  # k and M of cells are written out
         return item
+    if not unit:
+        reason = f"{column.header} says a unit that no contract has: write an expression that gives whole amounts"
+        reason = "; ".join(filter(None, (item.reason, reason)))
+        return item.model_copy(update={"confidence": min(item.confidence or 1, asking.ASKED), "reason": reason})
     text = next((text for text in column.counts if units.figure(text)), "")
     times = (units.signed(text, column.comma) or Decimal(0)) * units.SIZES[unit]
-    reason = f"{item.reason}; {column.header} says {unit}: is {text!r} {times:,.2f} (`unit: {unit}`)?"
+    reason = f"{column.header} says {unit}: is {text!r} {times:,.2f} (`unit: {unit}`)?"
+    reason = "; ".join(filter(None, (item.reason, reason)))
     update: dict[str, Any] = {"unit": unit, "confidence": min(item.confidence or 1, asking.ASKED), "reason": reason}
     return item.model_copy(update=update)
 

@@ -4,6 +4,7 @@ otherwise.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -90,34 +91,72 @@ SIZES = {
     "millions": 1_000_000,
     "crores": 10_000_000,
     "hundred millions": 100_000_000,
+    "billions": 1_000_000_000,
 }
 _SIGNS = r"€|\$|£|eur|euros?|usd|gbp|chf|dollars?|pln|zł|sek|nok|dkk|czk|huf"
+_RUPEES = r"(?:₹|rs\.?|inr|rupees?)"
 _SCALES = (
     ("thousands", rf"(k|t)\s*({_SIGNS})|({_SIGNS})\s*(k|t)|k|tsd|tausend|thousands?|milliers|miles|migliaia|milhares|duizend(en)?|tys|tis|"
-                  r"tusen|['’]?000s?|[x×*] ?1[.,]?000|千|тыс"),
+                  r"tusen|['’]?000s?|[x×*] ?1[.,]?000|тыс"),
     ("millions", rf"(m|mio|mn|mln)\s*({_SIGNS})|({_SIGNS})\s*(m|mm|mio|mn|mln)|mio|mln|mn|millions?|millionen|millones|milioni|milhoes|"
-                 r"miljoen(en)?|mil[jl]oner|百万[元円]?|млн"),
-    ("thousands", r"千[元円]"),
-    ("ten thousands", r"[万萬만][元円圓원]?"),
-    ("lakhs", r"(₹|rs\.?|inr)? ?(lakhs?|lacs?)"),
-    ("crores", r"(₹|rs\.?|inr)? ?(crores?|cr)"),
-    ("hundred millions", r"[亿億억][元円圓원]?"),
+                 r"miljoen(en)?|mil[jl]oner|млн"),
+    ("billions", rf"(b|bn)\s*({_SIGNS})|({_SIGNS})\s*(b|bn)|bn|billions?|mrd|milliarden?|milliards?|miliardi|miljard(en|er)?|mld|млрд"),
+    ("lakhs", rf"({_RUPEES} ?)?(lakhs?|lacs?)|{_RUPEES} ?l"),
+    ("crores", rf"crores?|{_RUPEES} ?crs?|crs?[. ]*{_RUPEES}"),
 )  # fmt: skip
+#: What `cr` stands for beside one of these is crores, unless debits and credits are meant.
+_WORTH = re.compile(
+    r"(?<![^\W_])(amounts?|amt|values?|revenues?|prices?|total|sales|turnover|worth|size|budget|tcv|acv|arr|mrr|deal|contract|bookings?|"
+    rf"investment|{_RUPEES})(?![^\W_])"
+)
+_CR, _DEBIT = (re.compile(rf"(?<![^\W_])({words})(?![^\W_])") for words in ("crs?", "dr|debit"))
+#: Numerals of Chinese, Japanese and Korean, and how much each is.
+_NUMERALS = {
+    10: "十拾십",
+    100: "百佰백",
+    1_000: "千仟천",
+    10_000: "万萬만",
+    100_000_000: "億亿억",
+}
+_TIMES_OF = {sign: times for times, signs in _NUMERALS.items() for sign in signs}
+#: Such numerals before a unit of money wherever it is, or by themselves or behind a word for an amount.
+_COUNTED = re.compile(
+    rf"([{''.join(_TIMES_OF)}]+)(?:[元円圓圆원]|日元|美元|美金|欧元|港[元币幣]|台币|台幣|人民[币幣]|ドル|ユーロ|ウォン|달러)|"
+    rf"(?:(?<![^\W_])|(?<=[额額上액출价價位高]))([{''.join(_TIMES_OF)}]+)(?![^\W_])"
+)
 
 
 def scale(header: str) -> str | None:
-    """The unit that a header says its amounts to be in, as a contract calls it; None for whole ones and where it says nothing.
+    """The unit that a header says its amounts to be in, as a contract calls it; "" for one that no contract has, None for
+    whole ones and where it says nothing.
 
     >>> [scale(text) for text in ("Angebotswert (kEUR)", "Umsatz (T€)", "Amount ($K)", "Amount (in thousands)", "Value '000", "Betrag in Tsd. EUR")]
     ['thousands', 'thousands', 'thousands', 'thousands', 'thousands', 'thousands']
-    >>> [scale(text) for text in ("Auftragswert in Mio. EUR", "Amount ($M)", "Amount", "Market Value", "Betrag EUR", "Deal 2000")]
-    ['millions', 'millions', None, None, None, None]
+    >>> [scale(text) for text in ("Auftragswert in Mio. EUR", "Amount ($M)", "Amount", "Market Value", "Betrag EUR", "Deal 2000", "Umsatz Mrd. €")]
+    ['millions', 'millions', None, None, None, None, 'billions']
     >>> [scale(text) for text in ("预计销售金额(万元)", "売上（千円）", "Deal Value (Rs. Lakhs)", "Amount in Cr", "金额（亿元）", "Crew")]
     ['ten thousands', 'thousands', 'lakhs', 'crores', 'hundred millions', None]
     """
     text = unicodedata.normalize("NFKC", header).lower()
+    if counted := _counted(text):
+        return next((unit for unit, size in SIZES.items() if size == counted), "")
     edge = r"(?<![^\W_]){}(?![^\W_])"
-    return next((unit for unit, words in _SCALES if re.search(edge.format(f"({words})"), text)), None)
+    if unit := next((unit for unit, words in _SCALES if re.search(edge.format(f"({words})"), text)), None):
+        return unit
+    return "crores" if _CR.search(text) and _WORTH.search(text) and not _DEBIT.search(text) else None
+
+
+def _counted(text: str) -> int:
+    """How much numerals of Chinese, Japanese or Korean in a header are together, from a thousand on; else 0.
+
+    >>> _counted("金额万元"), _counted("금액(백만원)"), _counted("売上（千円）"), _counted("十億円"), _counted("千葉"), _counted("万科")
+    (10000, 1000000, 1000, 1000000000, 0, 0)
+    """
+    for match in _COUNTED.finditer(text):
+        times = math.prod(_TIMES_OF[sign] for sign in match[1] or match[2])
+        if times >= SIZES["thousands"]:
+            return times
+    return 0
 
 
 def twin(pairs: Iterable[tuple[str, str]]) -> Twin | None:
