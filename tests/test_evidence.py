@@ -834,3 +834,29 @@ def test_a_file_of_which_most_rows_are_refused_is_told_also_when_it_was_accepted
     accepted = replace(file, accept=True)
     assert hold.poor(accepted, hold.Counts(10, 6)) == "leads.csv: 6 of 10 rows are refused"
     assert hold.poor(accepted, hold.Counts(10, 5)) is None
+
+
+# two rows of headers
+
+
+@pytest.mark.parametrize(
+    ("groups", "header"),
+    [
+        (";;;;;Création;;Clôture;", "N° affaire;Client;Statut;Montant;Origine;Date;Par;Date;Par"),
+        ("Deal;;;;;Created;;Closed;", "ID;Company;Status;Amount;Source;Date;By;Date;By"),
+    ],
+    ids=["French", "English"],
+)
+def test_names_that_repeat_have_the_group_above_them(proposed, groups, header):
+    """The first of two columns of dates was taken for the day of closing."""
+    rows = deals(12, "D{n}", "{firm}", "{state}", "{amount}", "web", "2025-01-{d}", "Ines", "{end}", "Tom", sep=";")
+    columns, _, _ = proposed(groups, [header, *rows])
+    created, closed = groups.split(";")[5], groups.split(";")[7]
+    assert (columns["created_at"]["from"], columns["closed_at"]["from"]) == (f"{created} Date", f"{closed} Date")
+    assert columns["lead_id"]["from"] == header.split(";")[0]
+
+
+def test_two_columns_of_states_are_asked_about(proposed):
+    rows = deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "Active")
+    columns, _, _ = proposed("Deal ID,Company,Status,Amount,Created,Status", rows)
+    assert "status" in asked(columns)

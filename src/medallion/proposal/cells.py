@@ -309,10 +309,10 @@ def duration(item: Filling, column: Column, table: Table, standard: bool = False
         return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; in hours, as its name says")
     figures = [float(text.replace(",", ".")) for text in column.counts if re.fullmatch(r"\d+([.,]\d+)?", text)]
     if figures and not words & {"minutes", "minuten", "minutos"} and median(figures) < _SHORT:
-        parts = [text for text in column.counts if re.search(r"[.,]0*[1-9]", text)]
-        if parts:  # no one counts parts of a minute
+        shares = [text for text in column.counts if re.search(r"[.,]0*[1-9]", text)]
+        if shares:  # no one counts parts of a minute
             sql = f"cast(round(try_cast(replace(`{column.name}`, ',', '.') as double) * 60) as bigint)"
-            return Filling(sql=sql, confidence=0.6, reason=f"figures such as {parts[0]!r}; in hours?")
+            return Filling(sql=sql, confidence=0.6, reason=f"figures such as {shares[0]!r}; in hours?")
     if figures and not words & {"minutes", "minuten", "minutos"}:
         usual = median(figures)
         for word, least, parts in (("milliseconds", 36_000, 60_000), ("seconds", 600, 60)):
