@@ -156,13 +156,14 @@ def _bare(column: Column) -> str:
     return f"regexp_replace(`{column.name}`, '{pattern}', '{LEFT_OUT[column.linked]}')"
 
 
-def lasted(start: Column, written: tuple[str, ...], table: Table) -> Filling | None:
+def lasted(start: Column, written: tuple[str, ...], table: Table, least: int = 0) -> Filling | None:
     """How long activities took by when they began and when they ended: in a column of its own, or in the same cell.
 
     Args:
         start: The column with their beginning.
         written: The formats of its dates.
         table: Their table.
+        least: So many activities say it at least where they end in a column of its own.
     """
     written = written or formats.called_for(start.counts, False)[0]
     if start.linked == UNTIL:
@@ -181,7 +182,11 @@ def lasted(start: Column, written: tuple[str, ...], table: Table) -> Filling | N
             for own, other in table.together(start, column)
             if own and other
         ]
-        if sum(span is not None and 0 <= span <= _DAY for span in spans) > _MOSTLY * len(spans) and any(spans):
+        if (
+            sum(span is not None and 0 <= span <= _DAY for span in spans) > _MOSTLY * len(spans)
+            and any(spans)
+            and len(spans) >= least
+        ):
             return _between(
                 f"`{start.name}`", f"`{column.name}`", written, theirs, f"from {start.header} to {column.header}"
             )
