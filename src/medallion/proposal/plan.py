@@ -120,7 +120,7 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
             totals.sums(feed, draft.entities[feed.entity])
     for feed in [item for item in feeds if item.entity == "leads"]:
         as_mapped = feed.fillings.get("status"), feed.fillings.get("stage")
-        state.status(feed, draft.entities["leads"])
+        state.status(feed, draft.entities["leads"], draft.system)
         stage_tables.of_deals(draft, feed)
         state.contradicted(feed, draft.entities["leads"], *as_mapped)
         evidence.outcome(feed, draft.entities["leads"])
