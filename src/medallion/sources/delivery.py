@@ -201,8 +201,8 @@ def _parts(
                 yield name
             for path in lists:
                 own_name = path.rpartition(".")[2]
-                outer = () if documents.INNER in path else (stem,)
-                stems = (stem,) if _by_default(path) else (own_name, *outer)
+                file_stem = () if documents.INNER in path else (stem,)
+                stems = (stem,) if _by_default(path) else (own_name, *file_stem)
                 yield Part(uri, f"{name}#{path}" if path else name, form, place, stems, path)
         elif form == "json":
             yield Part(uri, name, "jsonl", place, (stem,))
