@@ -860,3 +860,36 @@ def test_two_columns_of_states_are_asked_about(proposed):
     rows = deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "Active")
     columns, _, _ = proposed("Deal ID,Company,Status,Amount,Created,Status", rows)
     assert "status" in asked(columns)
+
+
+# a board: groups with their own header and sum, parts below the items
+
+
+def test_a_board_has_its_items_alone(proposed):
+    """Parts and headers of groups were proposed as deals under a hash of all cells, and their file was held back."""
+    head = "Name,Subitems,Owner,Stage,Deal Value,Account,Closed on,Creation log,Item ID (auto generated)"
+    items = deals(
+        12,
+        "Deal {n}",
+        "",
+        "Ines",
+        "{state}",
+        "{amount}",
+        "{firm}",
+        "{end}",
+        '"Ines Duarte Jan {d}, 2025 01:01 PM"',
+        "18933{n:02}1",
+    )
+    parts = ["Subitems,Name,Owner,Status,Deal Value,Item ID (auto generated),,,", ",Part 1,Ines,Done,50,1893500001,,,"]
+    rows = ["Active deals,,,,,,,,", head]
+    for n, item in enumerate(items):
+        rows += [item, *([parts[0], parts[1].replace("0001", f"{n:04}")] if n % 3 == 0 else [])]
+        rows += [",,,,2000,,,,", ",,,,,,,,", "Closed deals,,,,,,,,", head] if n == 5 else []
+    columns, _, text = proposed("Deals,,,,,,,,", rows)
+    assert columns["lead_id"]["from"] == "Item ID (auto generated)"
+    assert columns["created_at"]["from"].startswith("regexp_extract(`creation_log`")
+    assert asked(columns) == [], columns["status"]
+    assert (
+        text.count("where: {when: \"trim(coalesce(`item_id_auto_generated`, '')) <> ''\"") == 2
+    )  # of the accounts too
+    assert "Part 1" not in text

@@ -120,6 +120,8 @@ def dated(
 
 def unread(column: Column, reason: str, is_time: bool) -> Filling:
     """Fill from a column whose name is certain but whose values are no days; months and weeks become their first days."""
+    if is_time and (behind := _behind_a_name(column)):
+        return behind.model_copy(update={"reason": f"{reason}; the time that stands behind a name"})
     if is_time and (wider := formats.wider(column.counts, column.name)):
         reason = f"{reason}; {wider.what} such as {next(iter(column.counts))!r}: is each to count as its first day?"
         if wider.sql:
@@ -128,6 +130,22 @@ def unread(column: Column, reason: str, is_time: bool) -> Filling:
     return Filling(
         column=column.header, confidence=0.3, reason=f"{reason}; but its values cannot be read so: {column.examples()}"
     )
+
+
+#: A day, and its time, at the end of a text, as boards write them behind whoever made a record.
+_DAY_AT_END = (
+    r"([A-Z][a-z]{2,8} \d{1,2}, \d{4}( \d{1,2}:\d{2}( [AP]M)?)?|\d{4}-\d{2}-\d{2}([ T]\d{1,2}:\d{2}(:\d{2})?)?)$"
+)
+
+
+def _behind_a_name(column: Column) -> Filling | None:
+    """A column of which every text ends in a day; None where some do not."""
+    days = [re.search(rf"(?<=\s){_DAY_AT_END}", text) for text in column.counts]
+    if not all(days):
+        return None
+    written, unread = formats.called_for([day[1] for day in days if day], False)
+    sql = f"regexp_extract(`{column.name}`, '{_DAY_AT_END.replace(_SLASH, _SLASH * 2)}', 1)"
+    return None if unread else Filling(sql=sql, date_formats=written, confidence=0.85)
 
 
 def without_denied(item: Filling, column: Column) -> Filling:
