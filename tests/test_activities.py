@@ -380,6 +380,18 @@ def test_days_without_times_take_no_time(tmp_path):
     assert "duration_minutes:" not in proposal.propose(str(tmp_path), "x").text
 
 
+def test_updates_of_a_board_are_asked_about(tmp_path):
+    """Who wrote them was taken for the persons of a list of contacts, and days with a month's name between slashes were none."""
+    deals = "".join(f"18933{n:02}1,Halden,Closed Won,{n}0,2025-01-0{n}\n" for n in range(1, 7))
+    (tmp_path / "deals.csv").write_text(f"Item ID,Account,Stage,Amount,Created\n{deals}")
+    (tmp_path / "updates.csv").write_text(
+        "Item ID,Content Type,User,Created At,Update Content\n"
+        + "".join(f"18933{n:02}1,Update,Ines,0{n}/May/2025  01:15:00 PM,Spoke\n" for n in (1, 2, 3, 3, 2, 4))
+    )
+    found = proposal.propose(str(tmp_path), "x")
+    assert "names 4 of the 6 deals. What is it?" in found.text
+
+
 def test_a_span_of_closing_is_asked_about(tmp_path):
     (tmp_path / "deals.csv").write_text(
         "Deal ID,Account Name,Stage,Amount,Created Date,Close Date\nD1,Halden,Closed Won,10,2025-01-02,2025-03-01 → 2025-03-14\n"

@@ -892,3 +892,62 @@ def test_a_file_of_which_most_rows_are_refused_is_told_also_when_it_was_accepted
     accepted = replace(file, accept=True)
     assert hold.poor(accepted, hold.Counts(10, 6)) == "leads.csv: 6 of 10 rows are refused"
     assert hold.poor(accepted, hold.Counts(10, 5)) is None
+
+
+# two rows of headers
+
+
+@pytest.mark.parametrize(
+    ("groups", "header"),
+    [
+        (";;;;;Création;;Clôture;", "N° affaire;Client;Statut;Montant;Origine;Date;Par;Date;Par"),
+        ("Deal;;;;;Created;;Closed;", "ID;Company;Status;Amount;Source;Date;By;Date;By"),
+    ],
+    ids=["French", "English"],
+)
+def test_names_that_repeat_have_the_group_above_them(proposed, groups, header):
+    """The first of two columns of dates was taken for the day of closing."""
+    rows = deals(12, "D{n}", "{firm}", "{state}", "{amount}", "web", "2025-01-{d}", "Ines", "{end}", "Tom", sep=";")
+    columns, _, _ = proposed(groups, [header, *rows])
+    created, closed = groups.split(";")[5], groups.split(";")[7]
+    assert (columns["created_at"]["from"], columns["closed_at"]["from"]) == (f"{created} Date", f"{closed} Date")
+    assert columns["lead_id"]["from"] == header.split(";")[0]
+
+
+def test_two_columns_of_states_are_asked_about(proposed):
+    rows = deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "Active")
+    columns, _, _ = proposed("Deal ID,Company,Status,Amount,Created,Status", rows)
+    assert "status" in asked(columns)
+
+
+# a board: groups with their own header and sum, parts below the items
+
+
+def test_a_board_has_its_items_alone(proposed):
+    """Parts and headers of groups were proposed as deals under a hash of all cells, and their file was held back."""
+    head = "Name,Subitems,Owner,Stage,Deal Value,Account,Closed on,Creation log,Item ID (auto generated)"
+    items = deals(
+        12,
+        "Deal {n}",
+        "",
+        "Ines",
+        "{state}",
+        "{amount}",
+        "{firm}",
+        "{end}",
+        '"Ines Duarte Jan {d}, 2025 01:01 PM"',
+        "18933{n:02}1",
+    )
+    parts = ["Subitems,Name,Owner,Status,Deal Value,Item ID (auto generated),,,", ",Part 1,Ines,Done,50,1893500001,,,"]
+    rows = ["Active deals,,,,,,,,", head]
+    for n, item in enumerate(items):
+        rows += [item, *([parts[0], parts[1].replace("0001", f"{n:04}")] if n % 3 == 0 else [])]
+        rows += [",,,,2000,,,,", ",,,,,,,,", "Closed deals,,,,,,,,", head] if n == 5 else []
+    columns, _, text = proposed("Deals,,,,,,,,", rows)
+    assert columns["lead_id"]["from"] == "Item ID (auto generated)"
+    assert columns["created_at"]["from"].startswith("regexp_extract(`creation_log`")
+    assert asked(columns) == [], columns["status"]
+    assert (
+        text.count("where: {when: \"trim(coalesce(`item_id_auto_generated`, '')) <> ''\"") == 2
+    )  # of the accounts too
+    assert "Part 1" not in text

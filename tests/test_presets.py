@@ -134,10 +134,12 @@ def test_what_a_system_says_is_deleted_has_ended(tmp_path, header, preset):
     )
 
 
-def test_tables_of_sap_are_known_by_their_headers(tmp_path):
+@pytest.mark.parametrize("rejections", [False, True], ids=["GBSTK alone", "with ABGRU"])
+def test_tables_of_sap_are_known_by_their_headers(tmp_path, rejections):
     accounts = "MANDT,KUNNR,NAME1,LAND1,ORT01\n" + "".join(f"100,000010470{n},Firm {n},NO,Oslo\n" for n in range(5))
-    quotes = "VBELN,ERDAT,AUART,VKORG,KUNNR,NETWR,WAERK,GBSTK\n" + "".join(
-        f"00200000{n:02},202501{n + 1:02},QT,1000,10470{n % 5},{n}50.00,USD,{'ABC'[n % 3]}\n" for n in range(12)
+    quotes = f"VBELN,ERDAT,AUART,VKORG,KUNNR,NETWR,WAERK,GBSTK{',ABGRU' if rejections else ''}\n" + "".join(
+        f"00200000{n:02},202501{n + 1:02},QT,1000,10470{n % 5},{n}50.00,USD,{'ABC'[n % 3]}{(',', ',02')[n > 8] if rejections else ''}\n"
+        for n in range(12)
     )
     (tmp_path / "KNA1.csv").write_text(accounts)
     (tmp_path / "VBAK.csv").write_text(quotes)
@@ -148,4 +150,7 @@ def test_tables_of_sap_are_known_by_their_headers(tmp_path):
     }  # fmt: skip
     assert filled(found, "customers")["country"] == "LAND1"
     (asked,) = [c for c in found.columns if c["confidence"] < CONFIDENT]
-    assert (asked["column"], "open, won or lost: 'A' (4), 'B' (4), 'C' (4)?" in asked["reason"]) == ("status", True)
+    lost = "WHEN nullif(trim(`abgru`), '') IS NOT NULL THEN 'lost' " if rejections else ""
+    won = "WHEN trim(`gbstk`) IN ('C') THEN 'won' ELSE 'open' END"
+    assert (asked["column"], asked["from"]) == ("status", f"CASE {lost}{won}")
+    assert ("since ABGRU is not in the file" in asked["reason"]) != rejections

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,7 +11,7 @@ import pytest
 
 from medallion import bronze, contracts, sources
 from medallion.errors import SourceError
-from medallion.sources import parsing
+from medallion.sources import delivery, parsing, readers
 
 HEADER = "product_id,product_name,category"
 
@@ -146,6 +147,24 @@ def test_json_lines(tmp_path):
         (5, None, None, None, None, None, '["a list"]'),
         (6, "P3", "x", None, None, "12345678901234567890123", None),
     ]
+
+
+def test_records_within_records_are_a_table_of_their_own(tmp_path):
+    """Each with the record that it belongs to; references that are no more than an identifier and a kind stay a cell."""
+    stages = [{"id": f"s{n}", "label": f"Stage {n}", "metadata": {"probability": "0.5"}, "order": n} for n in range(2)]
+    pipelines = [
+        {"id": f"p{n}", "label": f"Pipeline {n}", "stages": stages, "teams": [{"id": "7", "type": "team"}]}
+        for n in (1, 2)
+    ]
+    (tmp_path / "pipelines.json").write_text(json.dumps({"results": pipelines}))
+    found = {part.name: part for part in delivery.parts(str(tmp_path)) if isinstance(part, delivery.Part)}
+    assert [*found] == ["pipelines.json#results", "pipelines.json#results[].stages"]
+    (stage_table,) = (part for name, part in found.items() if "[]" in name)
+    assert stage_table.stems == ("stages",)
+    header = readers.header(stage_table.place, stage_table.name, stage_table.sheet)
+    assert header == ["id", "label", "metadata.probability", "order", "pipeline.id", "pipeline.label"]
+    (rows,) = readers.objects(stage_table.place, stage_table.name, stage_table.sheet, ["id", "pipeline.id"])
+    assert [cells for _, cells in rows] == [["s0", "p1"], ["s1", "p1"], ["s0", "p2"], ["s1", "p2"]]
 
 
 def test_nested_objects_of_json_lines_become_columns(tmp_path):

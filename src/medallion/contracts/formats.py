@@ -416,8 +416,11 @@ def called_for(
     (('d.M.yy since 1950', 'serial 1900', 'epoch ms'), [])
     >>> called_for(["2025-22-11", "2025-23-11 10:00", "2025-05-04", "Sat, 22 Nov 2025"], True)
     (('yyyy-d-M', 'E, d MMM yyyy'), [])
+    >>> called_for(["06/May/2024  01:15:00 PM", "not  yet"], True)
+    (('d LLLL yyyy h:mm:ss a',), ['not  yet'])
     """
-    texts = [text.strip() for text in texts]
+    written = {" ".join(text.split()): text.strip() for text in texts}  # cells are read without doubled spaces
+    texts = list(written)
     days = texts if days is None else list(days)
     dots = _dots(days).decided is True if dots is None else dots
     after_year = _after_year(days).decided is True if after_year is None else after_year
@@ -445,7 +448,7 @@ def called_for(
         bare_formats, unread = called_for(named.values(), day_first, span, None, years_first, dots, after_year)
         needed += [f"E, {format_}" for format_ in bare_formats if not format_.startswith("E")]
         left = [text for text in left if text not in named or named[text] in unread]
-    return tuple(dict.fromkeys((*whole, *needed))), left
+    return tuple(dict.fromkeys((*whole, *needed))), [written[text] for text in left]
 
 
 def _reading(texts: list[str], formats: Iterable[str]) -> tuple[list[str], list[str]]:

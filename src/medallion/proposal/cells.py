@@ -120,6 +120,8 @@ def dated(
 
 def unread(column: Column, reason: str, is_time: bool) -> Filling:
     """Fill from a column whose name is certain but whose values are no days; months and weeks become their first days."""
+    if is_time and (behind := _behind_a_name(column)):
+        return behind.model_copy(update={"reason": f"{reason}; the time that stands behind a name"})
     if is_time and (wider := formats.wider(column.counts, column.name)):
         reason = f"{reason}; {wider.what} such as {next(iter(column.counts))!r}: is each to count as its first day?"
         if wider.sql:
@@ -128,6 +130,22 @@ def unread(column: Column, reason: str, is_time: bool) -> Filling:
     return Filling(
         column=column.header, confidence=0.3, reason=f"{reason}; but its values cannot be read so: {column.examples()}"
     )
+
+
+#: A day, and its time, at the end of a text, as boards write them behind whoever made a record.
+_DAY_AT_END = (
+    r"([A-Z][a-z]{2,8} \d{1,2}, \d{4}( \d{1,2}:\d{2}( [AP]M)?)?|\d{4}-\d{2}-\d{2}([ T]\d{1,2}:\d{2}(:\d{2})?)?)$"
+)
+
+
+def _behind_a_name(column: Column) -> Filling | None:
+    """A column of which every text ends in a day; None where some do not."""
+    days = [re.search(rf"(?<=\s){_DAY_AT_END}", text) for text in column.counts]
+    if not all(days):
+        return None
+    written, unread = formats.called_for([day[1] for day in days if day], False)
+    sql = f"regexp_extract(`{column.name}`, '{_DAY_AT_END.replace(_SLASH, _SLASH * 2)}', 1)"
+    return None if unread else Filling(sql=sql, date_formats=written, confidence=0.85)
 
 
 def without_denied(item: Filling, column: Column) -> Filling:
@@ -153,13 +171,14 @@ def _begun(column: Column) -> str:
     )
 
 
-def lasted(start: Column, written: tuple[str, ...], table: Table) -> Filling | None:
+def lasted(start: Column, written: tuple[str, ...], table: Table, least: int = 0) -> Filling | None:
     """How long activities took by when they began and when they ended: in a column of its own, or in the same cell.
 
     Args:
         start: The column with their beginning.
         written: The formats of its dates.
         table: Their table.
+        least: So many activities say it at least where they end in a column of its own.
     """
     written = written or formats.called_for(start.counts, False)[0]
     if start.has_ends:
@@ -178,7 +197,11 @@ def lasted(start: Column, written: tuple[str, ...], table: Table) -> Filling | N
             for own, other in table.together(start, column)
             if own and other
         ]
-        if sum(span is not None and 0 <= span <= _DAY for span in spans) > _MOSTLY * len(spans) and any(spans):
+        if (
+            sum(span is not None and 0 <= span <= _DAY for span in spans) > _MOSTLY * len(spans)
+            and any(spans)
+            and len(spans) >= least
+        ):
             return _between(
                 f"`{start.name}`", f"`{column.name}`", written, theirs, f"from {start.header} to {column.header}"
             )
@@ -306,10 +329,10 @@ def duration(item: Filling, column: Column, table: Table, standard: bool = False
         return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; in hours, as its name says")
     figures = [float(text.replace(",", ".")) for text in column.counts if re.fullmatch(r"\d+([.,]\d+)?", text)]
     if figures and not words & {"minutes", "minuten", "minutos"} and median(figures) < _SHORT:
-        broken = [text for text in column.counts if re.search(r"[.,]0*[1-9]", text)]
-        if broken:  # no one counts parts of a minute
+        shares = [text for text in column.counts if re.search(r"[.,]0*[1-9]", text)]
+        if shares:  # no one counts parts of a minute
             sql = f"cast(round(try_cast(replace(`{column.name}`, ',', '.') as double) * 60) as bigint)"
-            return Filling(sql=sql, confidence=0.6, reason=f"figures such as {broken[0]!r}; in hours?")
+            return Filling(sql=sql, confidence=0.6, reason=f"figures such as {shares[0]!r}; in hours?")
     if figures and not words & {"minutes", "minuten", "minutos"}:
         usual = median(figures)
         for word, least, parts in (("milliseconds", 36_000, 60_000), ("seconds", 600, 60)):

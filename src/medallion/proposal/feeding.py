@@ -15,6 +15,7 @@ from medallion.proposal import (
     currency_columns,
     date_columns,
     evidence,
+    profile,
     vocabulary,
     worth,
 )
@@ -57,9 +58,10 @@ def feed(draft: Draft, matched: Match) -> Feed:
         elif canonical in ("source", "channel", "direction", "outcome"):
             item = valued(draft, item, column, feed, declared)
         feed.fillings[canonical] = item
-    begun = feed.fillings.get("occurred_at")
+    begun, length = feed.fillings.get("occurred_at"), matched.columns.get("duration_minutes")
     if feed.entity == "interactions" and begun and begun.column and _is_open(feed.fillings.get("duration_minutes")):
-        lasted = cells.lasted(feed.table.column(begun.column), begun.date_formats, feed.table)
+        least = min(length[0].filled, profile.COMPARED) if length else 0
+        lasted = cells.lasted(feed.table.column(begun.column), begun.date_formats, feed.table, least)
         feed.fillings |= {"duration_minutes": lasted} if lasted else {}
     closing = feed.fillings.get("closed_at")
     words = set(vocabulary.tokens(str(closing.column))) if closing else set()

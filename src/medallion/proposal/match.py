@@ -105,6 +105,10 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
     if not column.filled:
         return 0.88, "but it is empty"
     kind = declared.kind
+    if declared.name in (*_CLOSED.get(entity.name, ()), "stage") and any(
+        text.startswith("[{") for text in column.counts
+    ):
+        return 0.1, "but lists of records"
     if declared.name in ("owner", "account_manager") and {*vocabulary.words_of(column.header)} & {
         *PLACES,
         "team",

@@ -256,7 +256,7 @@ def unclear(table: Table, keys: Mapping[str, Set[str]]) -> Unclear | None:
     is_known = any(vocabulary.kind_of_file(stem, "leads") == -1 for stem in table.stems) and not words & _MERGES
     is_known = is_known or bool(words & (_LINES | {"historie", "historial", "historique", "storico"}))
     persons = any(
-        _words(c) & _PERSONS or (c.share("email") > 0.6 and c.repeats < 0.2) for c in table.columns if c.filled
+        c.repeats < 0.2 and (_words(c) & _PERSONS or c.share("email") > 0.6) for c in table.columns if c.filled
     )
     spans = any(vocabulary.says_end(c.header) and c.share("date") > 0.5 for c in table.columns if c.filled)
     if not table.rows or is_known or persons or (links.is_junction(table, keys) and not spans):

@@ -117,11 +117,11 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
     key_columns.as_beside(draft, feeds)
     key_columns.find_padded(draft, feeds)
     for feed in list(feeds):
-        if feed.entity in draft.entities:
-            totals.sums(feed, draft.entities[feed.entity])
+        if feed.entity in draft.entities and (left_out := totals.sums(feed, draft.entities[feed.entity])):
+            feed.life["where"] = left_out
     for feed in [item for item in feeds if item.entity == "leads"]:
         as_mapped = feed.fillings.get("status"), feed.fillings.get("stage")
-        state.status(feed, draft.entities["leads"])
+        state.status(feed, draft.entities["leads"], draft.system)
         stage_tables.of_deals(draft, feed)
         state.contradicted(feed, draft.entities["leads"], *as_mapped)
         evidence.outcome(feed, draft.entities["leads"])
@@ -132,6 +132,8 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
         currency_columns.below_zero(draft, feed)
     if not draft.named["customers"]:
         account_columns.from_deals(draft, feeds)
+    for feed in [item for item in draft.feeds if draft.is_derived(item)]:
+        feed.life |= next((other.life for other in feeds if other.table is feed.table and other.life), {})
     for feed in [item for item in feeds if item.entity in ("leads", "interactions")]:
         reference_columns.product(draft, feed)
         account_columns.of_records(draft, feed)

@@ -56,7 +56,7 @@ _DATES = {
     "words": rf"\d{{1,2}} ({_MONTH}) \d{{4}}" + _TIME + rf"|({_MONTH}) \d{{1,2}}, \d{{4}}" + _TIME,
     "words without comma": rf"({_MONTH}) \d{{1,2}} \d{{4}}" + _TIME,
     "compact": r"(19|20)\d{2}[01]\d[0-3]\d([0-2]\d[0-5]\d[0-5]\d)?",
-    "dashed words": rf"\d{{1,2}}-({_MONTH})-\d{{4}}" + _TIME,
+    "dashed words": rf"\d{{1,2}}([-/])({_MONTH})([-/])\d{{4}}" + _TIME,
 }
 _ANY_DATE = "|".join(f"(?:{pattern})" for pattern in _DATES.values())
 #: What may name a currency beside a figure.

@@ -12,6 +12,7 @@ from medallion.proposal import marks, match, stages, vocabulary
 from medallion.proposal.cells import spellings
 from medallion.proposal.feeds import Feed
 from medallion.proposal.profile import Column, Table
+from medallion.proposal.systems import System
 
 _FLAG_YES = "('true', '1', 'yes', 'y', 't')"
 
@@ -23,7 +24,7 @@ def _flag(table: Table, *names: str) -> Column | None:
     return None
 
 
-def status(feed: Feed, leads: Entity) -> None:
+def status(feed: Feed, leads: Entity, system: System | None = None) -> None:
     """The state of a deal: from flags, from a column of states, from stages, from times of winning and losing."""
     declared = leads.column("status")
     table = feed.table
@@ -81,6 +82,9 @@ def status(feed: Feed, leads: Entity) -> None:
         sql, asks = by_flags
         feed.fillings["status"] = Filling(sql=sql, confidence=0.6, reason=f"no column of states; {asks}")
         return
+    if coded := _by_codes(table, system):
+        feed.fillings["status"] = coded
+        return
     others = [
         c for c in feed.unmapped if (m := vocabulary.header(c.header, leads, "status")) and m.confidence >= CONFIDENT
     ]
@@ -102,6 +106,23 @@ def status(feed: Feed, leads: Entity) -> None:
         else "nothing tells the state of a deal"
     )
     feed.fillings["status"] = Filling(value="open", confidence=0.3, reason=reason)
+
+
+def _by_codes(table: Table, system: System | None) -> Filling | None:
+    """The state by codes of a known system, beside the column whose cells say that a deal was lost; it is asked about."""
+    headers = {vocabulary.bare(column.header): column for column in table.columns}
+    for header, (over, lost) in (system.states if system else {}).items():
+        column, reason = headers.get(header), headers.get(lost)
+        if column is None or not {*over} & {*column.counts}:
+            continue
+        listed = ", ".join(f"'{code}'" for code in over)
+        is_lost = f"WHEN nullif(trim(`{reason.name}`), '') IS NOT NULL THEN 'lost' " if reason else ""
+        sql = f"CASE {is_lost}WHEN trim(`{column.name}`) IN ({listed}) THEN 'won' ELSE 'open' END"
+        with_reason = f"a filled {reason.header} says lost, " if reason else ""
+        also = "" if reason else f", none lost, since {lost.upper()} is not in the file"
+        asks = f"{with_reason}{column.header} {' or '.join(over)} won, and all others are open{also}: is that so?"
+        return Filling(sql=sql, confidence=0.6, reason=asks)
+    return None
 
 
 def _guess(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -25,13 +25,15 @@ class System:
     """A CRM: its name, headers that tell it, and per entity which column each of its standard headers fills.
 
     Headers are in small letters without spaces and signs; a header that fills no column leads to None. `deleted` are
-    those by which nothing but a deletion is said.
+    those by which nothing but a deletion is said. `states` has headers of codes: those that say that a deal is over, and the
+    header whose cells say then that it was lost.
     """
 
     name: str
     signature: frozenset[str]
     columns: Mapping[str, Mapping[str, str | None]]
     deleted: frozenset[str] = frozenset()
+    states: Mapping[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
 
 
 @cache
@@ -59,10 +61,11 @@ def read(path: Path) -> System:
         if not isinstance(listed, list):
             raise ContractError(f"{path}: {word} is {listed!r}", "Write a list of headers: [stagename, closedate].")
         lists[word] = frozenset(bare(str(header)) for header in listed)
+    states = {bare(header): (tuple(codes["over"]), bare(codes["lost"])) for header, codes in _states(document, path)}
     known = entities()
     columns: dict[str, dict[str, str | None]] = {}
     for entity, named in document.items():
-        if entity in ("name", *lists):
+        if entity in ("name", "states", *lists):
             continue
         if entity not in known or not isinstance(named, dict):
             raise ContractError(
@@ -76,7 +79,18 @@ def read(path: Path) -> System:
                     f"The nearest one is {near[0]}; null is for a header that fills none.",
                 )
         columns[entity] = {bare(str(header)): column for header, column in named.items()}
-    return System(document["name"], lists["signature"], columns, lists["deleted"])
+    return System(document["name"], lists["signature"], columns, lists["deleted"], states)
+
+
+def _states(document: Mapping[str, Any], path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """What a preset says of codes of states."""
+    given = document.get("states") or {}
+    if isinstance(given, dict) and all(
+        isinstance(codes, dict) and isinstance(codes.get("over"), list) and isinstance(codes.get("lost"), str)
+        for codes in given.values()
+    ):
+        return [(str(header), codes) for header, codes in given.items()]
+    raise ContractError(f"{path}: states is {given!r}", "Write `states: {GBSTK: {over: [C], lost: ABGRU}}`.")
 
 
 def recognized(headers: Iterable[Iterable[str]]) -> System | None:

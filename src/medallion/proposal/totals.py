@@ -26,6 +26,13 @@ _TOTAL = re.compile(
 )
 
 
+#: So many cells without a key that are headers of the table are the header of parts; and so many cells that all records with
+#: a key have are missing in a part.
+_HEADERS, _LACKING = 3, 2
+#: Share of refused rows from which on a file is held back.
+_MANY = 0.2
+
+
 @dataclass(frozen=True)
 class NoRecords:
     """Rows of a table that are no records, such as totals, and what is known of them."""
@@ -45,7 +52,8 @@ class NoRecords:
 
 
 def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | None:
-    """Rows without a key, or with a word for a total in its place, that fill fewer cells than records do; and totals.
+    """Rows without a key, or with a word for a total in its place, that fill fewer cells than records do; rows without a key
+    that are a header or lack what all others have; and totals.
 
     They are taken out of the table: what its columns hold is then what its records hold. A record in several rows
     counts once towards the sum that is compared with the total.
@@ -60,8 +68,16 @@ def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | 
         return None
     usual = median(full)
 
+    keyed = [record for record in records if record[place]]
+    always = [at for at in range(len(table.columns)) if at != place and all(record[at] for record in keyed)]
+    headers = {column.header for column in table.columns}
+
     def is_record(record: tuple[str, ...], count: int) -> bool:
-        return (bool(record[place]) and not _TOTAL.fullmatch(record[place])) or count > 0.6 * usual
+        if record[place]:
+            return not _TOTAL.fullmatch(record[place]) or count > 0.6 * usual
+        is_header = len(headers & {*record}) >= _HEADERS
+        is_part = sum(not record[at] for at in always) >= _LACKING
+        return count > 0.6 * usual and not is_header and not is_part
 
     good = [is_record(record, count) for record, count in zip(records, filled, strict=True)]
     others = [record for record, is_good in zip(records, good, strict=True) if not is_good]
@@ -111,18 +127,25 @@ def _leave_out(table: Table, good: list[bool], others: list[tuple[str, ...]]) ->
     table.records[:] = batches
 
 
-def sums(feed: Feed, entity: Entity) -> None:
-    """Give no key to rows that are totals, notes or parts of the record above, so that they are refused and counted."""
+def sums(feed: Feed, entity: Entity) -> Condition | None:
+    """Give no key to rows that are totals, notes or parts of the record above, so that they are refused and counted.
+
+    Gives the condition under which rows count where so many are no records that their file would be held back, None else.
+    """
     filling = feed.fillings.get(entity.key)
     if filling is None or filling.column is None or filling.column != feed.table.column(filling.column).header:
-        return
+        return None
     value = feed.fillings.get("deal_value")
     amount = feed.table.column(value.column) if value and value.column else None
     key = feed.table.column(filling.column)
     others = no_records(feed.table, key, amount)
     if others is None:
-        return
+        return None
     explanation = f"{others.rows} of the rows are no records (totals, notes, parts of the one above) and are refused"
+    left_out = None
+    if others.rows > _MANY * (others.rows + key.rows) and not others.heads:
+        explanation = f"{others.rows} of the rows are no records (heads and sums of groups, parts of the one above) and do not count"
+        left_out = Condition(when=f"trim(coalesce(`{key.name}`, '')) <> ''", reason=explanation)
     if not others.rows:
         explanation = "a total with fewer cells than the header stands below the records"
     if others.heads and others.lacking:
@@ -147,6 +170,7 @@ def sums(feed: Feed, entity: Entity) -> None:
         feed.comments.append(f"{explanation}; its total row says {others.said:,.2f}, and so do its records")
     else:
         feed.comments.append(explanation)
+    return left_out
 
 
 def grouped(feed: Feed, deals: Feed) -> None:

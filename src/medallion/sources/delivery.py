@@ -20,7 +20,7 @@ from medallion import addresses
 from medallion.errors import SourceError
 from medallion.sources import azure, readers
 from medallion.sources.files import BOMB_BYTES, BOMB_RATIO, UNREADABLE, Place, filesystem
-from medallion.sources.readers import web_tables
+from medallion.sources.readers import documents, web_tables
 from medallion.sources.readers.opened import INSIDE
 
 #: Kinds of table by the ending of a name.
@@ -200,7 +200,9 @@ def _parts(
             if not lists:
                 yield name
             for path in lists:
-                stems = (stem,) if _by_default(path) else (path.rpartition(".")[2], stem)
+                own_name = path.rpartition(".")[2]
+                file_stem = () if documents.INNER in path else (stem,)
+                stems = (stem,) if _by_default(path) else (own_name, *file_stem)
                 yield Part(uri, f"{name}#{path}" if path else name, form, place, stems, path)
         elif form == "json":
             yield Part(uri, name, "jsonl", place, (stem,))

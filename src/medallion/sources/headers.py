@@ -42,7 +42,34 @@ def _with(head: str, delimiter: str, known: Known, line: int | None) -> Header |
     at = _place(
         [cells for _, cells in records], known, next((i for i, (n, _) in enumerate(records) if n == line), line)
     )
-    return None if at is None else Header((*records[at][1], *_ended(records, at)), records[at][0], delimiter)
+    if at is None:
+        return None
+    cells = grouped(records[at - 1][1], records[at][1]) if at else records[at][1]
+    return Header((*cells, *_ended(records, at)), records[at][0], delimiter)
+
+
+def grouped(above: Sequence[str], cells: Sequence[str]) -> list[str]:
+    """A header, its names that stand in it more than once with those of the groups that the record above it has.
+
+    A group goes on to the next one. Where the record above is none of groups, or does not tell the names apart, the header
+    stays as it is.
+
+    >>> grouped(["", "", "Created", "", "Closed", ""], ["ID", "Account", "Date", "By", "Date", "By"])
+    ['ID', 'Account', 'Created Date', 'Created By', 'Closed Date', 'Closed By']
+    >>> grouped(["Deals", "", ""], ["ID", "Date", "Date"]), grouped(["Date", "Name", ""], ["ID", "Name", "Owner"])
+    (['ID', 'Date', 'Date'], ['ID', 'Name', 'Owner'])
+    """
+    names = [cell.strip().lower() for cell in cells]
+    repeated = {name for name in names if name and names.count(name) > 1}
+    groups = [cell.strip() for cell in above if cell.strip()]
+    if not repeated or not 2 <= len(groups) < len(cells) or any(map(_figure, groups)):
+        return list(cells)
+    group, joined = "", list[str]()
+    for place, (cell, name) in enumerate(zip(cells, names, strict=True)):
+        group = (above[place].strip() if place < len(above) else "") or group
+        joined.append(f"{group} {cell.strip()}" if group and name in repeated else cell)
+    told_apart = [cell.lower() for cell, name in zip(joined, names, strict=True) if name in repeated]
+    return joined if len({*told_apart}) == len(told_apart) else list(cells)
 
 
 def _ended(records: Sequence[tuple[int, list[str]]], at: int) -> list[str]:
@@ -64,7 +91,9 @@ def records_of(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 def of_rows(rows: Sequence[Sequence[str]], known: Known, line: int | None = None) -> Header | None:
     """The header of a sheet, from its first rows; cells to the right of the last named one do not count."""
     at = _place(rows[: max(_DEPTH, line or 0)], known, None if line is None else line - 1)
-    return None if at is None else Header(tuple(_trimmed(rows[at])), at + 1)
+    if at is None:
+        return None
+    return Header(tuple(grouped(rows[at - 1] if at else [], _trimmed(rows[at]))), at + 1)
 
 
 def _trimmed(cells: Sequence[str]) -> list[str]:

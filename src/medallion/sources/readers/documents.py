@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,15 @@ _WIDEST = 500
 _REACH = 3
 #: Objects that are handed over at once.
 _AT_ONCE = 1000
+
+#: What stands between the path to a list and that to a list of its records.
+INNER = "[]."
+#: Keys of lists that say nothing of what is in them; then the file's name does.
+_PLAIN_KEYS = frozenset({"", "data", "result", "results", "records", "values", "value", "items", "rows", "list"})
+#: Keys of a record that tell it from others, and those of its identifiers.
+_NAMES, _IDS = re.compile(r"(?i)(^|_)(id|name|label|title)$"), re.compile(r"(?i)(^|_)(id|key|uuid|guid)$")
+#: Plain values that a record of its own has at least.
+_LEAST = 3
 
 #: Names of nested objects, None for a value that stays one cell.
 _Tree = dict[str, Any]
@@ -80,7 +90,39 @@ def _document(file: File, name: str) -> dict[str, list[Any]] | None:
     values: dict[str, list[Any]] = {}
     for path, items in _lists(document, (), _REACH):
         values[path] = values.get(path, []) + items  # a key may hold a dot, so that two have one path
+    for path, items in list(values.items()):
+        values |= _within(path, items, name)
     return values
+
+
+def _within(path: str, items: list[Any], name: str) -> dict[str, list[Any]]:
+    """The lists of records that the records of a list have, such as the stages of a pipeline, by the path to each; every
+    record with the identifier and the names of the one that it belongs to.
+    """
+    key = path.rpartition(".")[2]
+    whole = key if key not in _PLAIN_KEYS else name.rpartition("/")[2].partition(".")[0]
+    owner = re.sub(r"ies$", "y", whole) if whole.endswith("ies") else whole.removesuffix("s")
+    lists: dict[str, list[Any]] = {}
+    for item in (item for item in items if isinstance(item, dict)):
+        of_owner = {f"{owner}.{key}": value for key, value in item.items() if _NAMES.search(key) and _is_plain(value)}
+        for inner, records in _lists(item, (), _REACH):
+            of_item = [{**record, **of_owner} if isinstance(record, dict) else record for record in records]
+            lists.setdefault(f"{path}{INNER}{inner}", []).extend(of_item)
+    return {inner: records for inner, records in lists.items() if _are_records(records, owner)}
+
+
+def _are_records(records: list[Any], owner: str) -> bool:
+    """Whether objects are records of their own, with an identifier and more than a label: no list of references."""
+    plain = [
+        {key for key, value in record.items() if _is_plain(value) and not key.startswith(f"{owner}.")}
+        for record in records
+        if isinstance(record, dict)
+    ]
+    return bool(plain) and all(len(keys) >= _LEAST and any(_IDS.search(key) for key in keys) for keys in plain)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | bool | int | float)
 
 
 def lists(file: File, name: str) -> Iterator[list[str] | None]:
