@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
+from datetime import date
 
 import pytest
 
-from medallion import contracts, sources
+from medallion import contracts, proposal, sources
 from medallion.sources import parsing
 
 HEADER = "lead_id,customer_id,created_at,company,status,deal_value"
@@ -139,3 +141,35 @@ def test_an_archive_in_an_archive_is_opened_and_one_further_in_is_not(tmp_path):
     assert [file.name for file in found.files] == ["export.zip/march.zip/leads.csv"]
     assert len(records(found.files[0])[0]) == 2
     assert "an archive in an archive in an archive" in found.refused[0].problem
+
+
+# figures of other scripts
+
+SCRIPTS = {
+    "Arabic": (
+        "رقم الصفقة,العميل,المرحلة,القيمة,تاريخ الإنشاء,تاريخ الإغلاق",
+        "تم الفوز,٦٤٬٧٥٠٫٠٠,١٧/٠٣/٢٠٢٥,٢٨/٠٤/٢٠٢٥", "خسرت,٩٬٠٠٠٫٥٠,٠٢/٠٢/٢٠٢٥,٠٣/٠٤/٢٠٢٥",
+    ),
+    "Hebrew": (
+        "מספר עסקה,לקוח,שלב,סכום,תאריך יצירה,תאריך סגירה",
+        'זכייה,"64,750.00",17/03/2025,28/04/2025', 'הפסד,"9,000.50",02/02/2025,03/04/2025',
+    ),
+    "full width": (
+        "案件番号,取引先名,フェーズ,金額,作成日,完了日",
+        "受注,６４，７５０．００,２０２５/０３/１７,２０２５/０４/２８", "失注,９，０００．５０,２０２５/０２/０２,２０２５/０４/０３",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_headers_and_figures_of_other_scripts_are_read(tmp_path, deliver, rows, script):
+    head, won, lost = SCRIPTS[script]
+    deals = f"{head}\nD1,Halden,{won}\nD2,Lumen,{lost}\nD3,Halden,{won}\n"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "deals.csv").write_text(deals)
+    text = re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", proposal.propose(str(tmp_path / "in"), "x").text)
+    (tmp_path / "c.yaml").write_text(text)
+    _, lake = deliver({"deals.csv": deals}, contracts=(str(tmp_path / "c.yaml"),))
+    query = "select status, cast(deal_value as double) as value, cast(created_at as date) as opened from silver.leads_clean order by lead_id"
+    found = [tuple(row.values()) for row in rows(lake, query)]
+    assert found[:2] == [("won", 64750.0, date(2025, 3, 17)), ("lost", 9000.5, date(2025, 2, 2))]

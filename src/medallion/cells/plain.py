@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from medallion.cells import amounts, times
-from medallion.cells.texts import canonical, email, identifier, phone, squish
+from medallion.cells.texts import canonical, email, identifier, phone, squish, western
 from medallion.contracts import money
 from medallion.contracts.filling import Filling
 from medallion.contracts.model import Column
@@ -37,9 +37,12 @@ def plain(column: Column, filling: Filling) -> Callable[[str], Any]:
     spellings = with_spaces(column.spellings)
     forms, known = with_spaces(forms), with_spaces(known)
     value, is_text = _values(column, filling), read_type(column) == "string"
+    is_figure = column.is_time or column.kind in (*_FIGURES, "phone")
     currency = _currency(column)
 
     def read(text: str) -> Any:
+        if is_figure:
+            text = western(text)
         if filling.otherwise:
             meant = canonical(text, known)
             text = filling.otherwise if meant is None else meant

@@ -14,6 +14,22 @@ _WHOLE_NUMBER = 7
 _SPACES = re.compile(f"[ {ODD_SPACE}]+")
 
 
+#: Figures of other scripts, and their marks of decimals and thousands: Arabic, Persian, Devanagari, and those of full width.
+_FIGURES = str.maketrans(
+    {chr(zero + digit): str(digit) for zero in (0x660, 0x6F0, 0x966, 0xFF10) for digit in range(10)}
+    | {"٫": ".", "٬": ",", "．": ".", "，": ","}
+)
+
+
+def western(text: str) -> str:
+    """A text with the figures of other scripts as those from 0 to 9.
+
+    >>> western("١٧/٠٣/٢٠٢٦"), western("٦٤٬٧٥٠٫٠٠"), western("１２")
+    ('17/03/2026', '64,750.00', '12')
+    """
+    return text if text.isascii() else text.translate(_FIGURES)
+
+
 def squish(text: str) -> str:
     r"""Trim, and make every run of white space (no-break spaces and line ends too) one space.
 

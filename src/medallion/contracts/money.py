@@ -40,6 +40,7 @@ NAMES = {
     "norwegian krone": "NOK", "danish krone": "DKK", "yuan": "CNY", "renminbi": "CNY", "人民币": "CNY", "人民幣": "CNY",
     "日元": "JPY", "日圓": "JPY", "日本円": "JPY", "美元": "USD", "米ドル": "USD", "欧元": "EUR", "ユーロ": "EUR", "英镑": "GBP",
     "港币": "HKD", "港元": "HKD", "рубль": "RUB", "рубли": "RUB", "рублей": "RUB", "рубля": "RUB", "российский рубль": "RUB", "доллар сша": "USD", "доллары сша": "USD", "евро": "EUR",
+    "ريال سعودي": "SAR", "درهم إماراتي": "AED", "دولار أمريكي": "USD", "جنيه مصري": "EGP", "دينار كويتي": "KWD", "يورو": "EUR", "שקל": "ILS", "דולר": "USD", "אירו": "EUR",
 }  # fmt: skip
 #: Signs that several currencies have, besides the one that they are usually taken for.
 SHARED = {

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from medallion import sources
+from medallion.cells.texts import western
 from medallion.contracts import formats, money
 from medallion.contracts.formats import DayOrder
 from medallion.contracts.model import NO_DATES, PLACEHOLDERS
@@ -361,8 +362,13 @@ def _joined(parts: Sequence[Table]) -> Table:
     return Table(parts[0].file, parts[0].stems, rows, columns, records, of, parts[-1].short, names)
 
 
+def _in_figures(text: str) -> str:
+    """A text of figures alone in those that are compared; the words of another are kept as they are written."""
+    return text if text.isascii() or any(map(str.isalpha, text)) else western(text)
+
+
 def _cell(text: str | None, column: Column) -> str:
-    bare = without_link((text or "").strip(), column.linked)
+    bare = without_link(_in_figures((text or "").strip()), column.linked)
     bare = re.sub(UNTIL, "", bare) if column.has_ends else bare
     return "" if bare.lower() in PLACEHOLDERS or bare in column.no_dates else bare
 
@@ -414,7 +420,7 @@ def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
             counted = pc.value_counts(pc.utf8_trim_whitespace(good.column(place).drop_null()))
             for text, count in zip(*(counted.field(name).to_pylist() for name in ("values", "counts")), strict=True):
                 if text.lower() not in PLACEHOLDERS:
-                    column.counts[text] += count
+                    column.counts[_in_figures(text)] += count
         if is_cut and rows >= most:
             break
     for column in columns:

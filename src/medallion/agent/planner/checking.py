@@ -88,8 +88,8 @@ class Checking(Subjects):
             self.goal = "both" if both else self.goal  # how many deals, and the total
         if self.take("my_team"):
             self.me = self.team = True
-        mine = any(span.of("first_person") or self._says_mine(span) for span in self.spans)
-        if mine and not any(span.of("who") for span in self.spans):
+        of_me = any(span.of("first_person") or self._says_mine(span) for span in self.spans)
+        if of_me and not any(span.of("who") for span in self.spans):
             self.me = True  # cuánto vendí
         if past := self.places("past"):
             self.past = True

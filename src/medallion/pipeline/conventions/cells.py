@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
+from medallion.cells.texts import western
 from medallion.contracts import Entity, formats
 from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
 from medallion.contracts.model import NO_DATES
@@ -199,7 +200,7 @@ def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[s
                 seen.setdefault(UNDATED, Seen()).words.update(_counted(state_.filter(blank), empty))
             unmarked = batch.filter(_unmarked(batch, read_markers, empty)) if read_markers else batch
             for name in wanted:
-                cells = (unmarked if name in unread else batch).column(name)
+                cells = _western((unmarked if name in unread else batch).column(name))
                 _add(seen[name], cells, empty, name in dates, name in listed)
         return seen
 
@@ -224,6 +225,17 @@ def whole_columns(file: SourceFile, wanted: list[str]) -> list[pa.RecordBatch]:
     names = [name for _, name in file.columns]
     read = (batch.filter(batch.column(len(names) + 2).is_null()) for batch in parsing.parse(file, names))
     return [batch.select(wanted) for batch in read]
+
+
+def _western(cells: pa.Array) -> pa.Array:
+    """Cells with the figures of other scripts as they are read."""
+    if pc.all(pc.string_is_ascii(cells)).as_py() is not False:
+        return cells
+    if not pc.any(pc.match_substring_regex(cells, "[٠-٩۰-۹०-९０-９]")).as_py():
+        return cells
+    encoded = cells.dictionary_encode()
+    texts = [None if text is None else western(text) for text in encoded.dictionary.to_pylist()]
+    return pa.array(texts, pa.string()).take(encoded.indices)
 
 
 def _unmarked(batch: pa.RecordBatch, read_markers: Iterable[tuple[str, str]], empty: Collection[str]) -> pa.Array:
