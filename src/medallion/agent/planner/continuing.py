@@ -160,6 +160,8 @@ class Continuing(Comparing):
         people = [at for at, span in enumerate(self.spans) if span.of("person", "its", "they")]
         mates, teams = self.places("mates"), [at for at in self.places("dim", "the_team") if self._is_team(at)]
         was = self._owner_before()
+        if any(isinstance(part, Test) and part.name in TEAMS for part in self.where):
+            self.use(*[at for at in people if self.near(at, 1) < len(self.spans)])  # the West team against its quota
         if owner and not mates:
             for place in teams:
                 after = self.near(place, 1, over=("from", "prep", "neutral"))
