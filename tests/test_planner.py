@@ -1219,12 +1219,30 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("top 3 and bottom 5 reps by win rate", "? another number of each end"),
         ("did we lose more money than we won", "? "),
         ("how long was L-4 in negotiation", "? "),
+        ("win rate by band of deal size", "? I do not understand"),
+        ("win rate by deal size band", "? I do not understand"),
+        ("revenue with stage and owner", "? "),
         ("gap to quota", "? I do not understand 'gap'"),
         ("touches before the meeting", "? I do not understand 'before the meeting'"),
     ],
 )
 def test_what_is_near_to_a_question_is_not_taken_for_it(planner, question, expected):
     assert told(planner.understand(question)).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "open deals with stage and close date",
+        "our 5 biggest open deals with their stage, close date",
+        "offene Deals mit Phase und Abschlussdatum",
+        "affaires ouvertes avec étape et date de clôture",
+        "negocios abiertos con etapa y fecha de cierre",
+    ],
+)
+def test_columns_that_are_named_stand_first(planner, question):
+    listed = planner.understand(question).asked[-1]
+    assert listed.columns[:5] == ("lead_id", "customer_id", "deal_value", "stage", "expected_close_date")
 
 
 @pytest.mark.parametrize(
