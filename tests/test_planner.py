@@ -414,6 +414,13 @@ UNDERSTOOD = {
     "who has never won a deal": "won_leads by owner having value = 0",
     "reps with fewer than 3 won deals in May": "won_leads,lost_leads,open_leads by owner in 2025-05 having won_leads < 3",
     "which reps have revenue under 10k in May": "revenue,lost_leads,open_leads by owner in 2025-05 having revenue < 10000",
+    "reps with no open deals": "open_leads by owner having value = 0",
+    "who has no overdue deals": "overdue_deals by owner having value = 0",
+    "wer hat keine offenen Deals": "open_leads by owner having value = 0",
+    "quels commerciaux n'ont aucune affaire ouverte": "open_leads by owner having value = 0",
+    "¿qué vendedores no tienen negocios abiertos?": "open_leads by owner having value = 0",
+    "accounts in Germany that have no open deal": "total_customers where country = Germany and open_deals = 0 + list accounts where country = Germany and open_deals = 0",
+    "deals that have no owner": "total_leads where owner is unknown + list deals where owner is unknown",
     # one number beside another
     "did we lose more than we won in May": "lost_leads,won_leads in 2025-05",
     "haben wir im Mai mehr verloren als gewonnen": "lost_leads,won_leads in 2025-05",
@@ -1214,6 +1221,9 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("top 3 and bottom 5 reps by win rate", "? another number of each end"),
         ("did we lose more money than we won", "? "),
         ("how long was L-4 in negotiation", "? "),
+        ("win rate by band of deal size", "? I do not understand"),
+        ("win rate by deal size band", "? I do not understand"),
+        ("revenue with stage and owner", "? "),
         ("gap to quota", "? I do not understand 'gap'"),
         ("touches before the meeting", "? I do not understand 'before the meeting'"),
         ("is the team behind last month", "? "),
@@ -1278,6 +1288,21 @@ def test_what_is_near_to_a_question_is_not_taken_for_it(planner, question, expec
 
 
 @pytest.mark.parametrize(
+    "question",
+    [
+        "open deals with stage and close date",
+        "our 5 biggest open deals with their stage, close date",
+        "offene Deals mit Phase und Abschlussdatum",
+        "affaires ouvertes avec étape et date de clôture",
+        "negocios abiertos con etapa y fecha de cierre",
+    ],
+)
+def test_columns_that_are_named_stand_first(planner, question):
+    listed = planner.understand(question).asked[-1]
+    assert listed.columns[:5] == ("lead_id", "customer_id", "deal_value", "stage", "expected_close_date")
+
+
+@pytest.mark.parametrize(
     "question", ["did we win all deals in Germany", "did we win only deals in Germany", "haben wir alle Deals gewonnen"]
 )
 def test_whether_all_are_so_is_not_answered_by_yes_for_some(planner, question):
@@ -1339,6 +1364,7 @@ IMPLIED = {
     "by status": "won lost versus or",
     "order -lost_leads": "each top best lost",
     "win_rate in this year": "my",
+    "and deal_value <= 50000 + ": "their",
     "median": "average durchschnittlich moyen promedio",
     "interactions_per": "average durchschnittlich moyen promedio",
     " after ": "top highest best höchste plus-haut",

@@ -54,6 +54,12 @@ UNDERSTOOD = {
     "combien manque-t-il à Ben Haddad pour atteindre son quota": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",
     "¿cuánto le falta a Ben Haddad para llegar a su cuota?": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",
     "did Ben Haddad hit his quota last quarter": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in last quarter",
+    # by other names, and of a team
+    "which reps missed their target": "quota_attainment by owner in this quarter having value < '100%'",
+    "Welche Vertriebler haben ihr Ziel nicht erreicht?": "quota_attainment by owner in this quarter having value < '100%'",
+    "Quels commerciaux n'ont pas atteint leur objectif ce trimestre ?": "quota_attainment by owner in this quarter having value < '100%'",
+    "¿Qué vendedores no alcanzaron su objetivo?": "quota_attainment by owner in this quarter having value < '100%'",
+    "How is the West team doing against its quota this quarter?": "team_quota,team_quota_attainment where team = West in this quarter",
     # why one was missed: the figures, which show whether it was
     "why did Ben Haddad miss his quota": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",
     "why did we miss quota last quarter": "quota_gap,quota,quota_attainment in last quarter",
@@ -152,3 +158,28 @@ def test_a_quota_that_was_not_missed_is_told_to_who_asks_why(planner, attained, 
     asked = planner.understand("why did Ben Haddad miss his quota")
     assert verdict(asked, [SimpleNamespace(rows=[{"quota_attainment": attained}])]) == says
     assert "not computed" in asked.notes[0]
+
+
+_SHORT = "quota_attainment,quota_gap by owner in last quarter having quota_attainment < '100%'"
+
+
+@pytest.mark.parametrize(
+    ("dialog", "expected"),
+    [
+        (["which reps missed their quota last quarter", "how far is Ben Haddad from quota"],
+         "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in last quarter"),
+        (["how much did Ben Haddad win last quarter", "did he hit his quota"],
+         "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in last quarter"),
+        (["deals lost last quarter", "who missed quota"], "quota_attainment by owner in last quarter having value < '100%'"),
+        (["revenue by owner last quarter", "quota attainment by quarter"], "quota_attainment by time:quarter"),
+        (["which reps missed their quota last quarter", "how much is each short"], _SHORT),
+        (["Welche Vertriebler haben letztes Quartal ihr Ziel nicht erreicht?", "wie viel fehlt jedem"], _SHORT),
+        (["Quels commerciaux n'ont pas atteint leur objectif le trimestre dernier ?", "Combien manque-t-il à chacun ?"], _SHORT),
+        (["¿Qué vendedores no alcanzaron su objetivo el trimestre pasado?", "¿cuánto le falta a cada uno?"], _SHORT),
+    ],
+)  # fmt: skip
+def test_quotas_are_of_the_time_that_was_asked_for(planner, dialog, expected):
+    before = None
+    for question in dialog:
+        before = planner.understand(question, before)
+    assert told(before) == expected

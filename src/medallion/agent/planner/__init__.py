@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from medallion import metrics
@@ -162,6 +162,9 @@ class Planner:
             notes.append("The conditions of the question before are not carried over; add `of those` to keep them.")
         if before is not None and slots.times == () and before.slots.times and slots.of_person(before.slots):
             notes.append("The time of the question before is not carried over; name it to keep it.")
+        if before is not None and slots.lacks_time_of(before.slots):
+            slots = replace(slots, times=before.slots.times)
+            notes.append("Carried over from the question before: times.")
         if not slots.has_subject:
             raise Unclear("the question does not say what is asked for", *self.closest(question))
         team = self.names.team(slots.team_of or self.me) if slots.team else None

@@ -19,6 +19,9 @@ _LAST = {f"last {unit}": f"this {unit}" for unit in ("day", "week", "month", "qu
 #: What is won or lost, by what is done and by the state.
 _DONE = {"win": "won", "sell": "won", "lose": "lost", "won": "won", "lost": "lost"}
 
+#: Metrics that count deals in a state of today.
+_NOW = {"open": "open_leads", "overdue": "overdue_deals"}
+
 
 class Comparing(Measuring):
     """Reads what a figure is compared with, and whether it moved."""
@@ -31,16 +34,19 @@ class Comparing(Measuring):
     def _nothing(self) -> None:
         """`who has not won anything`, `reps with nothing won`: a number of none of each of them."""
         done, nothing = self._done(), self.places("nothing")
+        if not self.times:
+            done += [(at, name) for at in self.places("state") for name in _NOW if self._says(at, "state", name)]
         both = self.lexed.language == "es" and nothing and done and done[0][0] < nothing[0]  # no ganó nada
         whose = self.places("who") or [at for at in self.places("dim") if self.has(at, "dim") == Sense("dim", "owner")]
         denied = [at for at in self.places("not", "no", "never") if not self._says(at, "not", "lately")]
         doubled = len(denied) != (1 if both else 0) if nothing else len(denied) != 1
         things = [at for at in self.places("thing", "entity") if self.has(at, "thing") or self._is_deals_at(at)]
         figure = self.where or self.about or self.places("metric", "count", "amount", "more", "fewer", *RANKS)
+        doubled |= any(self.has(at, "thing") for at in things) and any(self.has(at, "no") for at in denied)
         if len(done) != 1 or not whose or doubled or not (nothing or things) or figure:
             return
         (place, state) = done[0]
-        self.thresholds.append(Threshold(f"{state}_leads", "=", "0"))
+        self.thresholds.append(Threshold(_NOW.get(state) or f"{state}_leads", "=", "0"))
         self.use(place, *denied, *nothing, *things)
         self.take("with", "still")
 

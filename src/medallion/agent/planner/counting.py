@@ -56,7 +56,8 @@ class Counting(Forming):
 
     def _of_teams(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The metrics of teams where teams are asked for: a team may have a quota of its own."""
-        asked = TEAMS & {*self.slots.by} or (self.slots.team and "owner" not in self.slots.by)
+        of_team = self.slots.team or any(test.name in TEAMS for test in self._tests())
+        asked = TEAMS & {*self.slots.by} or (of_team and "owner" not in self.slots.by)
         if not asked or not {*names} <= {*meanings()["current"]}:
             return names
         return tuple(team for name in names if (team := f"team_{name}") in metrics.metrics()) or names

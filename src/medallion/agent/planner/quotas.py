@@ -5,7 +5,7 @@ from __future__ import annotations
 from medallion.agent.planner.continuing import Continuing
 from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import TEAMS, Rank, Slots, Threshold
+from medallion.agent.planner.slots import TEAMS, Rank, Threshold
 from medallion.metrics.conditions import Test
 
 #: Where I stand, not where we do.
@@ -23,7 +23,7 @@ class Quotas(Continuing):
         quota = [place for place in self.places("metric") if self.has(place, "metric") == Sense("metric", "quota")]
         if self.goal == "why" and self._why_quota(quota):
             return
-        implied = self.before is not None and self._is_of_quota(self.before)
+        implied = self.before is not None and self.before.is_of_quotas
         if implied:
             self._made_it()
         kinds = [(place, op) for kind, op in _ATTAINED for place in self.places(kind) if quota or kind == "short"]
@@ -52,7 +52,7 @@ class Quotas(Continuing):
             self.thresholds.append(
                 Threshold("quota_attainment", "<" if negated or failed else ">=", "100", percent=True)
             )
-            self.use(*negated)
+            self.use(*negated[:1])  # another one denies it again
         of_quota = everybody or kinds or of_whom or implied
         if of_quota and self.places("by_how_much"):
             self.metrics += [name for name in ("quota_attainment", "quota_gap") if name not in self.metrics]
@@ -109,12 +109,6 @@ class Quotas(Continuing):
             self.by.append("owner")
             self.use(place, *they)
             self.take("exists", "total", "past", "every")
-
-    @staticmethod
-    def _is_of_quota(before: Slots) -> bool:
-        """Whether quotas were asked for."""
-        asked = {*before.metrics, *(threshold.column for threshold in before.thresholds)}
-        return before.goal == "attain" or bool(asked & {*meanings()["current"]})
 
     def _quota(self) -> None:
         """`how is my team doing against quota`, `how far am I from it`: how much is won of it, and what is left."""

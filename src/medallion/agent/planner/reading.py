@@ -39,7 +39,7 @@ class Reading(Checking):
             Unclear: A span says something that no slot takes.
         """
         steps: tuple[Callable[[], None], ...] = (
-            self._asides, self._corrected, self._declared, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._that_time, self._about, self._intents, self._silent, self._beside, self._bands, self._thresholds,
+            self._asides, self._having_none, self._corrected, self._declared, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._that_time, self._about, self._intents, self._silent, self._beside, self._bands, self._thresholds,
             self._passed, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._ranked, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._measure, self._bought, self._splits, self._deeds,
             self._attained, self._from_quota, self._duration_of_deals, self._subject, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._conflicting, self._whose,
         )  # fmt: skip
@@ -184,6 +184,13 @@ class Reading(Checking):
             )  # a time stands after what is at that time
             if aside and begins and len(spans) < len(self.spans) and all(_is_of_aside(span) for span in spans):
                 self.use(*clause)
+
+    def _having_none(self) -> None:
+        """`accounts that have no deals`, `customers that have never bought`: what follows denies it."""
+        for place in range(len(self.spans) - 1):
+            span, after = self.spans[place], self.spans[place + 1]
+            if span.of("with") and {sense.kind for sense in after.senses} & {"no", "not", "never"}:
+                self.use(place)
 
     def _speaker(self) -> None:
         """`I am Tess Nair`: who asks is an owner, and what is theirs is what is asked for."""

@@ -306,6 +306,17 @@ class Slots:
         )
 
     @property
+    def is_of_quotas(self) -> bool:
+        """Whether it asks for quotas, or whether they are reached."""
+        asked = {*self.metrics, *(threshold.column for threshold in self.thresholds)}
+        return self.goal == "attain" or bool(asked & {*meanings()["current"]})
+
+    def lacks_time_of(self, before: Slots) -> bool:
+        """Whether it asks for quotas of no time, after a question of one: `did he hit his quota`."""
+        timed = len(before.times) == 1 and not before.times[0].edge and not (before.compare or self.compare)
+        return self.is_of_quotas and not self.times and timed and not any(name.startswith("time:") for name in self.by)
+
+    @property
     def restrictions(self) -> frozenset[str]:
         """What restricts the records it asks for, whatever the values."""
         slots = ("times", "me", "about", "thresholds", "compare")
@@ -447,7 +458,7 @@ class Slots:
             return replace(before, rank=replace(rank, count=self.further, skip=passed), rows=None), ["all but the rows"]
         changes: dict[str, object] = {}
         subject = ("metrics", "fields", "entity")
-        own_subject = any(getattr(self, name) for name in subject)
+        own_subject = self.goal == "attain" or any(getattr(self, name) for name in subject)
         kept: list[str] = []
         for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "bands", "average", "compare", "turn", "about",
                      "me", "team", "team_of", "versus"):  # fmt: skip

@@ -272,11 +272,22 @@ class Subjects(Quotas):
             self.columns.append("owner")
             self.use(*shown)
         for place in self.places("and", "with"):
-            at = self.near(place, 1, over=("they",))
-            named = self.has(at, "dim", "field") if place > deals[0] else None
-            if named and any(self.spans[p].of("they") for p in range(place, at)) and not self._more_follows(at):
-                self.columns.append(named.name)
-                self.use(*range(place, at + 1))
+            named = self._columns_after(place) if place > deals[0] else []
+            theirs = bool(named) and any(self.spans[at].of("they") for at in range(place, named[0]))
+            listed = len(named) > 1 and self.has(place, "with")
+            if (theirs or listed) and not self._more_follows(named[-1]):
+                self.columns += [sense.name for at in named if (sense := self.has(at, "dim", "field"))]
+                self.use(*range(place, named[-1] + 1))
+
+    def _columns_after(self, place: int) -> list[int]:
+        """Where columns stand after a place, one after the other: `with their owner, stage and close date`."""
+        named: list[int] = []
+        at = self.near(place, 1, over=("they",))
+        while self.has(at, "dim", "field"):
+            named.append(at)
+            at = self.near(at, 1, over=("they",))
+            at = self.near(at, 1, over=("they",)) if self.has(at, "and") else at
+        return named
 
     def _more_follows(self, place: int) -> bool:
         """Whether what a column stands before makes a condition of it: `with their value above 10k`."""
