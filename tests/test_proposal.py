@@ -307,6 +307,7 @@ def test_nothing_that_looks_like_a_crm(export):
     ("column", "text", "meant"),
     [
         ("leads.status", "Closed - Won", "won"), ("leads.status", "Closed Lost - Price", "lost"), ("leads.status", "Perdida", "lost"),
+        ("leads.status", "Сделка успешна", "won"), ("leads.status", "Анализ причины провала", "lost"), ("leads.status", "تم الفوز", "won"),
         ("leads.status", "In Verhandlung", "open"), ("leads.status", "Blue", None), ("leads.source", "Word of mouth", "referral"),
         ("leads.source", "LinkedIn Ads", "linkedin"), ("interactions.outcome", "Not interested", "negative"),
         ("interactions.outcome", "Very interested", "positive"), ("interactions.outcome", "No contestó", "no_answer"),
