@@ -261,6 +261,12 @@ class Counting(Forming):
             "untouched",
             "never_touched",
         }
+        lasting = metric.measure.unit in ("days", "hours", "minutes")
+        if rank.lasts and not lasting:
+            raise Unclear(
+                f"{rank.word!r} is of a time, which {metric.measure.display_name.lower()} is not",
+                "sales cycle by owner",
+            )
         if self.slots.turn == "down" and rank.way == "asc":
             raise Unclear(
                 f"{rank.word!r} of what fell is the smallest fall, or the biggest?",

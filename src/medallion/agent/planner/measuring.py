@@ -166,7 +166,13 @@ class Measuring(Banding):
                 raise Unclear(f"{self.rank.word!r} and {self.spans[place].text!r}: ask for one order at a time")
             if count is not None and count < 1:
                 raise Unclear(f"{self.spans[place].text} {count} is none")
-            self.rank = Rank(way.kind, count, self.spans[place].text, sized=self.spans[place].of("sized") is not None)
+            self.rank = Rank(
+                way.kind,
+                count,
+                self.spans[place].text,
+                sized=self.spans[place].of("sized") is not None,
+                lasts=self.spans[place].of("lasts") is not None,
+            )
             if self.spans[place].of("often"):
                 self.goal = "count"  # which industry do we lose in most often
             self.use(place, *counted)

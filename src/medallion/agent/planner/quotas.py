@@ -17,6 +17,13 @@ _ATTAINED = (("missed", "<"), ("short", "<"), ("reached", ">="))
 class Quotas(Continuing):
     """Reads what is asked of quotas."""
 
+    def _made(self) -> None:
+        """`who made quota`: reached it, and sold nothing."""
+        if any(Sense("metric", "quota") in span.senses for span in self.spans):
+            for span in self.spans:
+                if span.of("reached") and span.of("verb"):
+                    span.senses = tuple(sense for sense in span.senses if sense.kind != "verb")
+
     def _attained(self) -> None:
         """`are we going to hit our quota`: what is expected of the time, beside the quota; who hit it, and who did not."""
         of_whom = self.goal == "attain" and bool({"owner", *TEAMS} & {*self.by})

@@ -189,8 +189,11 @@ class Restricting(Marking):
             kind = self.has(place, *_COMPARED)
             if kind is not None:
                 self._compare_with(place, kind)
-            elif (number := self._number(place)) and (more := self.has(number[3], "or_more", "or_less")):
-                self._threshold(place, place, number, ">=" if more.kind == "or_more" else "<=", number[3] + 1)
+            elif number := self._number(place):
+                unit = self.has(number[3], "unit") is not None
+                if more := self.has(number[3] + unit, "or_more", "or_less"):  # 10 days or more
+                    op = ">=" if more.kind == "or_more" else "<="
+                    self._threshold(place, place, number, op, number[3] + unit + 1)
         for place in self.places("currency"):
             self._currency(place)
 

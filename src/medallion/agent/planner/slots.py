@@ -42,6 +42,7 @@ class Rank:
         records: Whether records are ranked, not the values of a split: `the biggest deal of each rep`.
         sorts: Whether it is only an order for what was asked before: `sort by value`.
         skip: How many of the first are passed over: one for the second biggest.
+        lasts: Whether the word is about time: fastest, longest.
     """
 
     way: str
@@ -52,6 +53,7 @@ class Rank:
     records: bool = False
     sorts: bool = False
     skip: int = 0
+    lasts: bool = False
 
     @property
     def limit(self) -> int | None:

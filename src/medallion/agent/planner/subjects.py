@@ -129,7 +129,17 @@ class Subjects(Quotas):
 
     def _deals_understood(self) -> None:
         """`lost this quarter by rep`: what is won, lost or open are deals, where nothing else is named."""
+        counted = {"won_leads": "won", "lost_leads": "lost"}.get(self.metrics[0] if len(self.metrics) == 1 else "")
+        done = counted or {"win": "won", "lose": "lost"}.get(self.deed)
+        others = self.by or self.entity or self.fields or self.about or self.goal not in ("", "list")
+        if self.rank and done and not others and self.metrics == ([f"{done}_leads"] if counted else []):
+            self.entity, self.metrics = "deals", []  # the biggest losses, the fastest win
+            self.states += [] if (done, True) in self.states else [(done, True)]
+            return
         stated = {state for state, is_in in self.states if is_in}
+        if self.rank and stated and stated <= OF_LIFE and not (others or self.metrics or self.deed):
+            self.entity = "deals"
+            return
         named = self.metrics or self.entity or self.fields or self.about or self.deed or self.goal or self.rank
         more = self.times or self.by or self.where
         if (
