@@ -35,7 +35,7 @@ MONEY = [
     # either of two amounts, another currency, no amount
     ("1.234", None), ("350.000", None), ("1,5", None), ("1.234.567", None), ("1,2,456", None), ("1 2", None),
     ("5 USD 5", None), ("$$5", None), ("C$5", None), ("€5", None), ("5 EUR", None), ("5k", None), ("(5", None), ("(-5)", None),
-    ("call me", None), ("", None), ("1e5", None), ("99999999999999999999", None), ("١٢", None), (None, None),
+    ("call me", None), ("", None), ("1e5", None), ("99999999999999999999", None), ("١٢", D("12.00")), (None, None),
 ]  # fmt: skip
 INTEGERS = [
     ("350", 350), (" 350 ", 350), ("-5", -5), ("1,200", 1200), ("12.0", 12), ("12.00", 12),
