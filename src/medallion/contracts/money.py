@@ -54,7 +54,7 @@ def spellings(code: str) -> list[str]:
     """How a currency is written beside a figure, the longest first.
 
     >>> spellings("EUR"), spellings("SEK")
-    (['euros', 'euro', 'евро', 'EUR', 'ユーロ', '欧元', '€'], ['swedish krona', 'SEK', 'kr.', 'kr'])
+    (['euros', 'euro', 'евро', 'يورو', 'אירו', 'EUR', 'ユーロ', '欧元', '€'], ['swedish krona', 'SEK', 'kr.', 'kr'])
     """
     signs = [code, *(sign for sign, meant in (*SIGNS.items(), *NAMES.items()) if meant == code)]
     return sorted([*signs, *(sign for sign, codes in SHARED.items() if code in codes)], key=len, reverse=True)
