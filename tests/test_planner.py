@@ -1264,7 +1264,7 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("slowest win this year", "list deals where won and closed_date = 'this year' order -cycle_days limit 1"),
         ("welche Deals haben wir am schnellsten gewonnen", "list deals where won order cycle_days"),
         ("the longest open deal", "list deals where open order -age_days limit 1"),
-        ("welche Deals sind am längsten offen", "list deals where open order -age_days"),
+        ("welcher Deal ist am längsten offen", "list deals where open order -age_days limit 1"),
         ("fastest open deals", "? 'fastest' deals by what?"),
         ("which owner has the fastest revenue", "? 'fastest' is of a time"),
         ("biggest losses this year", "list deals where lost and closed_date = 'this year'"),
