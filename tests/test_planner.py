@@ -1259,6 +1259,7 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("how many emails did I receive in May", "? I do not know who you are"),
         ("how many emails did customers receive in May", "? received by us, or by them?"),
         ("emails received in May", "? received by us, or by them?"),
+        ("send me the calls of May", "list interactions where channel = call and date = 2025-05"),
         ("who leads Germany", "? 'who leads'"),
         ("fastest deal we won", "list deals where won order cycle_days limit 1"),
         ("slowest win this year", "list deals where won and closed_date = 'this year' order -cycle_days limit 1"),

@@ -264,8 +264,9 @@ class Checking(Subjects):
         Raises:
             Unclear: It was sent to us, or it is not clear by whom.
         """
-        if not self._of_undirected_touches() or not any(span.of("sends", "to_me") for span in self.spans):
-            return
+        asked = [at for at, span in enumerate(self.spans) if span.of("sends") or (span.of("list") and span.of("to_me"))]
+        if not self._of_undirected_touches() or not any(not self._begins(at) or self.has(at, "sends") for at in asked):
+            return  # send me the calls of May
         passive = any(
             Sense("verb", "get") in span.senses or span.of("receives") for span in self.spans if not span.of("sends")
         )
@@ -319,6 +320,10 @@ class Checking(Subjects):
             if subject or Sense(verb, "own") in self.spans[place].senses:
                 return True
         return False
+
+    def _begins(self, place: int) -> bool:
+        """Whether nothing that says something stands before a place."""
+        return all(map(self.quiet, range(place)))
 
     def _led_by_to(self, place: int) -> int | None:
         """Where `to` stands before a place, articles aside."""
