@@ -349,8 +349,14 @@ LINKED_DEALS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["Notion", "Markdown"])
-@pytest.mark.parametrize(("header", "cells", "states"), [case[1:] for case in LINKED_DEALS], ids=[case[0] for case in LINKED_DEALS])  # fmt: skip
+@pytest.mark.parametrize("kind", ["Notion", pytest.param("Markdown", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("header", "cells", "states"),
+    [
+        pytest.param(*case[1:], id=case[0], marks=[pytest.mark.slow] if case[0] != "where" else [])
+        for case in LINKED_DEALS
+    ],
+)
 def test_what_reads_linked_cells_reads_them_without_the_link(tmp_path, deliver, rows, kind, header, cells, states):
     stages = ["Closed Won", "Closed Lost", "Negotiation"]
     columns = {"Company": ["Halden AS", "HALDEN AS.", "Lumen"], "Stage": stages} | {header: cells}
@@ -377,7 +383,7 @@ def test_what_reads_linked_cells_reads_them_without_the_link(tmp_path, deliver, 
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["Notion", "Markdown"])
+@pytest.mark.parametrize("kind", ["Notion", pytest.param("Markdown", marks=pytest.mark.slow)])
 def test_planned_activities_with_a_linked_state_do_not_count(tmp_path, deliver, rows, kind):
     states = ["Completed", "Planned", "Completed", "Planned"]
     cells = [LINKED[kind].format(name=state, key=n) for n, state in enumerate(states)]
