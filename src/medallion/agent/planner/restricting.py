@@ -276,7 +276,9 @@ class Restricting(Marking):
             quiet = [
                 position
                 for position in range(len(self.spans))
-                if self._says(position, "state", "silent") or self._says(position, "not", "lately")
+                if self._says(position, "state", "silent")
+                or self._says(position, "state", "untouched")
+                or self._says(position, "not", "lately")
             ]
             stuck = [position for position in range(len(self.spans)) if self._says(position, "state", "stuck")]
             if quiet:

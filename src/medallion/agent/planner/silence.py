@@ -13,7 +13,8 @@ class Silence(Restricting):
 
     def _silent(self) -> None:
         """Not touched for so long: a duration, or a time beside words for silence."""
-        quiet = [place for place in range(len(self.spans)) if self._says(place, "not", "lately")] or self._not_touched()
+        quiet = [place for place in range(len(self.spans)) if self._says(place, "not", "lately")]
+        quiet = quiet or self._not_touched() or self._untouched_for()
         if not quiet:
             return
         for place in range(len(self.spans)):
@@ -27,6 +28,9 @@ class Silence(Restricting):
                 op = OPS[sign.kind]
                 self.use(before)
             self.use(*range(place, first))
+            if op == ">" and self.has(first, "or_more"):  # in 10 days or more
+                op = ">="
+                self.use(first)
             at = place - 1
             while at >= 0 and (self.spans[at].used or self.quiet(at) or self.has(at, "since", "within", "during")):
                 if self.has(at, "since", "within", "during"):
@@ -53,6 +57,14 @@ class Silence(Restricting):
             at = self.near(place, 1, over=("me", "past", "not", "first_person", "yes_no", "they"))
             if self.has(at, "verb") and Sense("verb", "touch") in self.spans[at].senses:
                 return [*(p for p in range(place, at) if self.has(p, "not", "no", "never", "past")), at]
+        return []
+
+    def _untouched_for(self) -> list[int]:
+        """A word for what was not touched, right before so many days: `have not touched in 30 days`."""
+        for place in self.places("state"):
+            after = self.near(place, 1, over=("since", "within", "during"))
+            if self._says(place, "state", "untouched") and after < len(self.spans) and self._duration(after):
+                return [place]
         return []
 
     def _silence(self, op: str, days: int, quiet: list[int]) -> None:
