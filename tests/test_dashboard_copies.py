@@ -53,7 +53,7 @@ def world(spark, tmp_path_factory):
     return lake
 
 
-@pytest.fixture(scope="module", params=["world", pytest.param("sample", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["world", pytest.param("sample", marks=[pytest.mark.slow, pytest.mark.nightly])])
 def lake(request):
     return request.getfixturevalue(request.param)
 

@@ -142,7 +142,7 @@ def test_what_is_near_to_a_question_about_quotas_or_teams_is_asked_back(planner,
     assert isinstance(found, Declined), told(found)
 
 
-@pytest.mark.parametrize("number", [100, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [100, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.nightly])])
 def test_a_word_that_matters_changes_a_question_about_quotas_or_declines_it(planner, monkeypatch, number):
     monkeypatch.setattr(Planner, "closest", lambda self, text: ("another question",))
     swallowed = [
