@@ -340,6 +340,18 @@ def test_meetings_from_and_to_take_the_time_between(tmp_path, deliver, rows, kin
     assert found[0]["occurred_at"].day == 4
 
 
+@pytest.mark.parametrize(
+    ("head", "first", "second"),
+    [("Date", "2025-03-04 - 09:15", "2025-03-05 - 11:30"), ("Start Date,End Date", "2025-03-04,2025-03-04", "2025-03-05,2025-03-06")],
+    ids=["a dash before the time", "whole days"],
+)  # fmt: skip
+def test_what_is_no_span_of_time_gives_no_duration(tmp_path, head, first, second):
+    (tmp_path / "accounts.csv").write_text("Account ID,Account Name,Industry\nA1,Halden AS,Marine\n")
+    lines = f"M1,A1,{first}\nM2,A1,{second}\nM3,A1,{first}\n"
+    (tmp_path / "meetings.csv").write_text(f"Meeting ID,Account ID,{head}\n{lines}")
+    assert not re.search(r"^ +duration_minutes: [^#]*sql", proposal.propose(str(tmp_path), "x").text, re.M)
+
+
 UNITS = [
     # header, cells, minutes of the first, asked
     ("Duration", ("0.75", "1.0"), 45, True),

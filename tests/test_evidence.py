@@ -72,7 +72,22 @@ def test_days_of_winning_and_of_losing_are_the_day_of_closing(proposed, won, los
     first, second = code(won), code(lost)
     assert columns["closed_at"]["from"] == f"coalesce(nullif(trim(`{first}`), ''), `{second}`)"
     assert columns["expected_close_date"]["from"] == "Erwartetes Abschlussdatum"
-    assert asked(columns) == []
+    assert asked(columns) == (["closed_at"] if won == "X1" else [])
+
+
+def test_days_that_say_they_are_none_are_filled_by_the_others(proposed):
+    rows = [
+        ",".join(
+            [
+                *row.split(",")[:-1],
+                row.split(",")[-1] if "Won" in row else "N/A",
+                row.split(",")[-1] if "Lost" in row else "",
+            ]
+        )
+        for row in deals(18, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    ]
+    columns, _, _ = proposed("Deal ID,Company,Status,Amount,Created,Won on,Lost on", rows)
+    assert columns["closed_at"]["from"] == "CASE WHEN trim(`won_on`) IN ('', 'N/A') THEN `lost_on` ELSE `won_on` END"
 
 
 def test_a_header_whose_words_have_their_kind_before_them_is_one(tmp_path):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from itertools import islice
 from statistics import median
 from typing import Any
 
 from medallion.cells import times
 from medallion.contracts import CONFIDENT, Filling, formats, money
-from medallion.contracts.model import DATE_FORMATS, NO_DATES
+from medallion.contracts.model import DATE_FORMATS, NO_DATES, PLACEHOLDERS
 from medallion.contracts.odcs import code
 from medallion.proposal import asking, vocabulary
 from medallion.proposal.profile import CLOCK, UNTIL, Column, Table
@@ -197,6 +199,8 @@ def lasted(start: Column, written: tuple[str, ...], table: Table, least: int = 0
             for own, other in table.together(start, column)
             if own and other
         ]
+        if not (_has_times(start, begun) and _has_times(column, ended)):
+            continue  # whole days say nothing of minutes
         if (
             sum(span is not None and 0 <= span <= _DAY for span in spans) > _MOSTLY * len(spans)
             and any(spans)
@@ -206,6 +210,11 @@ def lasted(start: Column, written: tuple[str, ...], table: Table, least: int = 0
                 f"`{start.name}`", f"`{column.name}`", written, theirs, f"from {start.header} to {column.header}"
             )
     return None
+
+
+def _has_times(column: Column, read: Callable[[str], int | None]) -> bool:
+    """Whether some of its texts are not the beginning of a day."""
+    return any(instant % _DAY for instant in map(read, islice(column.counts, 200)) if instant is not None)
 
 
 def _between(start: str, end: str, written: tuple[str, ...], theirs: tuple[str, ...], reason: str) -> Filling | None:
@@ -290,9 +299,20 @@ def won_or_lost(item: Filling, column: Column, table: Table) -> Filling:
     there = _twin(column, table, "won", "lost") or _twin(column, table, "lost", "won")
     if there is None:
         return item
-    sql = f"coalesce(nullif(trim(`{column.name}`), ''), `{there.name}`)"
+    sql = or_else(column, there, table)
     reason = f"{item.reason}; for the others {there.header}"
     return item.model_copy(update={"column": None, "sql": sql, "reason": reason})
+
+
+def or_else(column: Column, other: Column, table: Table) -> str:
+    """The SQL of a column that another fills where it is empty, or says no more than that it is: N/A."""
+    place = next(place for place, each in enumerate(table.columns) if each is column)
+    written = {(text or "").strip() for batch in table.records for text in batch.column(place).to_pylist()}
+    none = sorted(text for text in written - {""} if text.lower() in (*PLACEHOLDERS, *NO_DATES))
+    if not none:
+        return f"coalesce(nullif(trim(`{column.name}`), ''), `{other.name}`)"
+    listed = ", ".join("'" + text.replace(_SLASH, _SLASH * 2).replace("'", _SLASH + "'") + "'" for text in ("", *none))
+    return f"CASE WHEN trim(`{column.name}`) IN ({listed}) THEN `{other.name}` ELSE `{column.name}` END"
 
 
 def _twin(column: Column, table: Table, own: str, other: str) -> Column | None:

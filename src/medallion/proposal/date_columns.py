@@ -77,7 +77,12 @@ def _of_either(draft: Draft, feed: Feed, won: Column, lost: Column) -> Filling:
     needed = dict.fromkeys(format_ for item in read for format_ in item.date_formats)
     others = () if all(item.date_formats for item in read) or not needed else DATE_FORMATS
     unsure = min(read, key=lambda item: item.confidence or 0)
-    update = {"column": None, "sql": f"coalesce(nullif(trim(`{won.name}`), ''), `{lost.name}`)"}
+    update: dict[str, Any] = {"column": None, "sql": cells.or_else(won, lost, feed.table)}
+    if not (
+        vocabulary.says_ended(won.header, "won") and vocabulary.says_ended(lost.header, "lost")
+    ):  # Go live and Contact again
+        reason = f"{reason}: are these the days of closing?"
+        update |= {"confidence": min(unsure.confidence or 1, asking.ASKED), "reason": reason}
     return unsure.model_copy(update={**update, "date_formats": tuple(dict.fromkeys((*needed, *others)))})
 
 

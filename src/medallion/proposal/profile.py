@@ -462,6 +462,8 @@ def _leave_out_ends(column: Column) -> None:
     others = tuple(text for text in ends if not re.fullmatch(CLOCK, text))
     if not ends or _share("date", others or ("2025-01-01",)) <= _MOSTLY:
         return
+    if not others and not any(":" in re.sub(UNTIL, "", text) for text in sample):
+        return  # a dash between a day and its time: 2024-03-01 - 08:30
     if _share("date", tuple(re.sub(UNTIL, "", text) for text in sample)) <= _MOSTLY:
         return
     column.has_ends = True

@@ -303,6 +303,19 @@ def says_closed(header: str) -> bool:
     return any(closed & {*words} and {*words} <= closed | beside for words in (words_of(header), tokens(header)))
 
 
+def says_ended(header: str, end: str) -> bool:
+    """Whether a header has a word for deals that were won, or for those that were lost.
+
+    >>> says_ended("Zeitpunkt des Gewinns", "won"), says_ended("Lost time", "lost"), says_ended("Go Live", "won")
+    (True, True, False)
+    """
+    words = {*words_of(header), *tokens(header)}
+    meant = (value("leads.status", word) for word in words)
+    return bool(words & {*_document()["closings"][end]}) or any(
+        known is not None and known.value == end for known in meant
+    )
+
+
 def says_end(header: str) -> bool:
     """Whether a header is of the time at which something ended.
 

@@ -44,11 +44,19 @@ class Banding(Silence):
         between = [at for band, after in pairwise(bands) for at in range(band.end, after.first)]
         joints = [at for at in between if self.has(at, *_JOINTS)]
         others = [at for at in between if at not in joints and not self.quiet(at) and not self._names_deals_at(at)]
-        if others or len(joints) < len(bands) - 1:
+        if others or len(joints) < len(bands) - 1 or self._is_range(bands, joints):
             return
         self.bands = [band.limits for band in bands]
         self._use_bands(bands, between)
         self._contrasts(joints)
+
+    def _is_range(self, bands: list[_Band], joints: list[int]) -> bool:
+        """Whether two limits are the ends of one range: over 50k and under 100k."""
+        limits = [band.limits[0] for band in bands if len(band.limits) == 1]
+        if len(limits) != 2 or len(bands) != 2 or any(self.spans[at].of("vs", "gt", "lt") for at in joints):
+            return False
+        low, high = sorted(limits, key=lambda limit: limit.op[0], reverse=True)
+        return (low.op[0], high.op[0]) == (">", "<") and float(low.value) < float(high.value)
 
     def _use_bands(self, bands: list[_Band], between: list[int]) -> None:
         self.use(*between, *[at for band in bands for at in range(band.first, band.end)])

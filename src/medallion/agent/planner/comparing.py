@@ -45,6 +45,10 @@ class Comparing(Measuring):
         doubled |= any(self.has(at, "thing") for at in things) and any(self.has(at, "no") for at in denied)
         if len(done) != 1 or not whose or doubled or not (nothing or things) or figure:
             return
+        if self.thresholds:
+            raise Unclear(
+                "a number of none and a limit of what deals are worth are two questions", "reps with nothing won"
+            )
         (place, state) = done[0]
         self.thresholds.append(Threshold(_NOW.get(state) or f"{state}_leads", "=", "0"))
         self.use(place, *denied, *nothing, *things)

@@ -196,7 +196,7 @@ class Forming:
             raise Unclear(f"{threshold.value}% of what?", "open deals with a probability above 40%")
         value = f"{float(threshold.value) / 100:g}" if threshold.percent else threshold.value
         test = Test(name, threshold.op, (value,)) if threshold.op != "=" else Test(name, "=", (value,))
-        if name == "days_silent" and view.entity == "accounts":
+        if name == "days_silent" and view.entity in ("accounts", "contacts"):
             return Or((test, Not(Test("touched", "is"))))
         return test
 

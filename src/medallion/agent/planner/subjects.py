@@ -158,6 +158,8 @@ class Subjects(Quotas):
             self.metrics += [name for name in ("contacts",) if name in metrics.metrics()]
             if self.metrics and self.goal in ("average", "median"):
                 self._averaged("contacts", each=False)  # refuses it
+        if self.metrics == ["contacts"] and self._beside_contacts():
+            raise Unclear("accounts or deals by their contacts are not listed", "decision makers in Germany")
         if self.metrics != ["contacts"] or self.rank:
             return
         if any(Sense("dim", "owner") in span.senses for span in self.spans):
@@ -168,6 +170,11 @@ class Subjects(Quotas):
                 self.by = [name for name in self.by if name != "owner"]
                 self.use(place)
                 self.goal = self.goal or "list"
+
+    def _beside_contacts(self) -> bool:
+        """Whether accounts or deals are what is asked for, by what their contacts are."""
+        asked = {sense.name for span in self.spans for sense in span.all("entity")} & {"accounts", "deals"}
+        return bool(asked) and self._of_contacts() and not self.about
 
     def _is_of_contacts(self, place: int) -> bool:
         """Whether a value that only contacts have stands at a place: `contacts who are decision makers`."""
