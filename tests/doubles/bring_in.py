@@ -40,7 +40,7 @@ def stand_in() -> None:
     def execute(statement: str) -> int | None:
         told = re.match(r"(VACUUM|REORG TABLE|ALTER TABLE) (\S+)(?: SET TBLPROPERTIES \((.*)\))?", statement)
         if told is None:
-            return sail(statement.replace(f"TBLPROPERTIES ({unity.told(unity.KEEP_NOTHING)}) ", ""))
+            return sail(statement.replace(f"TBLPROPERTIES ({unity.listed(unity.KEEP_NOTHING)}) ", ""))
         if told[1] == "VACUUM":
             at(told[2]).vacuum(0, dry_run=False, enforce_retention_duration=False)
         elif told[3]:
