@@ -315,6 +315,18 @@ SPANS = {
 }  # fmt: skip
 
 
+def meetings(folder, head, lines):
+    """The files of one account and its meetings, and what is proposed for them."""
+    files = {
+        "accounts.csv": "Account ID,Account Name,Industry\nA1,Halden AS,Marine\n",
+        "meetings.csv": f"Meeting ID,Account ID,{head}\n{lines}",
+    }
+    (folder / "in").mkdir()
+    for name, text in files.items():
+        (folder / "in" / name).write_text(text)
+    return files, proposal.propose(str(folder / "in"), "x").text
+
+
 @pytest.mark.parametrize("kind", SPANS)
 def test_meetings_from_and_to_take_the_time_between(tmp_path, deliver, rows, kind):
     head, first, second = SPANS[kind]
@@ -325,15 +337,8 @@ def test_meetings_from_and_to_take_the_time_between(tmp_path, deliver, rows, kin
         if "ISO" in kind or kind == "a dash"
         else 'M3,A1,"March 27, 2025 10:00 AM"\n'
     )
-    files = {
-        "accounts.csv": "Account ID,Account Name,Industry\nA1,Halden AS,Marine\n",
-        "meetings.csv": f"Meeting ID,Account ID,{head}\nM1,A1,{first}\nM2,A1,{second}\n{single}",
-    }
-    (tmp_path / "in").mkdir()
-    for name, text in files.items():
-        (tmp_path / "in" / name).write_text(text)
-    text = re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", proposal.propose(str(tmp_path / "in"), "x").text)
-    (tmp_path / "c.yaml").write_text(text)
+    files, text = meetings(tmp_path, head, f"M1,A1,{first}\nM2,A1,{second}\n{single}")
+    (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", text))
     _, lake = deliver(files, contracts=(str(tmp_path / "c.yaml"),))
     found = rows(lake, "select interaction_id, occurred_at, duration_minutes from silver.interactions_clean order by 1")
     assert [row["duration_minutes"] for row in found] == [45, 30, *([None] if single else [])]
@@ -346,10 +351,8 @@ def test_meetings_from_and_to_take_the_time_between(tmp_path, deliver, rows, kin
     ids=["a dash before the time", "whole days"],
 )  # fmt: skip
 def test_what_is_no_span_of_time_gives_no_duration(tmp_path, head, first, second):
-    (tmp_path / "accounts.csv").write_text("Account ID,Account Name,Industry\nA1,Halden AS,Marine\n")
-    lines = f"M1,A1,{first}\nM2,A1,{second}\nM3,A1,{first}\n"
-    (tmp_path / "meetings.csv").write_text(f"Meeting ID,Account ID,{head}\n{lines}")
-    assert not re.search(r"^ +duration_minutes: [^#]*sql", proposal.propose(str(tmp_path), "x").text, re.M)
+    _, text = meetings(tmp_path, head, f"M1,A1,{first}\nM2,A1,{second}\nM3,A1,{first}\n")
+    assert not re.search(r"^ +duration_minutes: [^#]*sql", text, re.M)
 
 
 UNITS = [
@@ -367,14 +370,7 @@ def test_durations_in_hours_and_beside_empty_cells(tmp_path, deliver, rows, head
     lines = "".join(f'M{n},A1,2025-03-0{n} 09:00,"{cell}"\n' if "," not in header else f"M{n},A1,{cell}\n"
                     for n, cell in enumerate(cells, 1))  # fmt: skip
     head = header if "," in header else f"Date,{header}"
-    files = {
-        "accounts.csv": "Account ID,Account Name,Industry\nA1,Halden AS,Marine\n",
-        "meetings.csv": f"Meeting ID,Account ID,{head}\n{lines}",
-    }
-    (tmp_path / "in").mkdir()
-    for name, text in files.items():
-        (tmp_path / "in" / name).write_text(text)
-    text = proposal.propose(str(tmp_path / "in"), "x").text
+    files, text = meetings(tmp_path, head, lines)
     (line,) = [line for line in text.splitlines() if "duration_minutes: {" in line]
     assert ("confidence: 0.6," in line) == asked
     (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", text))

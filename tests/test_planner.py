@@ -1213,12 +1213,12 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("revenue, five is enough", "? "),
         ("are we ahead of Germany", "? "),
         ("deals ahead of last quarter", "? "),
-        ("revenue in Q1 2024 and Q2 2025 together", "? times are added up"),
+        ("revenue in Q1 2024 and Q2 2025 together", "? only periods that follow one another"),
         ("who won nothing in Germany", "? "),
         ("accounts with a lead score under 50 vs over 80", "? "),
         ("win rate of deals under 20% vs over 40%", "? "),
         ("win rate of deals over 100k vs the bigger ones", "? "),
-        ("top 3 and bottom 5 reps by win rate", "? another number of each end"),
+        ("top 3 and bottom 5 reps by win rate", "? a different number for each end"),
         ("did we lose more money than we won", "? "),
         ("how long was L-4 in negotiation", "? "),
         ("win rate by band of deal size", "? I do not understand"),
@@ -1233,7 +1233,7 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("cuántos correos me enviaron los clientes", "? sent by us, or by them?"),
         ("combien d'e-mails nos clients m'ont-ils envoyés, à moi", "? "),
         ("emails sent to Ben Haddad", "? sent by us, or by them?"),
-        ("which rep's revenue dropped least in May vs April", "? 'least' of what fell"),
+        ("which rep's revenue dropped least in May vs April", "? does 'least' mean"),
         ("furthest along lost deals", "? what is furthest along are open deals"),
         ("revenue for the month before", "? "),
         ("Umsatz im letzten 1 Quartal", "? "),
@@ -1268,7 +1268,7 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("deals we have not touched in 30 days or more", "open_leads where days_silent >= 30"),
         ("deals over 50k and under 100k", "total_leads where deal_value > 50000 and deal_value < 100000"),
         ("Deals über 10k und unter 50k", "total_leads where deal_value > 10000 and deal_value < 50000"),
-        ("who has not won a deal over 50k", "? a number of none"),
+        ("who has not won a deal over 50k", "? who has won nothing cannot be asked"),
         ("who leads Germany", "? 'who leads'"),
         ("fastest deal we won", "list deals where won order cycle_days limit 1"),
         ("slowest win this year", "list deals where won and closed_date = 'this year' order -cycle_days limit 1"),
@@ -1276,8 +1276,9 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("the longest open deal", "list deals where open order -age_days limit 1"),
         ("welcher Deal ist am längsten offen", "list deals where open order -age_days limit 1"),
         ("fastest open deals", "? 'fastest' deals by what?"),
-        ("which owner has the fastest revenue", "? 'fastest' is of a time"),
+        ("which owner has the fastest revenue", "? 'fastest' is about time"),
         ("biggest losses this year", "list deals where lost and closed_date = 'this year'"),
+        ("biggest loss this year", "list deals where lost and closed_date = 'this year' order -deal_value limit 1"),
         ("die 5 größten Verluste 2025", "list deals where lost and closed_date = 2025 order -deal_value limit 5"),
         ("les 5 plus grosses pertes de 2025", "list deals where lost and closed_date = 2025 order -deal_value limit 5"),
         ("las 5 mayores pérdidas de 2025", "list deals where lost and closed_date = 2025 order -deal_value limit 5"),
@@ -1289,7 +1290,7 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("forecast for Q3 of Ben Haddad", "pipeline forecast: period 2025-Q3, owner Ben Haddad"),
         ("what do I expect for Q3", "? I do not know who you are"),
         ("forecast for Q3 in Germany", "? a forecast is of all deals or of one rep"),
-        ("forecast of Ben Haddad for Q3 by product", "? a forecast of one rep is not split"),
+        ("forecast of Ben Haddad for Q3 by product", "? the forecast of one rep cannot be split"),
         ("anything closed today", "list deals where won or lost and closed_date = today"),
         ("anything closed today by Ben Haddad", "list deals where owner = 'Ben Haddad' and won or lost and closed_date = today"),
         ("wer leitet das Team", "? 'wer leitet'"),
@@ -1447,6 +1448,15 @@ def mutations(planner, number, understood=UNDERSTOOD):
         yield question, changed
 
 
+def swallowed(planner, number, understood=UNDERSTOOD):
+    """Of so many changed questions those that are understood as they were before the change."""
+    return [
+        (question, changed)
+        for question, changed in mutations(planner, number, understood)
+        if told(planner.understand(changed), notes=True) == told(planner.understand(question), notes=True)
+    ]
+
+
 #: Who acts, by language, and others who may; what customers do to deals is what we do to them.
 WHO_ACTS = {
     "we": ("I", "my team", "Tess Nair"),
@@ -1458,7 +1468,7 @@ WHO_ACTS = {
 @pytest.mark.parametrize("we", WHO_ACTS)
 def test_who_acts_is_not_swallowed(planner, we):
     me = Planner(planner.serving, "Ben Haddad")
-    swallowed = [
+    unchanged = [
         (question, other)
         for question in UNDERSTOOD
         for other in WHO_ACTS[we]
@@ -1466,15 +1476,10 @@ def test_who_acts_is_not_swallowed(planner, we):
         if told(me.understand(question))
         == told(me.understand(" ".join(other if word == we else word for word in question.split())))
     ]
-    assert swallowed == []
+    assert unchanged == []
 
 
 @pytest.mark.parametrize("number", [150, pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.nightly])])
 def test_a_word_that_matters_changes_the_question_or_declines_it(planner, monkeypatch, number):
     monkeypatch.setattr(Planner, "closest", lambda self, text: ("another question",))
-    swallowed = [
-        (question, changed)
-        for question, changed in mutations(planner, number)
-        if told(planner.understand(changed), notes=True) == told(planner.understand(question), notes=True)
-    ]
-    assert swallowed == []
+    assert swallowed(planner, number) == []

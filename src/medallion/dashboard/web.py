@@ -949,7 +949,10 @@ def _back(request: Request) -> str:
 
 
 class Guard:
-    """Lets in who may come in, gives every answer the headers that keep it safe, and no page a replay's unfinished work."""
+    """Lets in who may come in, and gives every answer the headers that keep it safe.
+
+    Requests read what the last finished command left, also while a replay writes in this process.
+    """
 
     def __init__(self, app: ASGIApp, dashboard: Dashboard) -> None:
         self.app, self.dashboard = app, dashboard

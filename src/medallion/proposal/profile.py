@@ -293,7 +293,7 @@ def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table
 
 
 def without_link(text: str, pattern: str) -> str:
-    """A text without its links, or without the end of a span of time.
+    """A text without its links.
 
     >>> without_link("Halden AS (https://example.com/a?b=1), Lumen (https://example.com/c)", next(iter(LINKS)))
     'Halden AS, Lumen'

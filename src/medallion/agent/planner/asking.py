@@ -171,7 +171,7 @@ class Asking(Listing):
             period = self._calendar() if slots.times else self._quarter()
             return Intent("pipeline_forecast", {"period": period, "owner": owner})
         if owner:
-            raise Unclear("a forecast of one rep is not split", "forecast for this quarter by owner")
+            raise Unclear("the forecast of one rep cannot be split", "forecast for this quarter by owner")
         if not slots.times and not slots.by:
             return Intent("pipeline_forecast", {"period": self._quarter()} if quota else {})
         period, by = self._calendar(), self._forecast_by()

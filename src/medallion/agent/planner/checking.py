@@ -242,8 +242,6 @@ class Checking(Subjects):
         """
         known = metrics.metrics()
         for span in self.spans:
-            if span.of("leads_whom"):
-                raise Unclear(f"{span.text!r}: who owns a deal, or who manages a rep?", "open pipeline by manager")
             if span.senses and all(sense.kind == "metric" and sense.name not in known for sense in span.senses):
                 raise Unclear(
                     f"there is nothing in this lakehouse that {span.text!r} is computed from",
@@ -264,9 +262,12 @@ class Checking(Subjects):
         Raises:
             Unclear: It was sent to us, or it is not clear by whom.
         """
-        asked = [at for at, span in enumerate(self.spans) if span.of("sends") or (span.of("list") and span.of("to_me"))]
-        if not self._of_undirected_touches() or not any(not self._begins(at) or self.has(at, "sends") for at in asked):
-            return  # send me the calls of May
+        to_me = [at for at, span in enumerate(self.spans) if span.of("list") and span.of("to_me")]
+        sent = self.places("sends") or [
+            at for at in to_me if not self._begins(at)
+        ]  # send me the calls of May is a request
+        if not sent or not self._of_undirected_touches():
+            return
         passive = any(
             Sense("verb", "get") in span.senses or span.of("receives") for span in self.spans if not span.of("sends")
         )

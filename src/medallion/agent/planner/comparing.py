@@ -47,7 +47,8 @@ class Comparing(Measuring):
             return
         if self.thresholds:
             raise Unclear(
-                "a number of none and a limit of what deals are worth are two questions", "reps with nothing won"
+                "who has won nothing cannot be asked together with a limit on the value of deals",
+                "reps with nothing won",
             )
         (place, state) = done[0]
         self.thresholds.append(Threshold(_NOW.get(state) or f"{state}_leads", "=", "0"))
@@ -91,7 +92,7 @@ class Comparing(Measuring):
             days = [periods.read(time.text, self.today) for time in self.times]
             follow = all(a.last and b.first and (b.first - a.last).days == 1 for a, b in pairwise(days))
             if not follow:
-                raise Unclear("times are added up where one follows the other", "revenue in Q1 and Q2 together")
+                raise Unclear("only periods that follow one another are added up", "revenue in Q1 and Q2 together")
             joints = [at for at in self.places("and", "comma") if self._between_times(at)]
             self.times = [replace(self.times[0], text=f"{days[0].first} to {days[-1].last}", floating="", year=False)]
             self.use(*places, *joints)

@@ -162,7 +162,7 @@ class Continuing(Comparing):
         was = self._owner_before()
         several = [str(value) for part in named for value in part.values] if not owner else []
         if any(self._names_owner(self.near(place, -1), name) for place in teams for name in several):
-            raise Unclear("whose teams those are cannot be compared", "revenue by team this quarter")
+            raise Unclear("teams are compared by their names, not by who is in them", "revenue by team this quarter")
         if any(isinstance(part, Test) and part.name in TEAMS for part in self.where):
             self.use(*[at for at in people if self.near(at, 1) < len(self.spans)])  # the West team against its quota
         if owner and not mates:

@@ -264,12 +264,12 @@ class Counting(Forming):
         lasting = metric.measure.unit in ("days", "hours", "minutes")
         if rank.lasts and not lasting:
             raise Unclear(
-                f"{rank.word!r} is of a time, which {metric.measure.display_name.lower()} is not",
+                f"{rank.word!r} is about time, and {metric.measure.display_name.lower()} is not",
                 "sales cycle by owner",
             )
         if self.slots.turn == "down" and rank.way == "asc":
             raise Unclear(
-                f"{rank.word!r} of what fell is the smallest fall, or the biggest?",
+                f"does {rank.word!r} mean the smallest fall or the biggest?",
                 f"which {self.slots.by[0]} fell the most",
             )
         if self.slots.turn:  # which grew the most; all of them, where it does not say up or down

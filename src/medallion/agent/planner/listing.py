@@ -9,7 +9,7 @@ from medallion.agent.planner.counting import Counting
 from medallion.agent.planner.forming import Asked, Intent, _with
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import LISTED, OF_DEED, OF_LIFE, names_of
+from medallion.agent.planner.slots import LISTED, OF_DEED, OF_LIFE, Rank, names_of
 from medallion.metrics.conditions import Test
 from medallion.metrics.question import Order, Question, Records
 
@@ -117,25 +117,22 @@ class Listing(Counting):
         if rank.way == "likeliest":
             return (Order(self._name(view, "probability", entity), True),), rank.limit or LISTED
         if rank.lasts and not fields:
-            return (Order(self._lasted(entity), rank.way == "desc" or rank.way == "worst"),), rank.limit or LISTED
+            return (Order(self._lasted(entity, rank), rank.way in ("desc", "worst")),), rank.limit or LISTED
         column = self._name(view, fields[0], entity) if fields else {"deals": "deal_value"}.get(entity)
         if column is None or (rank.way in ("best", "worst") and not fields):
             raise Unclear(f"{rank.word!r} {entity} by what?", "top 10 deals by value")
         return (Order(column, rank.way in ("desc", "best")),), rank.limit or LISTED
 
-    def _lasted(self, entity: str) -> str:
+    def _lasted(self, entity: str, rank: Rank) -> str:
         """The column that says how long records took: the fastest win, the longest call, the longest open deal."""
-        slots, rank = self.slots, self.slots.rank
-        states = {state for state, is_in in slots.states if is_in}
-        ended = slots.deed in OF_DEED or bool(states & {"won", "lost", "closed"})
-        is_open = "open" in states and rank is not None and rank.way == "desc"
+        states = {state for state, is_in in self.slots.states if is_in}
+        ended = self.slots.deed in OF_DEED or bool(states & {"won", "lost", "closed"})
+        is_open = "open" in states and rank.way == "desc"
         if entity == "deals" and (ended or is_open):
             return "cycle_days" if ended else "age_days"
         if entity == "interactions":
             return "duration_minutes"
-        raise Unclear(
-            f"{rank.word if rank else ''!r} {entity} by what?", "the fastest deals that we won", "sales cycle by owner"
-        )
+        raise Unclear(f"{rank.word!r} {entity} by what?", "the fastest deals that we won", "sales cycle by owner")
 
     def _first_of_each(self) -> Records:
         """The first records of each value of a split: the biggest open deal of each rep."""

@@ -159,7 +159,7 @@ class Measuring(Banding):
             if self.rank is not None and self._other_end(place, way.kind):
                 self.rank = replace(self.rank, count=self.rank.count or count)
                 if count not in (None, self.rank.count):
-                    raise Unclear("another number of each end: ask for one order at a time")
+                    raise Unclear("a different number for each end: ask for one of them at a time")
                 self.use(place, *counted)
                 continue
             if self.rank is not None:

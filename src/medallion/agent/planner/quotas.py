@@ -54,7 +54,7 @@ class Quotas(Continuing):
         elif of_whom:  # which reps hit quota
             self.goal = ""
             if self.places("never") and not self.times:
-                raise Unclear("in none of which periods?", "which reps missed their quota last quarter")
+                raise Unclear("never in which periods?", "which reps missed their quota last quarter")
             negated = self.places("not", "never")
             self.thresholds.append(
                 Threshold("quota_attainment", "<" if negated or failed else ">=", "100", percent=True)

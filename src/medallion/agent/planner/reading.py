@@ -118,6 +118,8 @@ class Reading(Checking):
         """Whether the records or values that are ranked are said in the plural."""
         of_split = self.by and self.by != ["customer_name"] and not (self.rank and self.rank.records)
         kinds = ("dim", "unit") if of_split else ("entity", "kind")
+        if not of_split and not any(span.of(*kinds) for span in self.spans):
+            kinds = ("metric", "state")  # the biggest losses
         for place, span in enumerate(self.spans):
             if not span.of(*kinds):
                 continue
@@ -230,6 +232,10 @@ class Reading(Checking):
                 raise Unclear(
                     f"{span.text!r} is personal data, which I do not read",
                     remedy="Who may see it finds it on the account's page of the dashboard (`medallion dashboard`).",
+                )
+            if "leads_whom" in only:
+                raise Unclear(
+                    f"{span.text!r}: is the owner of a deal meant, or the manager of a rep?", "open pipeline by manager"
                 )
             if "help" in only and all(self.quiet(other) for other in range(len(self.spans)) if other != place):
                 raise Unclear(
@@ -362,14 +368,7 @@ class Reading(Checking):
             self.goal = "define"
             self.use(*verbs, *self.places("how"))
         if why := self.places("why"):
-            ended = self.places("verb", "state")
-            lost = any(
-                Sense("verb", "lose") in self.spans[at].senses or Sense("state", "lost") in self.spans[at].senses
-                for at in ended
-            )
-            won = self.places("past") and any(Sense("verb", "win") in self.spans[at].senses for at in ended)
-            if self.about and (lost or won):
-                raise Unclear("why a deal was won or lost is not in the data", f"tell me about {self.about[0].key}")
+            self._refuse_why_it_ended()
             self.goal = "score" if self.goal == "score" or (self.about and not self.places("metric")) else "why"
             self.use(*why)
         if self.goal == "score":
@@ -380,6 +379,18 @@ class Reading(Checking):
             self.take("intent", "to", "modal", "kind", "dim")  # a follow-up email to
         if self.goal == "brief":
             self.use(*[place for place in self.places("verb", "entity", "list") if not self.has(place, "metric")])
+
+    def _refuse_why_it_ended(self) -> None:
+        """`why did we lose Lumen Works`: no score says that.
+
+        Raises:
+            Unclear: It is asked why a deal was won or lost.
+        """
+        said = {sense for place in self.places("verb", "state") for sense in self.spans[place].senses}
+        lost = {Sense("verb", "lose"), Sense("state", "lost")} & said
+        won = Sense("verb", "win") in said and self.places("past")
+        if self.about and (lost or won):
+            raise Unclear("why a deal was won or lost is not in the data", f"tell me about {self.about[0].key}")
 
     def _fits(self, name: str, place: int) -> bool:
         if self.spans[place].of("dim") and self.has(self.near(place, -1), "by"):

@@ -142,14 +142,8 @@ class Subjects(Quotas):
             return
         named = self.metrics or self.entity or self.fields or self.about or self.deed or self.goal or self.rank
         more = self.times or self.by or self.where
-        if (
-            stated
-            and stated <= OF_LIFE
-            and more
-            and not named
-            and self.before is None
-            and not self.places("they", "who", "thing", "exists")
-        ):
+        alone = self.before is None and not self.places("they", "who", "thing", "exists")
+        if stated and stated <= OF_LIFE and more and alone and not named:
             self.entity = "deals"
 
     def _contacts(self) -> None:
@@ -159,7 +153,7 @@ class Subjects(Quotas):
             if self.metrics and self.goal in ("average", "median"):
                 self._averaged("contacts", each=False)  # refuses it
         if self.metrics == ["contacts"] and self._beside_contacts():
-            raise Unclear("accounts or deals by their contacts are not listed", "decision makers in Germany")
+            raise Unclear("accounts and deals cannot be listed by their contacts", "decision makers in Germany")
         if self.metrics != ["contacts"] or self.rank:
             return
         if any(Sense("dim", "owner") in span.senses for span in self.spans):
