@@ -386,9 +386,9 @@ class Reading(Checking):
         Raises:
             Unclear: It is asked why a deal was won or lost.
         """
-        said = {sense for place in self.places("verb", "state") for sense in self.spans[place].senses}
-        lost = {Sense("verb", "lose"), Sense("state", "lost")} & said
-        won = Sense("verb", "win") in said and self.places("past")
+        senses = {sense for place in self.places("verb", "state") for sense in self.spans[place].senses}
+        lost = {Sense("verb", "lose"), Sense("state", "lost")} & senses
+        won = Sense("verb", "win") in senses and self.places("past")
         if self.about and (lost or won):
             raise Unclear("why a deal was won or lost is not in the data", f"tell me about {self.about[0].key}")
 
