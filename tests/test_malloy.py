@@ -115,7 +115,8 @@ def test_random_questions_are_answered_the_same_in_malloy(different):
 
 
 @needs_malloy
-def test_in_a_fiscal_calendar(different, monkeypatch):
+def test_in_a_fiscal_calendar(different, sample, monkeypatch):
+    contracts_in_use.for_readers(sample)
     declared = replace(loading.declarations(), calendar=Calendar(fiscal_year_starts=4))
     for module in ("understanding", "parts", "loading"):
         monkeypatch.setattr(f"medallion.metrics.{module}.declarations", lambda: declared)
