@@ -25,6 +25,10 @@ OF_OPEN = ("overdue", "silent", "untouched", "never_touched")
 TEAMS = frozenset({"team", "owner_team"})
 
 
+#: Conditions that what one account has may have.
+_OF_RECORD = frozenset({"channel", "direction", "outcome", "positive", "stage", "product", "category", "role", "language", "consent"})  # fmt: skip
+
+
 #: Rows of a list where the question says no number.
 LISTED = 25
 
@@ -167,12 +171,13 @@ class Slots:
         rows: The rows of the answer, where it has few.
         each: Whether a split is said as `each` or `per`, not as `by`.
         with_total: Whether a split is asked for with its total.
-        of_before: Whether a share is asked for of what was asked before: `as a percentage per month`.
         columns: What a list shows beside its usual columns.
         bands: Bands of values, each of which is asked about by itself.
         premise: What it takes for granted of a quota: that it was `missed`.
         other_way: The other end of an order, where both are asked for: `best and worst month`.
         passage: The stage that deals were in, and the one that they came to, or `won`.
+        of_before: Whether a share is asked for of what was asked before: `as a percentage per month`.
+        fragment: Whether it leaves open of what it asks: `last 3 touches?`, `was there a blocker`, `just the open ones`.
     """
 
     goal: str = ""
@@ -218,6 +223,7 @@ class Slots:
     other_way: str = field(default="", kw_only=True)
     premise: str = field(default="", compare=False, kw_only=True)
     of_before: bool = field(default=False, compare=False, kw_only=True)
+    fragment: bool = field(default=False, compare=False, kw_only=True)
     rows: Rows | None = field(default=None, compare=False)
 
     @property
@@ -262,7 +268,7 @@ class Slots:
         cut = before.rank is not None and before.rank.limit is not None
         if bare and cut:
             return replace(self, refers=True)
-        if not bare or not of_deals or before.about:
+        if not bare or not of_deals:
             return self
         return replace(self, metrics=(), fields=(), goal="amount", refers=True)
 
@@ -284,9 +290,66 @@ class Slots:
         )
 
     def widens(self, before: Slots) -> bool:
-        """Whether it names a figure alone, and what was asked before was of some rows only."""
-        alone = self._is_bare and bool(self.metrics) and not (self.where or self.me)
+        """Whether it names a figure or records alone, and what was asked before was of some rows only."""
+        alone = self._is_bare and not (self.where or self.me) and bool(self.metrics)
+        alone |= self.fragment and self._is_bare and bool(self.entity) and self.entity != before.entity
         return alone and bool(before.where or before.times or before.states or before.thresholds or before.me)
+
+    @property
+    def record(self) -> About | None:
+        """The one account or deal that it is about, or that its answer found."""
+        if self.about:
+            return self.about[0] if len(self.about) == 1 else None
+        return self.rows.one() if self.rows else None
+
+    @property
+    def is_of_record(self) -> bool:
+        """Whether nothing but one account or deal is asked for: a summary of it, or a column."""
+        return len(self.about) == 1 and not (self.metrics or self.entity or self.by or self.rank or self.states)
+
+    def of_owner(self, before: Slots) -> Slots | None:
+        """A figure alone as one of the owner whose main figures were asked for before: `win rate?`; None where it is none."""
+        owner = before.goal == "overview" and [names_of(part) for part in before.where] == [["owner"]] and not before.by
+        alone = self.fragment and self.metrics and not (self.where or self.by or self.about or self.me or self.follows)
+        return replace(self, where=before.where, times=self.times or before.times) if owner and alone else None
+
+    def of_record(self, before: Slots) -> Slots | None:
+        """A fragment as a question about the one account or deal of the question before: `last 3 touches?`; None where it is none."""
+        record = before.record
+        worth = self.goal == "amount"
+        subject = (
+            self.metrics or self.entity in ("deals", "interactions") or (not self.entity and (self.states or worth))
+        )
+        others = self.by or self.me or self.team or self.compare or self.versus or self.share or self.turn or self.deed
+        conditions = {name for condition in self.where for name in names_of(condition)}
+        if record is None or not (self.fragment and subject) or self.about or others or not conditions <= _OF_RECORD:
+            return None
+        if self.is_of_quotas or (not before.is_of_record and self.goes_on(before)):
+            return None
+        of_people = "contacts" in self.metrics
+        entity = self.entity or ("" if self.metrics else "deals")
+        if record.kind == "deal" and not (of_people or entity == "interactions"):
+            return None
+        return replace(self, about=(record,), entity=entity, follows=False, refers=False, narrows=False)
+
+    @property
+    def of_all(self) -> bool:
+        """Whether it goes on from what was asked before, or says nothing of which records it is."""
+        return self.follows or (self._is_bare and not (self.where or self.me))
+
+    def leans(self, named: Slots | None) -> bool:
+        """Whether it cannot be answered after a question that was not, of which nothing is known but whom it named."""
+        if named is not None and (self.of_record(named) or self.refers):
+            return False
+        open_ended = self.fragment and not (self.times or self.by or self.me or self.states or self.thresholds)
+        open_ended &= {name for part in self.where for name in names_of(part)} <= _OF_RECORD
+        return not self.has_subject or (self.fragment and self.follows) or (open_ended and not self.about)
+
+    def of_everything(self, before: Slots) -> bool:
+        """Whether it is a whole question about the records of all accounts, after one about a single account or deal."""
+        own = self.about or self.where or self.by or self.me or self.team or self.rank or self.thresholds
+        subject = self.metrics or self.entity in ("deals", "interactions")
+        return len(before.about) == 1 and bool(subject) and not (own or self.goal in INTENTS)
 
     def goes_on(self, before: Slots | None) -> bool:
         """Whether it goes on from what was asked before: it has no subject, says so, or is but another kind of touch."""
