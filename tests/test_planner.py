@@ -61,6 +61,8 @@ def planner():
 
 def one(asked):
     """A question, list or intent in one line."""
+    if isinstance(asked, Intent) and asked.tool == "running_total":
+        return f"added up: {one(asked.arguments['asked'])}"
     if isinstance(asked, Intent) and asked.tool == "rows_after":
         return f"{one(asked.arguments['asked'])} after {asked.arguments['skip']}"
     if isinstance(asked, Question):
@@ -687,6 +689,9 @@ def test_deals_that_are_furthest_along_are_open(planner, question):
     assert (asked.tool, one(asked.arguments["records"])) == ("furthest", "list deals where open")
 
 
+_ADDED_UP = "added up: revenue by time:month in this year"
+
+
 def test_a_figure_alone_after_a_question_about_some_rows_says_that_it_is_of_all(planner):
     some = planner.understand("how many deals did Ben Haddad lose in May")
     alone = planner.understand("win rate?", some)
@@ -781,6 +786,44 @@ def test_a_figure_alone_after_a_question_about_some_rows_says_that_it_is_of_all(
         (["taux de réussite en Allemagne", "donc le chiffre d'affaires ?"], "revenue where country = Germany"),
         (["when was the last contact with Lumen Works", "how did it go"], "list interactions where customer_id = C004 order -date limit 1"),
         (["best and worst month for revenue", "and in Germany?"], "revenue by time:month where country = Germany order -revenue limit 1 + revenue by time:month where country = Germany order revenue limit 1"),
+        (["revenue by rep this quarter vs last quarter", "which reps dropped"], "revenue by owner in this quarter vs previous having change < 0"),
+        (["Umsatz pro Vertriebler dieses Quartal vs letztes Quartal", "wer ist gefallen"], "revenue by owner in this quarter vs previous having change < 0"),
+        (["CA par commercial ce trimestre vs le trimestre dernier", "quels commerciaux ont baissé"], "revenue by owner in this quarter vs previous having change < 0"),
+        (["ingresos por comercial este trimestre vs el trimestre pasado", "qué comerciales bajaron"], "revenue by owner in this quarter vs previous having change < 0"),
+        (["revenue by rep this quarter", "vs last quarter", "which ones dropped"], "revenue by owner in this quarter vs previous having change < 0"),
+        (["revenue Q2 2025 vs Q2 2024", "by country"], "revenue by country in 2025-Q2 + revenue by country in 2024-Q2"),
+        (["average deal size by source this year", "median too"], "average_deal_value,median_deal_value by source in this year"),
+        (["average deal size by source this year", "median too", "and in Germany?"], "average_deal_value,median_deal_value by source where country = Germany in this year"),
+        (["durchschnittliche Dealgröße pro Quelle", "Median auch"], "average_deal_value,median_deal_value by source"),
+        (["taille moyenne des affaires par source", "la médiane aussi"], "average_deal_value,median_deal_value by source"),
+        (["tamaño medio por fuente", "mediana también"], "average_deal_value,median_deal_value by source"),
+        (["win rate by source", "median too"], "? the median of win rate is another figure"),
+        (["win rate per product", "which is worst if u only look at this year"], "win_rate by product in this year order win_rate limit 1"),
+        (["Gewinnquote pro Produkt", "welches ist das schlechteste, wenn man nur dieses Jahr betrachtet"], "win_rate by product in this year order win_rate limit 1"),
+        (["taux de réussite par produit", "lequel est le pire si on ne regarde que cette année"], "win_rate by product in this year order win_rate limit 1"),
+        (["tasa de éxito por producto", "cuál es el peor si solo miramos este año"], "win_rate by product in this year order win_rate limit 1"),
+        (["revenue by month this year", "which was the best"], "revenue by time:month in this year order -revenue limit 1"),
+        (["revenue by rep in Germany excluding Ben Haddad", "and the Netherlands, everyone"], "revenue by owner where country = Netherlands"),
+        (["Umsatz pro Vertriebler in Deutschland ohne Ben Haddad", "und Niederlande, alle"], "revenue by owner where country = Netherlands"),
+        (["revenue by rep in Germany excluding Ben Haddad", "and the Netherlands"], "revenue by owner where owner != 'Ben Haddad' and country = Netherlands"),
+        (["ventas ganadas este año", "y cuál fue la más grande del año pasado"], "list deals where won and closed_date = 'last year' order -deal_value limit 1"),
+        (["revenue this year", "and the biggest last year?"], "list deals where won and closed_date = 'last year' order -deal_value limit 1"),
+        (["Umsatz dieses Jahr", "und der größte letztes Jahr?"], "list deals where won and closed_date = 'last year' order -deal_value limit 1"),
+        (["open pipeline in Germany", "biggest?"], "list deals where country = Germany and open order -deal_value limit 1"),
+        (["revenue by rep", "and the biggest"], "revenue by owner order -revenue limit 1"),
+        (["win rate", "and the biggest"], "? 'biggest' ranks, and the question does not say what by"),
+        (["revenue by month this year", "cumulative"], _ADDED_UP),
+        (["revenue by month this year", "running total pls"], _ADDED_UP),
+        (["Umsatz pro Monat dieses Jahr", "kumuliert bitte"], _ADDED_UP),
+        (["CA par mois cette année", "cumulé"], _ADDED_UP),
+        (["ingresos por mes este año", "acumulado"], _ADDED_UP),
+        (["cumulative revenue by month this year"], _ADDED_UP),
+        (["revenue by month this year", "cumulative", "and in Germany?"], "added up: revenue by time:month where country = Germany in this year"),
+        (["win rate by month this year", "cumulative"], "? Win rate does not add up from one time to the next"),
+        (["pipeline by month this year", "cumulative"], "? Open pipeline does not add up from one time to the next"),
+        (["revenue by owner this year", "cumulative"], "? a running total is of a figure by month, week, quarter or day"),
+        (["revenue this year", "cumulative"], "? a running total is of a figure by month, week, quarter or day"),
+        (["revenue by month this year", "cumulative", "which is best"], "? a running total is of all times in their order"),
         (["win rate of deals under 20k vs over 100k", "and in Germany?"], "win_rate where country = Germany and deal_value < 20000 + win_rate where country = Germany and deal_value > 100000"),
     ],
 )  # fmt: skip

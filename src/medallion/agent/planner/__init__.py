@@ -214,7 +214,8 @@ class Planner:
                 )
             if lost := slots.lost(before.slots):
                 raise Unclear(lost, remedy="Ask it whole.")
-            if slots.is_of_nothing() and not (slots.whole and before.slots.by):
+            mean = slots.beside_mean(before.slots)
+            if slots.is_of_nothing() and not mean and not (slots.whole and before.slots.by):
                 raise Unclear(
                     "the question does not say what to total or average", "average deal size", "win rate by owner"
                 )
@@ -236,8 +237,8 @@ class Planner:
         asked = Asking(slots, today, self.me, team).asked()
         self._premise(slots)
         whole = [
-            request.arguments["asked" if request.tool == "rows_after" else "records"]
-            if isinstance(request, Intent) and request.tool in ("rows_after", "furthest")
+            request.arguments["records" if request.tool == "furthest" else "asked"]
+            if isinstance(request, Intent) and request.tool in ("rows_after", "running_total", "furthest")
             else request
             for request in asked
         ]

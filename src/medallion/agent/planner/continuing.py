@@ -9,7 +9,7 @@ from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense
 from medallion.agent.planner.marking import QUIET, RANKS, Unclear
 from medallion.agent.planner.restricting import OF_CONTACTS
-from medallion.agent.planner.slots import TEAMS, About, names_of
+from medallion.agent.planner.slots import TEAMS, About, left_out_owner, names_of
 from medallion.metrics import periods
 from medallion.metrics.conditions import Test
 
@@ -197,7 +197,10 @@ class Continuing(Comparing):
         return any(self.has(place, "entity") == Sense("entity", "deals") for place in range(len(self.spans)))
 
     def _others(self) -> None:
-        """`is anything else open there`: other deals than those of the answer before."""
+        """`is anything else open there`: other deals than those of the answer before; `everyone`: whoever was left out too."""
+        left_out = self.before is not None and any(map(left_out_owner, self.before.where))
+        if left_out and self.take("everyone"):
+            self.everyone = self.follows = True
         rows = self.before.rows if self.before is not None else None
         if not self.about or not any(span.of("else") for span in self.spans):
             return
