@@ -18,7 +18,7 @@ from medallion.agent.planner.asking import Asking
 from medallion.agent.planner.forming import Asked, Intent
 from medallion.agent.planner.lexer import Lexed, lex, parted
 from medallion.agent.planner.lexicon import plain_words
-from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.marking import QUIET, Unclear
 from medallion.agent.planner.names import Names
 from medallion.agent.planner.reading import Reading
 from medallion.agent.planner.slots import About, Slots
@@ -78,6 +78,7 @@ class Declined:
         remedy: What helps that is no question.
         named: Whom or what it named that there is, which a question that follows may be about.
         language: The one that it is in.
+        choice: The question, the part of an account's name in it that several have, and all that is known of the name.
     """
 
     reason: str
@@ -85,6 +86,7 @@ class Declined:
     remedy: str = ""
     named: Slots | None = field(default=None, compare=False)
     language: str = field(default="", compare=False)
+    choice: tuple[str, str, str] | None = field(default=None, compare=False)
 
 
 #: What a question may go on from: the one before it, understood or not.
@@ -117,7 +119,7 @@ class Planner:
             question: As it was asked.
             before: What was asked before, which a question without a subject of its own goes on from.
         """
-        understood = self._answered(question, before)
+        understood = self._chosen(question, before) or self._answered(question, before)
         if isinstance(understood, Understood) or not plain_words(question[:LONGEST]):
             return understood
         named, language = self._named(question[:LONGEST], before)
@@ -144,6 +146,40 @@ class Planner:
         if was and record and was.metrics == ("contacts",):
             return Slots("list", was.metrics, about=was.about, where=was.where), lexed.language
         return Slots(about=(record,)) if record else None, lexed.language
+
+    def _chosen(self, question: str, before: Before) -> Understood | Declined | None:
+        """The question before with the account that is chosen of those offered: `the one at Stores`, `the second one`."""
+        if not isinstance(before, Declined) or before.choice is None or len(question) > LONGEST:
+            return None
+        asked, part, known = before.choice
+        lexed = lex(question, self.names, before.language)
+        spans, misspelt = lexed.spans, {written for written, _ in lexed.corrected}  # of a name, they are not
+        unknown = [span for span in spans if not span.senses or span.text in misspelt or span.of("account")]
+        kinds = (*QUIET, "carry", "nth", "foremost", "ordinal", "num", "number", "entity")
+        if not all(span in unknown or span.of(*kinds) for span in spans):
+            return None
+        said = " ".join(span.text for span in spans if unknown and (span in unknown or span.of("number")))
+        numbers = [sense for span in spans for sense in (span.of("nth", "foremost", "ordinal"),) if sense]
+        accounts: tuple[str, ...]
+        whole_names = [span.text for span in spans if span.of("account")]
+        if len(whole_names) == 1 and {*plain_words(known)} <= {*plain_words(whole_names[0])}:
+            count, accounts = 1, (whole_names[0],)
+        else:
+            count, accounts = self.names.in_part(f"{known} {said}") if said else (0, ())
+        if count > 1:
+            offered = tuple(asked.replace(part, name) for name in accounts)
+            reason = f"{count:,} accounts have {f'{known} {said}'!r} in the name: which one is meant?"
+            return Declined(reason, offered, "Ask by its whole name.", choice=(asked, part, f"{known} {said}"))
+        if not said and len(numbers) == 1:
+            place = int(numbers[0].name or 1)
+            accounts = self.names.in_part(known)[1][place - 1 : place]
+        if not accounts:
+            return None
+        whole = asked.replace(part, accounts[0])
+        chosen = self._answered(whole, None)
+        return (
+            replace(chosen, notes=(f"Read as {whole!r}.", *chosen.notes)) if isinstance(chosen, Understood) else chosen
+        )
 
     def _answered(self, question: str, before: Before) -> Understood | Declined:
         """What a question asks, or why it is declined; what it named is left out."""
@@ -279,16 +315,19 @@ class Planner:
                 f"why is {about.key} {rows[0]['lead_quality']}?",
             )
 
-    def _named_in_part(self, question: str, unknown: tuple[str, ...], before: Before) -> Declined | None:
+    def _named_in_part(self, question: str, unknown: tuple[str, ...], before: Before) -> Understood | Declined | None:
         """Why a question is declined that names an account in part, or somebody who is not there; None where it does not."""
         for phrase in unknown:
             count, accounts = self.names.in_part(phrase)
+            if count > 1 and (one := self._of_rows(question, phrase, before)):
+                return one
             if count:
                 several = f"{count:,} accounts have" if count > 1 else "an account has"
                 offered = tuple(f"tell me about {name}" for name in accounts)
                 return Declined(
-                    f"{several} {phrase!r} in the name: which one is meant?", offered, "Ask by its whole name."
-                )
+                    f"{several} {phrase!r} in the name: which one is meant?", offered, "Ask by its whole name.",
+                    choice=(question, phrase, phrase),
+                )  # fmt: skip
         names = [phrase for phrase in unknown if all(word[:1].isupper() for word in phrase.split())]
         for phrase in names if len(unknown) == 1 else ():
             answerable = []
@@ -302,6 +341,19 @@ class Planner:
                 return Declined(
                     reason, tuple(answerable), f"The nearest owners are {', '.join(self.names.owners_like(phrase))}."
                 )
+        return None
+
+    def _of_rows(self, question: str, phrase: str, before: Before) -> Understood | None:
+        """A question that names in part one account of the rows of the answer before."""
+        rows = before.slots.rows if isinstance(before, Understood) else None
+        accounts = (rows.accounts if rows.entity == "deals" else rows.keys) if rows and rows.entity else ()
+        keys = self.names.in_part_of(phrase, accounts) if accounts else ()
+        if len(keys) != 1:
+            return None
+        with suppress(Unclear, ContractError):
+            understood = self._understood(question.replace(phrase, keys[0]), before)
+            note = f"Read {phrase!r} as {keys[0]} of the answer before."
+            return replace(understood, notes=(note, *understood.notes))
         return None
 
     def _without(self, error: Unclear, before: Before) -> tuple[str, ...]:

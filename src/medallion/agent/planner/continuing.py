@@ -76,6 +76,28 @@ class Continuing(Comparing):
                 self.use(place, place + 1)
             return
 
+    def _row_of_account(self) -> None:
+        """`the one at Lumen Works`: the deal of the answer before that is of that account.
+
+        Raises:
+            Unclear: Several of its deals are.
+        """
+        rows = self.before.rows if self.before is not None else None
+        places = [at for at, span in enumerate(self.spans) if span.of("account")]
+        if rows is None or rows.entity != "deals" or len(places) != 1 or len(self.about) != 1 or not rows.accounts:
+            return
+        (place,) = places
+        if not (place and self.spans[place - 1].of("row_of")) and not self._is_one(place + 1):
+            return
+        deals = [key for key, account in zip(rows.keys, rows.accounts, strict=True) if account == self.about[0].key]
+        if len(deals) > 1:
+            raise Unclear(
+                f"several of these deals are of {self.about[0].name}", *(f"tell me about {key}" for key in deals)
+            )
+        if deals:
+            self.about, self.of_row = [About("deal", deals[0], deals[0])], True
+            self.use(*[at for at in (place + 1,) if self._is_one(at)])
+
     def _is_one(self, place: int) -> bool:
         return 0 <= place < len(self.spans) and self.spans[place].text.casefold() in ("one", "ones", "deal", "account")
 

@@ -28,6 +28,7 @@ QUIET = frozenset(
         "inside",
         "ourselves",
         "to_us",
+        "row_of",
     }
 )
 

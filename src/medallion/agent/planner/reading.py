@@ -73,6 +73,8 @@ class Reading(Checking):
         people = self.metrics == ["contacts"]
         asks = (*_NOUNS, "who", "yes_no", "be") if people else _NOUNS
         asks = (*asks, "list", "yes_no", "be") if self.states and not (self.entity or self.metrics) else asks
+        of_last = self.entity == "interactions" and self.rank is not None and self.rank.way in ("newest", "oldest")
+        asks = (*asks, "when", "yes_no", "be") if of_last else asks  # when was the last call
         if not all(self.quiet(place) or span.of(*asks) for place, span in enumerate(self.spans)):
             return False
         if any(span.of("ourselves") or (span.of("exists") and self.goal == "count") for span in self.spans):
@@ -373,6 +375,7 @@ class Reading(Checking):
             before = self.near(place, -1, over=("entity",))
             if self.has(before, "with", "from"):
                 self.use(before)
+        self._row_of_account()
         self._pronouns()
 
     def _intents(self) -> None:

@@ -353,8 +353,8 @@ class Slots:
 
     def of_everything(self, before: Slots) -> bool:
         """Whether it is a whole question about the records of all accounts, after one about a single account or deal."""
-        own = self.about or self.where or self.by or self.me or self.team or self.rank or self.thresholds
-        subject = self.metrics or self.entity in ("deals", "interactions")
+        own = self.about or self.where or self.by or self.me or self.team or self.thresholds
+        subject = self.entity in ("deals", "interactions") or (self.metrics and not self.entity)
         return len(before.about) == 1 and bool(subject) and not (own or self.goal in INTENTS)
 
     def goes_on(self, before: Slots | None) -> bool:
