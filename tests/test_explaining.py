@@ -41,6 +41,17 @@ def test_a_change_without_a_figure_is_refused(tools):
         tools.reading(explain, Question(("revenue",)))
 
 
+def test_a_running_total_stands_beside_what_it_adds_up(tools):
+    planner = Planner(tools.serving)
+    by_month = planned(tools, planner, "revenue and won deals by month in 2025")
+    added = planned(tools, planner, "cumulative", by_month.context)
+    rows = added.found[0].rows
+    assert [row["revenue"] for row in rows] == [row["revenue"] for row in by_month.found[0].rows]
+    assert rows[-1]["revenue_so_far"] == sum(row["revenue"] for row in rows)
+    assert rows[-1]["won_leads_so_far"] == sum(row["won_leads"] for row in rows)
+    assert "so far" in planned(tools, planner, "revenue by month in 2025, cumulative").text
+
+
 @pytest.mark.parametrize(
     ("question", "says"),
     [

@@ -81,6 +81,33 @@ def test_what_is_understood_of_contacts(planner, question):
             "contacts where role = decision_maker and customer_id = C004",
         ),
         (["how many contacts speak French", "by role"], "contacts by role where language = fr"),
+        (["who is the decision maker at Lumen Works", "when was he last contacted"], _DECIDERS),
+        (["who is the decision maker at Lumen Works", "email?", "when was he last contacted"], _DECIDERS),
+        (["wer ist der Entscheider bei Lumen Works", "wann wurde er zuletzt kontaktiert"], _DECIDERS),
+        (
+            ["qui est le décideur chez Lumen Works", "quand a-t-il été contacté pour la dernière fois"],
+            _DECIDERS,
+        ),
+        (["quién es el decisor en Lumen Works", "¿cuándo fue contactado por última vez?"], _DECIDERS),
+        (["who is the decision maker at Lumen Works", "last touch?"], _DECIDERS),
+        (["contacts at Lumen Works", "open deals?"], "list deals where customer_id = C004 and open"),
+        (["contacts at Lumen Works", "email?"], "? addresses are personal data, which I do not read"),
+        (["Ansprechpartner bei Lumen Works", "E-Mail?"], "? addresses are personal data, which I do not read"),
+        (
+            ["contacts at Lumen Works", "e-mails this month?"],
+            "list interactions where channel = email and customer_id = C004 and date = 'this month'",
+        ),
+        (["tell me about Lumen Works", "decision makers?"], _DECIDERS),
+        (["tell me about Lumen Works", "who is the decision maker"], _DECIDERS),
+        (["L-4", "wer ist der Entscheider"], _DECIDERS),
+        (["why did we lose Lumen Works", "was there a decision maker"], _DECIDERS),
+        (["warum haben wir Lumen Works verloren", "gab es einen Entscheider"], _DECIDERS),
+        (["pourquoi avons-nous perdu Lumen Works", "y avait-il un décideur"], _DECIDERS),
+        (["por qué perdimos Lumen Works", "¿había un decisor?"], _DECIDERS),
+        (
+            ["contacts at Lumen Works", "how many calls did she get"],
+            "? of a contact only the role, the language, the consent and the last touch are known here",
+        ),
     ],
 )
 def test_a_conversation_about_contacts(planner, dialog, expected):

@@ -11,8 +11,8 @@ from medallion import figures
 from medallion.agent import spans
 from medallion.agent.explaining import EXPLAINING
 from medallion.agent.facts import Found, Ledger, Receipt
-from medallion.agent.planner import Declined, Intent, Planner, Understood
-from medallion.agent.planner.slots import Rows
+from medallion.agent.planner import Before, Declined, Intent, Planner, Understood
+from medallion.agent.planner.slots import Rows, Slots
 from medallion.agent.tools import Tools
 from medallion.errors import MedallionError
 from medallion.metrics import views
@@ -38,7 +38,8 @@ class Answer:
         notes: Staleness, a model that was not there, and the like.
         verdict: `Yes.` or `No.`, of a question that is answered so; the text begins with it.
         calls: Tools that were called.
-        understood: What the planner understood, which the next question may go on from.
+        understood: What the planner understood.
+        context: What the next question may go on from: what was understood, or what a declined question named.
     """
 
     question: str
@@ -53,6 +54,7 @@ class Answer:
     verdict: str = ""
     calls: tuple[str, ...] = field(default=())
     understood: Understood | None = field(default=None, compare=False)
+    context: Before = field(default=None, compare=False)
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -71,7 +73,7 @@ class Answer:
         }
 
 
-def planned(tools: Tools, planner: Planner, question: str, before: Understood | None = None) -> Answer:
+def planned(tools: Tools, planner: Planner, question: str, before: Before = None) -> Answer:
     """Answer without a model, or say why not.
 
     Args:
@@ -83,11 +85,16 @@ def planned(tools: Tools, planner: Planner, question: str, before: Understood | 
     understood = planner.understand(question, before)
     if isinstance(understood, Declined):
         closest = understood.closest or planner.closest(question)
-        return Answer(question, "", declined=understood.reason, remedy=understood.remedy, closest=closest)
+        return Answer(
+            question, "", declined=understood.reason, remedy=understood.remedy, closest=closest, context=understood
+        )
     try:
         findings = [finding for asked in understood.asked for finding in called(tools, asked)]
     except MedallionError as error:
-        return Answer(question, "", declined=error.problem, remedy=error.remedy, closest=planner.closest(question))
+        closest = planner.closest(question)
+        named = Slots(about=understood.slots.about) if understood.slots.about else None
+        context = Declined(error.problem, closest, error.remedy, named, understood.language)
+        return Answer(question, "", declined=error.problem, remedy=error.remedy, closest=closest, context=context)
     understood = replace(understood, slots=replace(understood.slots, rows=rows_of(understood, findings)))
     ledger = Ledger()
     for finding in findings:
@@ -105,6 +112,7 @@ def planned(tools: Tools, planner: Planner, question: str, before: Understood | 
         verdict=first,
         calls=calls,
         understood=understood,
+        context=understood,
     )
 
 

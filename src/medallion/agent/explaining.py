@@ -6,6 +6,7 @@ Functions over the tools of a conversation; each gives findings with receipts, a
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from decimal import Decimal
@@ -278,6 +279,26 @@ def rows_after(tools: Tools, asked: Question | Records, skip: int) -> Found:
     return dataclasses.replace(finding, title=title, rows=rows, total=finding.count if rows else 0)
 
 
+def running_total(tools: Tools, asked: Question) -> Found:
+    """Figures by time, and beside each the total of it and those before it."""
+    finding = tools.asked(asked, "running_total")
+    figures = [field for field in finding.fields if field.name in ("value", *asked.metrics)]
+    totals = {field.name: [*itertools.accumulate(row[field.name] or 0 for row in finding.rows)] for field in figures}
+    rows = [
+        {**row, **{f"{name}_so_far": total[place] for name, total in totals.items()}}
+        for place, row in enumerate(finding.rows)
+    ]
+    added = [
+        dataclasses.replace(field, name=f"{field.name}_so_far", label=f"{field.label} so far") for field in figures
+    ]
+    fields = tuple(
+        other for field in finding.fields for other in (field, *(a for a in added if a.name == f"{field.name}_so_far"))
+    )
+    return dataclasses.replace(
+        finding, title=f"{finding.title}, added up from one to the next", fields=fields, rows=rows
+    )
+
+
 #: By name, what the planner calls beside the tools.
 EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
     function.__name__: function
@@ -291,6 +312,7 @@ EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
         beside_average,
         furthest,
         rows_after,
+        running_total,
         share_of_first,
         passed_on,
     )

@@ -16,7 +16,7 @@ from medallion import metrics
 from medallion.agent import arguments, prose, spans
 from medallion.agent.answer import Answer, planned, references
 from medallion.agent.facts import Found, Ledger
-from medallion.agent.planner import Planner, Understood
+from medallion.agent.planner import Before, Planner
 from medallion.agent.tools import READING, Tools
 from medallion.config import AgentSettings
 from medallion.errors import MedallionError, extra
@@ -160,7 +160,7 @@ def answered(
     settings: AgentSettings,
     question: str,
     model: Model | str | None = None,
-    before: Understood | None = None,
+    before: Before = None,
 ) -> Answer:
     """Answer with the model of the settings; by the planner where it fails or its prose cannot be shown."""
     conversation = Conversation(tools)

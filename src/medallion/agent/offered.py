@@ -22,7 +22,7 @@ from medallion.agent.answer import Answer, planned
 from medallion.agent.catalog import CATALOG, list_metrics
 from medallion.agent.current import Current, View
 from medallion.agent.facts import Found, simple
-from medallion.agent.planner import Understood
+from medallion.agent.planner import Declined, Understood
 from medallion.agent.tools import MOST_TOP, READING
 from medallion.care.proposals import Actions
 from medallion.config import utc_now
@@ -186,11 +186,11 @@ class Offered:
 
     Attributes:
         current: Gives the newest state.
-        before: The last question of each session that was understood.
+        before: What the next question of each session may go on from.
     """
 
     current: Current
-    before: dict[str, Understood] = field(default_factory=dict)
+    before: dict[str, Understood | Declined] = field(default_factory=dict)
 
     @cached_property
     def offers(self) -> dict[str, Offer]:
@@ -278,10 +278,8 @@ class Offered:
         with spans.question("mcp", question, view.tools.trace_content) as answers:
             answer = planned(view.tools, view.planner, question, before)
             answers.append(answer)
-        if session and answer.understood is None:
-            self.before.pop(session, None)  # a question that was not answered is none to go on from
-        elif session and answer.understood is not None:
-            self.before[session] = answer.understood
+        if session and answer.context is not None:
+            self.before[session] = answer.context
             while len(self.before) > _ASKED:
                 self.before.pop(next(iter(self.before)))
         logged = replace(answer, by=who)

@@ -17,7 +17,7 @@ from medallion.agent.answer import Answer, age, planned
 from medallion.agent.current import Current
 from medallion.agent.facts import Found, simple
 from medallion.agent.offered import Offered
-from medallion.agent.planner import Planner, Understood
+from medallion.agent.planner import Before, Planner
 from medallion.agent.rules import rules
 from medallion.agent.serving import serve, speaker
 from medallion.agent.tools import Tools
@@ -198,7 +198,7 @@ def draft(
 
 
 def _answer(
-    tools: Tools, settings: Settings, planner: Planner, question: str, door: str, before: Understood | None = None
+    tools: Tools, settings: Settings, planner: Planner, question: str, door: str, before: Before = None
 ) -> Answer:
     started = time.perf_counter()
     with spans.question(door, question, settings.agent.trace_content) as answers:
@@ -268,7 +268,7 @@ def chat(call: Call, receipts: Receipts = False) -> None:
     """Answer questions one after the other, each may go on from the one before; an empty line or `exit` ends."""
     with _tools(call, many=True) as (tools, settings):
         planner = Planner(tools.serving, _me(call, tools))
-        before: Understood | None = None
+        before: Before = None
         _show_age(call, tools)
         call.say("Ask away; an empty line ends.")
         while True:
@@ -279,7 +279,7 @@ def chat(call: Call, receipts: Receipts = False) -> None:
             if question.casefold() in ("", "exit", "quit"):
                 break
             answer = _answer(tools, settings, planner, question, "chat", before)
-            before = answer.understood  # a question that was not answered is none to go on from
+            before = answer.context
             _show(call, answer, receipts)
 
 

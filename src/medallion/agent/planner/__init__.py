@@ -18,12 +18,13 @@ from medallion.agent.planner.asking import Asking
 from medallion.agent.planner.forming import Asked, Intent
 from medallion.agent.planner.lexer import Lexed, lex, parted
 from medallion.agent.planner.lexicon import plain_words
-from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.marking import QUIET, Unclear
 from medallion.agent.planner.names import Names
 from medallion.agent.planner.reading import Reading
-from medallion.agent.planner.slots import Slots
+from medallion.agent.planner.slots import About, Slots
 from medallion.agent.serving import Serving
 from medallion.errors import ContractError
+from medallion.metrics.conditions import Test
 from medallion.metrics.loading import declarations
 from medallion.metrics.periods import Today
 from medallion.metrics.question import Question, Records
@@ -69,12 +70,27 @@ class Understood:
 
 @dataclass(frozen=True)
 class Declined:
-    """Why a question is not answered, the nearest that are, and what else helps, a sentence."""
+    """Why a question is not answered, the nearest that are, and what else helps, a sentence.
+
+    Attributes:
+        reason: Why.
+        closest: Questions that can be answered.
+        remedy: What helps that is no question.
+        named: Whom or what it named that there is, which a question that follows may be about.
+        language: The one that it is in.
+        choice: The question, the part of an account's name in it that several have, and all that is known of the name.
+    """
 
     reason: str
     closest: tuple[str, ...] = ()
     remedy: str = ""
+    named: Slots | None = field(default=None, compare=False)
+    language: str = field(default="", compare=False)
+    choice: tuple[str, str, str] | None = field(default=None, compare=False)
 
+
+#: What a question may go on from: the one before it, understood or not.
+Before = Understood | Declined | None
 
 #: Kinds of words that mean something named before.
 _PRONOUNS = ("it", "unnamed", "they", "its", "person")
@@ -96,13 +112,77 @@ class Planner:
     def __post_init__(self) -> None:
         self.names = Names(self.serving)
 
-    def understand(self, question: str, before: Understood | None = None) -> Understood | Declined:
+    def understand(self, question: str, before: Before = None) -> Understood | Declined:
         """What a question asks, or why it is declined.
 
         Args:
             question: As it was asked.
             before: What was asked before, which a question without a subject of its own goes on from.
         """
+        understood = self._chosen(question, before) or self._answered(question, before)
+        if isinstance(understood, Understood) or not plain_words(question[:LONGEST]):
+            return understood
+        named, language = self._named(question[:LONGEST], before)
+        return replace(understood, named=named, language=language)
+
+    def _named(self, question: str, before: Before) -> tuple[Slots | None, str]:
+        """What a declined question named: one account, deal or owner, or that of the question before; and its language."""
+        lexed = lex(question, self.names, before.language if before else None)
+        spans = lexed.spans
+        about = dict.fromkeys(
+            About(sense.kind, sense.name, sense.value)
+            for span in spans
+            if len({sense.name for sense in span.senses if sense.kind in ("account", "deal")}) == 1
+            for sense in span.senses
+            if sense.kind in ("account", "deal")
+        )
+        owners = {sense.value for span in spans for sense in span.all("value") if sense.name == "owner"}
+        if len(about) == 1 and not owners:
+            return Slots(about=tuple(about)), lexed.language
+        if len(owners) == 1 and not about:
+            return Slots(where=(Test("owner", "=", tuple(owners)),)), lexed.language
+        was = before.slots if isinstance(before, Understood) else before.named if before else None
+        record = was.record if was and not (about or owners) else None
+        if was and record and was.metrics == ("contacts",):
+            return Slots("list", was.metrics, about=was.about, where=was.where), lexed.language
+        return Slots(about=(record,)) if record else None, lexed.language
+
+    def _chosen(self, question: str, before: Before) -> Understood | Declined | None:
+        """The question before with the account that is chosen of those offered: `the one at Stores`, `the second one`."""
+        if not isinstance(before, Declined) or before.choice is None or len(question) > LONGEST:
+            return None
+        asked, part, known = before.choice
+        lexed = lex(question, self.names, before.language)
+        spans, misspelt = lexed.spans, {written for written, _ in lexed.corrected}  # of a name, they are not
+        unknown = [span for span in spans if not span.senses or span.text in misspelt or span.of("account")]
+        kinds = (*QUIET, "carry", "nth", "foremost", "ordinal", "num", "number", "entity")
+        if not all(span in unknown or span.of(*kinds) for span in spans):
+            return None
+        said = " ".join(span.text for span in spans if unknown and (span in unknown or span.of("number")))
+        numbers = [sense for span in spans for sense in (span.of("nth", "foremost", "ordinal"),) if sense]
+        accounts: tuple[str, ...]
+        whole_names = [span.text for span in spans if span.of("account")]
+        if len(whole_names) == 1 and {*plain_words(known)} <= {*plain_words(whole_names[0])}:
+            count, accounts = 1, (whole_names[0],)
+        else:
+            count, accounts = self.names.in_part(f"{known} {said}") if said else (0, ())
+        if count > 1:
+            offered = tuple(asked.replace(part, name) for name in accounts)
+            reason = f"{count:,} accounts have {f'{known} {said}'!r} in the name: which one is meant?"
+            return Declined(reason, offered, "Ask by its whole name.", choice=(asked, part, f"{known} {said}"))
+        if not said and len(numbers) == 1:
+            place = int(numbers[0].name or 1)
+            accounts = self.names.in_part(known)[1][place - 1 : place]
+        if not accounts:
+            return None
+        whole = asked.replace(part, accounts[0])
+        chosen = self._answered(whole, None)
+        return (
+            replace(chosen, notes=(f"Read as {whole!r}.", *chosen.notes)) if isinstance(chosen, Understood) else chosen
+        )
+
+    def _answered(self, question: str, before: Before) -> Understood | Declined:
+        """What a question asks, or why it is declined; what it named is left out."""
         if len(question) > LONGEST:
             return Declined(f"the question has {len(question):,} letters; {LONGEST:,} are read", self.closest(""))
         if not plain_words(question):
@@ -120,11 +200,30 @@ class Planner:
         except ContractError as error:
             return Declined(error.problem, self.closest(question), error.remedy)
 
-    def _understood(self, question: str, before: Understood | None) -> Understood:
+    def _understood(self, question: str, before: Before) -> Understood:
         lexed = lex(question, self.names, before.language if before else None)
+        unanswered = isinstance(before, Declined)
+        if isinstance(before, Declined):
+            before = Understood((), before.named, before.language) if before.named else None
         today = Today(self.serving.as_of or date(1970, 1, 1), declarations().calendar.fiscal_year_starts)
         slots = Reading(lexed, today, self.serving.currency, before.slots if before else None).slots()
         notes = _notes(lexed)
+        if unanswered and slots.leans(before.slots if before else None):
+            raise Unclear(
+                "the question before was not answered, so what this one leaves open is not known",
+                *self.closest(question),
+                remedy="Ask it in one question.",
+            )
+        if unanswered and before is None and slots.of_all:
+            notes.append("The question before was not answered, and nothing of it is carried over.")
+        if before is not None and (of_record := slots.of_record(before.slots)):
+            slots = self._of_account(of_record, before.slots)
+            notes.append(f"Carried over from the question before: {slots.about[0].name}.")
+            if before.slots.times and not slots.times:
+                notes.append("The time of the question before is not carried over; name it to keep it.")
+        elif before is not None and (of_owner := slots.of_owner(before.slots)):
+            slots = of_owner
+            notes.append(f"Carried over from the question before: {', '.join(map(str, slots.where))}.")
         if before is None and slots.refers:
             raise Unclear("the question is about an answer before it, and there is none", *self.closest(question))
         if slots.ones and (before is None or before.slots.entity not in ("", slots.entity)) and slots.entity:
@@ -151,7 +250,8 @@ class Planner:
                 )
             if lost := slots.lost(before.slots):
                 raise Unclear(lost, remedy="Ask it whole.")
-            if slots.is_of_nothing() and not (slots.whole and before.slots.by):
+            mean = slots.beside_mean(before.slots)
+            if slots.is_of_nothing() and not mean and not (slots.whole and before.slots.by):
                 raise Unclear(
                     "the question does not say what to total or average", "average deal size", "win rate by owner"
                 )
@@ -160,6 +260,8 @@ class Planner:
                 notes.append(f"Carried over from the question before: {', '.join(kept)}.")
         elif before is not None and slots.widens(before.slots):
             notes.append("The conditions of the question before are not carried over; add `of those` to keep them.")
+        elif before is not None and slots.of_everything(before.slots):
+            notes.append(f"This is of all accounts, not of {before.slots.about[0].name} alone; name it to ask of it.")
         if before is not None and slots.times == () and before.slots.times and slots.of_person(before.slots):
             notes.append("The time of the question before is not carried over; name it to keep it.")
         if before is not None and slots.lacks_time_of(before.slots):
@@ -171,8 +273,8 @@ class Planner:
         asked = Asking(slots, today, self.me, team).asked()
         self._premise(slots)
         whole = [
-            request.arguments["asked" if request.tool == "rows_after" else "records"]
-            if isinstance(request, Intent) and request.tool in ("rows_after", "furthest")
+            request.arguments["records" if request.tool == "furthest" else "asked"]
+            if isinstance(request, Intent) and request.tool in ("rows_after", "running_total", "furthest")
             else request
             for request in asked
         ]
@@ -184,6 +286,16 @@ class Planner:
         if any(isinstance(request, Records) and request.entity == "contacts" for request in asked):
             notes.append(_NAMES)
         return Understood(asked, slots, lexed.language, tuple(notes))
+
+    def _of_account(self, slots: Slots, before: Slots) -> Slots:
+        """The same of the account of a deal, where people are asked for, whom accounts have."""
+        (record,) = slots.about
+        if record.kind != "deal" or "contacts" not in slots.metrics:
+            return slots
+        keys = before.rows.accounts if before.rows else ()
+        rows = self.serving.rows("select customer_id from gold.deals where lead_id = ?", [record.key])
+        key = keys[0] if len(keys) == 1 else str(rows[0]["customer_id"])
+        return replace(slots, about=(About("account", key, key),))
 
     def _premise(self, slots: Slots) -> None:
         """Refuse to say why an account is in a band that it is not in."""
@@ -203,16 +315,19 @@ class Planner:
                 f"why is {about.key} {rows[0]['lead_quality']}?",
             )
 
-    def _named_in_part(self, question: str, unknown: tuple[str, ...], before: Understood | None) -> Declined | None:
+    def _named_in_part(self, question: str, unknown: tuple[str, ...], before: Before) -> Understood | Declined | None:
         """Why a question is declined that names an account in part, or somebody who is not there; None where it does not."""
         for phrase in unknown:
             count, accounts = self.names.in_part(phrase)
+            if count > 1 and (one := self._of_rows(question, phrase, before)):
+                return one
             if count:
                 several = f"{count:,} accounts have" if count > 1 else "an account has"
                 offered = tuple(f"tell me about {name}" for name in accounts)
                 return Declined(
-                    f"{several} {phrase!r} in the name: which one is meant?", offered, "Ask by its whole name."
-                )
+                    f"{several} {phrase!r} in the name: which one is meant?", offered, "Ask by its whole name.",
+                    choice=(question, phrase, phrase),
+                )  # fmt: skip
         names = [phrase for phrase in unknown if all(word[:1].isupper() for word in phrase.split())]
         for phrase in names if len(unknown) == 1 else ():
             answerable = []
@@ -228,7 +343,20 @@ class Planner:
                 )
         return None
 
-    def _without(self, error: Unclear, before: Understood | None) -> tuple[str, ...]:
+    def _of_rows(self, question: str, phrase: str, before: Before) -> Understood | None:
+        """A question that names in part one account of the rows of the answer before."""
+        rows = before.slots.rows if isinstance(before, Understood) else None
+        accounts = (rows.accounts if rows.entity == "deals" else rows.keys) if rows and rows.entity else ()
+        keys = self.names.in_part_of(phrase, accounts) if accounts else ()
+        if len(keys) != 1:
+            return None
+        with suppress(Unclear, ContractError):
+            understood = self._understood(question.replace(phrase, keys[0]), before)
+            note = f"Read {phrase!r} as {keys[0]} of the answer before."
+            return replace(understood, notes=(note, *understood.notes))
+        return None
+
+    def _without(self, error: Unclear, before: Before) -> tuple[str, ...]:
         """The question without what was not understood, where that can be answered."""
         if not error.without:
             return ()
@@ -238,7 +366,7 @@ class Planner:
             return ()
         return (error.without,)
 
-    def _both(self, question: str, before: Understood | None) -> Understood | None:
+    def _both(self, question: str, before: Before) -> Understood | None:
         """Two questions in one, where each can be answered by itself and neither restricts the other."""
         pairs: list[tuple[Understood, Understood]] = []
         for first, then, apart in parted(question, self.names):
@@ -275,7 +403,7 @@ class Planner:
                 raise
             return understood
 
-    def _parts(self, question: str, before: Understood | None) -> tuple[str, ...]:
+    def _parts(self, question: str, before: Before) -> tuple[str, ...]:
         """The sentences and clauses of a question that can be answered by themselves; what stands beside may restrict them."""
         parts = [part.strip() for part in _CLAUSES.split(question)]
         halves = [half for first, then, apart in parted(question, self.names) if not apart for half in (first, then)]
@@ -307,4 +435,4 @@ def _notes(lexed: Lexed) -> list[str]:
     return notes
 
 
-__all__ = ["Declined", "Intent", "Planner", "Understood"]
+__all__ = ["Before", "Declined", "Intent", "Planner", "Understood"]

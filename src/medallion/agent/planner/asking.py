@@ -16,6 +16,7 @@ from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.slots import beside, names_of
 from medallion.agent.planner.times import Time
 from medallion.metrics import periods
+from medallion.metrics.question import Question
 
 #: What a forecast may be split by (`medallion.learning.forecasts.DIMENSIONS`).
 _FORECAST_BY = ("owner", "product", "source", "industry", "country", "size_band", "stage", "quality")
@@ -42,9 +43,28 @@ class Asking(Listing):
             ends = (self.slots.rank, replace(self.slots.rank, way=self.slots.other_way))
             of_ends = [self.of(_with(self.slots, rank=rank, other_way="")) for rank in ends]
             return tuple(request for asking in of_ends for request in asking.asked())
+        if self.slots.running:
+            return tuple(map(self._running, self.of(_with(self.slots, running=False)).asked()))
         asked = self._intent() or self._fact() or self._asked()
         skip = self.slots.rank.skip if self.slots.rank else 0
         return tuple(self._after(request, skip) for request in asked) if skip else asked
+
+    @staticmethod
+    def _running(asked: Asked) -> Intent:
+        """Figures by time, added up from one to the next."""
+        names = asked.metrics if isinstance(asked, Question) else ()
+        labels = [metrics.metrics()[name].measure for name in names]
+        for measure in labels:
+            if measure.additivity != "flow":
+                raise Unclear(f"{measure.display_name} does not add up from one time to the next", "revenue by month")
+        if not isinstance(asked, Question) or [split.grain is None for split in asked.by] != [False] or asked.compare:
+            label = labels[0].display_name.lower() if labels else "revenue"
+            raise Unclear(
+                "a running total is of a figure by month, week, quarter or day", f"{label} by month this year"
+            )
+        if asked.having or asked.order or asked.limit:
+            raise Unclear("a running total is of all times in their order", "revenue by month this year, cumulative")
+        return Intent("running_total", {"asked": asked})
 
     @staticmethod
     def _after(asked: Asked, skip: int) -> Intent:
@@ -320,7 +340,7 @@ class Asking(Listing):
             raise Unclear(f"{slots.rank.word!r}: {slots.entity} have a number, not a size", f"most {slots.entity} by owner", "biggest open deals")  # fmt: skip
         if slots.rank and slots.rank.count and (slots.share or self._in_the_first()):
             return (self._share_of_first(),)
-        if slots.rank and slots.turn and len(slots.times) > 1:
+        if ((slots.rank and slots.turn) or slots.moved) and len(slots.times) > 1:
             text, compare = self._change(slots.metrics)
             return self.of(_with(slots, times=(Time(text, 0),), compare=compare, versus=False))._asked()
         if self._are_contacts():

@@ -124,8 +124,10 @@ class Checking(Subjects):
         if self.take("ones"):
             self.goal = "list"
             self.refers = True
-        if self.spans and self.spans[0].of("carry"):
+        last = len(self.spans) - 1
+        if self.spans and (self.spans[0].of("carry") or self.has(last, "too")):
             self.follows = True
+            self.use(*[at for at in (last,) if self.has(at, "too")])  # win rates too
         if self.goal == "both" and self.deed in OF_DEED and not (self.entity or self.metrics):
             self.entity = "deals"  # how many did we win, and how much were they worth
         if self.versus:

@@ -183,6 +183,7 @@ class Comparing(Measuring):
             self.take("how")
             self.turn = ""
             self.by.append("time:month")  # how did revenue develop
+        self.running = self.take("running")
         for place in self.places("trend"):
             unit = self.spans[place].of("trend")
             self.by.append(f"time:{unit.name or 'month'}" if unit else "time:month")

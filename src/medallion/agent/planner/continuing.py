@@ -7,8 +7,9 @@ from dataclasses import replace
 from medallion.agent.planner.comparing import Comparing
 from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense
-from medallion.agent.planner.marking import RANKS, Unclear
-from medallion.agent.planner.slots import TEAMS, About, names_of
+from medallion.agent.planner.marking import QUIET, RANKS, Unclear
+from medallion.agent.planner.restricting import OF_CONTACTS
+from medallion.agent.planner.slots import TEAMS, About, left_out_owner, names_of
 from medallion.metrics import periods
 from medallion.metrics.conditions import Test
 
@@ -19,6 +20,24 @@ _OF_ROW = (
 )  # fmt: skip
 #: Those that it may have beside a pronoun alone.
 _WITH_PRONOUN = ("entity", "by", "modal", "me", "ours", "to", "size", "state")
+
+#: Those of a question about one contact.
+_OF_CONTACT = (
+    "when",
+    "person",
+    "its",
+    "it",
+    "they",
+    "past",
+    "yes_no",
+    "carry",
+    "and",
+    "present",
+    "last",
+    "list",
+    "to",
+    "with",
+)
 
 
 class Continuing(Comparing):
@@ -56,6 +75,28 @@ class Continuing(Comparing):
                 self.about, self.of_row = [About(kind, rows.keys[number - 1], rows.keys[number - 1])], True
                 self.use(place, place + 1)
             return
+
+    def _row_of_account(self) -> None:
+        """`the one at Lumen Works`: the deal of the answer before that is of that account.
+
+        Raises:
+            Unclear: Several of its deals are.
+        """
+        rows = self.before.rows if self.before is not None else None
+        places = [at for at, span in enumerate(self.spans) if span.of("account")]
+        if rows is None or rows.entity != "deals" or len(places) != 1 or len(self.about) != 1 or not rows.accounts:
+            return
+        (place,) = places
+        if not (place and self.spans[place - 1].of("row_of")) and not self._is_one(place + 1):
+            return
+        deals = [key for key, account in zip(rows.keys, rows.accounts, strict=True) if account == self.about[0].key]
+        if len(deals) > 1:
+            raise Unclear(
+                f"several of these deals are of {self.about[0].name}", *(f"tell me about {key}" for key in deals)
+            )
+        if deals:
+            self.about, self.of_row = [About("deal", deals[0], deals[0])], True
+            self.use(*[at for at in (place + 1,) if self._is_one(at)])
 
     def _is_one(self, place: int) -> bool:
         return 0 <= place < len(self.spans) and self.spans[place].text.casefold() in ("one", "ones", "deal", "account")
@@ -102,12 +143,17 @@ class Continuing(Comparing):
 
     def _pronouns(self) -> None:
         """`it`, `they` and `hers` are of what was asked before: the account, deal or owner that it named, or its rows."""
+        if self._contacts_before():
+            return
         self._row_numbered()
         self._row_before()
         they = [place for place in self.places("they") if not self.is_own_object(place)]
         singular = self.places("its", "person")
         if self.before is None or not (they or singular or self.places("it", "field", "when")) or self.about:
             return
+        if self.before.about and self.places("person") and {"owner", "account_manager"} & {*self.before.fields}:
+            whose = self.spans[self.places("person")[0]].text
+            raise Unclear(f"{whose!r}: of the account, or of who owns it?", remedy="Ask by the name.")
         accounts = they and [record.kind for record in self.before.about] == ["account"]
         if any(span.of("its") == Sense("its", "account") for span in self.spans) and not accounts:
             record = self.before.rows.one("accounts") if self.before.rows else None
@@ -129,6 +175,34 @@ class Continuing(Comparing):
             self._use_with_leads(*they)
             self.refers = True
 
+    def _contacts_before(self) -> bool:
+        """`when was he last contacted`, after whom we know somewhere: of those contacts, never of the whole account.
+
+        Raises:
+            Unclear: Something else is asked of one of them.
+        """
+        if self.before is None or self.before.metrics != ("contacts",) or self.about:
+            return False
+        touched = [at for at in self.places("verb") if self._says(at, "verb", "touch")] if self.places("when") else []
+        columns = [at for at in self.places("field") if self._says(at, "field", "last_touch_date")] + touched
+        columns += [at for at in self.places("dim") if {sense.name for sense in self.spans[at].senses} & OF_CONTACTS]
+        alone = all(
+            at in columns or span.of(*_OF_CONTACT, *QUIET) or self._says(at, "verb", "touch")
+            for at, span in enumerate(self.spans)
+        )
+        if columns and alone:
+            self.metrics, self.goal = ["contacts"], "list"
+            self.about, self.where = list(self.before.about), list(self.before.where)
+            self.use(*range(len(self.spans)))
+            return True
+        if self.places("person") or (columns and self.places("they")):
+            raise Unclear(
+                "of a contact only the role, the language, the consent and the last touch are known here",
+                *(f"touches of {record.key} by channel" for record in self.before.about),
+                remedy="The account's page of the dashboard has more.",
+            )
+        return False
+
     def _owner_of_states(self) -> str:
         """The owner before, where a state of today is asked for and figures were: `what is overdue on his side`."""
         of_figures = self.before is not None and not self.before.entity
@@ -145,7 +219,10 @@ class Continuing(Comparing):
         return any(self.has(place, "entity") == Sense("entity", "deals") for place in range(len(self.spans)))
 
     def _others(self) -> None:
-        """`is anything else open there`: other deals than those of the answer before."""
+        """`is anything else open there`: other deals than those of the answer before; `everyone`: whoever was left out too."""
+        left_out = self.before is not None and any(map(left_out_owner, self.before.where))
+        if left_out and self.take("everyone"):
+            self.everyone = self.follows = True
         rows = self.before.rows if self.before is not None else None
         if not self.about or not any(span.of("else") for span in self.spans):
             return

@@ -226,6 +226,8 @@ class Counting(Forming):
             for threshold in slots.thresholds
             if self._of_figure(threshold, names, view)
         )
+        if compare and slots.moved and not slots.rank and len(names) == 1:
+            having = (*having, Test("change", ">" if slots.turn == "up" else "<", ("0",)))
         order, limit = self._order(names, bool(by), metric)
         if slots.me:
             where = (*where, self._mine(view))

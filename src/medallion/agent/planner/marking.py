@@ -28,6 +28,7 @@ QUIET = frozenset(
         "inside",
         "ourselves",
         "to_us",
+        "row_of",
     }
 )
 
@@ -85,6 +86,8 @@ class Marking:
         self.bands: list[tuple[Threshold, ...]] = []  #: of values, each of which is asked about
         self.premise = ""  #: what a question takes for granted
         self.other_way = ""  #: the other end of an order, where both are asked for
+        self.running = False  #: whether figures by time are added up
+        self.everyone = False  #: whether nobody is left out who was
         self.notes: list[str] = []
 
     def has(self, place: int, *kinds: str) -> Sense | None:

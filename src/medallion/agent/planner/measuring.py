@@ -501,6 +501,10 @@ class Measuring(Banding):
                 if name.name == "sell" and self.turn and self.before is not None and self.before.metrics:
                     self.use(place)  # which product made the biggest difference
                     continue
+                if name.name == "sell" and self.spans[place].of("does") and self._of_figure_before():
+                    self.use(place)  # who made the fewest, of calls
+                    self.follows = True
+                    continue
                 if self.deed and self.deed != name.name and {self.deed, name.name} != {"sell", "win"}:
                     if name.name == "sell":
                         self.use(place)
@@ -518,6 +522,11 @@ class Measuring(Banding):
                         ]
                     )
         self._ahead()
+
+    def _of_figure_before(self) -> bool:
+        """Whether what is done is what was asked for before, since nothing is named."""
+        asked = self.before is not None and (self.before.metrics or self.before.entity)
+        return bool(asked and (self.rank or self.goal == "count") and not self.places("metric", "entity", "kind"))
 
     def _beside_deed(self, place: int) -> bool:
         """Whether what we lost stands beside what we won: both are states of deals then."""

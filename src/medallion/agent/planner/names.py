@@ -128,7 +128,7 @@ class Names:
 
     def in_part(self, phrase: str) -> tuple[int, tuple[str, ...]]:
         """How many accounts have all words of a phrase in their names, and the first of them."""
-        words = [word for word in plain_words(phrase) if len(word) > 2]
+        words = [word for word in plain_words(phrase) if len(word) > 2 or word.isdigit()]
         if not words:
             return 0, ()
         parts = " and ".join(
@@ -137,6 +137,13 @@ class Names:
         )
         rows = self.serving.rows(f"select customer_name from {_ACCOUNTS} where {parts} order by 1, customer_id", words)
         return len(rows), tuple(dict.fromkeys(str(row["customer_name"]) for row in rows))[:MOST_OFFERED]
+
+    def in_part_of(self, phrase: str, accounts: tuple[str, ...]) -> tuple[str, ...]:
+        """The keys of some accounts that have all words of a phrase in their names."""
+        words = {word for word in plain_words(phrase) if len(word) > 2}
+        some = "select customer_id, customer_name from gold.customer_features where list_contains(?, customer_id)"
+        rows = self.serving.rows(some, [list(accounts)]) if words else []
+        return tuple(str(row["customer_id"]) for row in rows if words <= {*plain_words(str(row["customer_name"]))})
 
     def owners_like(self, name: str) -> tuple[str, ...]:
         """The owners whose names are most like one that nobody has."""

@@ -22,6 +22,12 @@ _WHEN = (
 
 #: Endings of words in the singular that end as plurals do: business, mois, mes.
 _SINGULAR = ("ss", "mois", "mes")
+#: Kinds of spans that say what is asked for, or when it was; not of what.
+_NOUNS = (
+    "metric", "entity", "kind", "outcome", "direction", "booked", "state", "field", "value", "number", "num", "ordinal", "newest",
+    "oldest", "desc", "asc", "last", "this", "next", "unit", "month", "quarter", "today", "yesterday", "count", "amount", "total",
+    "average", "median", "carry", "and", "only", "still", "too", "exists", "past", "else", "foremost",
+)  # fmt: skip
 
 
 def _is_of_aside(span: Span) -> bool:
@@ -59,7 +65,22 @@ class Reading(Checking):
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
             each=self._each(),
             further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of, columns=tuple(dict.fromkeys(self.columns)), bands=tuple(self.bands), other_way=self.other_way, premise=self.premise,
+            fragment=self._is_fragment(), running=self.running, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
         )  # fmt: skip
+
+    def _is_fragment(self) -> bool:
+        """Whether nothing is said but what is asked for, not of what: `calls?`; a figure alone is a question of its own."""
+        people = self.metrics == ["contacts"]
+        asks = (*_NOUNS, "who", "yes_no", "be") if people else _NOUNS
+        asks = (*asks, "list", "yes_no", "be") if self.states and not (self.entity or self.metrics) else asks
+        of_last = self.entity == "interactions" and self.rank is not None and self.rank.way in ("newest", "oldest")
+        asks = (*asks, "when", "yes_no", "be") if of_last else asks  # when was the last call
+        if not all(self.quiet(place) or span.of(*asks) for place, span in enumerate(self.spans)):
+            return False
+        if any(span.of("ourselves") or (span.of("exists") and self.goal == "count") for span in self.spans):
+            return False
+        figure = self.metrics and self.metrics not in (["contacts"], ["touches"])
+        return not figure or self.spans[-1].ends or self.follows
 
     def _each(self) -> bool:
         """Whether a split is said as `each` or `per`, which asks for the first of each, not as `by`."""
@@ -226,7 +247,9 @@ class Reading(Checking):
             drafts = any(Sense("intent", "draft") in other.senses for other in self.spans)
             if "kind" in only and span.of("kind") == Sense("kind", "email") and not drafts and self._addresses(place):
                 raise Unclear(
-                    "addresses are personal data, which I do not read", "how many emails were sent last week?"
+                    "addresses are personal data, which I do not read",
+                    "how many emails were sent last week?",
+                    remedy="Who may see it finds it on the account's page of the dashboard (`medallion dashboard`).",
                 )
             if "personal" in only and not self._contact(place):
                 raise Unclear(
@@ -263,6 +286,10 @@ class Reading(Checking):
 
     def _addresses(self, place: int) -> bool:
         """Whether the e-mails of accounts are asked for, which are addresses."""
+        of_people = self.before is not None and self.before.metrics == ("contacts",)
+        alone = all(self.quiet(at) or span.of("carry", "and", "its", "person", "they") for at, span in enumerate(self.spans) if at != place)  # fmt: skip
+        if of_people and alone:
+            return True  # email?, after who the decision maker is
         owner = self.near(place, 1, over=("from",))
         of = place + 1 < len(self.spans) and self.spans[place + 1].of("prep", "from")
         return bool(
@@ -348,6 +375,7 @@ class Reading(Checking):
             before = self.near(place, -1, over=("entity",))
             if self.has(before, "with", "from"):
                 self.use(before)
+        self._row_of_account()
         self._pronouns()
 
     def _intents(self) -> None:

@@ -25,6 +25,10 @@ OF_OPEN = ("overdue", "silent", "untouched", "never_touched")
 TEAMS = frozenset({"team", "owner_team"})
 
 
+#: Conditions that what one account has may have.
+_OF_RECORD = frozenset({"channel", "direction", "outcome", "positive", "stage", "product", "category", "role", "language", "consent"})  # fmt: skip
+
+
 #: Rows of a list where the question says no number.
 LISTED = 25
 
@@ -167,12 +171,16 @@ class Slots:
         rows: The rows of the answer, where it has few.
         each: Whether a split is said as `each` or `per`, not as `by`.
         with_total: Whether a split is asked for with its total.
-        of_before: Whether a share is asked for of what was asked before: `as a percentage per month`.
         columns: What a list shows beside its usual columns.
         bands: Bands of values, each of which is asked about by itself.
         premise: What it takes for granted of a quota: that it was `missed`.
         other_way: The other end of an order, where both are asked for: `best and worst month`.
         passage: The stage that deals were in, and the one that they came to, or `won`.
+        of_before: Whether a share is asked for of what was asked before: `as a percentage per month`.
+        running: Whether figures by time are added up from one to the next: `cumulative`.
+        too: Whether it ends with `too`, or begins with `and`.
+        everyone: Whether nobody is left out who was: `and west, everyone`.
+        fragment: Whether it leaves open of what it asks: `last 3 touches?`, `was there a blocker`, `just the open ones`.
     """
 
     goal: str = ""
@@ -218,6 +226,10 @@ class Slots:
     other_way: str = field(default="", kw_only=True)
     premise: str = field(default="", compare=False, kw_only=True)
     of_before: bool = field(default=False, compare=False, kw_only=True)
+    running: bool = field(default=False, kw_only=True)
+    too: bool = field(default=False, compare=False, kw_only=True)
+    everyone: bool = field(default=False, compare=False, kw_only=True)
+    fragment: bool = field(default=False, compare=False, kw_only=True)
     rows: Rows | None = field(default=None, compare=False)
 
     @property
@@ -262,7 +274,7 @@ class Slots:
         cut = before.rank is not None and before.rank.limit is not None
         if bare and cut:
             return replace(self, refers=True)
-        if not bare or not of_deals or before.about:
+        if not bare or not of_deals:
             return self
         return replace(self, metrics=(), fields=(), goal="amount", refers=True)
 
@@ -284,9 +296,66 @@ class Slots:
         )
 
     def widens(self, before: Slots) -> bool:
-        """Whether it names a figure alone, and what was asked before was of some rows only."""
-        alone = self._is_bare and bool(self.metrics) and not (self.where or self.me)
+        """Whether it names a figure or records alone, and what was asked before was of some rows only."""
+        alone = self._is_bare and not (self.where or self.me) and bool(self.metrics)
+        alone |= self.fragment and self._is_bare and bool(self.entity) and self.entity != before.entity
         return alone and bool(before.where or before.times or before.states or before.thresholds or before.me)
+
+    @property
+    def record(self) -> About | None:
+        """The one account or deal that it is about, or that its answer found."""
+        if self.about:
+            return self.about[0] if len(self.about) == 1 else None
+        return self.rows.one() if self.rows else None
+
+    @property
+    def is_of_record(self) -> bool:
+        """Whether nothing but one account or deal is asked for: a summary of it, or a column."""
+        return len(self.about) == 1 and not (self.metrics or self.entity or self.by or self.rank or self.states)
+
+    def of_owner(self, before: Slots) -> Slots | None:
+        """A figure alone as one of the owner whose main figures were asked for before: `win rate?`; None where it is none."""
+        owner = before.goal == "overview" and [names_of(part) for part in before.where] == [["owner"]] and not before.by
+        alone = self.fragment and self.metrics and not (self.where or self.by or self.about or self.me or self.follows)
+        return replace(self, where=before.where, times=self.times or before.times) if owner and alone else None
+
+    def of_record(self, before: Slots) -> Slots | None:
+        """A fragment as a question about the one account or deal of the question before: `last 3 touches?`; None where it is none."""
+        record = before.record
+        worth = self.goal == "amount"
+        subject = (
+            self.metrics or self.entity in ("deals", "interactions") or (not self.entity and (self.states or worth))
+        )
+        others = self.by or self.me or self.team or self.compare or self.versus or self.share or self.turn or self.deed
+        conditions = {name for condition in self.where for name in names_of(condition)}
+        if record is None or not (self.fragment and subject) or self.about or others or not conditions <= _OF_RECORD:
+            return None
+        if self.is_of_quotas or (not before.is_of_record and self.goes_on(before)):
+            return None
+        of_people = "contacts" in self.metrics
+        entity = self.entity or ("" if self.metrics else "deals")
+        if record.kind == "deal" and not (of_people or entity == "interactions"):
+            return None
+        return replace(self, about=(record,), entity=entity, follows=False, refers=False, narrows=False)
+
+    @property
+    def of_all(self) -> bool:
+        """Whether it goes on from what was asked before, or says nothing of which records it is."""
+        return self.follows or (self._is_bare and not (self.where or self.me))
+
+    def leans(self, named: Slots | None) -> bool:
+        """Whether it cannot be answered after a question that was not, of which nothing is known but whom it named."""
+        if named is not None and (self.of_record(named) or self.refers):
+            return False
+        open_ended = self.fragment and not (self.times or self.by or self.me or self.states or self.thresholds)
+        open_ended &= {name for part in self.where for name in names_of(part)} <= _OF_RECORD
+        return not self.has_subject or (self.fragment and self.follows) or (open_ended and not self.about)
+
+    def of_everything(self, before: Slots) -> bool:
+        """Whether it is a whole question about the records of all accounts, after one about a single account or deal."""
+        own = self.about or self.where or self.by or self.me or self.team or self.thresholds
+        subject = self.entity in ("deals", "interactions") or (self.metrics and not self.entity)
+        return len(before.about) == 1 and bool(subject) and not (own or self.goal in INTENTS)
 
     def goes_on(self, before: Slots | None) -> bool:
         """Whether it goes on from what was asked before: it has no subject, says so, or is but another kind of touch."""
@@ -359,6 +428,26 @@ class Slots:
             return LISTED if listed and (self.rank is None or self.rank.way == "desc") else None
         return self.rank.limit
 
+    def ranks_split_of(self, before: Slots) -> bool:
+        """Whether it asks for the first of the values that the figure before was split by: `which is worst this year`."""
+        own = self.metrics or self.entity or self.fields or self.by or self.about or self.turn or self.deed
+        split = before.metrics and before.by and not before.rank
+        return bool(self.rank and self.rank.way in ("best", "worst", "desc", "asc") and split) and not own
+
+    def ranks_deals_of(self, before: Slots) -> bool:
+        """Whether it asks for the biggest or newest deal of those whose value or number was asked for."""
+        alone = not (
+            self.metrics or self.entity or self.fields or self.by or self.about or self.goal not in ("", "list")
+        )
+        ranks = (
+            self.rank is not None and not self.rank.sorts and (self.rank.sized or self.rank.way in ("newest", "oldest"))
+        )
+        whole = not (
+            before.by or before.rank or before.entity or before.deed or before.compare or before.turn or before.versus
+        )
+        measured = len(before.metrics) == 1 and _state_of_measure(before.metrics[0]) is not None
+        return alone and ranks and whole and measured and len(before.times) < 2
+
     def of_person(self, before: Slots) -> bool:
         """Whether a pronoun stands for the one value that the answer before found: `his win rate`."""
         rows = before.rows
@@ -414,7 +503,7 @@ class Slots:
                 return (
                     f"{measure.display_name.lower()} counts deals by another day than those that were asked for before"
                 )
-        bare = not (self.metrics or self.fields or self.entity or self.deed)
+        bare = not (self.metrics or self.fields or self.entity or self.deed or self.beside_mean(before))
         if bare and self.goal in ("average", "median") and before.metrics and self.goal not in before.metrics[0]:
             return f"the {self.goal} of {' and '.join(before.metrics).replace('_', ' ')} is another figure"
         done = {state for state, is_in in before.states if is_in} | OF_DEED.get(before.deed, set())
@@ -423,6 +512,19 @@ class Slots:
             return "closed deals are won or lost, and the question before was of some of them"
         return ""
 
+    def beside_mean(self, before: Slots) -> tuple[str, ...]:
+        """The mean of the question before and its median, where `median too` is said; nothing where it is not, or there is none."""
+        means = meanings()["averages"]["median"]
+        median = means.get(before.metrics[0]) if len(before.metrics) == 1 else None
+        too = self.too and self.goal == "median" and not (self.metrics or self.fields or self.entity or self.deed)
+        return (before.metrics[0], median) if too and median not in (None, before.metrics[0]) else ()
+
+    @property
+    def moved(self) -> bool:
+        """Whether those values of a split are asked for whose figure rose or fell: `which reps dropped`."""
+        split = self.by and not any(name.startswith("time:") for name in self.by)
+        return self.turn in ("up", "down") and bool(split) and self.goal in ("", "list") and not self.yes_no
+
     @property
     def has_own_deals(self) -> bool:
         """Whether it says itself which records it is about."""
@@ -430,6 +532,19 @@ class Slots:
 
     def carried(self, before: Slots) -> tuple[Slots, list[str]]:
         """The slots as a continuation of what was asked before, and what was taken over from it, in words."""
+        if self.goal == "list" and not self.by and replace(self, by=before.by).moved:
+            return replace(self, by=before.by, refers=False).carried(before)  # which ones dropped
+        if self.goal == "list" and self.ranks_split_of(before):
+            return replace(self, goal="").carried(before)  # which is the worst
+        if mean := self.beside_mean(before):
+            return replace(self, goal="", too=False).carried(replace(before, metrics=mean))
+        if self.everyone:
+            everybody = tuple(part for part in before.where if not left_out_owner(part))
+            return replace(self, everyone=False).carried(replace(before, where=everybody))
+        if self.ranks_deals_of(before):
+            state = _state_of_measure(before.metrics[0])
+            states = (*before.states, *(((state, True),) if state and (state, True) not in before.states else ()))
+            return self.carried(replace(before, metrics=(), entity="deals", goal="list", states=states))
         if self.restricts(before):
             worth = tuple(replace(threshold, column=threshold.column or "deal_value") for threshold in self.thresholds)
             bare = replace(
@@ -463,7 +578,7 @@ class Slots:
         own_subject = self.goal == "attain" or any(getattr(self, name) for name in subject)
         kept: list[str] = []
         for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "bands", "average", "compare", "turn", "about",
-                     "me", "team", "team_of", "versus"):  # fmt: skip
+                     "me", "team", "team_of", "versus", "running"):  # fmt: skip
             own, was = getattr(self, name), getattr(before, name)
             sorts = self.rank is not None and bool(self.fields) and name in ("entity", "deed")
             if own or not was or (own_subject and name in (*subject, "deed") and not sorts):
@@ -477,7 +592,7 @@ class Slots:
             ranks = name == "rank" and not (self.goal == "amount" and before.by and self.follows)
             if self.goal in ("count", "amount", "list") and (ranks or (name == "by" and self.goal == "list")):
                 continue
-            if self.goal == "list" and name in ("metrics", "turn", "compare"):
+            if self.goal == "list" and name in ("metrics", "turn", "compare") and not self.moved:
                 continue
             if self.goal == "why" and name in ("by", "rank"):
                 continue  # a change is explained whole
@@ -554,6 +669,12 @@ def _of_state(name: str, slots: Slots) -> str:
 _STATE_OF = {"win": ("won",), "sell": ("won",), "lose": ("lost",), "close": ("closed",)}
 
 
+def _state_of_measure(name: str) -> str | None:
+    """The state of the deals that a metric is the number or value of; None where it is neither."""
+    of = meanings()["measures"]["deals"]
+    return next((state for kind in ("value", "count") for state, metric in of[kind].items() if metric == name), None)
+
+
 def _counts(names: tuple[str, ...]) -> tuple[str, ...]:
     """What counts the records that metrics are of; nothing where one of them is neither a number nor a value of records."""
     of = meanings()["measures"]["deals"]
@@ -589,6 +710,11 @@ INTENTS = ("overview", "attain", "plan", "forecast", "changed", "channels", "def
 def beside(condition: Condition) -> bool:
     """Whether a condition compares a column with another."""
     return any(isinstance(value, Beside) for test in tests(condition) for value in test.values)
+
+
+def left_out_owner(condition: Condition) -> bool:
+    """Whether a condition leaves out an owner: `excluding Ben`."""
+    return isinstance(condition, Test) and condition.name == "owner" and condition.op == "!="
 
 
 def names_of(condition: Condition) -> list[str]:
