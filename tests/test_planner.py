@@ -451,6 +451,20 @@ UNDERSTOOD = {
     "how long has L-4 been in negotiation": "list stage_changes where stage = negotiation and lead_id = L-4 and status = open and left_date is unknown and days_in_stage >= 0",
     "how long has the Lumen Works deal been in negotiation": "list stage_changes where stage = negotiation and customer_id = C004 and status = open and left_date is unknown and days_in_stage >= 0",
     "wie lange ist L-4 schon in der Verhandlung": "list stage_changes where stage = negotiation and lead_id = L-4 and status = open and left_date is unknown and days_in_stage >= 0",
+    # days in a stage, the age of a deal, bands together, and who called
+    "which open deals have been in negotiation the longest": "list stage_changes where stage = negotiation and status = open and left_date is unknown",
+    "welcher Deal ist am längsten in der Verhandlung": "list stage_changes where stage = negotiation and status = open and left_date is unknown order -days_in_stage limit 1",
+    "quelles affaires sont en négociation depuis le plus longtemps": "list stage_changes where stage = negotiation and status = open and left_date is unknown",
+    "qué negocios llevan más tiempo en negociación": "list stage_changes where stage = negotiation and status = open and left_date is unknown",
+    "top 5 longest in their stage": "list stage_changes where status = open and left_date is unknown order -days_in_stage limit 5",
+    "which deals in negotiation have been open the longest": "list deals where stage = negotiation and open",
+    "untouched deals older than 30 days": "open_leads where never_touched and age_days > 30 + list deals where never_touched and age_days > 30",
+    "Deals älter als 30 Tage ohne Kontakt": "open_leads where never_touched and age_days > 30 + list deals where never_touched and age_days > 30",
+    "affaires sans contact depuis plus de 30 jours": "open_leads where days_silent > 30 + list deals where days_silent > 30 and open",
+    "deals under 10k and above 100k combined": "total_leads where deal_value < 10000 or deal_value > 100000 + list deals where deal_value < 10000 or deal_value > 100000",
+    "how many deals below 5k and over 50k in total": "total_leads where deal_value < 5000 or deal_value > 50000",
+    "calls from us to Germany": "touches where direction = outbound and country = Germany and channel = call + list interactions where direction = outbound and country = Germany and channel = call",
+    "how many emails to Lumen Works this year": "touches where channel = email and direction = outbound and customer_id = C004 in this year",
     # misspelt
     "reveneu by industy": "revenue by industry",
 }  # fmt: skip
@@ -1307,6 +1321,9 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("Deals seit über 30 Tagen in derselben Phase", "list stage_changes where status = open and left_date is unknown and days_in_stage > 30"),
         ("affaires dans la même étape depuis plus de 30 jours", "list stage_changes where status = open and left_date is unknown and days_in_stage > 30"),
         ("how much of the pipe sits in the 3 biggest deals, in %", "share of first: part"),
+        ("total revenue of Get last month", "? there is no owner, account or value 'Get'"),
+        ("umsatz von Zeig letzten monat", "? there is no owner, account or value 'Zeig'"),
+        ("calls from us last week", "? 'from us': who asks, or the country?"),
     ],
 )  # fmt: skip
 def test_what_is_near_to_a_question_is_not_taken_for_it(planner, question, expected):

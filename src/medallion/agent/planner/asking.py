@@ -13,9 +13,10 @@ from medallion.agent.planner.forming import Asked, Intent, _with
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.listing import Listing
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import beside, names_of
+from medallion.agent.planner.slots import Threshold, beside, names_of
 from medallion.agent.planner.times import Time
 from medallion.metrics import periods
+from medallion.metrics.conditions import And, Condition, Or, Test
 
 #: What a forecast may be split by (`medallion.learning.forecasts.DIMENSIONS`).
 _FORECAST_BY = ("owner", "product", "source", "industry", "country", "size_band", "stage", "quality")
@@ -23,6 +24,12 @@ _FORECAST_BY = ("owner", "product", "source", "industry", "country", "size_band"
 
 def _days(span: periods.Span) -> tuple[date | None, date | None]:
     return span.first, span.last
+
+
+def _in_any(bands: tuple[tuple[Threshold, ...], ...]) -> Condition:
+    """The condition that a deal is worth what one of some bands holds."""
+    parts = [tuple(Test("deal_value", limit.op, (limit.value,)) for limit in band) for band in bands]
+    return Or(tuple(And(tests) if len(tests) > 1 else tests[0] for tests in parts))
 
 
 class Asking(Listing):
@@ -36,6 +43,8 @@ class Asking(Listing):
         """
         if self.slots.bands:
             bare = _with(self.slots, bands=(), versus=False)
+            if self.slots.whole and not (self.slots.versus or self.slots.contrast):  # under 10k and over 100k combined
+                return self.of(_with(bare, where=(*bare.where, _in_any(self.slots.bands)))).asked()
             each = [_with(bare, thresholds=(*bare.thresholds, *band)) for band in self.slots.bands]
             return tuple(request for slots in each for request in self.of(slots).asked())
         if self.slots.other_way and self.slots.rank:
@@ -264,6 +273,7 @@ class Asking(Listing):
         if (
             slots.deed == "move"
             or "stuck" in states
+            or ("days_in_stage" in slots.fields and slots.rank)
             or any(threshold.column == "days_in_stage" for threshold in slots.thresholds)
         ):
             return self._stays()

@@ -96,6 +96,9 @@ class Comparing(Measuring):
             joints = [at for at in self.places("and", "comma") if self._between_times(at)]
             self.times = [replace(self.times[0], text=f"{days[0].first} to {days[-1].last}", floating="", year=False)]
             self.use(*places, *joints)
+        elif places and self.bands and not self.versus:
+            self.total = True  # under 10k and over 100k together
+            self.use(*places)
         elif any(isinstance(part, Test) and len(part.values) > 1 for part in self.where) and not self.versus:
             self.use(*places)
 

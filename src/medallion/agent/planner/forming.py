@@ -36,7 +36,7 @@ _USES: dict[str, frozenset[str]] = {
         "share": "metrics entity states where times deed by thresholds share me about",
         "share of the first": "metrics entity states where times deed by rank thresholds share me about",
         "list": "entity states where times deed rank thresholds me about fields average columns",
-        "stages": "entity by states where times deed thresholds me about",
+        "stages": "entity by states where times deed rank fields thresholds me about",
         "slipped deals": "entity states where times thresholds me",
         "conversion by stage": "metrics by times",
     }.items()

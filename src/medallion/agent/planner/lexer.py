@@ -243,6 +243,8 @@ def _span(
         phrase = tuple(token.plain for token in part)
         if length > 1 and _begins_a_time(tokens[place + length - 1 : place + length + 1], words):
             continue
+        if length > 1 and place and tokens[place - 1].kind == "number" and _ends_a_duration(part[:2], words):
+            continue
         senses = [*words.phrases.get(phrase, ()), *names.phrases.get(phrase, ())]
         own = list(accounts.get(phrase, ()))
         if own and (senses or _all_known(phrase, words, names)) and not _is_name(tokens, place, length):
@@ -260,6 +262,12 @@ def _begins_a_time(pair: Sequence[Token], words: Lexicon) -> bool:
     """Whether a word and the next are `this` and a unit of time, which no phrase before them parts: `of this year`."""
     kinds = [{sense.kind for sense in words.phrases.get((token.plain,), ())} for token in pair]
     return len(pair) == len(("this", "unit")) and "this" in kinds[0] and "unit" in kinds[1]
+
+
+def _ends_a_duration(pair: Sequence[Token], words: Lexicon) -> bool:
+    """Whether a word after a number is a unit of time, and the next one denies something: `30 Tage ohne Kontakt`."""
+    kinds = [{sense.kind for sense in words.phrases.get((token.plain,), ())} for token in pair]
+    return "unit" in kinds[0] and bool(kinds[1] & {"no", "not"})
 
 
 def _all_known(phrase: Phrase, words: Lexicon, names: Names) -> bool:

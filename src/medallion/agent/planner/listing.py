@@ -200,6 +200,11 @@ class Listing(Counting):
         bare = self.of(_with(slots, states=(), thresholds=(), deed=""))
         where = bare._where(view)
         long = [threshold for threshold in slots.thresholds if threshold.column == "days_in_stage"]
+        rank, limit = slots.rank, LISTED
+        if (slots.fields or rank) and not (slots.fields in ((), ("days_in_stage",)) and rank and slots.deed != "move"):
+            raise Unclear("deals in a stage are listed by how long they are in it", "which deals are stuck?")
+        if rank and not (rank.lasts or slots.fields):
+            raise Unclear(f"{rank.word!r} of the deals in a stage by what?", "deals longest in their stage")
         if slots.deed == "move":
             if not slots.times:
                 raise Unclear("moved when?", "which deals moved stage this week?")
@@ -214,14 +219,15 @@ class Listing(Counting):
                 )
             where = (*where, Test("status", "=", ("open",)), Test("left_date", "unknown"))
             where = (*where, *(Test("days_in_stage", threshold.op, (threshold.value,)) for threshold in long))
-            if not long:
+            if not (long or rank):
                 where = (*where, Test("days_in_stage", ">", ("30",)))
-            order = (Order("days_in_stage", True),)
+            order = (Order("days_in_stage", rank is None or rank.way in ("desc", "worst")),)
+            limit = rank.limit or LISTED if rank else LISTED
         if slots.me and self.me is not None:
             where = (*where, self._mine(view))
         if slots.goal in ("count", "amount") or slots.by:
             return (Question(("stage_entries",), self._by(view), where),)
-        return (Records("stage_changes", where, order=order, limit=LISTED),)
+        return (Records("stage_changes", where, order=order, limit=limit),)
 
     def _slipped(self) -> Intent:
         self._only("slipped deals")

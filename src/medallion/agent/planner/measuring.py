@@ -156,6 +156,14 @@ class Measuring(Banding):
                 if self._count(at) is not None:
                     count, counted = self._count(at), [at]
                     break
+            if self.rank is not None and self.rank.way == way.kind == "desc" and self._leads_on(place):
+                self.rank = replace(  # top 5 longest
+                    self.rank,
+                    sized=self.spans[place].of("sized") is not None,
+                    lasts=self.spans[place].of("lasts") is not None,
+                )
+                self.use(place)
+                continue
             if self.rank is not None and self._other_end(place, way.kind):
                 self.rank = replace(self.rank, count=self.rank.count or count)
                 if count not in (None, self.rank.count):
@@ -201,6 +209,23 @@ class Measuring(Banding):
                 if (count := self._count(place + 1)) is not None:
                     self.rank = Rank(self.rank.way, count, self.rank.word)
                     self.use(place + 1)
+
+    def _leads_on(self, place: int) -> bool:
+        """Whether another word for the same end of the order and its number stand right before a place."""
+        at = place - 1
+        while at >= 0 and self.spans[at].used and self.spans[at].of("number", "num"):
+            at -= 1
+        return at >= 0 and self.spans[at].used and self.spans[at].text.casefold() == "top"
+
+    def _in_stage_longest(self) -> None:
+        """`in negotiation the longest`: by the days in that stage, not by those since opening."""
+        stages = [at for at, span in enumerate(self.spans) if span.used and self._is_stage(span)]
+        ranks = [at for at, span in enumerate(self.spans) if span.used and span.of("lasts")]
+        if len(stages) != 1 or len(ranks) != 1 or not (self.rank and self.rank.lasts):
+            return
+        first, last = sorted((stages[0], ranks[0]))
+        if all(self.quiet(at) or self.spans[at].of("from") for at in range(first + 1, last)):
+            self.fields.append("days_in_stage")
 
     def _other_end(self, place: int, way: str) -> bool:
         """Whether a word for the other end of the order stands after the first one: `best and worst`; uses what joins them."""
@@ -349,7 +374,7 @@ class Measuring(Banding):
                     continue
                 self.mean_too |= (kind, self.goal) == ("average", "median")
                 self.use(place)
-        self.total = self.take("total")
+        self.total |= self.take("total")
 
     def _splits(self) -> None:
         """What to split by."""

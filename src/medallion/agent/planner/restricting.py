@@ -272,7 +272,7 @@ class Restricting(Marking):
             if not column:
                 raise Unclear(f"{op} {value} deals of whom?", "owners with more than 3 open deals")
             self.use(right)
-        if not column and unit:
+        if not column and unit and not age:
             quiet = [
                 position
                 for position in range(len(self.spans))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medallion.agent.planner.lexicon import Sense
+from medallion.agent.planner.lexicon import Sense, folded, lexicon
 from medallion.agent.planner.restricting import DAYS, ONE, OPS, Restricting
 from medallion.agent.planner.slots import Threshold
 from medallion.metrics import periods
@@ -24,6 +24,8 @@ class Silence(Restricting):
             first, count = days
             op = ">"
             before = self.near(place, -1)
+            if self._is_age(before, first):
+                continue
             if sign := self.has(before, "gt", "ge"):
                 op = OPS[sign.kind]
                 self.use(before)
@@ -50,6 +52,17 @@ class Silence(Restricting):
             self.states.append(("untouched", True))  # who has not been contacted
             self.use(*quiet)
             self._own_objects()
+
+    def _is_age(self, before: int, after: int) -> bool:
+        """Whether a duration between two places is the age of records: `older than 30 days`, `30 days old`."""
+        sign = self.has(before, "gt", "lt")
+        aged = sign is not None and sign.name == "age" and not self._says_since(before)
+        return aged or self.has(after, "field") == Sense("field", "age_days")
+
+    def _says_since(self, place: int) -> bool:
+        """Whether a phrase begins with a word such as since, which beside silence tells how long it is: `seit über 30 Tagen`."""
+        words, phrases = self.spans[place].text.split(), lexicon(self.lexed.language).phrases
+        return Sense("since") in phrases.get((folded(words[0]),), ())
 
     def _not_touched(self) -> list[int]:
         """A word that denies and the verb for contact that it denies, with who asks between them: `havent I talked to`."""
