@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 
 from medallion import metrics
@@ -10,6 +11,7 @@ from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
 from medallion.agent.planner.marking import RANKS, Unclear
 from medallion.agent.planner.measuring import Measuring, unit_of
 from medallion.agent.planner.slots import Threshold, selected
+from medallion.agent.planner.times import Time
 from medallion.metrics import periods
 from medallion.metrics.conditions import Test
 
@@ -25,6 +27,45 @@ _NOW = {"open": "open_leads", "overdue": "overdue_deals"}
 
 class Comparing(Measuring):
     """Reads what a figure is compared with, and whether it moved."""
+
+    def _becoming(self) -> None:
+        """`getting shorter`, `werden größer`: a figure that falls or rises now; of deals that grow, what they are worth."""
+        for place in self.places("grade"):
+            leads = [at for at in self.places("becomes") if at < place]
+            grade = self.has(place, "grade")
+            if not leads or grade is None or self.has(place + 1, "vs") or self.has(place + 1, "entity", "dim"):
+                continue
+            sized, whole = self.spans[place].of("sized"), self.places("metric", "field")
+            deals = [at for at in range(len(self.spans)) if self.has(at, "entity") == Sense("entity", "deals")]
+            if deals and not whole and not sized:
+                continue
+            if deals and not whole:
+                self.metrics.append("average_deal_value")
+                self.use(*deals)
+            judged = grade.name if grade.name in ("better", "worse") else ""
+            way = "up" if grade.name in ("up", "better") else "down"
+            self.spans[place].senses = (Sense(way, judged), Sense("moving"))
+            self.use(*leads)
+
+    def _by_quarter(self) -> None:
+        """`is the win rate going up`: by quarter, up to the last one that is over, where it is not said against when."""
+        asks = self.places("list", "who", "count", "amount", "why", "how") and not any(
+            split.startswith("time:") for split in self.by
+        )
+        self.yes_no |= self.moving and not asks
+        timed = self.times or (self.before is not None and self.before.times)
+        if not self.moving or self.compare or timed or self.versus or self.rank or self.goal == "why":
+            return
+        judged = any(
+            sense.name in ("better", "worse") for span in self.spans for sense in (*span.all("up"), *span.all("down"))
+        )
+        if judged and not any(span.of("metric") for span in self.spans):
+            raise Unclear("better or worse by what?", "is the win rate going up", "are our deals getting bigger")
+        if not any(split.startswith("time:") for split in self.by):
+            self.by.append("time:quarter")
+        quarter = periods.read("this quarter", self.today)
+        if "time:quarter" in self.by and self.today.day and quarter.first and quarter.last != self.today.day:
+            self.times = [Time(f"until {quarter.first - timedelta(days=1)}", 0, edge="until")]
 
     def _done(self) -> list[tuple[int, str]]:
         """Where deals are won or lost, by a verb or as a state, and which of both."""
@@ -178,6 +219,7 @@ class Comparing(Measuring):
         for kind in ("up", "down", "change"):
             if self.places(kind) and self.goal != "changed":
                 self.turn = kind
+                self.moving |= any(self.spans[place].of("moving") for place in self.places(kind))
                 judged = any(sense.name for place in self.places(kind) for sense in self.spans[place].all(kind))
                 if judged and self._less_is_better():
                     self.turn = {"up": "down", "down": "up"}[kind]  # a sales cycle that has improved has fallen

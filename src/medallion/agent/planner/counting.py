@@ -162,7 +162,8 @@ class Counting(Forming):
             raise Unclear(
                 "compared with when?", f"{names[0].replace('_', ' ')} this quarter compared with the one before"
             )
-        if slots.turn and slots.times and not compare:
+        timed = any(split.startswith("time:") for split in slots.by)
+        if slots.turn and slots.times and not compare and not timed:
             compare = "previous"
         if compare == "year-ago" and not slots.times:
             return (self._question(names, period="this year", compare=compare),)

@@ -22,6 +22,8 @@ _LEFT = (
     "which stage deals have left is not read, only the one that they came to",
     "which deals moved to Negotiation this month?",
 )
+#: How many are few.
+FEW = 5
 #: Of which unit a written time is.
 _UNIT_OF = {
     "year": r"ytd|(?:last|this|next) year|\d{4}", "quarter": r"qtd|(?:last|this|next) quarter|\d{4}-Q\d",
@@ -280,6 +282,24 @@ class Measuring(Banding):
     def _led_by_rank(self, place: int) -> bool:
         """Whether an order was read right after a place."""
         return place + 1 < len(self.spans) and self.spans[place + 1].used and bool(self.spans[place + 1].of(*RANKS))
+
+    def _dependent(self) -> None:
+        """`do we depend on few customers`: the share of revenue of the five biggest; of the biggest, where it is one."""
+        for place in self.places("depends"):
+            at = self.near(place, 1, over=("few", "num", "desc", "number", "only"))
+            if self.has(at, "entity") != Sense("entity", "accounts"):
+                continue
+            one = any(self._count(between) == 1 for between in range(place, at))
+            few = [between for between in range(place, at) if self.has(between, "few")]
+            if few or one:
+                self.rank = Rank("desc", 1 if one else FEW, self.spans[place].text)
+                self.use(*range(place, at))
+            elif self.rank is None or not self.rank.count:
+                continue
+            self.share, self.yes_no = True, False
+            self.metrics += [] if self.places("metric") or self.metrics else ["revenue"]
+            self.use(place)
+            self.take("off", "how", "amount")
 
     def _further(self) -> None:
         """`the next five`: more rows of the answer before."""

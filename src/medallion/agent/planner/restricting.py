@@ -437,6 +437,9 @@ class Restricting(Marking):
                     self.versus = True
                     self.by.append(sense.name)
                 groups[-1] = (last[0], place, sense.name, [*last[3], sense.value])
+                if self.spans[place].ends and last[0] == 0 and self._joined(last[1], place, "and"):
+                    self.versus = True  # Ben and Carla: win rate and revenue
+                    self.by.append(sense.name)
                 self.anded |= sense.name in ("product", "category") and self._joined(last[1], place, "and")
                 self.use(*[p for p in range(last[1], place) if self.has(p, "and", "or", "vs", "to")])
             else:
