@@ -63,6 +63,10 @@ def one(asked):
     """A question, list or intent in one line."""
     if isinstance(asked, Intent) and asked.tool == "rows_after":
         return f"{one(asked.arguments['asked'])} after {asked.arguments['skip']}"
+    if isinstance(asked, Intent) and asked.tool == "without_touches":
+        return f"{one(asked.arguments['records'])} without {one(asked.arguments['touches'])}"
+    if isinstance(asked, Intent) and asked.tool == "existing_or_new":
+        return f"existing or new: {one(asked.arguments['records'])}"
     if isinstance(asked, Question):
         parts = [",".join(asked.metrics)]
         parts += [f"by {', '.join(map(str, asked.by))}"] if asked.by else []
@@ -494,6 +498,38 @@ UNDERSTOOD = {
     "à quelle vitesse répondons-nous aux nouveaux leads": "lead_response_hours",
     "qui répond le plus lentement": "lead_response_hours by owner order -lead_response_hours limit 1",
     "con qué rapidez respondemos a los nuevos leads": "lead_response_hours",
+    # nobody touched them in a time, or not in a way
+    "accounts not touched this quarter": "list accounts all without touches by customer_id in this quarter",
+    "accounts not touched last month": "list accounts all without touches by customer_id in last month",
+    "customers without a meeting in 2025": "list accounts all without touches by customer_id where channel = meeting in 2025",
+    "which customers did we not contact in May": "list accounts all without touches by customer_id in 2025-05",
+    "customers we never met": "list accounts all without touches by customer_id where channel = meeting",
+    "open deals not touched this month": "list deals where open without touches by customer_id in this month",
+    "welche Kunden haben wir diesen Monat noch nicht kontaktiert": "list accounts all without touches by customer_id in this month",
+    "Kunden, mit denen wir dieses Jahr keinen Termin hatten": "list accounts all without touches by customer_id where channel = meeting in this year",
+    "quels clients n'avons-nous pas contactés ce trimestre": "list accounts all without touches by customer_id in this quarter",
+    "clients sans rendez-vous cette année": "list accounts all without touches by customer_id where channel = meeting in this year",
+    "clientes sin contacto este mes": "list accounts all without touches by customer_id in this month",
+    "clientes a los que no hemos llamado este mes": "list accounts all without touches by customer_id where channel = call in this month",
+    "leads created this month not yet contacted": "list deals where never_touched and created_date = 'this month'",
+    "which open deals have no activity logged at all": "list deals where open and never_touched",
+    # existing and new customers, and what no figure says
+    "do we win more often with existing customers or with new ones": "existing or new: list deals where won or lost",
+    "win rate of existing vs new customers this year": "existing or new: list deals where won or lost and closed_date = 'this year'",
+    "gewinnen wir öfter bei Bestandskunden oder bei neuen Kunden": "existing or new: list deals where won or lost",
+    "gagnons-nous plus souvent avec des clients existants ou avec des nouveaux": "existing or new: list deals where won or lost",
+    "¿ganamos más con clientes existentes o nuevos?": "existing or new: list deals where won or lost",
+    # the last touch of a kind, what is used, and several losses
+    "days since the last meeting with Lumen Works": "list interactions where channel = meeting and customer_id = C004 order -date limit 1",
+    "wie viele Tage seit dem letzten Termin mit Lumen Works": "list interactions where channel = meeting and customer_id = C004 order -date limit 1",
+    "jours depuis la dernière réunion avec Lumen Works": "list interactions where channel = meeting and customer_id = C004 order -date limit 1",
+    "días desde la última reunión con Lumen Works": "list interactions where channel = meeting and customer_id = C004 order -date limit 1",
+    "who uses whatsapp most": "touches by owner where channel = whatsapp order -touches limit 1",
+    "wer nutzt WhatsApp am meisten": "touches by owner where channel = whatsapp order -touches limit 1",
+    "which channel do we use most": "touches by channel order -touches limit 1",
+    "die größten Verluste": "list deals where lost",
+    "die größten Verluste dieses Jahr": "list deals where lost and closed_date = 'this year'",
+    "revenue of forecasts": "revenue where product = Forecast",
     # misspelt
     "reveneu by industy": "revenue by industry",
 }  # fmt: skip
@@ -650,6 +686,12 @@ def test_what_is_offered_is_about_the_same_and_can_be_answered(planner):
 def test_a_misspelling_is_shown_and_one_of_two_words_is_asked_about(planner):
     assert planner.understand("reveneu by owner").notes == ("Read 'reveneu' as 'revenue'.",)
     assert isinstance(planner.understand("revenue by xwnerq"), Declined)
+
+
+def test_a_product_that_is_named_in_part_is_shown(planner):
+    understood = planner.understand("revenue of forecasts")
+    assert told(understood) == "revenue where product = Forecast"
+    assert understood.notes[0] == "Read 'forecasts' as 'Forecast'."
 
 
 def test_an_account_that_is_named_in_part_is_asked_about(planner):
@@ -1363,6 +1405,14 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("how quickly do customers respond", "? I do not understand 'how quickly', 'respond' in the question"),
         ("how many customers respond", "? I do not understand 'respond' in the question"),
         ("deals won and value above 10k", "? I do not understand 'and' in the question"),
+        ("which reps have no meetings this month", "? I do not understand 'no' in the question"),
+        ("how many calls with no email", "? I do not understand 'with no' in the question"),
+        ("deals with several products vs one", "? the number of products of a deal is no declared figure or dimension"),
+        ("are won deals with several products bigger than single product ones", "? the number of products of a deal is no declared figure or dimension"),
+        ("how many units of Forecast did we sell", "? the number of units is no declared figure or dimension"),
+        ("existing customers", "? I do not understand 'existing customers' in the question"),
+        ("does our pipeline grow enough", "? a question of the kind 'cover' takes no such thing: turn"),
+        ("how many Forecast did we sell", "? the number of units is no declared figure or dimension"),
     ],
 )  # fmt: skip
 def test_what_is_near_to_a_question_is_not_taken_for_it(planner, question, expected):
@@ -1455,6 +1505,9 @@ IMPLIED = {
     "in until": "until bis jusqu'à hasta",
     "2025-Q1 + ": "than versus als",
     "explain change": "won or versus",
+    "without touches": "not never without nicht nie ohne pas jamais sans no nunca sin",
+    "existing or new": "most meist plus más won gewonnen gagnées ganados or oder ou o versus than als who",
+    "lead_response_hours": "average durchschnittlich moyen promedio",
     " and won": "won gewonnen gagnées ganados",
     "won_leads": "won gewonnen gagnées ganados",
     " to 20": "since between",

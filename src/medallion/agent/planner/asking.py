@@ -97,6 +97,12 @@ class Asking(Listing):
             return self._overview()
         if goal == "attain":
             return self._attained()
+        if goal == "cover":
+            return self._covering()
+        if goal == "existing":
+            self._only("existing")
+            listed = self.of(_with(slots, goal="list", entity="deals", states=(("closed", True),)))._listed(())[-1]
+            return (Intent("existing_or_new", {"records": listed}),)
         if slots.passage:
             self._only("passage")
             if len(slots.times) > 1:
@@ -117,6 +123,19 @@ class Asking(Listing):
             return self.of(_with(slots, goal="", metrics=("quota_gap",)))._asked()
         period = self._calendar() if slots.times else self._quarter()
         return (Intent("pipeline_forecast", {"period": period, "owner": self._forecast_of()}),)
+
+    def _covering(self) -> tuple[Asked, ...]:
+        """The open value that is due in a time, the current quarter where none is named, and what is left of the quota."""
+        self._only("cover")
+        if len(self.slots.times) > 1:
+            raise Unclear("the pipeline of one time covers the quota of that time", "open value due next quarter")
+        times = self.slots.times or (Time("this quarter", 0),)
+        names = ("quota_coverage", "quota_gap", "quota") if "quota" in metrics.metrics() else ()
+        of_each = [("open_value_due",), *([names] if names else [])]
+        return tuple(
+            self.of(_with(self.slots, goal="amount", metrics=of, times=times))._question(self._of_teams(of))
+            for of in of_each
+        )
 
     def _forecast_of(self) -> str | None:
         """The rep whose forecast is asked for; None for all deals."""
@@ -287,6 +306,8 @@ class Asking(Listing):
             return (self._furthest(),)
         if slots.average:
             return (self._beside_average(),)
+        if slots.without:
+            return (self._without_touches(),)
         if slots.deed == "create" and len(slots.times) > 1 and {"won", "lost", "closed"} & states:
             raise Unclear(
                 "opened in one time and ended in another: only one of the two is read",
@@ -349,6 +370,11 @@ class Asking(Listing):
             return self._figures(names)
         if slots.entity:
             return self._listed(names)
+        products = [str(test.values[0]) for test in self._tests() if test.name == "product" and test.values]
+        if slots.goal == "count" and slots.deed == "sell" and products:
+            raise Unclear(
+                "the number of units is no declared figure or dimension", f"how many deals of {products[0]} did we win"
+            )
         raise Unclear(
             "the question does not say what is asked for", "how many open deals are there?", "revenue last month"
         )

@@ -56,6 +56,9 @@ class Checking(Subjects):
         if any(span.of("median") for span in self.spans) and not any(map(self._is_median, self.metrics)):
             for name in self.metrics[:1]:
                 raise self._no_median(name)
+        named = any(span.of("metric", "field", "entity") for span in self.spans)
+        if self.goal in ("average", "median") and self.metrics == ["revenue"] and not named:
+            raise Unclear(f"the {self.goal} of revenue per what?", f"{self.goal} deal size", "revenue by month")
         for left, span, right in zip(self.spans, self.spans[1:], self.spans[2:], strict=False):
             if span.of("vs", "to", "until") and {*left.all("value")} & {*right.all("value")}:
                 raise Unclear(f"{left.text} and {right.text} are the same", remedy="Name two.")

@@ -10,7 +10,7 @@ from medallion import metrics
 from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
 from medallion.agent.planner.marking import RANKS, Unclear
 from medallion.agent.planner.measuring import Measuring, unit_of
-from medallion.agent.planner.slots import Threshold, selected
+from medallion.agent.planner.slots import TEAMS, Threshold, selected
 from medallion.agent.planner.times import Time
 from medallion.metrics import periods
 from medallion.metrics.conditions import Test
@@ -23,6 +23,9 @@ _DONE = {"win": "won", "sell": "won", "lose": "lost", "won": "won", "lost": "los
 
 #: Metrics that count deals in a state of today.
 _NOW = {"open": "open_leads", "overdue": "overdue_deals"}
+
+#: Kinds of words that say how existing and new customers are put beside each other.
+_BESIDE_EXISTING = ("more", "fewer", "how", "compare", "metric", "with", "from", "to", "past", "exists", "list")
 
 
 class Comparing(Measuring):
@@ -67,6 +70,29 @@ class Comparing(Measuring):
         if "time:quarter" in self.by and self.today.day and quarter.first and quarter.last != self.today.day:
             self.times = [Time(f"until {quarter.first - timedelta(days=1)}", 0, edge="until")]
 
+    def _existing_or_new(self) -> None:
+        """`do we win more often with existing customers or with new ones`: won and lost by whether they had bought before."""
+        existing = self.places("existing")
+        if len(existing) != 1:
+            return
+        anew = self.places("anew") or [at for at in self.places("state") if self._says(at, "state", "new")]
+        joints = [
+            at
+            for at in self.places("or", "vs", "and")
+            if existing[0] < at < (anew or [0])[-1] or (anew or [0])[0] < at < existing[0]
+        ]
+        measured = {
+            sense.name for at in self.places("metric") for sense in self.spans[at].all("metric")[:1] if at not in anew
+        }
+        won = [at for at, state in self._done() if state == "won"]
+        fits = len(measured) == 1 and measured <= {"win_rate", "revenue"}
+        if len(anew) != 1 or len(joints) != 1 or not (fits or (won and not measured)):
+            return
+        self.goal = "existing"
+        signs = [at for at in self.places(*_BESIDE_EXISTING) if at not in won]
+        others = [at for at in self.places("entity", "ones_of", "joined") if at > min(*existing, *anew)]
+        self.use(*existing, *anew, *joints, *won, *signs, *others)
+
     def _done(self) -> list[tuple[int, str]]:
         """Where deals are won or lost, by a verb or as a state, and which of both."""
         done = ((at, self.has(at, "verb", "state")) for at in range(len(self.spans)))
@@ -78,7 +104,8 @@ class Comparing(Measuring):
         if not self.times:
             done += [(at, name) for at in self.places("state") for name in _NOW if self._says(at, "state", name)]
         both = self.lexed.language == "es" and nothing and done and done[0][0] < nothing[0]  # no ganó nada
-        whose = self.places("who") or [at for at in self.places("dim") if self.has(at, "dim") == Sense("dim", "owner")]
+        people = [Sense("dim", name) for name in ("owner", *TEAMS)]
+        whose = self.places("who") or [at for at in self.places("dim") if self.has(at, "dim") in people]
         denied = [at for at in self.places("not", "no", "never") if not self._says(at, "not", "lately")]
         doubled = len(denied) != (1 if both else 0) if nothing else len(denied) != 1
         things = [at for at in self.places("thing", "entity") if self.has(at, "thing") or self._is_deals_at(at)]

@@ -198,9 +198,8 @@ class Counting(Forming):
         limits = [limit for limit in self.slots.thresholds if limit.op in ("<", "<=", "=")]
         if not any(self._of_figure(limit, names, metrics.metrics()[names[0]].view) for limit in limits):
             return names
-        return tuple(
-            dict.fromkeys((*names, *(() if names == ("revenue",) else ("won_leads",)), "lost_leads", "open_leads"))
-        )
+        still = "total_leads" if TEAMS & {*self.slots.by} else "open_leads"  # which is not kept by team
+        return tuple(dict.fromkeys((*names, *(() if names == ("revenue",) else ("won_leads",)), "lost_leads", still)))
 
     def _of_now(self, names: tuple[str, ...]) -> bool:
         """Whether figures are of the current quarter where no time is said: quotas, unless they are split by time."""

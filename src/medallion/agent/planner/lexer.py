@@ -248,6 +248,9 @@ def _span(
         if length > 1 and place and tokens[place - 1].kind == "number" and _ends_a_duration(part[:2], words):
             continue
         senses = [*words.phrases.get(phrase, ()), *names.phrases.get(phrase, ())]
+        if not senses and length > 1 and (product := names.abbreviated(phrase)):
+            senses = [product]
+            lexed.corrected.append((" ".join(token.text for token in part), product.value))
         own = list(accounts.get(phrase, ()))
         if own and (senses or _all_known(phrase, words, names)) and not _is_name(tokens, place, length):
             lexed.also[" ".join(token.text for token in part)] = [sense.name for sense in own]
@@ -257,6 +260,9 @@ def _span(
             capital = tokens[place].text[:1].isupper() and place > 0
             return Span(text, tuple(dict.fromkeys((*senses, *own))), place, place + length, capital)
     token = tokens[place]
+    if token.kind == "word" and (product := names.parts.get((token.plain,))):
+        lexed.corrected.append((token.text, product.value))
+        return Span(token.text, (product,), place, place + 1, token.text[:1].isupper() and place > 0)
     return Span(token.text, tuple(_alone(token, names)), place, place + 1, token.text[:1].isupper() and place > 0)
 
 

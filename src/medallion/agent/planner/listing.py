@@ -11,7 +11,7 @@ from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.slots import LISTED, OF_DEED, OF_LIFE, Rank, names_of
 from medallion.metrics.conditions import Test
-from medallion.metrics.question import Order, Question, Records
+from medallion.metrics.question import Order, Question, Records, Split
 
 
 class Listing(Counting):
@@ -189,6 +189,21 @@ class Listing(Counting):
         assert isinstance(listed, Records)  # noqa: S101 - a list
         given = {"records": listed, "column": column, "op": average.op, "group": group}
         return Intent("beside_average", given)
+
+    def _without_touches(self) -> Intent:
+        """Accounts without a touch in a time or of a kind; deals by those of their account."""
+        slots = self.slots
+        assert slots.without is not None  # noqa: S101 - asked for
+        if slots.entity not in ("accounts", "deals") or slots.goal not in ("", "list", "count") or slots.metrics:
+            raise Unclear("what had no touches is an account or a deal", "customers not touched this month")
+        states = slots.states or ((("open", True),) if slots.entity == "deals" else ())
+        if slots.me and self.me is None:
+            self._mine(metrics.views()[slots.entity])  # says so
+        listed = self.of(_with(slots, without=None, goal="list", states=states))._listed(())[-1]
+        channel, period = slots.without
+        where = (Test("channel", "=", (channel,)),) if channel else ()
+        touches = Question(("touches",), (Split("customer_id"),), where, period or None)
+        return Intent("without_touches", {"records": listed, "touches": touches})
 
     def _stays(self) -> tuple[Asked, ...]:
         """Deals that moved to a stage, or have been in theirs for long."""

@@ -421,7 +421,8 @@ class Measuring(Banding):
         loose = self.rank or self.versus or self.share or self.turn or self.thresholds or self.places("list", "who")
         if loose and self.goal not in ("define", "plan", "score", "brief") and not self.about:
             for place in self.places("dim"):
-                self._split_at(place)
+                if not self._is_measured_size(place):
+                    self._split_at(place)
             for place in self.places("unit"):
                 if self.near(place, -1) >= 0 and self.spans[self.near(place, -1)].of("list", *RANKS):
                     self._split_at(place)  # which month, the best week
@@ -443,6 +444,12 @@ class Measuring(Banding):
             elif before < 0 and not self.about and not any(Sense("verb", "own") in span.senses for span in self.spans):
                 self.by.append("owner")
                 self.use(place)
+
+    def _is_measured_size(self, place: int) -> bool:
+        """Whether a word for a dimension is a column of deals of which the average is asked for: the average size of deals."""
+        before = self.near(place, -1)
+        measured = before >= 0 and self.spans[before].of("average", "median")
+        return bool(measured) and self.spans[place].of("field") == Sense("field", "deal_value")
 
     def _names_owners(self) -> bool:
         """Whether several owners are named, one or the other."""

@@ -171,8 +171,35 @@ class Subjects(Quotas):
             self.use(at)
             at += 1
 
+    def _used(self) -> None:
+        """`who uses whatsapp most`, `which channel do we use most`: the number of touches."""
+        of_channel = self.by == ["channel"] or any(span.of("kind") for span in self.spans)
+        if not of_channel or not self.places("uses"):
+            return
+        if self.by == ["channel"] and self.rank and not (self.metrics or self.places("metric")):
+            self.metrics.append("touches")
+        self.take("uses")
+
+    def _managed(self) -> None:
+        """`who is Ben Haddad's manager`, `who leads West`: the manager of the deals of a rep or a team."""
+        owned = [
+            part for part in self.where if isinstance(part, Test) and part.name in ("owner", *TEAMS) and part.op == "="
+        ]
+        places = [at for at in self.places("dim") if self.has(at, "dim") == Sense("dim", "owner_manager")]
+        asks = self.metrics or self.entity or self.goal or self.rank or self.deed or self.states or self.times
+        others = [at for at in self.places("dim", "metric", "entity", "kind", "count", "amount") if at not in places]
+        split = "owner_manager" in self.by and not self.led
+        if not (places or split) or len(owned) != 1 or len(self.where) != 1 or asks or others:
+            return
+        self.metrics.append("total_leads")
+        self.by = [name for name in self.by if name not in ("owner", "owner_manager")] + ["owner_manager"]
+        self.use(*places, *self.places("who", "list"))
+
     def _contacts(self) -> None:
         """Contacts, by what only they have where they are not named: `who are the decision makers there`."""
+        named = any(span.of("people") for span in self.spans) and "contacts" in metrics.metrics()
+        if named and self._of_contacts() and (self.entity == "interactions" or self.metrics == ["touches"]):
+            self.entity, self.metrics = "", ["contacts"]  # wie viele Kontakte haben widersprochen
         if self._of_contacts() and not (self.metrics or self.entity or self.fields):
             self.metrics += [name for name in ("contacts",) if name in metrics.metrics()]
             if self.metrics and self.goal in ("average", "median"):
