@@ -558,3 +558,16 @@ def test_a_word_for_the_end_of_a_deal_is_no_slip(tmp_path):
     rows = [f"L{n},C1,{status},,5,2025-01-02," for n, status in enumerate(["open"] * 9 + ["Abandoned"])]
     (refusal,) = settle(tmp_path, {"leads.csv": leads(*rows)}).refused
     assert "'Abandoned' (1 row) is no known spelling of status" in refusal.problem
+
+
+@pytest.mark.parametrize("error", ["#N/A", "#REF!", "#NV", "#BEZUG!", "#VALEUR!", "#DIV/0!", "#########"])
+def test_errors_of_spreadsheets_are_told_and_empty(tmp_path, error):
+    rows = [f"L{n},C1,open,,{error if n == 2 else 5},2025-01-02," for n in range(4)]
+    assert settle(tmp_path, {"leads.csv": leads(*rows)}).notes == [
+        f"leads.csv: 'deal_value': 1 cell of 4 has an error of a spreadsheet such as {error!r} and is empty"
+    ]
+    (refusal,) = settle(
+        tmp_path, {"leads.csv": leads(*(f"L{n},C1,open,,{error},2025-01-02," for n in range(4)))}
+    ).refused
+    assert "4 cells of 4 have an error of a spreadsheet" in refusal.problem
+    assert error.lower() in contracts.entities()["leads"].placeholders

@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 import sqlglot
+import xlsxwriter
 
 from medallion import contracts, proposal, sources
 from medallion.cells import arrays
@@ -892,6 +893,36 @@ def test_a_column_that_is_named_for_something_and_cannot_be_read_is_asked_about(
     columns, _, _ = proposed(f"Deal ID,Company,Stage,Amount,Created,{header}", rows)
     assert asked(columns) == [name]
     assert "its values cannot be read so" in columns[name]["reason"]
+
+
+def test_sheets_by_month_are_states_of_these_months(tmp_path):
+    with xlsxwriter.Workbook(tmp_path / "Pipeline 2025.xlsx") as book:
+        for month, won in (("April", 3), ("March", 1)):
+            sheet = book.add_worksheet(month)
+            rows = [["Deal ID", "Company", "Stage", "Amount", "Created"]]
+            rows += [
+                [f"D{n}", f"Firm {n}", "Won" if n < won else "Proposal", 100 + n, f"2025-01-{n + 10}"] for n in range(8)
+            ]
+            for place, row in enumerate(rows[: 8 if month == "April" else 9]):
+                sheet.write_row(place, 0, row)
+    proposed = proposal.propose(str(tmp_path), "x")
+    (asks,) = {item["reason"] for item in proposed.columns if item["column"] == "snapshot"}
+    assert "dated 2025-03-01 to 2025-04-01" in asks
+    assert "# updated_at: {value: 2025-04-01}, where these have only changes" in proposed.text
+
+
+def test_days_beside_sums_of_groups_are_read(proposed):
+    rows = deals(4, "Ann,D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    groups = [f"{text},,,,{amount},{word}," for text, amount, word in (("", "1,234", "Sum"), ("", "2", "Count"))]
+    rows = [
+        *rows[:2],
+        *(row.replace("1,234", "2037") for row in groups),
+        *rows[2:],
+        *(row.replace("1,234", "2185") for row in groups),
+    ]
+    columns, _, text = proposed("Owner,Deal ID,Company,Stage,Amount,Created Date,Close Date", rows)
+    assert "where:" in text
+    assert (columns["created_at"]["from"], asked(columns)) == ("Created Date", [])
 
 
 def _one(sql: str, headers: list[str], cells: list[str]) -> str:

@@ -6,6 +6,7 @@ import gzip
 import io
 import zipfile
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -496,6 +497,47 @@ def test_a_header_below_a_title(to_silver, rows, kind):
     assert result.accounts[0]["quarantined"] == refused
     if refused:
         assert rows(lake, "select source_row from silver.quarantine") == [{"source_row": 6}]
+
+
+def computed(result, *, stored: bool) -> bytes:
+    """A workbook of products whose prices are formulas, with their results or as a program leaves them."""
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        sheet = book.add_worksheet("List")
+        for place, row in enumerate(
+            [["Product ID", "Product Name", "List Price"], ["P1", "Anvil"], ["P2", "Bolt"], ["P3", "Nut"]]
+        ):
+            sheet.write_row(place, 0, row)
+        for place, value in enumerate(result, 1):
+            sheet.write_formula(place, 2, "=A1*2", None, value)
+    if stored:
+        return out.getvalue()
+    bare = io.BytesIO()
+    with zipfile.ZipFile(out) as whole, zipfile.ZipFile(bare, "w") as left:
+        for part in whole.namelist():
+            left.writestr(part, whole.read(part).replace(b"</f><v>0</v>", b"</f><v/>"))
+    return bare.getvalue()
+
+
+@pytest.mark.parametrize("stored", [True, False])  # xlsxwriter stores 0 for what it does not compute
+def test_formulas_without_results_are_refused_with_their_columns(tmp_path, stored):
+    (tmp_path / "products.xlsx").write_bytes(computed([0, 0, 0], stored=stored))
+    (refusal,) = sources.scan(str(tmp_path), contracts.entities()).refused
+    assert refusal.problem == (
+        "products.xlsx#List: formulas without a stored result: column C ('List Price') has 3; their cells would be empty"
+    )
+    assert "save it once" in refusal.remedy
+
+
+def test_formulas_with_results_and_errors_are_read(to_silver, rows):
+    result, lake = to_silver({"products.xlsx": computed([4, "#N/A", 6], stored=True)})
+    assert rows(lake, "select list_price from silver.products_clean order by product_id") == [
+        {"list_price": Decimal(4)}, {"list_price": None}, {"list_price": Decimal(6)},
+    ]  # fmt: skip
+    assert (
+        "products.xlsx#List: 'List Price': 1 cell of 3 has an error of a spreadsheet such as '#N/A' and is empty"
+        in result.notes
+    )
 
 
 def test_columns_that_come_and_go_are_told(to_silver):

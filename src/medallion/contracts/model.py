@@ -14,9 +14,19 @@ from medallion.errors import ContractError
 Severity = Literal["reject", "warn"]
 
 _CODE = re.compile("[A-Z]{3}")
+#: Errors in the cells of spreadsheets, in English, German, French, Spanish and Portuguese, Italian, Dutch, Polish, the
+#: Nordic languages, Turkish and Czech, and figures that are wider than their column.
+ERRORS: tuple[str, ...] = (
+    "#n/a", "#ref!", "#div/0!", "#value!", "#name?", "#num!", "#null!", "#spill!", "#calc!", "#error!", "#getting_data",
+    "#nv", "#bezug!", "#wert!", "#zahl!", "#überlauf!", "#valeur!", "#nom?", "#nombre!", "#nul!",
+    "#n/d", "#¡ref!", "#¡valor!", "#valor!", "#¿nombre?", "#¡num!", "#núm!", "#¡div/0!", "#nome?", "#rif!", "#valore!", "#nullo!",
+    "#n/b", "#verw!", "#waarde!", "#naam?", "#getal!", "#deel/0!", "#leeg!", "#n/d!", "#adr!", "#arg!", "#nazwa?", "#liczba!",
+    "#dziel/0!", "#saknas!", "#referens!", "#värdefel!", "#namn?", "#ogiltigt!", "#yok", "#başv!", "#değer!", "#ad?", "#sayı!",
+    "#sayı/0!", "#odkaz!", "#hodnota!", "#název?", "#číslo!", "#####", "######", "#######", "########", "#########",
+)  # fmt: skip
 #: Cells that mean "no value", compared after trimming and lower-casing.
 PLACEHOLDERS: tuple[str, ...] = (
-    "", "-", "--", "n/a", "na", "none", "null", "nil", "nan", "select", "#n/a", "unknown", "(blank)", "?", r"\n",
+    "", "-", "--", "n/a", "na", "none", "null", "nil", "nan", "select", "unknown", "(blank)", "?", r"\n", *ERRORS,
 )  # fmt: skip
 
 #: What systems write into a column of dates where there is none: zeros, and the day 0 of a calendar. Compared likewise.

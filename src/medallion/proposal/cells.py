@@ -17,6 +17,7 @@ from medallion.proposal.profile import CLOCK, UNTIL, Column, Table
 from medallion.sources import currencies
 
 _MOST = 0.7
+UNREAD = "but its values cannot be read so"
 #: Share of values that may be unreadable before they are asked about.
 _FEW = 0.02
 #: A longer text is no value of a closed list.
@@ -139,9 +140,7 @@ def unread(column: Column, reason: str, is_time: bool, is_end: bool = False) -> 
         if wider.sql:
             return Filling(sql=wider.sql, confidence=0.6, reason=reason)
         return Filling(column=column.header, date_formats=(wider.format,), confidence=0.6, reason=reason)
-    return Filling(
-        column=column.header, confidence=0.3, reason=f"{reason}; but its values cannot be read so: {column.examples()}"
-    )
+    return Filling(column=column.header, confidence=0.3, reason=f"{reason}; {UNREAD}: {column.examples()}")
 
 
 #: A day, and its time, at the end of a text, as boards write them behind whoever made a record.

@@ -15,6 +15,7 @@ from medallion.proposal import (
     currency_columns,
     date_columns,
     evidence,
+    match,
     profile,
     vocabulary,
     worth,
@@ -95,6 +96,27 @@ def feed(draft: Draft, matched: Match) -> Feed:
         feed.comments.append(f"perhaps {canonical}: {origin} ({meant.confidence:.2f}: {meant.reason})")
     draft.feeds.append(feed)
     return feed
+
+
+def without_totals(draft: Draft, feed: Feed) -> None:
+    """Read columns again whose names are sure and whose values could not be read beside words such as Sum, now that the rows
+    that are no records have been taken out.
+    """
+    entity = draft.entities[feed.entity]
+    for name, item in feed.fillings.items():
+        declared = entity.column(name)
+        if not item.column or cells.UNREAD not in item.reason or not (declared.is_time or declared.kind == "money"):
+            continue
+        column = feed.table.column(item.column)
+        meant = match.score(column, entity, declared, draft.system)
+        if meant and meant.confidence >= match.PROPOSED:
+            item = Filling(column=column.header, confidence=meant.confidence, reason=meant.reason)
+            is_time = declared.is_time
+            feed.fillings[name] = (
+                date_columns.dated(draft, item, column, feed.table, name in _ENDS)
+                if is_time
+                else cells.amount(item, column)
+            )
 
 
 def _is_open(item: Filling | None) -> bool:

@@ -119,6 +119,8 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
     for feed in list(feeds):
         if feed.entity in draft.entities and (left_out := totals.sums(feed, draft.entities[feed.entity])):
             feed.life["where"] = left_out
+        if feed.entity in draft.entities:
+            feeding.without_totals(draft, feed)
     for feed in [item for item in feeds if item.entity == "leads"]:
         as_mapped = feed.fillings.get("status"), feed.fillings.get("stage")
         state.status(feed, draft.entities["leads"], draft.system)

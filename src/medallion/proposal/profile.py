@@ -19,7 +19,7 @@ from medallion import sources
 from medallion.cells.texts import western
 from medallion.contracts import formats, money
 from medallion.contracts.formats import DayOrder
-from medallion.contracts.model import NO_DATES, PLACEHOLDERS
+from medallion.contracts.model import ERRORS, NO_DATES, PLACEHOLDERS
 from medallion.contracts.odcs import code
 from medallion.errors import SourceError
 from medallion.sources import SourceFile, currencies, delivery, parsing, readers
@@ -112,6 +112,8 @@ class Column:
     linked: str = ""
     #: Whether some of its texts are spans of time, of which `counts` has the beginnings.
     has_ends: bool = False
+    #: Cells that have an error of a spreadsheet, which `counts` leaves out.
+    errors: Counter[str] = field(default_factory=Counter)
     #: Rows with such a link, and the first text with one.
     links: int = 0
     link: str = ""
@@ -421,6 +423,8 @@ def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
             for text, count in zip(*(counted.field(name).to_pylist() for name in ("values", "counts")), strict=True):
                 if text.lower() not in PLACEHOLDERS:
                     column.counts[_in_figures(text)] += count
+                elif text.lower() in ERRORS:
+                    column.errors[text] += count
         if is_cut and rows >= most:
             break
     for column in columns:

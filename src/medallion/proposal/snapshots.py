@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 
 from medallion import figures
-from medallion.contracts import Entity, formats
+from medallion.contracts import Entity, Filling, formats
 from medallion.contracts.filling import Snapshot
 from medallion.contracts.odcs import code
 from medallion.proposal import match
@@ -146,8 +146,11 @@ def propose(feeds: Sequence[Feed], entities: Mapping[str, Entity]) -> None:
             for feed in ours:
                 feed.life["snapshot"] = Snapshot(value=True, confidence=0.5, reason=asks)
                 feed.version = feed.fillings.pop(entity.version_column, None)
+                day = named_day(feed.table.file.name)
+                if not feed.version and day and feed.table.file.sheet:  # a source of its own
+                    feed.version = Filling(value=day.isoformat())
                 if feed.version:
-                    origin = feed.version.column or feed.version.sql
+                    origin = feed.version.column or feed.version.sql or f"{{value: {feed.version.value}}}"
                     feed.comments.append(
                         f"{entity.version_column}: {origin}, where these have only changes and are no snapshots"
                     )

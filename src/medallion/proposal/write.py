@@ -10,6 +10,7 @@ from typing import Any
 
 from medallion import contracts
 from medallion.contracts import CONFIDENT, Filling, yaml
+from medallion.figures import count
 from medallion.proposal.feeds import Feed, Proposal
 from medallion.proposal.profile import Column, opened
 
@@ -100,6 +101,12 @@ def _source(feed: Feed, proposal: Proposal) -> list[str]:
     lines = [f"- file: {_scalar(pattern(feed, proposal.feeds))}"]
     more = f" and {len(feed.table.more)} more" if feed.table.more else ""
     lines.append(f"  # {_plain(file.name)}{more}: {feed.table.rows:,} rows, {len(feed.table.columns)} columns")
+    lines += [
+        f"  # {_plain(column.header)}: {count(column.errors.total(), 'cell')} with an error of a spreadsheet such as "
+        f"{_plain(next(iter(column.errors)))}, taken as empty"
+        for column in feed.table.columns
+        if column.errors
+    ]
     if file.sheet:
         lines.append(f"  sheet: {_scalar(glob.escape(file.sheet))}")
     if file.header_line > 1:

@@ -668,7 +668,7 @@ _NAMED_DAYS = (
 
 
 def named_day(name: str) -> date | None:
-    """The one day in a file's name or that of its folder, of a month its first, of a week its Monday; None without, or with
+    """The one day in the name of a file, its sheet or its folder, of a month its first, of a week its Monday; None without, or with
     more than one.
 
     >>> [str(named_day(name)) for name in ("deals_2025-01-31.csv", "31.1.2025 Deals.xlsx", "202502/deals.csv", "03-04-2025.csv")]
@@ -677,7 +677,10 @@ def named_day(name: str) -> date | None:
     ['2025-01-31', '2025-01-31', 'None', 'None']
     >>> [str(named_day(name)) for name in ("Jan_2025/a.csv", "a-28-febrero-2025.csv", "2025 März.csv", "May 5th, 2025.csv", "2025_W05.csv")]
     ['2025-01-01', '2025-02-28', '2025-03-01', '2025-05-05', '2025-01-27']
+    >>> str(named_day("Pipeline 2025.xlsx#March"))
+    '2025-03-01'
     """
+    name = re.sub(r"\.(xls[xmb]?|ods)#", " ", name)  # Pipeline 2025.xlsx#March
     for part in (*reversed(name.split("/")), "-".join(name.split("/"))):
         for pattern in _NAMED_DAYS:
             try:

@@ -20,6 +20,7 @@ from medallion.pipeline.conventions.doubts import MESSAGES, Doubt
 from medallion.pipeline.conventions.meaning import (
     doubts_of,
     emptied_columns,
+    errors_of,
     repeated_deliveries,
     slips_of,
     undated_deals,
@@ -87,6 +88,9 @@ def settle(
             dates[name], of_dates = formats_of(file, entity.column(name), texts, orders[id(file), name], others, span)
             doubts += of_dates
             notes += [note for note in date_notes(file, name, dates[name], texts) if note not in notes]
+        of_errors, errors = errors_of(file, seen[id(file)])
+        doubts += of_errors
+        notes += [note for note in errors if note not in notes]
         notes += [f"{file.name}: {doubt.problem}" for doubt in doubts if accept]
         notes += [*slips_of(file, entity, seen[id(file)]), *undated_deals(file, entity, seen[id(file)])]
         if doubts and not accept:

@@ -17,7 +17,7 @@ from pyarrow import csv as pacsv
 from medallion.cells.texts import western
 from medallion.contracts import Entity, formats
 from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
-from medallion.contracts.model import NO_DATES
+from medallion.contracts.model import ERRORS, NO_DATES
 from medallion.contracts.odcs import names_in
 from medallion.proposal import activities, marks, systems, vocabulary
 from medallion.sources import SourceFile, parsing, quoting
@@ -53,6 +53,8 @@ class Seen:
     ends: set[str] = field(default_factory=set)
     words: Counter[str] = field(default_factory=Counter)
     no_dates: Counter[str] = field(default_factory=Counter)
+    #: Cells that have an error of a spreadsheet in place of a value.
+    errors: Counter[str] = field(default_factory=Counter)
 
 
 def plain_columns(file: SourceFile) -> dict[str, str]:
@@ -179,7 +181,9 @@ def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[s
     unread, read_markers = set(markers_of(file)), _marks_read(file, entity) if listed else []
     item = file.mapping.get(entity.key)
     key = {item.column} if item and item.column and listed and entity.name == "leads" else set()
-    wanted = [name for _, name in file.columns if name in dates | listed | key | {name for _, name in read_markers}]
+    with_errors = file.columns_read if cells is None and _may_have_errors(file) else set()
+    read_all = dates | listed | key | with_errors | {name for _, name in read_markers}
+    wanted = [name for _, name in file.columns if name in read_all]
     if not wanted:
         return {}
     empty = {*entity.placeholders}
@@ -188,6 +192,10 @@ def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[s
     def read(batches: Iterator[pa.RecordBatch]) -> dict[str, Seen]:
         seen = {name: Seen() for name in wanted}
         for batch in batches:
+            for name in with_errors & {*wanted}:
+                hashed = batch.column(name).filter(pc.starts_with(pc.fill_null(batch.column(name), ""), "#"))
+                said = _counted(hashed, ())
+                seen[name].errors.update({text: n for text, n in said.items() if text.lower() in ERRORS})
             for name in key:  # a row without one is refused whatever it says: a total, a note
                 batch = batch.filter(pc.fill_null(pc.not_equal(batch.column(name), ""), False))
             if pair:
@@ -225,6 +233,24 @@ def whole_columns(file: SourceFile, wanted: list[str]) -> list[pa.RecordBatch]:
     names = [name for _, name in file.columns]
     read = (batch.filter(batch.column(len(names) + 2).is_null()) for batch in parsing.parse(file, names))
     return [batch.select(wanted) for batch in read]
+
+
+#: What may be an error of a spreadsheet in the bytes of a text, and how many of these are looked at at once.
+_ERROR = re.compile(rb"#(?:N/?[A-Z]|YOK|GETTING|####|[^\s,;|#]{1,16}[!?])", re.IGNORECASE)
+_CHUNK = 1 << 22
+
+
+def _may_have_errors(file: SourceFile) -> bool:
+    """Whether some cells may have an error of a spreadsheet: texts are searched as a whole, before columns are."""
+    if file.format != "csv" or "16" in file.encoding:
+        return file.format in ("csv", "workbook")
+    with file.place.text() as stream:
+        rest = b""
+        while chunk := stream.read(_CHUNK):
+            if _ERROR.search(rest + chunk):
+                return True
+            rest = chunk[-20:]
+    return False
 
 
 def _western(cells: pa.Array) -> pa.Array:

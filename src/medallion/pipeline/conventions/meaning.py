@@ -10,6 +10,7 @@ from itertools import islice
 import duckdb
 import sqlglot
 
+from medallion import figures
 from medallion.contracts import CONFIDENT, Column, Entity, Filling, yaml
 from medallion.contracts.filling import WHERE
 from medallion.contracts.odcs import code, names_in
@@ -285,6 +286,24 @@ def _in_several_rows(file: SourceFile, entity: Entity) -> list[Doubt]:
             "Let `medallion init` write a contract: it asks whether these are lines of a deal or versions of it.",
         )
     ]
+
+
+def errors_of(file: SourceFile, seen: Mapping[str, Seen]) -> tuple[list[Doubt], list[str]]:
+    """What is said of cells with an error of a spreadsheet, which are empty: a doubt about a column where they are most."""
+    doubts, notes = [], []
+    for bronze, column in seen.items():
+        if not (n := column.errors.total()):
+            continue
+        header, example = header_of(file, bronze), column.errors.most_common(1)[0][0]
+        has, are = ("has", "is") if n == 1 else ("have", "are")
+        says = f"{header!r}: {figures.count(n, 'cell')} of {column.rows:,} {has} an error of a spreadsheet such as {example!r}"
+        if 2 * n > column.rows and n >= _ROWS:
+            doubts.append(
+                Doubt(f"{says}, and would be empty", "Mend the formulas, and save or export the table again.")
+            )
+        else:
+            notes.append(f"{file.name}: {says} and {are} empty")
+    return doubts, notes
 
 
 def emptied_columns(file: SourceFile, entity: Entity, earlier: Sequence[SourceFile]) -> list[Doubt]:

@@ -81,6 +81,13 @@ class File:
             _LAST[key] = make()
         return _LAST[key]
 
+    def made_of(self, part: str, make: Callable[[], Any]) -> Any:
+        """What is made of a part of the file that `made` was made of last, once for all questions about it."""
+        key = (self._key, self.member, part)
+        if key not in _LAST:
+            _LAST[key] = make()
+        return _LAST[key]
+
 
 def whole(stream: Any, most: int, what: str) -> bytes:
     """All bytes of a stream.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import zipfile
@@ -123,6 +124,99 @@ def _number(letters: bytes) -> int:
     return number
 
 
+#: The parts of a sheet's cell: its place, its attributes, what is in it.
+_WHOLE_CELL = re.compile(rb"<(?:\w+:)?c\s([^<>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL)
+_PLACE = re.compile(rb"""\br\s*=\s*["']([A-Z]{1,3})(\d{1,7})["']""")
+_TYPE = re.compile(rb"""\bt\s*=\s*["'](\w+)["']""")
+_FORMULA, _VALUE = re.compile(rb"<(?:\w+:)?f[\s/>]"), re.compile(rb"<(?:\w+:)?v>([^<]+)</")
+#: So many formulas of a column without a result, and this share of its rows, are no total below the table.
+_FORMULAS, _SHARE = 2, 0.2
+
+
+def _part(book: zipfile.ZipFile, sheet: str) -> str | None:
+    """The part of an .xlsx workbook that has the cells of a sheet."""
+    named = {item.filename.lower(): item.filename for item in book.infolist()}
+    texts = [
+        book.read(named[name]).decode("utf-8", "replace") if name in named else ""
+        for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
+    ]
+    targets = {}
+    for tag in re.findall(r"<(?:\w+:)?Relationship\s[^<>]*>", texts[1]):
+        found = {name: re.search(rf"""\b{name}\s*=\s*["']([^"']*)["']""", tag) for name in ("Id", "Target")}
+        if all(found.values()):
+            targets[found["Id"][1]] = found["Target"][1]  # type: ignore[index]
+    for tag in re.findall(r"<(?:\w+:)?sheet\s[^<>]*>", texts[0]):
+        name, place = (
+            re.search(r"""\bname\s*=\s*["']([^"']*)["']""", tag),
+            re.search(r"""\w+:id\s*=\s*["']([^"']*)["']""", tag),
+        )
+        if name and place and html.unescape(name[1]) == sheet and place[1] in targets:
+            target = targets[place[1]]
+            return named.get((target.lstrip("/") if target.startswith("/") else f"xl/{target}").lower())
+    return None
+
+
+def _told(file: File, sheet: str) -> tuple[dict[tuple[int, int], str], dict[int, int]]:
+    """What a workbook's own text says of a sheet beyond its values: errors by row and column, both from 0, and by column the
+    formulas whose result is not stored.
+    """
+    errors, formulas, computed = dict[tuple[int, int], str](), dict[int, int](), set[int]()
+    with file.seekable(_LARGEST) as stream:
+        content = io.BytesIO(whole(stream, _LARGEST, "a workbook"))
+    if not zipfile.is_zipfile(content):
+        return errors, formulas
+    with zipfile.ZipFile(content) as book:
+        part = _part(book, sheet)
+        text = book.read(part) if part else b""
+        is_left = b'fullCalcOnLoad="1"' in book.read("xl/workbook.xml") if part else False  # computed when it is opened
+    if b"<f" not in text and b":f" not in text and not re.search(rb"""t\s*=\s*["']e["']""", text):
+        return errors, formulas
+    for cell in _WHOLE_CELL.finditer(text):
+        place, kind, value = _PLACE.search(cell[1]), _TYPE.search(cell[1]), _VALUE.search(cell[2] or b"")
+        if place is None:
+            continue
+        row, column = int(place[2]) - 1, _number(place[1]) - 1
+        if kind and kind[1] == b"e" and value:
+            errors[row, column] = value[1].decode("utf-8", "replace")
+        if not _FORMULA.search(cell[2] or b""):
+            continue
+        if (kind is None or kind[1] == b"n") and (value is None or (is_left and value[1] == b"0")):
+            formulas[column] = formulas.get(column, 0) + 1  # an empty text as the result has a type
+        elif value:
+            computed.add(column)
+    return errors, {column: n for column, n in formulas.items() if column not in computed}
+
+
+def _without_results(name: str, formulas: dict[int, int], rows: list[list[Any]], left: int) -> None:
+    """Refuse a sheet of which a column has formulas that nothing has computed: their cells would be empty."""
+    most = [column for column, n in formulas.items() if n >= max(_FORMULAS, _SHARE * (len(rows) - 1))]
+    if not most:
+        return
+    header = next((row for row in rows if sum(isinstance(cell, str) and cell != "" for cell in row) > 1), [])
+    shown = []
+    for column in sorted(most)[:5]:
+        place = column - left
+        title = f" ({header[place]!r})" if 0 <= place < len(header) and header[place] != "" else ""
+        shown.append(f"column {_letters(column)}{title} has {formulas[column]:,}")
+    raise SourceError(
+        f"{name}: formulas without a stored result: {', '.join(shown)}; their cells would be empty",
+        "Open the workbook in a spreadsheet program, let it compute, and save it once; then run again.",
+    )
+
+
+def _letters(column: int) -> str:
+    """The letters of a column from 0.
+
+    >>> _letters(0), _letters(27)
+    ('A', 'AB')
+    """
+    column, letters = column + 1, ""
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
 def sheets(file: File, name: str) -> Iterator[tuple[str, bool]]:
     """Names of the sheets, and whether each is a visible one of cells.
 
@@ -133,6 +227,16 @@ def sheets(file: File, name: str) -> Iterator[tuple[str, bool]]:
 
     for sheet in file.made(lambda: _book(file, name)).sheets_metadata:
         yield sheet.name, sheet.visible == SheetVisibleEnum.Visible and sheet.typ == SheetTypeEnum.WorkSheet
+
+
+def _with_errors(rows: Iterable[list[Any]], errors: dict[tuple[int, int], str], left: int) -> Iterator[list[Any]]:
+    """Rows with the errors that stand in their cells, which are empty otherwise."""
+    by_row: dict[int, dict[int, str]] = {}
+    for (row, column), says in errors.items():
+        by_row.setdefault(row, {})[column - left] = says
+    for number, cells in enumerate(rows):
+        there = by_row.get(number, {})
+        yield [there.get(place, cell) if cell == "" else cell for place, cell in enumerate(cells)] if there else cells
 
 
 def rows(file: File, name: str, sheet: str) -> Iterator[list[list[str]]]:
@@ -148,7 +252,16 @@ def rows(file: File, name: str, sheet: str) -> Iterator[list[list[str]]]:
         raise SourceError(f"{name}: has no sheet {sheet!r}", "Export it again.")
     try:
         cells = book.get_sheet_by_name(sheet)
-        spread_out = spread(cells.iter_rows(), cells.merged_cell_ranges or (), (cells.start or (0, 0))[1])
+        left = (cells.start or (0, 0))[1]
+        errors, formulas = file.made_of(sheet, lambda: _told(file, sheet))
+        listed = cells.iter_rows()
+        if formulas:
+            whole_sheet = list(listed)
+            _without_results(name, formulas, whole_sheet, left)
+            listed = iter(whole_sheet)
+        if errors:
+            listed = _with_errors(listed, errors, left)
+        spread_out = spread(listed, cells.merged_cell_ranges or (), left)
         while part := list(islice(spread_out, _AT_ONCE)):
             yield [[text(cell) for cell in row] for row in part]
     except (CalamineError, OSError, ValueError) as error:
