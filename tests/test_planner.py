@@ -1243,6 +1243,21 @@ def test_a_pronoun_for_a_row_is_never_dropped(planner, first, rows, then):
     assert isinstance(planner.understand(then, before), Declined)
 
 
+@pytest.mark.parametrize(
+    ("question", "then", "key"),
+    [
+        ("who owns the second one", "and the first one", "L-3"), ("who owns the first one", "and the second", "L-4"),
+        ("wem gehört der zweite Deal", "und der zweite", "L-4"),
+    ],
+)  # fmt: skip
+def test_another_row_of_the_same_list_is_asked_the_same(planner, question, then, key):
+    before = planner.understand("top 2 open deals")
+    before = planner.understand(question, replace(before, slots=replace(before.slots, rows=TWO_DEALS)))
+    found = planner.understand(then, replace(before, slots=replace(before.slots, rows=ONE_DEAL)))
+    assert told(found) == f"list deals where lead_id = {key}"
+    assert found.slots.fields == ("owner",)
+
+
 def test_a_time_that_a_pronoun_leaves_behind_is_told(planner):
     first = planner.understand("who lost the most deals this year")
     before = replace(first, slots=replace(first.slots, rows=ONE_OWNER))

@@ -169,6 +169,7 @@ class Slots:
         restricted: Whether it begins with a word that leads to what it is of: `for deals above 50k`.
         further: How many more rows of the answer before are asked for.
         rows: The rows of the answer, where it has few.
+        listed: The rows of which it is about one by its number: `who owns the second one`.
         each: Whether a split is said as `each` or `per`, not as `by`.
         with_total: Whether a split is asked for with its total.
         columns: What a list shows beside its usual columns.
@@ -231,6 +232,7 @@ class Slots:
     everyone: bool = field(default=False, compare=False, kw_only=True)
     fragment: bool = field(default=False, compare=False, kw_only=True)
     rows: Rows | None = field(default=None, compare=False)
+    listed: Rows | None = field(default=None, compare=False)
 
     @property
     def has_subject(self) -> bool:
