@@ -226,6 +226,10 @@ def test_who_comes_in_over_http_says_who_they_are(offers, tmp_path):
         assert session.call("metric_value", metric="win_rate")["structuredContent"]["F1"]["rows"][0][0] == "54.5%"
         assert session.call("ask", question="win rate")["structuredContent"]["answer"]
         assert "source" in session.call("ask", question="by source")["structuredContent"]["understood"][0]
+        assert session.call("ask", question="deals of the blorps")["structuredContent"]["declined"]
+        assert "not answered" in session.call("ask", question="total value?")["structuredContent"]["declined"]
+        assert session.call("ask", question="why did we lose C004")["structuredContent"]["declined"]
+        assert "C004" in session.call("ask", question="last 3 touches?")["structuredContent"]["understood"][0]
         other = OverHttp(client, authorization="Bearer open sesame").open()
         assert other.call("ask", question="by source")["structuredContent"]["declined"]
 

@@ -1213,6 +1213,31 @@ def test_a_figure_alone_is_of_the_rep_whose_figures_were_asked_for(planner):
 
 
 @pytest.mark.parametrize(
+    ("first", "then", "expected", "notes"),
+    [
+        ("how is Ben Haddad doing", "overdue deals?", "open_leads where owner = 'Ben Haddad' and overdue + list deals where owner = 'Ben Haddad' and overdue", 1),
+        ("open deals of Ben Haddad", "calls this week?", "list interactions where owner = 'Ben Haddad' and channel = call and date = 'this week'", 1),
+        ("Umsatz von Ben Haddad im Mai", "Anrufe diese Woche?", "list interactions where owner = 'Ben Haddad' and channel = call and date = 'this week'", 1),
+        ("CA de Ben Haddad en Allemagne", "affaires ouvertes ?", "open_leads where owner = 'Ben Haddad' + list deals where owner = 'Ben Haddad' and open", 2),
+        ("open deals in Germany", "calls this week?", "list interactions where channel = call and date = 'this week'", 1),
+        ("top 5 customers by revenue", "open deals?", "open_leads + list deals where open", 1),
+        ("open deals of Ben Haddad", "calls by rep", "touches by owner where channel = call", 0),
+        ("open deals of Ben Haddad", "calls of Tess Nair", "touches where owner = 'Tess Nair' and channel = call + list interactions where owner = 'Tess Nair' and channel = call", 0),
+    ],
+)  # fmt: skip
+def test_other_records_are_of_the_same_owner_or_say_that_they_are_of_all(planner, first, then, expected, notes):
+    found = planner.understand(then, planner.understand(first))
+    assert told(found) == expected
+    assert len(found.notes) == notes, found.notes
+
+
+def test_a_fragment_after_what_is_mine_is_mine(planner):
+    mine = Planner(planner.serving, "Tess Nair")
+    for first, then in (("how am I doing", "calls?"), ("my open deals", "calls?"), ("meine offenen Deals", "Anrufe?")):
+        assert "owner = 'Tess Nair'" in told(mine.understand(then, mine.understand(first)))
+
+
+@pytest.mark.parametrize(
     ("first", "then", "expected"),
     [
         ("win rate of Ben Haddad this year", "n of Tess Nair", "win_rate where owner = 'Tess Nair' in this year"),
@@ -1306,6 +1331,21 @@ def test_a_pronoun_for_a_row_is_never_dropped(planner, first, rows, then):
     before = planner.understand(first)
     before = replace(before, slots=replace(before.slots, rows=rows))
     assert isinstance(planner.understand(then, before), Declined)
+
+
+@pytest.mark.parametrize(
+    ("question", "then", "key"),
+    [
+        ("who owns the second one", "and the first one", "L-3"), ("who owns the first one", "and the second", "L-4"),
+        ("wem gehört der zweite Deal", "und der zweite", "L-4"),
+    ],
+)  # fmt: skip
+def test_another_row_of_the_same_list_is_asked_the_same(planner, question, then, key):
+    before = planner.understand("top 2 open deals")
+    before = planner.understand(question, replace(before, slots=replace(before.slots, rows=TWO_DEALS)))
+    found = planner.understand(then, replace(before, slots=replace(before.slots, rows=ONE_DEAL)))
+    assert told(found) == f"list deals where lead_id = {key}"
+    assert found.slots.fields == ("owner",)
 
 
 def test_a_time_that_a_pronoun_leaves_behind_is_told(planner):

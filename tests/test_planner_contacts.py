@@ -93,6 +93,7 @@ def test_what_is_understood_of_contacts(planner, question):
         ),
         (["quién es el decisor en Lumen Works", "¿cuándo fue contactado por última vez?"], _DECIDERS),
         (["who is the decision maker at Lumen Works", "last touch?"], _DECIDERS),
+        (["contacts at Lumen Works", "how many?"], "contacts where customer_id = C004"),
         (["contacts at Lumen Works", "open deals?"], "list deals where customer_id = C004 and open"),
         (["contacts at Lumen Works", "email?"], "? addresses are personal data, which I do not read"),
         (["Ansprechpartner bei Lumen Works", "E-Mail?"], "? addresses are personal data, which I do not read"),

@@ -21,7 +21,7 @@ from medallion.agent.planner.lexicon import plain_words
 from medallion.agent.planner.marking import QUIET, Unclear
 from medallion.agent.planner.names import Names
 from medallion.agent.planner.reading import Reading
-from medallion.agent.planner.slots import TEAMS, About, Slots
+from medallion.agent.planner.slots import TEAMS, About, Slots, names_of
 from medallion.agent.serving import Serving
 from medallion.errors import ContractError
 from medallion.metrics import periods
@@ -217,14 +217,18 @@ class Planner:
             )
         if unanswered and before is None and slots.of_all:
             notes.append("The question before was not answered, and nothing of it is carried over.")
+        of_owner = slots.of_owner(before.slots) if before is not None else None
         if before is not None and (of_record := slots.of_record(before.slots)):
             slots = self._of_account(of_record, before.slots)
             notes.append(f"Carried over from the question before: {slots.about[0].name}.")
             if before.slots.times and not slots.times:
                 notes.append("The time of the question before is not carried over; name it to keep it.")
-        elif before is not None and (of_owner := slots.of_owner(before.slots)):
+        elif before is not None and of_owner:
             slots = of_owner
-            notes.append(f"Carried over from the question before: {', '.join(map(str, slots.where))}.")
+            owners = [str(part) for part in slots.where if names_of(part) == ["owner"]]
+            notes.append(f"Carried over from the question before: {', '.join(owners) or 'whose it is'}.")
+            if len(before.slots.where) > len(owners) or {*before.slots.times} > {*slots.times}:
+                notes.append("Its other conditions are not carried over; name them to keep them.")
         if before is None and slots.refers:
             raise Unclear("the question is about an answer before it, and there is none", *self.closest(question))
         if slots.ones and (before is None or before.slots.entity not in ("", slots.entity)) and slots.entity:
@@ -259,8 +263,9 @@ class Planner:
             slots, kept = slots.carried(before.slots)
             if kept:
                 notes.append(f"Carried over from the question before: {', '.join(kept)}.")
-        elif before is not None and slots.widens(before.slots):
-            notes.append("The conditions of the question before are not carried over; add `of those` to keep them.")
+        elif before is not None and slots.widens(before.slots) and not of_owner:
+            way = "add `of those`" if slots.metrics else "name them"
+            notes.append(f"The conditions of the question before are not carried over; {way} to keep them.")
         elif before is not None and slots.of_everything(before.slots):
             notes.append(f"This is of all accounts, not of {before.slots.about[0].name} alone; name it to ask of it.")
         if before is not None and slots.times == () and before.slots.times and slots.of_person(before.slots):

@@ -62,18 +62,26 @@ class Continuing(Comparing):
 
     def _row_numbered(self) -> None:
         """`the first one`, `number 2`: a row of the answer before."""
-        rows = self.before.rows if self.before is not None else None
+        rows = (self.before.listed or self.before.rows) if self.before is not None else None
         if rows is None or not rows.entity or self.about:
             return
+        alone = all(
+            self.quiet(at) or span.of("carry", "nth", "foremost", "ordinal", "last", "num")
+            for at, span in enumerate(self.spans)
+        )
         for place, span in enumerate(self.spans):
             sense = span.of("nth", "foremost", "ordinal", "last")
-            if sense is None or span.used or not self._is_one(place + 1):
+            ends = alone and sense is not None and sense.kind == "nth"
+            if sense is None or span.used or not (self._is_one(place + 1) or (ends and place + 1 == len(self.spans))):
                 continue
             number = {"foremost": 1, "last": len(rows.keys)}.get(sense.kind) or int(sense.name)
             if number <= len(rows.keys):
                 kind = "deal" if rows.entity == "deals" else "account"
                 self.about, self.of_row = [About(kind, rows.keys[number - 1], rows.keys[number - 1])], True
-                self.use(place, place + 1)
+                self.listed = rows
+                if alone and self.before is not None and self.before.listed:
+                    self.fields, self.goal = list(self.before.fields), self.before.goal  # and the third one
+                self.use(place, *[at for at in (place + 1,) if self._is_one(at)])
             return
 
     def _row_of_account(self) -> None:

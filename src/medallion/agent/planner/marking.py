@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from medallion.agent.planner.lexer import Lexed
 from medallion.agent.planner.lexicon import Sense
-from medallion.agent.planner.slots import About, Average, Rank, Slots, Threshold
+from medallion.agent.planner.slots import About, Average, Rank, Rows, Slots, Threshold
 from medallion.agent.planner.times import Time
 from medallion.metrics.conditions import Condition
 from medallion.metrics.periods import Today
@@ -90,6 +90,7 @@ class Marking:
         self.bands: list[tuple[Threshold, ...]] = []  #: of values, each of which is asked about
         self.premise = ""  #: what a question takes for granted
         self.other_way = ""  #: the other end of an order, where both are asked for
+        self.listed: Rows | None = None  #: the rows of which it is about one by its number
         self.running = False  #: whether figures by time are added up
         self.everyone = False  #: whether nobody is left out who was
         self.notes: list[str] = []

@@ -169,6 +169,7 @@ class Slots:
         restricted: Whether it begins with a word that leads to what it is of: `for deals above 50k`.
         further: How many more rows of the answer before are asked for.
         rows: The rows of the answer, where it has few.
+        listed: The rows of which it is about one by its number: `who owns the second one`.
         each: Whether a split is said as `each` or `per`, not as `by`.
         with_total: Whether a split is asked for with its total.
         columns: What a list shows beside its usual columns.
@@ -233,6 +234,7 @@ class Slots:
     everyone: bool = field(default=False, compare=False, kw_only=True)
     fragment: bool = field(default=False, compare=False, kw_only=True)
     rows: Rows | None = field(default=None, compare=False)
+    listed: Rows | None = field(default=None, compare=False)
 
     @property
     def has_subject(self) -> bool:
@@ -300,8 +302,12 @@ class Slots:
     def widens(self, before: Slots) -> bool:
         """Whether it names a figure or records alone, and what was asked before was of some rows only."""
         alone = self._is_bare and not (self.where or self.me) and bool(self.metrics)
-        alone |= self.fragment and self._is_bare and bool(self.entity) and self.entity != before.entity
-        return alone and bool(before.where or before.times or before.states or before.thresholds or before.me)
+        own = {name for condition in self.where for name in names_of(condition)} <= _OF_RECORD
+        alone |= (
+            self.fragment and own and bool(self.entity) and self.entity != before.entity and not (self.me or self.by)
+        )
+        cut = before.rank is not None and before.rank.limit is not None
+        return alone and bool(before.where or before.times or before.states or before.thresholds or before.me or cut)
 
     @property
     def record(self) -> About | None:
@@ -316,10 +322,21 @@ class Slots:
         return len(self.about) == 1 and not (self.metrics or self.entity or self.by or self.rank or self.states)
 
     def of_owner(self, before: Slots) -> Slots | None:
-        """A figure alone as one of the owner whose main figures were asked for before: `win rate?`; None where it is none."""
-        owner = before.goal == "overview" and [names_of(part) for part in before.where] == [["owner"]] and not before.by
-        alone = self.fragment and self.metrics and not (self.where or self.by or self.about or self.me or self.follows)
-        return replace(self, where=before.where, times=self.times or before.times) if owner and alone else None
+        """A fragment as one about the owner of the question before, or who asks: `win rate?`, `calls?`; None where it is none."""
+        owners = [part for part in before.where if names_of(part) == ["owner"]]
+        others = (
+            self.by or self.about or self.me or self.team or self.follows or self.refers or before.by or before.about
+        )
+        conditions = {name for condition in self.where for name in names_of(condition)}
+        overview = before.goal == "overview" and len(owners) == len(before.where)
+        subject = (overview and self.metrics) or (
+            self.entity in ("deals", "interactions") and self.entity != before.entity
+        )
+        one = (len(owners) == 1) != before.me and not before.team
+        if not (self.fragment and subject and one) or others or not conditions <= _OF_RECORD or self.is_of_quotas:
+            return None
+        times = self.times or (before.times if overview and self.metrics else ())
+        return replace(self, where=(*owners, *self.where), me=before.me, times=times)
 
     def of_record(self, before: Slots) -> Slots | None:
         """A fragment as a question about the one account or deal of the question before: `last 3 touches?`; None where it is none."""
@@ -355,8 +372,8 @@ class Slots:
 
     def of_everything(self, before: Slots) -> bool:
         """Whether it is a whole question about the records of all accounts, after one about a single account or deal."""
-        own = self.about or self.where or self.by or self.me or self.team or self.thresholds
-        subject = self.entity in ("deals", "interactions") or (self.metrics and not self.entity)
+        own = self.about or self.where or self.me or self.team or self.thresholds or "customer_name" in self.by
+        subject = self.entity in ("deals", "interactions") or ((self.metrics or self.deed) and not self.entity)
         return len(before.about) == 1 and bool(subject) and not (own or self.goal in INTENTS)
 
     def goes_on(self, before: Slots | None) -> bool:
@@ -682,7 +699,7 @@ def _counts(names: tuple[str, ...]) -> tuple[str, ...]:
     of = meanings()["measures"]["deals"]
     counts = [
         name
-        if metrics.metrics()[name].measure.unit in ("deals", "accounts", "touches")
+        if metrics.metrics()[name].measure.unit in ("deals", "accounts", "touches", "contacts")
         else next((of["count"][state] for state, value in of["value"].items() if value == name), "")
         for name in names
     ]
