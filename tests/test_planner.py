@@ -531,7 +531,11 @@ UNDERSTOOD = {
     "which channel do we use most": "touches by channel order -touches limit 1",
     "die größten Verluste": "list deals where lost",
     "die größten Verluste dieses Jahr": "list deals where lost and closed_date = 'this year'",
-    "revenue of forecasts": "revenue where product = Forecast",
+    # whether a number rises
+    "is the number of won deals going up": "won_leads by time:quarter",
+    # nobody touched them while they were there
+    "which deals were untouched in May": "list deals where open and created_date = 'until 2025-05-31' without touches by customer_id in 2025-05",
+    "welche Kunden haben wir seit April nicht mehr angerufen": "list accounts all without touches by customer_id where channel = call in since 2025-04-01",
     # misspelt
     "reveneu by industy": "revenue by industry",
 }  # fmt: skip
@@ -690,10 +694,26 @@ def test_a_misspelling_is_shown_and_one_of_two_words_is_asked_about(planner):
     assert isinstance(planner.understand("revenue by xwnerq"), Declined)
 
 
-def test_a_product_that_is_named_in_part_is_shown(planner):
-    understood = planner.understand("revenue of forecasts")
-    assert told(understood) == "revenue where product = Forecast"
-    assert understood.notes[0] == "Read 'forecasts' as 'Forecast'."
+def test_a_product_that_is_named_in_part_is_shown():
+    connection = duckdb.connect()
+    connection.execute(TABLES)
+    connection.execute(
+        "create or replace table silver.products_clean as select * from (values ('P-1', 'Tracker', 'Analytics'), "
+        "('P-2', 'Operations Suite', 'Analytics'), ('P-3', 'Forecast', 'Analytics')) t(product_id, product_name, category)"
+    )
+    connection.execute("insert into gold.deals select * replace ('P-2' as product_id) from gold.deals")
+    connection.execute("insert into gold.deals select * replace ('P-3' as product_id) from gold.deals")
+    planner = Planner(Quick(None, connection, {}, LAST))
+    for said, product in (
+        ("trackers", "Tracker"),
+        ("operations", "'Operations Suite'"),
+        ("ops suite", "'Operations Suite'"),
+    ):
+        understood = planner.understand(f"revenue of {said}")
+        assert told(understood) == f"revenue where product = {product}"
+        assert f"Read '{said}' as '{product.strip(chr(39))}'." in understood.notes
+    assert told(planner.understand("forecasts for this quarter")) == "pipeline forecast: period 2025-Q2"
+    assert isinstance(planner.understand("revenue of ops"), Declined)
 
 
 def test_an_account_that_is_named_in_part_is_asked_about(planner):
@@ -1651,6 +1671,9 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("existing customers", "? I do not understand 'existing customers' in the question"),
         ("does our pipeline grow enough", "? a question of the kind 'cover' takes no such thing: turn"),
         ("how many Forecast did we sell", "? the number of units is no declared figure or dimension"),
+        ("who has had deals in negotiation the longest", "? the longest in a stage are deals: ask for them"),
+        ("accounts not touched by email this year", "? I do not understand 'by', 'email' in the question"),
+        ("is our pipeline getting smaller than last quarter", "? I do not understand 'getting' in the question"),
     ],
 )  # fmt: skip
 def test_what_is_near_to_a_question_is_not_taken_for_it(planner, question, expected):

@@ -179,7 +179,7 @@ def verdict(understood: Understood, findings: Sequence[Found]) -> str:
         slots.exists
         and slots.entity
         and slots.goal in ("", "list", "count")
-        and not (slots.turn or slots.by or slots.rank)
+        and not (slots.turn or slots.by or slots.rank or slots.share)
     ):
         rows = findings[-1].rows if findings else []
         return "Yes." if rows and rows[0].get("value", 1) else "No."

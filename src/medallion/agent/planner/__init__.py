@@ -393,7 +393,7 @@ class Planner:
                 return Declined(
                     reason, tuple(answerable), f"The nearest owners are {', '.join(self.names.owners_like(phrase))}."
                 )
-            if "contacts" in metrics.metrics():
+            if "contacts" in metrics.metrics() and len(phrase.split()) > 1:
                 return Declined(
                     f"there is no owner or account {phrase!r}",
                     self.closest(question),

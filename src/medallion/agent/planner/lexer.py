@@ -260,7 +260,7 @@ def _span(
             capital = tokens[place].text[:1].isupper() and place > 0
             return Span(text, tuple(dict.fromkeys((*senses, *own))), place, place + length, capital)
     token = tokens[place]
-    if token.kind == "word" and (product := names.parts.get((token.plain,))):
+    if product := _part_of_name(token, words, names):
         lexed.corrected.append((token.text, product.value))
         return Span(token.text, (product,), place, place + 1, token.text[:1].isupper() and place > 0)
     return Span(token.text, tuple(_alone(token, names)), place, place + 1, token.text[:1].isupper() and place > 0)
@@ -270,6 +270,12 @@ def _begins_a_time(pair: Sequence[Token], words: Lexicon) -> bool:
     """Whether a word and the next are `this` and a unit of time, which no phrase before them parts: `of this year`."""
     kinds = [{sense.kind for sense in words.phrases.get((token.plain,), ())} for token in pair]
     return len(pair) == len(("this", "unit")) and bool(kinds[0] & {"this", "last"}) and "unit" in kinds[1]
+
+
+def _part_of_name(token: Token, words: Lexicon, names: Names) -> Sense | None:
+    """The product that a word is a part or the plural of the name of; None where its singular means something: forecasts."""
+    means = (token.plain.removesuffix("s"),) in words.phrases
+    return names.parts.get((token.plain,)) if token.kind == "word" and not means else None
 
 
 def _ends_a_duration(pair: Sequence[Token], words: Lexicon) -> bool:
@@ -329,7 +335,11 @@ def _corrected(
     right: list[Token] = []
     for token in tokens:
         near = None
-        if token.kind == "word" and token.plain not in known and token.plain not in in_names and token.plain.isalpha():
+        if _part_of_name(token, words, names):
+            pass
+        elif (
+            token.kind == "word" and token.plain not in known and token.plain not in in_names and token.plain.isalpha()
+        ):
             near = nearest(token.plain, known) or _common(token.plain, words.language)
         if near:
             corrections.append((token.text, near))

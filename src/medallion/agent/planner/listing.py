@@ -10,6 +10,7 @@ from medallion.agent.planner.forming import Asked, Intent, _with
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.slots import LISTED, OF_DEED, OF_LIFE, Rank, names_of
+from medallion.metrics import periods
 from medallion.metrics.conditions import Test
 from medallion.metrics.question import Order, Question, Records, Split
 
@@ -201,6 +202,15 @@ class Listing(Counting):
             self._mine(metrics.views()[slots.entity])  # says so
         listed = self.of(_with(slots, without=None, goal="list", states=states))._listed(())[-1]
         channel, period = slots.without
+        last = periods.read(period, self.today).last if period else None
+        if (
+            slots.entity == "deals"
+            and isinstance(listed, Records)
+            and last
+            and self.today.day
+            and last < self.today.day
+        ):
+            listed = replace(listed, where=(*listed.where, Test("created_date", "=", (f"until {last}",))))
         where = (Test("channel", "=", (channel,)),) if channel else ()
         touches = Question(("touches",), (Split("customer_id"),), where, period or None)
         return Intent("without_touches", {"records": listed, "touches": touches})
@@ -218,6 +228,10 @@ class Listing(Counting):
         rank, limit = slots.rank, LISTED
         if (slots.fields or rank) and not (slots.fields in ((), ("days_in_stage",)) and rank and slots.deed != "move"):
             raise Unclear("deals in a stage are listed by how long they are in it", "which deals are stuck?")
+        if rank and slots.by:
+            raise Unclear(
+                "the longest in a stage are deals: ask for them", "which deals are in negotiation the longest"
+            )
         if rank and not (rank.lasts or slots.fields):
             raise Unclear(f"{rank.word!r} of the deals in a stage by what?", "deals longest in their stage")
         if slots.deed == "move":

@@ -70,7 +70,7 @@ class Names:
                     self._read(views[entity], concept)
         self._parts_of_names()
         self._parts_of_products()
-        self.words = frozenset(word for phrase in (*self.phrases, *self.parts) for word in phrase)
+        self.words = frozenset(word for phrase in self.phrases for word in phrase)
 
     def _read(self, view: metrics.MetricView, concept: str) -> None:
         assert self.facts is not None  # noqa: S101 - set by `read`

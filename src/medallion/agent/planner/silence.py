@@ -8,7 +8,7 @@ from medallion.agent.planner.slots import Threshold
 from medallion.metrics import periods
 
 #: Who did or did not do something, between the word that denies it and the verb.
-_WHO = ("me", "past", "not", "first_person", "yes_no", "they", "thing", "to", "during", "prep")
+_WHO = ("me", "past", "not", "first_person", "yes_no", "they", "thing", "to", "during", "prep", "more")
 #: What happens to deals in a time, which a time beside silence may be of.
 _DEEDS = frozenset({"create", "win", "lose", "close", "due", "move", "sell"})
 

@@ -67,8 +67,8 @@ class Subjects(Quotas):
                     )
             self.use(place, *[at for at in (place + 1,) if self.has(at, "figure")])  # the pipeline number
             measured_in = metrics.metrics()[sense.name].measure.unit if sense.name in metrics.metrics() else ""
-            if measured_in in ("days", "hours", "minutes"):
-                self.take("how_long")
+            if measured_in in ("days", "hours", "minutes") and self.take("how_long"):
+                self._take_duration()  # how long do we take to answer
             for unit in self.places("unit"):
                 if measured_in == f"{self.spans[unit].of('unit').name}s" and self.spans[unit - 1].of("prep"):  # type: ignore[union-attr]
                     self.use(unit)  # the sales cycle in days
@@ -161,7 +161,7 @@ class Subjects(Quotas):
         place = responds[0]
         self.metrics.append("lead_response_hours")
         self.use(place, *[at for at in (place - 1,) if self.has(at, "to", "modal", "past")])
-        self.use(*self.places("how_long"))
+        self.use(*self.places("how_long", "takes"))
         at = place + 1
         while at < len(self.spans) and (
             self.quiet(at) or self.has(at, "to", "from", "state", "entity", "in_answer", "ours")
