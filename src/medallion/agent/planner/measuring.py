@@ -289,10 +289,10 @@ class Measuring(Banding):
             at = self.near(place, 1, over=("few", "num", "desc", "number", "only"))
             if self.has(at, "entity") != Sense("entity", "accounts"):
                 continue
-            one = any(self._count(between) == 1 for between in range(place, at))
+            single = any(self._count(between) == 1 for between in range(place, at))
             few = [between for between in range(place, at) if self.has(between, "few")]
-            if few or one:
-                self.rank = Rank("desc", 1 if one else FEW, self.spans[place].text)
+            if few or single:
+                self.rank = Rank("desc", 1 if single else FEW, self.spans[place].text)
                 self.use(*range(place, at))
             elif self.rank is None or not self.rank.count:
                 continue

@@ -28,7 +28,7 @@ class Quotas(Continuing):
         quota = [at for at in self.places("metric") if self.spans[at].all("metric")[0].name in meanings()["current"]]
         quota += [at for at in self.places("intent") if Sense("intent", "attain") in self.spans[at].senses]
         self.goal = "cover"
-        self.use(*covers, *pipeline, *quota, *self.places("for_it", "reached", "will", "modal", "exists", "to"))
+        self.use(*covers, *pipeline, *quota, *self.places("for_it", "reached", "will", "modal", "exists"))
 
     def _asks_cover(self) -> bool:
         """Whether it is asked if the pipeline is enough."""
