@@ -88,6 +88,16 @@ def test_a_missing_quote_swallows_no_record(deliver, rows):
     assert [tuple(row.values()) for row in kept] == [("C4", "Dowel"), ("C5", "Elm, and friends")]
 
 
+def test_a_note_may_have_lines_that_read_like_records(deliver, rows):
+    text = 'customer_id,customer_name\nC1,"Anvil\nC2,Bolt\nC3,Cog"\nC4,"Dowel\nC5,""Elm"""\n'
+    result, lake = deliver({"customers.csv": text})
+    (account,) = result.accounts
+    assert (account["accepted"], account["quarantined"]) == (1, 1)  # of two quotation marks it cannot be told
+    assert [row["n"] for row in rows(lake, "select customer_name as n from silver.customers_clean")] == [
+        "Anvil C2,Bolt C3,Cog"
+    ]
+
+
 @pytest.mark.parametrize(
     "end", ["\r", pytest.param("\r\n", marks=pytest.mark.slow), pytest.param("\n", marks=pytest.mark.slow)]
 )

@@ -159,14 +159,18 @@ def _with_zero(batch: pa.RecordBatch) -> list[int]:
 
 
 def _swallowed(file: SourceFile, batch: pa.RecordBatch) -> dict[int, str]:
-    """Records with a cell over line ends of which a line reads like a record of its own, with its key first."""
+    """Records with a cell over line ends of which a line reads like a record of its own, with its key first.
+
+    A cell that was closed where another was opened has a quotation mark left in it; without one it is as it was written.
+    """
     problems = {}
     width = len(file.columns)
     for column in batch.columns if width > 1 else ():
         if not _has_line_end(column):
             continue
         for place in np.flatnonzero(pc.match_substring(column, "\n").to_numpy(zero_copy_only=False)):
-            for line in str(column[int(place)]).splitlines()[1:]:
+            cell = str(column[int(place)])
+            for line in cell.splitlines()[1:] if '"' in cell else ():
                 cells = line.split(file.delimiter)
                 if len(cells) == width and re.fullmatch(r"\S*\d\S*", cells[0]):
                     problems[int(place)] = "a cell goes on over records; is a quotation mark missing?"
