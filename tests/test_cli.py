@@ -319,3 +319,13 @@ def test_a_command_that_went_well_says_nothing_beside_its_answer(sample):
 
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"), [(["--version"], 0, ""), (["tables"], 1, "no lakehouse"), (["nosuch"], 2, "nosuch")]
+)
+def test_a_process_ends_with_the_status_of_its_command(tmp_path, words, status, says):
+    ended = subprocess.run([sys.executable, "-m", "medallion", *words], cwd=tmp_path, capture_output=True, text=True)
+    assert ended.returncode == status
+    assert bool(ended.stdout) == (status == 0)
+    assert says in ended.stderr

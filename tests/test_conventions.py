@@ -533,3 +533,28 @@ def test_doctor_names_tables_that_todays_evidence_reads_otherwise(tmp_path, date
         assert finding.says.startswith("leads.csv: ")
         assert told in finding.says, finding.says
         assert "`medallion reprocess --entity leads --dry-run`" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "says"),
+    [
+        ("leads.csv", "lead_id,customer_id,status,created_at,closed_at,Opportunity Value", "'deal_value' (deal_value)"),
+        ("leads_2026-02.csv", "lead_id,customer_id,status,created_at,Ended,deal_value", "'closed_at' (closed_at)"),
+        ("leads.csv", "lead_id,customer_id,status,created_at,closed_at,deal_value,Colour", ""),
+        ("leads_de.csv", "lead_id,customer_id,status,created_at,closed_at", ""),  # a file of another kind
+    ],
+)
+def test_a_later_file_of_a_kind_does_not_empty_what_the_one_before_it_filled(tmp_path, name, header, says):
+    (tmp_path / "before").mkdir()
+    whole = "lead_id,customer_id,status,deal_value,created_at,closed_at"
+    before = settle(tmp_path / "before", {"leads.csv": leads("L1,C1,won,5,2025-01-02,2025-02-03", header=whole)}).files
+    settled = settle(tmp_path, {name: leads("L1,C1,won,2025-01-02,2025-02-03,9", header=header)}, earlier=before)
+    assert [says in item.problem for item in settled.refused] == [True] * bool(says)
+    if "Opportunity" in header:
+        assert 'as `deal_value: {column: "Opportunity Value"}`' in settled.refused[0].remedy
+
+
+def test_a_word_for_the_end_of_a_deal_is_no_slip(tmp_path):
+    rows = [f"L{n},C1,{status},,5,2025-01-02," for n, status in enumerate(["open"] * 9 + ["Abandoned"])]
+    (refusal,) = settle(tmp_path, {"leads.csv": leads(*rows)}).refused
+    assert "'Abandoned' (1 row) is no known spelling of status" in refusal.problem

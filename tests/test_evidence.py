@@ -794,7 +794,6 @@ BY_FLAGS = [
     # headers, cells of a deal won, lost, open
     ("Won,Lost", "1,0", "0,1", "0,0"),
     ("Won,Lost", "x,", ",x", ","),
-    ("Gewonnen,Geschlossen", "Ja,Ja", "Nein,Ja", "Nein,Nein"),
     ("Wygrana,Przegrana", "tak,nie", "nie,tak", "nie,nie"),
     ("Won?,Note", "Y,a", "N,b", ",c"),
     ("Probability,Note", "1,a", "0,b", "0.5,c"),
@@ -815,6 +814,84 @@ def test_flags_and_a_probability_tell_the_state_where_nothing_else_does(proposed
     assert item["reason"].startswith(f"no column of states; {headers.split(',')[0]} ")
     read = {state: _one(str(item["from"]), headers.split(","), row.split(",")) for state, row in cells.items()}
     assert read == {"Closed Won": "won", "Closed Lost": "lost", "Prospecting": "open"}
+
+
+TWO_FLAGS = [
+    ("Gewonnen,Geschlossen", "Ja", "Nein"),
+    ("Vinta,Chiusa", "sì", "no"),
+    ("Ganha,Fechada", "Sim", "Não"),
+    ("Kazanıldı,Kapandı", "Evet", "Hayır"),
+    ("Vyhráno,Uzavřeno", "ano", "ne"),
+    ("Gewonnen,Gesloten", "ja", "nee"),
+    ("Wygrana,Zamknięta", "tak", "nie"),
+]
+
+
+@pytest.mark.parametrize(("headers", "yes", "no"), TWO_FLAGS, ids=[item[0] for item in TWO_FLAGS])
+@pytest.mark.parametrize("is_odd", [False, True])
+def test_a_flag_of_winning_and_one_of_closing_tell_the_state(proposed, headers, yes, no, is_odd):
+    cells = {"Closed Won": f"{yes},{yes}", "Closed Lost": f"{no},{yes}", "Prospecting": f"{no},{no}"}
+    rows = [row.replace(state, cells[state]) for row, state in zip(
+        deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}"), [*cells] * 4, strict=True)]  # fmt: skip
+    if is_odd:
+        rows[2] = rows[2].replace(f"{no},{no}", f"{yes},{no}")
+    columns, _, _ = proposed(f"Deal ID,Company,{headers},Amount,Created,Close Date", rows)
+    item = columns["status"]
+    assert ("status" in asked(columns), "1 deals are won and not closed" in item["reason"]) == (is_odd, is_odd)
+    read = {state: _one(str(item["from"]), headers.split(","), row.split(",")) for state, row in cells.items()}
+    assert read == {"Closed Won": "won", "Closed Lost": "lost", "Prospecting": "open"}
+
+
+PERIODS = {
+    "2025-W14": ("weeks", "2025-04-06"), "KW 14/2025": ("weeks", "2025-04-06"), "W22 2025": ("weeks", "2025-06-01"),
+    "Q1 2025": ("quarters", "2025-03-31"), "2025-Q2": ("quarters", "2025-06-30"), "1. Quartal 2025": ("quarters", "2025-03-31"),
+    "4T 2025": ("quarters", "2025-12-31"), "H1 2025": ("half years", "2025-06-30"), "2. Halbjahr 2025": ("half years", "2025-12-31"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("period", PERIODS)
+def test_a_deal_closed_in_a_period_is_asked_about_and_closed_on_its_last_day(proposed, period):
+    what, day = PERIODS[period]
+    ends = [period, "2025-05-09", ""]
+    rows = [
+        f"{row}{ends[n % 3]}"
+        for n, row in enumerate(deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", ""))
+    ]
+    columns, _, _ = proposed("Deal ID,Company,Stage,Amount,Created,Closed", rows)
+    item = columns["closed_at"]
+    assert asked(columns) == ["closed_at"]
+    assert item["reason"].endswith(f"{what} such as {period!r}: is each to count as its last day?")
+    assert [_one(str(item["from"]), ["closed"], [cell])[:10] for cell in ends[:2]] == [day, "2025-05-09"]
+
+
+@pytest.mark.parametrize(("month", "day"), [("mars 2025", "2025-03-01"), ("Dezember 2025", "2025-12-01")])
+def test_months_in_words_are_read_as_their_first_day(proposed, month, day):
+    rows = [
+        f"{row}{month if n % 3 < 2 else ''}"
+        for n, row in enumerate(deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", ""))
+    ]
+    columns, _, _ = proposed("Deal ID,Company,Stage,Amount,Created,Closed", rows)
+    assert "is each to count as its first day?" in columns["closed_at"]["reason"]
+    assert _one(str(columns["closed_at"]["from"]), ["closed"], [month])[:10] == day
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "name"),
+    [
+        ("Closed", ["soon", "later", ""], "closed_at"),
+        ("Closed", ["FY25 Q1", "FY25 Q2", ""], "closed_at"),
+        ("Chiusa il", ["presto", "dopo", ""], "closed_at"),
+        ("Owner", ["yes", "no", "yes"], "owner"),
+    ],
+)
+def test_a_column_that_is_named_for_something_and_cannot_be_read_is_asked_about(proposed, header, cells, name):
+    rows = [
+        f"{row}{cells[n % 3]}"
+        for n, row in enumerate(deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", ""))
+    ]
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,Amount,Created,{header}", rows)
+    assert asked(columns) == [name]
+    assert "its values cannot be read so" in columns[name]["reason"]
 
 
 def _one(sql: str, headers: list[str], cells: list[str]) -> str:

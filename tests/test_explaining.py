@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
-from medallion.agent.answer import planned
+from medallion.agent.answer import _course, planned
 from medallion.agent.planner import Planner
 from medallion.agent.rules import Rules
 from medallion.agent.serving import serve
@@ -67,12 +68,54 @@ def test_a_running_total_stands_beside_what_it_adds_up(tools):
         ("did we lose more than we won in Q2 2025", "No."),
         ("is the win rate of deals above 100k any worse than of smaller ones", "No."),
         ("is the win rate of deals above 100k better than of smaller ones", "Yes."),
+        ("is the win rate going up", "No.\nWin rate by quarter closed"),
+        (
+            "customers without a meeting in Q2 2025",
+            "Accounts without touches where channel = meeting, 2025-04-01 to 2025-06-30",
+        ),
+        ("open deals not touched this month", "Deals where open, without touches, "),
     ],
 )
 def test_questions_beside_figures(tools, question, says):
     answer = planned(tools, Planner(tools.serving), question)
     assert says in answer.text, answer.declined
     assert answer.receipts or "none" in answer.text
+
+
+def test_whether_figures_rise_is_said_of_those_that_follow_one_another():
+    def course(*values, way="up", few=0):
+        rows = [{"quarter": str(place), "value": value, "n": 9} for place, value in enumerate(values)]
+        before = [{"quarter": "0", "value": 0, "n": 1}] * few
+        return _course(
+            SimpleNamespace(rows=[*before, *rows, {"quarter": None, "value": 9, "n": 9}], key=("quarter",)),
+            way,
+            "quarter",
+        )
+
+    assert course(1, 2, 3) == "Yes, from each quarter to the next."
+    assert course(1, 2, few=1) == "Yes, from each quarter to the next, but for the first with fewer than five records."
+    assert course(3, 2, 2) == "No."
+    assert course(1, 3, 2) == (
+        "Not steadily: it rose in some quarters and fell in others, and the last one is above the first and below the one before it."
+    )
+    assert course(1, 3, 2, way="down").startswith("No: it rose in some")
+    assert course(1, None, 2) == course(1) == ""
+
+
+def test_accounts_without_a_touch_are_those_that_nobody_touched_in_the_time(tools):
+    [finding] = planned(tools, Planner(tools.serving), "accounts not touched in Q2 2025").found
+    touched = tools.asked(Question(("touched_customers",), period="2025-Q2")).rows[0]["value"]
+    every = tools.asked(Question(("total_customers",))).rows[0]["value"]
+    assert finding.count == every - touched
+
+
+def test_deals_of_existing_and_new_customers_are_all_that_closed(tools):
+    [finding] = planned(tools, Planner(tools.serving), "win rate of existing vs new customers").found
+    closed = tools.asked(Question(("won_leads", "lost_leads", "revenue"))).rows[0]
+    assert [row["customer"] for row in finding.rows] == ["existing", "new"]
+    assert sum(row["won_leads"] for row in finding.rows) == closed["won_leads"]
+    assert sum(row["lost_leads"] for row in finding.rows) == closed["lost_leads"]
+    assert sum(row["revenue"] for row in finding.rows) == float(closed["revenue"])
 
 
 def test_deals_are_furthest_along_by_what_others_have_passed(sample):

@@ -441,13 +441,13 @@ def test_a_value_without_a_weight_weighs_as_other_or_nothing(frame):
     assert [tuple(row) for row in values.select(*weighed).collect()] == [(0.5, 0.5), (0.0, 0.25), (0.0, 0.25)]
 
 
-def test_probabilities_are_planned_for_what_they_read_alone(frame, monkeypatch):
+def test_bands_and_probabilities_are_planned_for_what_they_read_alone(frame, monkeypatch):
     """Not for the whole row: the engine plans each of their steps for every column."""
     from tables_of_gold import gold
 
     module, seen = sys.modules[gold.customer_features.__module__], []
-    given = module.with_probability
-    monkeypatch.setattr(module, "with_probability", lambda row, *rest: given(seen.append(row.columns) or row, *rest))
+    given = module.with_thresholds
+    monkeypatch.setattr(module, "with_thresholds", lambda row, *rest: given(seen.append(row.columns) or row, *rest))
     gold.customer_features(frame(CUSTOMER, *ACCOUNTS), frame(LEAD, *LEADS), frame(TOUCH, *TOUCHES), AS_OF)
     assert seen == [[*base_rate.reads(AS_OF, False), "_carried"]]
 

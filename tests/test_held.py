@@ -360,6 +360,24 @@ LOOKALIKES = {
         "customer_id: identifiers are equal only after folding case (2 rows, such as line 2: 'ab1' and 'AB1')",
     ),
     "the same record in capitals": ([{"customers.csv": f"{ACCOUNTS}ab1,Halden\nAB1,Halden\n"}], None),
+    "a number that has lost its zeros": (
+        [
+            {"customers.csv": f"{ACCOUNTS}000123,Halden\n456,Corvid\n"},
+            {"customers_2.csv": f"{ACCOUNTS}123,Halden\n456,Corvid\n"},
+        ],
+        "customer_id: identifiers are known with other leading zeros (1 row, such as line 2: '123' and '000123')",
+    ),
+    "a number that has got zeros": (
+        [{"customers.csv": f"{ACCOUNTS}123,Halden\n"}, {"customers_2.csv": f"{ACCOUNTS}0123,Halden\n"}],
+        "customer_id: identifiers are known with other leading zeros (1 row, such as line 2: '0123' and '123')",
+    ),
+    "numbers with zeros that are others": (
+        [
+            {"customers.csv": f"{ACCOUNTS}000123,Halden\n"},
+            {"customers_2.csv": f"{ACCOUNTS}000123,Halden\n124,Corvid\n"},
+        ],
+        None,
+    ),
     "15 and 18 characters": (
         [{"customers.csv": f"{ACCOUNTS}{ONE}AAR,Halden\n", "leads.csv": f"{DEALS}\nL1,{ONE},won,1,2025-01-02\n"}],
         "an identifier has a short and a long form (1 row, such as line 2: '0015F00000BX7AQ' and '0015F00000BX7AQAAR')",

@@ -65,6 +65,10 @@ def one(asked):
         return f"added up: {one(asked.arguments['asked'])}"
     if isinstance(asked, Intent) and asked.tool == "rows_after":
         return f"{one(asked.arguments['asked'])} after {asked.arguments['skip']}"
+    if isinstance(asked, Intent) and asked.tool == "without_touches":
+        return f"{one(asked.arguments['records'])} without {one(asked.arguments['touches'])}"
+    if isinstance(asked, Intent) and asked.tool == "existing_or_new":
+        return f"existing or new: {one(asked.arguments['records'])}"
     if isinstance(asked, Question):
         parts = [",".join(asked.metrics)]
         parts += [f"by {', '.join(map(str, asked.by))}"] if asked.by else []
@@ -453,6 +457,81 @@ UNDERSTOOD = {
     "how long has L-4 been in negotiation": "list stage_changes where stage = negotiation and lead_id = L-4 and status = open and left_date is unknown and days_in_stage >= 0",
     "how long has the Lumen Works deal been in negotiation": "list stage_changes where stage = negotiation and customer_id = C004 and status = open and left_date is unknown and days_in_stage >= 0",
     "wie lange ist L-4 schon in der Verhandlung": "list stage_changes where stage = negotiation and lead_id = L-4 and status = open and left_date is unknown and days_in_stage >= 0",
+    # days in a stage, the age of a deal, bands together, and who called
+    "which open deals have been in negotiation the longest": "list stage_changes where stage = negotiation and status = open and left_date is unknown",
+    "welcher Deal ist am längsten in der Verhandlung": "list stage_changes where stage = negotiation and status = open and left_date is unknown order -days_in_stage limit 1",
+    "quelles affaires sont en négociation depuis le plus longtemps": "list stage_changes where stage = negotiation and status = open and left_date is unknown",
+    "qué negocios llevan más tiempo en negociación": "list stage_changes where stage = negotiation and status = open and left_date is unknown",
+    "top 5 longest in their stage": "list stage_changes where status = open and left_date is unknown order -days_in_stage limit 5",
+    "which deals in negotiation have been open the longest": "list deals where stage = negotiation and open",
+    "untouched deals older than 30 days": "open_leads where never_touched and age_days > 30 + list deals where never_touched and age_days > 30",
+    "Deals älter als 30 Tage ohne Kontakt": "open_leads where never_touched and age_days > 30 + list deals where never_touched and age_days > 30",
+    "affaires sans contact depuis plus de 30 jours": "open_leads where days_silent > 30 + list deals where days_silent > 30 and open",
+    "deals under 10k and above 100k combined": "total_leads where deal_value < 10000 or deal_value > 100000 + list deals where deal_value < 10000 or deal_value > 100000",
+    "how many deals below 5k and over 50k in total": "total_leads where deal_value < 5000 or deal_value > 50000",
+    "calls from us to Germany": "touches where direction = outbound and country = Germany and channel = call + list interactions where direction = outbound and country = Germany and channel = call",
+    "how many emails to Lumen Works this year": "touches where channel = email and direction = outbound and customer_id = C004 in this year",
+    # one figure of two times, and whether it rises
+    "CA du T2 par rapport au T2 de l'an dernier": "revenue in 2025-Q2 + revenue in 2024-Q2",
+    "ventas del segundo trimestre frente al segundo trimestre del año pasado": "revenue in 2025-Q2 + revenue in 2024-Q2",
+    "average size of our won deals this quarter compared to the previous one": "average_won_value in this quarter vs previous",
+    "Umsatz dieses Quartal verglichen mit dem vorherigen": "revenue in this quarter vs previous",
+    "CA ce trimestre par rapport au précédent": "revenue in this quarter vs previous",
+    "is our average sales cycle getting shorter? show me by quarter": "average_cycle_days by time:quarter",
+    "is the win rate going up": "win_rate by time:quarter",
+    "are our deals getting bigger": "average_deal_value by time:quarter",
+    "are our won deals getting smaller": "average_won_value by time:quarter",
+    "wird unser Verkaufszyklus kürzer": "average_cycle_days by time:quarter",
+    "werden unsere Deals größer": "average_deal_value by time:quarter",
+    "nos affaires deviennent-elles plus grosses": "average_deal_value by time:quarter",
+    "le cycle de vente raccourcit-il": "average_cycle_days by time:quarter",
+    "está subiendo nuestra tasa de éxito": "win_rate by time:quarter",
+    # figures of those that are named, and how soon leads are answered
+    "Ben vs Tess this year, deals won and value": "won_leads,revenue by owner where owner in ('Ben Haddad', 'Tess Nair') in this year",
+    "deals lost and value by rep this quarter": "lost_leads,lost_value by owner in this quarter",
+    "gewonnene Deals und Wert pro Vertriebler": "won_leads,revenue by owner",
+    "Ben Haddad and Tess Nair: win rate and revenue this quarter": "win_rate,revenue by owner where owner in ('Ben Haddad', 'Tess Nair') in this quarter",
+    "how mny deals did we loose in q1 n worth how much": "lost_leads,lost_value in 2025-Q1",
+    "how quickly do we get back to new leads": "lead_response_hours",
+    "who's the slowest to respond": "lead_response_hours by owner order -lead_response_hours limit 1",
+    "how fast do we close deals": "average_cycle_days",
+    "wie schnell reagieren wir auf neue Leads": "lead_response_hours",
+    "wer antwortet am langsamsten": "lead_response_hours by owner order -lead_response_hours limit 1",
+    "à quelle vitesse répondons-nous aux nouveaux leads": "lead_response_hours",
+    "qui répond le plus lentement": "lead_response_hours by owner order -lead_response_hours limit 1",
+    "con qué rapidez respondemos a los nuevos leads": "lead_response_hours",
+    # nobody touched them in a time, or not in a way
+    "accounts not touched this quarter": "list accounts all without touches by customer_id in this quarter",
+    "accounts not touched last month": "list accounts all without touches by customer_id in last month",
+    "customers without a meeting in 2025": "list accounts all without touches by customer_id where channel = meeting in 2025",
+    "which customers did we not contact in May": "list accounts all without touches by customer_id in 2025-05",
+    "customers we never met": "list accounts all without touches by customer_id where channel = meeting",
+    "open deals not touched this month": "list deals where open without touches by customer_id in this month",
+    "welche Kunden haben wir diesen Monat noch nicht kontaktiert": "list accounts all without touches by customer_id in this month",
+    "Kunden, mit denen wir dieses Jahr keinen Termin hatten": "list accounts all without touches by customer_id where channel = meeting in this year",
+    "quels clients n'avons-nous pas contactés ce trimestre": "list accounts all without touches by customer_id in this quarter",
+    "clients sans rendez-vous cette année": "list accounts all without touches by customer_id where channel = meeting in this year",
+    "clientes sin contacto este mes": "list accounts all without touches by customer_id in this month",
+    "clientes a los que no hemos llamado este mes": "list accounts all without touches by customer_id where channel = call in this month",
+    "leads created this month not yet contacted": "list deals where never_touched and created_date = 'this month'",
+    "which open deals have no activity logged at all": "list deals where open and never_touched",
+    # existing and new customers, and what no figure says
+    "do we win more often with existing customers or with new ones": "existing or new: list deals where won or lost",
+    "win rate of existing vs new customers this year": "existing or new: list deals where won or lost and closed_date = 'this year'",
+    "gewinnen wir öfter bei Bestandskunden oder bei neuen Kunden": "existing or new: list deals where won or lost",
+    "gagnons-nous plus souvent avec des clients existants ou avec des nouveaux": "existing or new: list deals where won or lost",
+    "¿ganamos más con clientes existentes o nuevos?": "existing or new: list deals where won or lost",
+    # the last touch of a kind, what is used, and several losses
+    "days since the last meeting with Lumen Works": "list interactions where channel = meeting and customer_id = C004 order -date limit 1",
+    "wie viele Tage seit dem letzten Termin mit Lumen Works": "list interactions where channel = meeting and customer_id = C004 order -date limit 1",
+    "jours depuis la dernière réunion avec Lumen Works": "list interactions where channel = meeting and customer_id = C004 order -date limit 1",
+    "días desde la última reunión con Lumen Works": "list interactions where channel = meeting and customer_id = C004 order -date limit 1",
+    "who uses whatsapp most": "touches by owner where channel = whatsapp order -touches limit 1",
+    "wer nutzt WhatsApp am meisten": "touches by owner where channel = whatsapp order -touches limit 1",
+    "which channel do we use most": "touches by channel order -touches limit 1",
+    "die größten Verluste": "list deals where lost",
+    "die größten Verluste dieses Jahr": "list deals where lost and closed_date = 'this year'",
+    "revenue of forecasts": "revenue where product = Forecast",
     # misspelt
     "reveneu by industy": "revenue by industry",
 }  # fmt: skip
@@ -497,6 +576,11 @@ FIRSTS = {
     "what share of revenue from deals over 100k came from the top 5 customers": (
         "revenue by customer_id, customer_name where deal_value > 100000 order -revenue limit 5", "revenue where deal_value > 100000",
     ),
+    "wieviel prozent vom umsatz kommt von den 5 größten kunden": ("revenue by customer_id, customer_name order -revenue limit 5", "revenue"),
+    "do we depend on few customers": ("revenue by customer_id, customer_name order -revenue limit 5", "revenue"),
+    "hängen wir von wenigen Kunden ab": ("revenue by customer_id, customer_name order -revenue limit 5", "revenue"),
+    "dépendons-nous de quelques clients": ("revenue by customer_id, customer_name order -revenue limit 5", "revenue"),
+    "dependemos de pocos clientes": ("revenue by customer_id, customer_name order -revenue limit 5", "revenue"),
     "how much of our pipeline is in the top 5 deals": ("open_pipeline by lead_id order -open_pipeline limit 5", "open_pipeline"),
     "what percentage of the pipeline do the 5 biggest deals in Germany make up": (
         "open_pipeline by lead_id where country = Germany order -open_pipeline limit 5", "open_pipeline where country = Germany",
@@ -604,6 +688,12 @@ def test_what_is_offered_is_about_the_same_and_can_be_answered(planner):
 def test_a_misspelling_is_shown_and_one_of_two_words_is_asked_about(planner):
     assert planner.understand("reveneu by owner").notes == ("Read 'reveneu' as 'revenue'.",)
     assert isinstance(planner.understand("revenue by xwnerq"), Declined)
+
+
+def test_a_product_that_is_named_in_part_is_shown(planner):
+    understood = planner.understand("revenue of forecasts")
+    assert told(understood) == "revenue where product = Forecast"
+    assert understood.notes[0] == "Read 'forecasts' as 'Forecast'."
 
 
 def test_an_account_that_is_named_in_part_is_asked_about(planner):
@@ -1549,6 +1639,22 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("Deals seit über 30 Tagen in derselben Phase", "list stage_changes where status = open and left_date is unknown and days_in_stage > 30"),
         ("affaires dans la même étape depuis plus de 30 jours", "list stage_changes where status = open and left_date is unknown and days_in_stage > 30"),
         ("how much of the pipe sits in the 3 biggest deals, in %", "share of first: part"),
+        ("total revenue of Get last month", "? there is no owner, account or value 'Get'"),
+        ("umsatz von Zeig letzten monat", "? there is no owner, account or value 'Zeig'"),
+        ("calls from us last week", "? 'from us': who asks, or the country?"),
+        ("are deals getting better", "? better or worse by what?"),
+        ("werden unsere Deals länger", "? I do not understand 'länger' in the question"),
+        ("how quickly do customers respond", "? I do not understand 'how quickly', 'respond' in the question"),
+        ("how many customers respond", "? I do not understand 'respond' in the question"),
+        ("deals won and value above 10k", "? I do not understand 'and' in the question"),
+        ("which reps have no meetings this month", "? I do not understand 'no' in the question"),
+        ("how many calls with no email", "? I do not understand 'with no' in the question"),
+        ("deals with several products vs one", "? the number of products of a deal is no declared figure or dimension"),
+        ("are won deals with several products bigger than single product ones", "? the number of products of a deal is no declared figure or dimension"),
+        ("how many units of Forecast did we sell", "? the number of units is no declared figure or dimension"),
+        ("existing customers", "? I do not understand 'existing customers' in the question"),
+        ("does our pipeline grow enough", "? a question of the kind 'cover' takes no such thing: turn"),
+        ("how many Forecast did we sell", "? the number of units is no declared figure or dimension"),
     ],
 )  # fmt: skip
 def test_what_is_near_to_a_question_is_not_taken_for_it(planner, question, expected):
@@ -1612,6 +1718,7 @@ IMPLIED = {
     "pipeline": "open offen ouvertes abiertos",
     "list": "highest top best höchste plus-haut open offen ouvertes",
     "limit": "best",
+    "by time:month order -revenue limit 1": "top highest höchste",
     "by owner": "by-owner who",
     "by country": "each",
     "by owner having": "each",
@@ -1622,7 +1729,8 @@ IMPLIED = {
     "by account_manager": "by-owner",
     "call plan": "first",
     "call plan: owner": "by-owner",
-    "cycle": "average won gewonnen gagnées ganados",
+    "cycle": "average durchschnittlich moyen promedio won gewonnen gagnées ganados",
+    "by owner order -open_leads limit 3": "first",
     "where overdue": "open offen ouvertes abiertos",
     "order -open_leads": "top best highest höchste plus-haut",
     "by owner where owner in": "or oder ou o",
@@ -1639,6 +1747,9 @@ IMPLIED = {
     "in until": "until bis jusqu'à hasta",
     "2025-Q1 + ": "than versus als",
     "explain change": "won or versus",
+    "without touches": "not never without nicht nie ohne pas jamais sans no nunca sin",
+    "existing or new": "most meist plus más won gewonnen gagnées ganados or oder ou o versus than als who",
+    "lead_response_hours": "average durchschnittlich moyen promedio",
     " and won": "won gewonnen gagnées ganados",
     "won_leads": "won gewonnen gagnées ganados",
     " to 20": "since between",

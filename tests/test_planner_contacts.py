@@ -57,6 +57,9 @@ UNDERSTOOD = {
     "how many contacts speak French": "contacts where language = fr",
     "contacts who are decision makers": "list contacts where role = decision_maker",
     "who opted out": "list contacts where consent = denied",
+    "how many contacts said no to marketing": "contacts where consent = denied",
+    "wie viele Kontakte haben widersprochen": "contacts where consent = denied",
+    "combien de contacts ont refusé le marketing": "contacts where consent = denied",
     "decision makers never touched": "contacts where role = decision_maker and not touched + list contacts where role = decision_maker and not touched",
     # split
     "contacts per country": "contacts by country",
@@ -136,6 +139,16 @@ def test_what_contacts_do_not_say_is_declined(planner, question):
 
 def test_where_the_names_of_contacts_are_is_told(planner):
     assert "dashboard" in planner.understand("who do we know at Lumen Works").notes[0]
+
+
+@pytest.mark.parametrize(
+    "question", ["when did we last talk to Noor Moreau", "wann haben wir zuletzt mit Noor Moreau gesprochen", "who is Uma Petrov"]
+)  # fmt: skip
+def test_somebody_who_may_be_a_contact_is_not_looked_up(planner, question):
+    found = planner.understand(question)
+    assert isinstance(found, Declined)
+    assert "there is no owner or account" in found.reason
+    assert "dashboard" in found.remedy
 
 
 @pytest.mark.parametrize("number", [30, pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.nightly])])

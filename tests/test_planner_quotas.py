@@ -35,6 +35,7 @@ def planner():
     own.forget()
 
 
+_COVERED = "open_value_due in this quarter + quota_coverage,quota_gap,quota in this quarter"
 UNDERSTOOD = {
     # a quota without a time is that of this quarter
     "which reps are above their quota": "quota_attainment by owner in this quarter having value > '100%'",
@@ -60,6 +61,25 @@ UNDERSTOOD = {
     "Quels commerciaux n'ont pas atteint leur objectif ce trimestre ?": "quota_attainment by owner in this quarter having value < '100%'",
     "¿Qué vendedores no alcanzaron su objetivo?": "quota_attainment by owner in this quarter having value < '100%'",
     "How is the West team doing against its quota this quarter?": "team_quota,team_quota_attainment where team = West in this quarter",
+    # whether what is open covers it
+    "do we have enough pipeline to make our quota": _COVERED,
+    "reicht die Pipeline für die Quote": _COVERED,
+    "avons-nous assez de pipeline pour atteindre le quota": _COVERED,
+    "¿tenemos suficiente pipeline para alcanzar la cuota?": _COVERED,
+    "do we have enough pipeline to make q3 quota": "open_value_due in 2025-Q3",
+    # beside what was won, and missed by how much
+    "quota vs won in the first half of 2025": "quota_gap,quota,quota_attainment in 2025-01-01 to 2025-06-30",
+    "won vs quota this year": "quota_gap,quota,quota_attainment in this year",
+    "who missed their quota by more than half last quarter": "quota_attainment by owner in last quarter having value < '50%'",
+    "who missed by more than half": "quota_attainment by owner in this quarter having value < '50%'",
+    "wer hat die Quote um mehr als die Hälfte verfehlt": "quota_attainment by owner in this quarter having value < '50%'",
+    # who leads whom, and teams with nothing
+    "who leads West": "total_leads by owner_manager where owner_team = West",
+    "who is Ben Haddad's manager": "total_leads by owner_manager where owner = 'Ben Haddad'",
+    "wer ist der Vorgesetzte von Ben Haddad": "total_leads by owner_manager where owner = 'Ben Haddad'",
+    "qui dirige West": "total_leads by owner_manager where owner_team = West",
+    "quién es el jefe de Ben Haddad": "total_leads by owner_manager where owner = 'Ben Haddad'",
+    "which team won nothing in March": "won_leads,lost_leads,total_leads by owner_team in 2025-03 having won_leads = 0",
     # why one was missed: the figures, which show whether it was
     "why did Ben Haddad miss his quota": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",
     "why did we miss quota last quarter": "quota_gap,quota,quota_attainment in last quarter",
@@ -140,6 +160,16 @@ def test_who_of_those_before_made_it(planner):
 def test_what_is_near_to_a_question_about_quotas_or_teams_is_asked_back(planner, question):
     found = planner.understand(question)
     assert isinstance(found, Declined), told(found)
+
+
+def test_owners_without_any_deal_are_named_where_those_who_won_nothing_are_asked_for(planner):
+    assert planner.understand("who won nothing this quarter").notes == ("Owners without any deal: Ann Lee.",)
+
+
+def test_a_time_without_a_quota_is_said_to_have_none(planner):
+    understood = planner.understand("do we have enough pipeline to make q3 quota")
+    assert "There is no quota for 2025-07-01 to 2025-09-30" in understood.notes[0]
+    assert not planner.understand("do we have enough pipeline to make our quota").notes
 
 
 @pytest.mark.parametrize("number", [100, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.nightly])])

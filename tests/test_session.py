@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import types
 
 import pytest
@@ -149,3 +150,22 @@ def test_a_session_is_there_after_a_long_pause(spark):
 
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_engine_that_was_begun_is_waited_for_and_begun_once_more_where_it_failed(fresh, fails):
+    begun, waiting = [], threading.Event()
+
+    def sail(memory_gib):
+        begun.append(memory_gib)
+        waiting.wait()
+        if fails and len(begun) == 1:
+            raise MedallionError("no memory", "Take less.")
+        return Session()
+
+    fresh.setattr(session, "_sail", sail)
+    session.begin(memory_gib=2)
+    assert session.engine_name() == ""
+    threading.Timer(0.1, waiting.set).start()
+    assert isinstance(session.session(memory_gib=2), Session)
+    assert begun == ([2, 2] if fails else [2])

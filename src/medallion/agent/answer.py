@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 from medallion import figures
@@ -20,6 +21,8 @@ from medallion.metrics.question import Question, Records
 
 #: Rows of a finding that an answer shows; the rest are only counted.
 MOST_ROWS = 25
+#: Records that the first figure of a course is of at least.
+FEWEST = 5
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,8 @@ def verdict(understood: Understood, findings: Sequence[Found]) -> str:
         return "Yes." if rows and rows[0].get("value", 1) else "No."
     if slots.turn not in ("up", "down") or not slots.yes_no or slots.goal == "why" or not findings:
         return ""
+    if len(slots.by) == 1 and slots.by[0].startswith("time:") and len(findings) == 1 and len(findings[0].rows) > 1:
+        return _course(findings[0], slots.turn, slots.by[0].removeprefix("time:"))
     rows = [finding.rows[0] for finding in findings if len(finding.rows) == 1]
     values = [(row["value_before"], row["value"]) for row in rows if "value_before" in row]
     if not values and len(rows) == 2:
@@ -199,6 +204,34 @@ def _contrast(values: Sequence[str], finding: Found, way: str) -> str:
     }
     first, second = (rows.get(value) for value in values) if len(values) == 2 else (None, None)
     return _more(first, second, way)
+
+
+def _course(finding: Found, way: str, unit: str) -> str:
+    """Whether figures that follow one another rise or fall, in words; empty where one of them is not known.
+
+    Rows without a time are left out, and the first ones of few records.
+    """
+    rows = [row for row in finding.rows if finding.key and row.get(finding.key[0]) is not None]
+    few = next((place for place, row in enumerate(rows) if row.get("n") is None or row["n"] >= FEWEST), len(rows))
+    values: list[Any] = [row.get("value") for row in rows[few:]]
+    if len(values) < 2 or None in values:
+        return ""
+    steps = [then > first if way == "up" else then < first for first, then in pairwise(values)]
+    if all(steps):
+        return f"Yes, from each {unit} to the next{', but for the first with fewer than five records' if few else ''}."
+    if not any(steps):
+        return "No."
+    ends = values[-1] > values[0] if way == "up" else values[-1] < values[0]
+    first, before = (_beside(values[-1], other) for other in (values[0], values[-2]))
+    if len(values) > 2:
+        first = f"{first} the first and {before} the one before it"
+    return (
+        f"{'Not steadily' if ends else 'No'}: it rose in some {unit}s and fell in others, and the last one is {first}."
+    )
+
+
+def _beside(value: Any, other: Any) -> str:
+    return "above" if value > other else "below" if value < other else "the same as"
 
 
 def _more(first: Any, second: Any, way: str) -> str:

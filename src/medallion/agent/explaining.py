@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 _CHANGES, _DEALS = "gold.deal_changes", "gold.deals"
 _KINDS: dict[str, Kind] = {"currency": "money", "percentage": "percent", "number": "number"}
+#: Deals whose account had won another one before they were opened.
+_BOUGHT_BEFORE = """
+select d.lead_id from gold.deals as d
+where exists (select 1 from gold.deals as w where w.customer_id = d.customer_id and w.status = 'won' and w.closed_at < d.created_at)
+"""
 #: Deals whose expected close was moved later between the ends of two days, and that are open.
 _SLIPPED = f"""
 with steps as (
@@ -247,6 +252,39 @@ def beside_average(tools: Tools, records: Records, column: str, op: str, group: 
     return dataclasses.replace(finding, title=title, fields=fields, rows=rows, total=len(rows))
 
 
+def without_touches(tools: Tools, records: Records, touches: Question) -> Found:
+    """The records of a list whose account has none of some touches, counted by account."""
+    shown = tuple(dict.fromkeys((*records.columns, "customer_id")))
+    finding = tools.asked(dataclasses.replace(records, limit=MOST_ROWS, columns=shown), "without_touches")
+    if finding.count > len(finding.rows):
+        raise ContractError(f"{finding.count:,} records are too many to look for their touches", "Narrow the list.")
+    with tools.serving.reading() as connection:
+        touched = {row["customer_id"] for row in answer(connection, touches).rows}
+    rows = [row for row in finding.rows if row["customer_id"] not in touched]
+    kind = f" where {' and '.join(map(str, touches.where))}" if touches.where else ""
+    period = f", {periods.read(touches.period, Today(tools.day))}" if touches.period else ""
+    title = f"{finding.title}{',' if ' where ' in finding.title else ''} without touches{kind}{period}"
+    return dataclasses.replace(finding, title=title, rows=rows, total=len(rows))
+
+
+def existing_or_new(tools: Tools, records: Records) -> Found:
+    """Closed deals of a list by whether their account had bought before they were opened: win rate and revenue."""
+    shown = ("lead_id", "status", "deal_value")
+    finding = tools.asked(dataclasses.replace(records, limit=MOST_ROWS, columns=shown), "existing_or_new")
+    bought = {row["lead_id"] for row in tools.serving.rows(_BOUGHT_BEFORE)}
+    rows = []
+    for label, existing in (("existing", True), ("new", False)):
+        of = [row for row in finding.rows if (row["lead_id"] in bought) == existing]
+        won = [row["deal_value"] for row in of if row["status"] == "won"]
+        rows.append({"customer": label, "win_rate": len(won) / len(of) if of else None, "won_leads": len(won),
+                     "lost_leads": len(of) - len(won), "revenue": sum(won)})  # fmt: skip
+    fields = (Field("customer", "Customer"), Field("win_rate", "Win rate", "percent", 1), Field("won_leads", "Deals won", "number"),
+              Field("lost_leads", "Deals lost", "number"), Field("revenue", "Revenue", "money"))  # fmt: skip
+    title = f"Win rate and revenue of existing and new customers: {finding.title[0].lower()}{finding.title[1:]}"
+    note = "Existing: the account had won a deal before this one was opened. Deals of an account that opened before its first win are new."
+    return tools.found("existing_or_new", title, fields, ("customer",), rows, (_DEALS,), _BOUGHT_BEFORE, (), note)
+
+
 def furthest(tools: Tools, records: Records) -> Found:
     """Open deals that are in the last stage of the funnel that any of a list has reached.
 
@@ -310,6 +348,8 @@ EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
         stage_conversion,
         slipped_deals,
         beside_average,
+        without_touches,
+        existing_or_new,
         furthest,
         rows_after,
         running_total,

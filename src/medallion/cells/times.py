@@ -184,14 +184,22 @@ def instant(year: int, month: int, day: int, time: int | None) -> int | None:
 
 def clock_time(part: Mapping[str, str | None]) -> int | None:
     """Microseconds since midnight of the parts of a time, by the letters of its format; None where there is no such time.
+    24:00 is the last second of its day, so that what ended then counts on that day.
 
-    >>> clock_time({"h": "12", "m": "30", "a": "a"}), clock_time({"H": "24"}), clock_time({"h": "3"})
-    (1800000000, None, None)
+    >>> clock_time({"h": "12", "m": "30", "a": "a"}), clock_time({"H": "24", "m": "00"}), clock_time({"H": "24", "m": "01"})
+    (1800000000, 86399000000, None)
     """
     late = (part["a"] or "").lower() == "p" if part.get("a") else None
     hour = 0
     if part.get("H") is not None:
         hour = int(part["H"] or 0)
+        if (
+            hour == 24
+            and late is None
+            and part.get("m") is not None
+            and not int(part["m"] or 0) + int(part.get("s") or 0)
+        ):
+            return _DAY - SECOND
         if hour > 23 or (late is not None and late != (hour >= 12)):
             return None
     elif part.get("k") is not None:

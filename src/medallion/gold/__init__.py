@@ -86,6 +86,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         "gold.customer_features",
         (_CUSTOMERS, _LEADS, _TOUCHES, "as_of", SCORED, "gold.touch_totals", _OWNERS, "gold.stage_history"),
+        only_if={"gold.stage_history": "a file tells stages"},
     ),
     Step("gold.score_bands", ("gold.customer_features", _LEADS, "as_of")),
     Step(

@@ -23,6 +23,7 @@ from medallion.features import (
     TOUCHES,
     AsOf,
     Feature,
+    Features,
     around,
     customers_as_of,
     leads_as_of,
@@ -49,8 +50,12 @@ FEATURES: tuple[Feature, ...] = tuple(feature for group in _ALL for feature in g
 
 #: Revenue per buying customer, the same in every row.
 _AVERAGE = "_average_won_value"
-#: What the probabilities do not read, as one column while they are computed: the engine plans each of their steps for every
-#: column that there is.
+#: What is computed from all accounts together: the bands of the score, and the probabilities by band.
+_BAND = next(feature for feature in RULES if feature.name == "lead_quality")
+_OVER_ALL = Features("the bands of the score")
+_OVER_ALL.extend((_BAND, *PROBABILITY))
+#: What these do not read, as one column while they are computed: the engine plans each of their steps for every column
+#: that there is.
 _CARRIED = "_carried"
 #: Types that a column of a user's own may have.
 _TYPE = re.compile(r"string|boolean|int|bigint|double|date|timestamp|decimal\(\d+, ?\d+\)|array<string>")
@@ -81,15 +86,15 @@ def contract() -> Table:
 def _steps(
     own: tuple[Feature, ...] = (), of_contract: tuple[str, ...] = ()
 ) -> tuple[list[list[Feature]], list[list[Feature]]]:
-    """The features of one row before and after the probabilities, each in steps.
+    """The features of one row before and after those that are computed from all rows, each in steps.
 
     Raises:
         MedallionError: One of a user's own features, or a column that a contract brings to gold, has the name of
             another; or a feature reads what is no feature, or itself.
     """
-    known = {_AVERAGE, *THRESHOLDS, *(feature.name for group in (ACCOUNT, DEALS, TOUCHES, RECENT) for feature in group)}
+    known = {_AVERAGE, *(feature.name for group in (ACCOUNT, DEALS, TOUCHES, RECENT) for feature in group)}
     # an engine does not tell upper from lower case in names of columns
-    there = {"as_of", *known, *(feature.name for feature in (*DERIVED, *RULES, *PROBABILITY))}
+    there = {"as_of", *known, *THRESHOLDS, *(feature.name for feature in (*DERIVED, *RULES, *PROBABILITY))}
     for name in of_contract:
         if name in there:
             raise ContractError(
@@ -105,7 +110,8 @@ def _steps(
         if not feature.definition:
             raise MedallionError(f"your feature {feature.name}: has no docstring", "Say in it what the column means.")
         there.add(feature.name.lower())
-    return around(PROBABILITY, READS, (*DERIVED, *RULES, *own), known)
+    one_row = [feature for feature in (*DERIVED, *RULES, *own) if feature is not _BAND]
+    return around(_OVER_ALL, READS, one_row, known)
 
 
 def check_own() -> None:
@@ -170,21 +176,20 @@ def customer_features(
     whole = joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in _COUNTED})
     row = whole.join(_average_won_value(deals).join(curve(deals, as_of), how="cross"), how="cross")
     before, after = _steps(tuple(OWN), _of_contract())
-    for step in before:
-        if any(feature.name == "lead_quality" for feature in step):
-            row = with_thresholds(row, as_of)
-        row = _with([step], row, as_of)
+    row = _with(before, row, as_of)
     early = (*ACCOUNT, *DEALS, *TOUCHES, *RECENT, *(feature for step in before for feature in step))
-    carried = {feature.name for feature in early}.union(_of_contract(), [_AVERAGE]).difference(READS)
-    row = row.select(*reads(as_of, with_model), F.struct(*sorted(carried)).alias(_CARRIED))
-    row = with_probability(row, as_of, with_model)
+    needed = reads(as_of, with_model)
+    carried = {feature.name for feature in early}.union(_of_contract(), [_AVERAGE]).difference(needed)
+    row = with_thresholds(row.select(*needed, F.struct(*sorted(carried)).alias(_CARRIED)), as_of)
+    row = with_probability(row.withColumn(_BAND.name, _BAND.column(as_of)), as_of, with_model)
     row = row.withColumns({feature.name: feature.column(as_of) for feature in PROBABILITY})
 
     def column(name: str) -> SparkColumn:
         return F.col(_CARRIED)[name].alias(name) if name in carried else F.col(name)
 
     if after:
-        row = row.select(*map(column, (*READS, *sorted(carried), *(feature.name for feature in PROBABILITY))))
+        over_all = (feature.name for feature in _OVER_ALL)
+        row = row.select(*map(column, (*READS, *sorted(carried), *over_all)))
         row, carried = _with(after, row, as_of), set()
     features, own = [[column(feature.name) for feature in group] for group in (FEATURES, OWN)]
     return row.select(*features, as_of.today.alias("as_of"), *own, *map(column, _of_contract()))

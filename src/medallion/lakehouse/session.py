@@ -11,6 +11,7 @@ import os
 import socket
 import threading
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -45,6 +46,22 @@ def session(engine: str = "auto", memory_gib: float | None = None) -> SparkSessi
             _open["engine"] = chosen
             _open["spark"].conf.set("spark.sql.session.timeZone", "UTC")
         return _open["spark"]
+
+
+def begin(engine: str = "auto", memory_gib: float | None = None) -> None:
+    """Start the embedded engine beside what this process does meanwhile; `session` waits for it, or says why it does not run.
+
+    Args:
+        engine: As of `session`; any engine but the embedded one is there already.
+        memory_gib: As of `session`.
+    """
+
+    def start() -> None:
+        with suppress(Exception):  # whoever asks for the session is told
+            session(engine, memory_gib)
+
+    if _choose(engine) == "sail" and "spark" not in _open:
+        threading.Thread(target=start, name="start the engine").start()
 
 
 def engine_name() -> str:

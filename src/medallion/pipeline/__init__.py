@@ -25,7 +25,7 @@ from medallion.contracts.own import bring
 from medallion.errors import ContractError, LakehouseError, SourceError
 from medallion.gold import SCORED, gold_contract, graph, written_names
 from medallion.lakehouse import contracts_in_use, locks, maintenance, query, store
-from medallion.lakehouse.session import engine_name, session
+from medallion.lakehouse.session import begin, engine_name, session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import (
     awaiting,
@@ -410,6 +410,8 @@ class _Work:
         new: dict[tuple[str, str], sources.SourceFile] = {}
         unread = [file for file in scan.files if (file.content_hash, file.entity) not in read]
         scan = sources.without(scan, _not_whole(scan, kept), self.entities)
+        if unread:
+            begin(self.settings.engine, self.settings.memory_gib)  # while the files are looked at
         doubtful = self._doubtful(unread)
         if not self.settings.accept:
             scan = sources.without(scan, doubtful, self.entities)

@@ -201,8 +201,9 @@ def replaced(known: Iterable[Batch], before: datetime | None = None) -> dict[str
     every = [batch for batch in known if batch.state != ABANDONED]
     known = [batch for batch in every if before is None or batch.known_at < before or not batch.is_reread]
     outdated: dict[str, set[str]] = {}
+    later = {batch.batch_id for batch in every}.difference(batch.batch_id for batch in known)
     for batch in every:
-        for entity in {file.entity for file in batch.files} if batch not in known else ():
+        for entity in {file.entity for file in batch.files} if batch.batch_id in later else ():
             outdated.setdefault(entity, set()).add(batch.batch_id)
     roots = families(known)
     latest: dict[tuple[str, str], datetime] = {}

@@ -28,13 +28,14 @@ from medallion.pipeline.hold import (
     conversion,
     cut,
     judged,
+    padded,
     part_of,
     poor,
     remedy,
     waiting,
 )
 from medallion.silver import lookalikes
-from medallion.silver.lookalikes import LONG, SHORT
+from medallion.silver.lookalikes import LONG, PADDED, SHORT
 from medallion.sources import SourceFile
 
 #: Reasons that are told of a file.
@@ -225,7 +226,7 @@ class Gate:
     ) -> dict[str, tuple[str, Reason]]:
         """Per file with doubtful identifiers, the way out and the first of them."""
         files = {file.name: file for file in self.batch.files_of(entity.name)}
-        case, length = [], []
+        case, length, zeros = list[DataFrame](), list[DataFrame](), list[DataFrame]()
         key = F.col(entity.key)
         place = ("_source_file", "_source_row")
         if self.folded[entity.name]:
@@ -251,6 +252,9 @@ class Gate:
                 clean = self.context.read(entity.clean)
                 keys = keys.unionByName(clean.select(key.alias("_known")))
             length.append(lookalikes.by_length(staged.select(*place, key.alias("_key")), keys, entity.key))
+        if any(row["numbered"] for row in seen.values()) and self._may_lack_zeros(entity, seen):
+            known = self.context.read(entity.clean).select(key.alias("_known"))
+            zeros.append(lookalikes.by_zeros(staged.select(*place, key.alias("_key")), known, entity.key))
         for name, known in parents.items():
             if any(row[f"orphans_{name}"] for row in seen.values()):
                 rows = staged.filter(F.array_contains("_failed_checks", f"{name}.reference"))
@@ -259,28 +263,44 @@ class Gate:
         owners = {entity.key: (entity.name, entity.key)}
         owners |= {c.name: (c.reference.entity, c.reference.column) for c in entity.references if c.reference}
         doubtful: dict[str, tuple[str, Reason]] = {}
-        pairs = [frame.withColumn("by_length", F.lit(False)) for frame in case]
-        pairs += [frame.withColumn("by_length", F.lit(True)) for frame in length]
+        pairs = [
+            frame.withColumn("by", F.lit(by))
+            for by, frames in (("case", case), ("length", length), ("zeros", zeros))
+            for frame in frames
+        ]
         if not pairs:
             return doubtful
         summary = (
             reduce(lambda left, right: left.unionByName(right), pairs)
-            .groupBy("_source_file", "by_length")
+            .groupBy("_source_file", "by")
             .agg(
                 F.countDistinct("_source_row").alias("n"),
                 F.min(F.struct("_source_row", "column", "one", "other")).alias("first"),
             )
         )
-        for row in sorted(summary.collect(), key=lambda row: row["by_length"]):
+        for row in sorted(summary.collect(), key=lambda row: row["by"]):
             line, column, spelling, other = row["first"]
             file = files[row["_source_file"]]
-            if row["by_length"]:
+            if row["by"] == "length":
                 says, text = "an identifier has a short and a long form", cut(file)
+            elif row["by"] == "zeros":
+                says, text = "identifiers are known with other leading zeros", padded(file, column, len(other))
             else:
                 says, text = "identifiers are equal only after folding case", case_sensitive(file, *owners[column])
             reason = Reason(f"{column}: {says}", row["n"], line, f"{spelling!r} and {other!r}")
             doubtful.setdefault(file.name, (text, reason))
         return doubtful
+
+    def _may_lack_zeros(self, entity: Entity, seen: Mapping[str, Any]) -> bool:
+        """Whether a number is written with leading zeros in this batch or in an earlier one: one scan, and no join."""
+        name = entity.clean.name
+        if not self.lake.exists(name):
+            return False
+        if any(row["padded"] for row in seen.values()):
+            return True
+        with query.connect(self.lake, layers=["silver"], only={name}) as connection:
+            sql = f"select 1 as found from {name} where regexp_matches({entity.key}, '{PADDED}') limit 1"
+            return bool(query.rows(connection, sql))
 
     def _key_columns(self, entity: Entity) -> list[str]:
         """Columns of bronze that hold the key of an entity; none where the lakehouse knows no record of it yet."""
@@ -343,7 +363,7 @@ def _sized(key: str) -> Column:
 
 def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
     """One row per file: rows, refused rows, records that are broken, keys in another case, keys that could be written in
-    both cases, keys that may be a short or long form, rows without a required value, such keys among the references that
+    both cases, keys that may be a short or long form, keys that are numbers, those with leading zeros, rows without a required value, such keys among the references that
     lead nowhere, and values that cannot be read.
     """
     required = [column.name for column in entity.columns if column.checks.get("null") == "reject"]
@@ -357,6 +377,8 @@ def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
         F.count_if(F.col("_spelling").isNotNull()).alias("folded"),
         F.count_if(F.col(entity.key).cast("string").rlike(_TWO_LETTERS)).alias("lettered"),
         F.count_if(_sized(entity.key)).alias("sized"),
+        F.count_if(F.col(entity.key).cast("string").rlike("^[0-9]+$")).alias("numbered"),
+        F.count_if(F.col(entity.key).cast("string").rlike(PADDED)).alias("padded"),
         F.count_if(broken).alias("broken"),
         F.max(F.when(~broken, F.col("_source_row"))).alias("last"),
         *(F.count_if(F.col(name).isNull()).alias(f"empty_{name}") for name in required),

@@ -156,6 +156,16 @@ def cut(file: SourceFile) -> str:
     )
 
 
+def padded(file: SourceFile, column: str, width: int) -> str:
+    """What to do about numbers that have lost their leading zeros, or got some."""
+    filling = file.mapping.get(column)
+    written = f"`{filling.column}`" if filling and filling.column else "`id`"
+    return (
+        "If these are the same records, a spreadsheet has changed the numbers: export them again as text, or let a contract "
+        f"give them back their zeros, such as {column}: {{sql: \"lpad(trim({written}), {width}, '0')\"}}. {remedy(file)}"
+    )
+
+
 def under(limits: HoldBack, overrides: Iterable[Override]) -> str:
     """By which contracts and limits files are held back, as a text: when it differs, they are tried again."""
     return f"{contracts_in_use.fingerprint(overrides)} {limits.rows} {limits.refused} {limits.empty}"

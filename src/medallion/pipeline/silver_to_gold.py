@@ -57,7 +57,7 @@ _END_OF_TIME = "9999-12-31"
 _AMOUNT, _MOST = "decimal(18,2)", 1e16
 
 
-_EVERY_CHANNEL = "every channel is counted"
+_EVERY_CHANNEL, _STAGES = "every channel is counted", "a file tells stages"
 
 
 def silver_to_gold(
@@ -167,7 +167,10 @@ def silver_to_gold(
     given: dict[str, Any] = {"as_of": as_of_time, "high_watermark": since.high_watermark, "time_zone": time_zone}
     # a user's own table may have the name of an optional entity
     named_so = {entities[name].clean.name for name in contracts.OPTIONAL_NAMES} - optional
-    facts = {_EVERY_CHANNEL: _counts_every_channel(entities)}
+    facts = {_EVERY_CHANNEL: _counts_every_channel(entities), _STAGES: "silver.stage_changes_clean" in optional}
+
+    def is_given(step: Step, what: str) -> bool:
+        return facts.get(step.only_if.get(what, ""), True)
 
     later: dict[str, DataFrame] = {}
 
@@ -175,9 +178,7 @@ def silver_to_gold(
         step = by_table[name]
         with steps.step(name.replace(".", ": ")), _of_module(step):
             inputs = [
-                None
-                if not facts.get(step.only_if.get(what, ""), True)
-                else special.get((name, what), given.get(what, frames.get(what)))
+                special.get((name, what), given.get(what, frames.get(what))) if is_given(step, what) else None
                 for what in step.inputs
             ]
             if not step.module:
@@ -198,7 +199,11 @@ def silver_to_gold(
             else:
                 verify(rows, contract)
 
-    needs = {name: {given for given in by_table[name].inputs if given in wanted} for name in by_table if name in wanted}
+    needs = {
+        name: {what for what in step.inputs if what in wanted and is_given(step, what)}
+        for name, step in by_table.items()
+        if name in wanted
+    }
     try:
         in_order(needs, make, _WORKERS)
     except Exception as error:

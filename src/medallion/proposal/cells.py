@@ -60,6 +60,7 @@ def dated(
     years: bool | None = None,
     dots: bool | None = None,
     after_year: bool | None = None,
+    is_end: bool = False,
 ) -> Filling:
     """A column of dates with the formats that it needs.
 
@@ -72,6 +73,7 @@ def dated(
         years: Whether years of two digits come first elsewhere in the folder, None where nothing tells.
         dots: Whether dates with dots have the month first elsewhere in the folder, None where nothing tells.
         after_year: Whether the day comes right after the year elsewhere in the folder, None where nothing tells.
+        is_end: Whether the last day of a period counts, since the column is of ends.
     """
     order = column.day_order
     known = order.decided if order.decided is not None else day_first
@@ -87,6 +89,11 @@ def dated(
     needed, unread = called_for(first)
     unread = [text for text in unread if text.lower() not in NO_DATES]
     doubts = []
+    if unread and (wider := formats.wider(column.counts, column.name, is_end)):  # some are months, weeks or quarters
+        item = item.model_copy(update={"column": None, "sql": wider.sql})
+        example = next(text for text in unread if formats.period(text))
+        doubts.append(f"{wider.what} such as {example!r}: is each to count as {wider.asks}?")
+        unread = [text for text in unread if not formats.period(text)]
     if years is None:
         example = min(text for text in column.counts if "year" in formats.as_read(text))
         doubts.append(f"day, month or year first in {example!r}?")
@@ -120,12 +127,15 @@ def dated(
     return item.model_copy(update=update)
 
 
-def unread(column: Column, reason: str, is_time: bool) -> Filling:
-    """Fill from a column whose name is certain but whose values are no days; months and weeks become their first days."""
+def unread(column: Column, reason: str, is_time: bool, is_end: bool = False) -> Filling:
+    """Fill from a column whose name is certain but whose values are no days; periods become one of their days, the last
+    where the column is of ends.
+    """
     if is_time and (behind := _behind_a_name(column)):
         return behind.model_copy(update={"reason": f"{reason}; the time that stands behind a name"})
-    if is_time and (wider := formats.wider(column.counts, column.name)):
-        reason = f"{reason}; {wider.what} such as {next(iter(column.counts))!r}: is each to count as its first day?"
+    if is_time and (wider := formats.wider(column.counts, column.name, is_end)):
+        example = next(text for text in column.counts if not wider.sql or formats.period(text))
+        reason = f"{reason}; {wider.what} such as {example!r}: is each to count as {wider.asks}?"
         if wider.sql:
             return Filling(sql=wider.sql, confidence=0.6, reason=reason)
         return Filling(column=column.header, date_formats=(wider.format,), confidence=0.6, reason=reason)

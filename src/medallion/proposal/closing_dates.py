@@ -119,6 +119,9 @@ def by_records(feed: Feed, leads: Entity) -> None:
         candidates.append(feed.table.column(expected.column))
     offers = [(_fit(feed, leads, column), column) for column in candidates]
     if not offers:
+        named_so = [c for c in feed.unmapped if vocabulary.says_closed(c.header) and not c.share("flag") > 0.9]
+        if named_so:  # what it holds is no day that is understood
+            feed.fillings["closed_at"] = cells.unread(named_so[0], "its name", is_time=True, is_end=True)
         return
     best, column = max(offers, key=lambda offer: offer[0])
     planned = expected is not None and expected.column == column.header
@@ -130,11 +133,12 @@ def by_records(feed: Feed, leads: Entity) -> None:
             else "past where a deal is closed, to come where it is open"
         )
         item = Filling(column=column.header, confidence=0.85, reason=reason)
-        if formats.wider(column.counts, column.name):
-            item = cells.unread(column, reason, is_time=True)
     else:
         reason = f"no column is named so: {named}? without one, closed deals count on the day they were last changed or opened"
         item = Filling(column=column.header, confidence=asking.ASKED, reason=reason)
+    if formats.wider(column.counts, column.name):
+        reason = "its name" if vocabulary.says_closed(column.header) else reason
+        item = cells.unread(column, reason, is_time=True, is_end=True)
     if planned and expected:
         item = item.model_copy(update={"date_formats": expected.date_formats})
     feed.fillings["closed_at"] = item

@@ -66,7 +66,7 @@ def closing(draft: Draft, feed: Feed) -> None:
         and not item.date_formats
         and (expected is None or expected.column != item.column)
     ):
-        feed.fillings["closed_at"] = dated(draft, item, feed.table.column(item.column), feed.table)
+        feed.fillings["closed_at"] = dated(draft, item, feed.table.column(item.column), feed.table, True)
         feed.comments = [each for each in feed.comments if not each.startswith("perhaps closed_at:")]
 
 
@@ -86,11 +86,13 @@ def _of_either(draft: Draft, feed: Feed, won: Column, lost: Column) -> Filling:
     return unsure.model_copy(update={**update, "date_formats": tuple(dict.fromkeys((*needed, *others)))})
 
 
-def dated(draft: Draft, item: Filling, column: Column, table: Table) -> Filling:
-    """A column of dates with the formats that it needs, by what the rest of the folder says."""
+def dated(draft: Draft, item: Filling, column: Column, table: Table, is_end: bool = False) -> Filling:
+    """A column of dates with the formats that it needs, by what the rest of the folder says; of periods in one of ends the
+    last day counts.
+    """
     first, years = _day_first(draft, table), _agreed(draft, table, "year_elsewhere")
     others = {kind: _agreed(draft, table, f"{kind}.vote") for kind in ("dots", "after_year")}
-    return cells.dated(item, column, first, draft.foreign, _span(draft, table), years, **others)
+    return cells.dated(item, column, first, draft.foreign, _span(draft, table), years, **others, is_end=is_end)
 
 
 def undated(draft: Draft, feed: Feed) -> None:

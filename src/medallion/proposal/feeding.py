@@ -25,6 +25,8 @@ from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
 from medallion.sources import currencies
 
+#: Days on which a deal ends, or will.
+_ENDS = ("closed_at", "expected_close_date")
 _CHANNELS = {
     "call": {"call", "calls", "phone", "phonecall", "phonecalls", "anruf", "anrufe", "llamada", "llamadas"},
     "email": {"email", "emails", "mails", "correo", "correos"},
@@ -40,7 +42,7 @@ def feed(draft: Draft, matched: Match) -> Feed:
         declared = matched.entity.column(canonical)
         item = Filling(column=column.header, confidence=meant.confidence, reason=meant.reason)
         if declared.kind in ("date", "timestamp"):
-            item = date_columns.dated(draft, item, column, matched.table)
+            item = date_columns.dated(draft, item, column, matched.table, canonical in _ENDS)
             if canonical == "closed_at":
                 item = cells.won_or_lost(item, column, feed.table)
         elif declared.kind == "money":
@@ -70,7 +72,8 @@ def feed(draft: Draft, matched: Match) -> Feed:
         reason = "one date for both: planned while the deal is open"
         feed.fillings["expected_close_date"] = closing.model_copy(update={"reason": reason})
     for canonical, (column, meant) in matched.unread.items():
-        feed.fillings[canonical] = cells.unread(column, meant.reason, matched.entity.column(canonical).is_time)
+        is_time, is_end = matched.entity.column(canonical).is_time, canonical in _ENDS
+        feed.fillings[canonical] = cells.unread(column, meant.reason, is_time, is_end)
     if feed.entity == "leads":
         worth.amounts(feed)
         worth.value(feed, matched.entity)

@@ -215,8 +215,9 @@ def pairs(table: Table, entity: Entity, system: System | None) -> tuple[Pairs, P
         for declared in entity.columns:
             if column.name in used or declared.name in {*chosen, *unread} or not column.filled:
                 continue
-            meant = named(column, entity, declared, system) if declared.kind in _TYPED else None
-            if meant and meant.confidence >= _NAMED:
+            is_judged = declared.kind in _TYPED or declared.name in ("owner", "account_manager")
+            meant = named(column, entity, declared, system) if is_judged else None
+            if meant and meant.confidence >= PROPOSED:
                 unread[declared.name] = (column, meant)
                 used.add(column.name)
     perhaps = {name: pair for name, pair in perhaps.items() if name not in chosen and pair[0].name not in used}

@@ -13,16 +13,8 @@ from medallion.proposal.profile import Column, Table
 
 #: More rows than a table of stages has.
 _MOST = 400
-_YES = ("true", "1", "yes", "y", "t", "x", "ja", "si", "sí", "oui", "sim", "tak", "wahr", "vrai", "verdadero", "prawda")
 _PLAIN_YES = ("true", "1", "yes", "y", "t")
-_NO = ("", "false", "0", "no", "n", "f", "nein", "non", "nao", "não", "nie", "falsch", "faux", "falso", "fałsz")
-_FLAGS = {
-    "won": {"won", "gewonnen", "ganada", "ganado", "gagne", "gagnee", "vinta", "vinto", "ganha", "ganho", "wygrana", "wygrany"},
-    "lost": {"lost", "verloren", "perdida", "perdido", "perdu", "perdue", "persa", "perso", "przegrana", "przegrany"},
-    "closed": {"closed", "geschlossen", "abgeschlossen", "cerrada", "cerrado", "cloture", "cloturee", "clos", "ferme", "fermee",
-               "chiusa", "chiuso", "fechada", "fechado", "zamkniety", "zamknieta", "final", "terminal"},
-}  # fmt: skip
-FLAG_WORDS = frozenset().union(*_FLAGS.values())
+FLAG_WORDS = frozenset().union(*(vocabulary.flag_words(word) for word in ("won", "lost", "closed")))
 _PARTICLES = {
     "is",
     "ist",
@@ -144,7 +136,7 @@ def _headed(table: Table, words: set[str], fits: Callable[[Column], bool]) -> Co
 
 
 def _is_flag(column: Column) -> bool:
-    return all(text.strip().lower() in (*_YES, *_NO) for text in column.counts)
+    return all(vocabulary.says_yes(text) is not None for text in column.counts)
 
 
 def _is_number(column: Column) -> bool:
@@ -159,14 +151,14 @@ def flag(table: Table, word: str) -> Column | None:
         joined = "".join(vocabulary.words_of(column.header)).removeprefix("is")
         if joined in ("closedwon", "closedlost"):
             return joined == f"closed{word}"
-        return bool(words & _FLAGS[word]) and words <= _FLAGS[word] | _PARTICLES
+        return bool(words & vocabulary.flag_words(word)) and words <= vocabulary.flag_words(word) | _PARTICLES
 
     return next((c for c in table.columns if c.filled and c.distinct <= 2 and _is_flag(c) and names(c)), None)
 
 
 def _truth(column: Column) -> str:
-    seen = {text.strip().lower() for text in column.counts}
-    listed = ", ".join(f"'{word}'" for word in _YES if word in _PLAIN_YES or word in seen)
+    seen = {text.strip().lower() for text in column.counts if vocabulary.says_yes(text)}
+    listed = ", ".join(map(_quoted, (*_PLAIN_YES, *sorted(seen - {*_PLAIN_YES}))))
     return f"lower(trim(`{column.name}`)) IN ({listed})"
 
 
@@ -175,7 +167,24 @@ def _figure(column: Column) -> str:
 
 
 def _yes(record: dict[str, str], column: Column) -> bool:
-    return record[column.name].strip().lower() in _YES
+    return bool(vocabulary.says_yes(record[column.name]))
+
+
+def by_two_flags(table: Table) -> tuple[str, str, int] | None:
+    """The state of deals by a flag of winning and one of closing: the SQL of it, which these are, and how many deals are
+    won and not closed.
+    """
+    won, closed = (flag(table, word) for word in ("won", "closed"))
+    if not won or not closed:
+        return None
+    sql = f"CASE WHEN {_truth(won)} THEN 'won' WHEN {_truth(closed)} THEN 'lost' ELSE 'open' END"
+    pairs = table.counted(won, closed)
+    odd = sum(
+        n
+        for (is_won, is_closed), n in pairs.items()
+        if vocabulary.says_yes(is_won) and not vocabulary.says_yes(is_closed)
+    )
+    return sql, f"{won.header} and {closed.header}", odd
 
 
 def of_records(table: Table) -> tuple[str, str] | None:
@@ -191,7 +200,7 @@ def of_records(table: Table) -> tuple[str, str] | None:
             f"{won.header} says won, {other.header} {'lost' if lost else 'lost where it is not won'}, and neither open: is that so?",
         )
     if won:
-        denied = sorted({text.strip().lower() for text in won.counts} - {*_YES})
+        denied = sorted(text for text in {text.strip().lower() for text in won.counts} if not vocabulary.says_yes(text))
         both = bool(denied) and won.filled < won.rows
         says = f"WHEN lower(trim(`{won.name}`)) IN ({', '.join(map(_quoted, denied))}) THEN 'lost' " if both else ""
         sql = f"CASE WHEN {_truth(won)} THEN 'won' {says}ELSE 'open' END"

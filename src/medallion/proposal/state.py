@@ -14,27 +14,15 @@ from medallion.proposal.feeds import Feed
 from medallion.proposal.profile import Column, Table
 from medallion.proposal.systems import System
 
-_FLAG_YES = "('true', '1', 'yes', 'y', 't')"
-
-
-def _flag(table: Table, *names: str) -> Column | None:
-    for column in table.columns:
-        if "".join(vocabulary.tokens(column.header)).removeprefix("is") in names and column.share("flag") > 0.9:
-            return column
-    return None
-
 
 def status(feed: Feed, leads: Entity, system: System | None = None) -> None:
     """The state of a deal: from flags, from a column of states, from stages, from times of winning and losing."""
     declared = leads.column("status")
     table = feed.table
-    won, closed = _flag(table, "won", "closedwon"), _flag(table, "closed")
-    if won and closed and won.filled:
-        sql = (
-            f"CASE WHEN lower(`{won.name}`) IN {_FLAG_YES} THEN 'won' "
-            f"WHEN lower(`{closed.name}`) IN {_FLAG_YES} THEN 'lost' ELSE 'open' END"
-        )
-        feed.fillings["status"] = Filling(sql=sql, confidence=0.97, reason=f"{won.header} and {closed.header}")
+    if flags := stages.by_two_flags(table):
+        sql, reason, odd = flags
+        asks = f"; {odd:,} deals are won and not closed by these: is that so?" if odd else ""
+        feed.fillings["status"] = Filling(sql=sql, confidence=0.6 if odd else 0.97, reason=f"{reason}{asks}")
         return
     offers = []
     for canonical in ("status", "stage"):

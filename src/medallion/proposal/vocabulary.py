@@ -303,6 +303,22 @@ def says_closed(header: str) -> bool:
     return any(closed & {*words} and {*words} <= closed | beside for words in (words_of(header), tokens(header)))
 
 
+@cache
+def flag_words(name: str) -> frozenset[str]:
+    """The words of headers of flags that say `won`, `lost` or `closed`, or of their cells, `yes` and `no`."""
+    return frozenset(_document()["flags"][name])
+
+
+def says_yes(text: str) -> bool | None:
+    """Whether the cell of a flag affirms or denies it; None for another text.
+
+    >>> [says_yes(text) for text in ("Sì", "não", "TRUE", "Hayır", "", "maybe")]
+    [True, False, True, False, False, None]
+    """
+    word = "".join(words_of(text))
+    return True if word in flag_words("yes") else False if not text.strip() or word in flag_words("no") else None
+
+
 def says_ended(header: str, end: str) -> bool:
     """Whether a header has a word for deals that were won, or for those that were lost.
 

@@ -225,7 +225,7 @@ def by_account(as_of: AsOf, with_model: bool, with_stages: bool = False) -> list
 
 
 def reads(as_of: AsOf, with_model: bool) -> tuple[str, ...]:
-    """The columns that `with_probability` and the features of `PROBABILITY` read."""
+    """The columns that the bands, `with_probability` and the features of `PROBABILITY` read."""
     per_age = (f"_{name}_{k}" for name in ("open", "value") for k in _places(as_of))
     of_stages = (f"_stage_odds_{group}" for group in GROUPS if group != USUAL)
     of_model = _OF_MODEL if with_model else ()
@@ -341,8 +341,8 @@ def _over_open(as_of: AsOf, of_account: str, of_age: Callable[[Column], Column])
 
 
 PROBABILITY = Features("base rate")
-#: Features that these are computed from.
-READS = ("lead_quality", "won_leads", "lost_leads", "mature_leads", "converted_leads", "open_leads", "open_value")
+#: Features that these and the bands are computed from.
+READS = ("lead_score", "won_leads", "lost_leads", "mature_leads", "converted_leads", "open_leads", "open_value")
 
 
 @PROBABILITY.add("double", "probability")

@@ -64,20 +64,23 @@ def stage_rates(deals: DataFrame, stays: DataFrame, curve: DataFrame, as_of: AsO
     )
     prior = float(as_of.weights.prior_leads)
     odds = _odds(F.col("_seen"), F.col("_won"), F.col("_expected"), prior)
-    group = F.when(odds > _APART, OFTEN).when(odds < 1 / _APART, SELDOM)
-    apart = totals.filter((F.col("_seen") >= _LEAST) & group.isNotNull())
-    mates = Window.partitionBy(group)
-    whole = [F.sum(name).over(mates) for name in ("_seen", "_won")]
+    told = totals.withColumn("_own_odds", F.when(F.col("_seen") >= _LEAST, odds))
+    own = F.col("_own_odds")
+    grouped = told.withColumn("_group", F.when(own > _APART, OFTEN).when(own < 1 / _APART, SELDOM))
+    mates = Window.partitionBy("_group")
     # whole millionths, since the order of rows must not matter
-    millionths = F.sum(rounded(F.col("_expected") * 1e6).cast("bigint")).over(mates)
-    expected = millionths.cast("double") / 1e6
-    summed = apart.withColumns({"_seen": whole[0], "_won": whole[1], "_expected": expected, "_group": group})
-    return summed.select(
+    millionths = rounded(F.col("_expected") * 1e6).cast("bigint")
+    of_group = {"_seen": F.sum("_seen"), "_won": F.sum("_won"), "_expected": F.sum(millionths)}
+    summed = grouped.select("stage", "_group", *(column.over(mates).alias(name) for name, column in of_group.items()))
+    summed = summed.withColumn("_expected", F.col("_expected").cast("double") / 1e6)
+    rates = summed.select(
         F.col("stage").alias("_stage"),
         "_group",
-        odds.alias("_stage_odds"),
+        F.when(F.col("_group").isNotNull(), odds).alias("_stage_odds"),
         F.col("_seen").cast("double").alias("_stage_told"),
     )
+    # by the odds: the engine would write what a group is made of into every table below
+    return rates.filter(F.col("_stage_odds").isNotNull())
 
 
 def _rate(times: Column) -> Column:

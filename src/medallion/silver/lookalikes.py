@@ -1,5 +1,5 @@
-"""Identifiers that may be one or two: equal only after folding case, or the 15- and the 18-character form of one
-Salesforce identifier.
+"""Identifiers that may be one or two: equal only after folding case, the 15- and the 18-character form of one
+Salesforce identifier, or with and without leading zeros.
 
 Each function gives one row per record whose identifier is doubtful: `_source_file`, `_source_row`, `column`, `one` (its
 identifier) and `other` (the one it is too like). Upper or lower case throughout is a way of typing, so `c004` and
@@ -80,6 +80,32 @@ def by_length(rows: DataFrame, known: DataFrame, column: str) -> DataFrame:
         F.substring("_known", 1, SHORT).alias("_stem"), "_known"
     )
     pairs = keys.join(theirs.distinct(), on="_stem", how="inner").filter(F.length("_key") != F.length("_known"))
+    return pairs.select(
+        *_PLACE, F.lit(column).alias("column"), F.col("_key").alias("one"), F.col("_known").alias("other")
+    )
+
+
+#: A number with leading zeros, which a spreadsheet takes away.
+PADDED = "^0[0-9]+$"
+
+
+def by_zeros(rows: DataFrame, known: DataFrame, column: str) -> DataFrame:
+    """Numbers that are not known, and are with other leading zeros.
+
+    Args:
+        rows: Records with `_key` beside their place.
+        known: Identifiers of earlier deliveries, `_known`.
+        column: The column that they are of.
+    """
+
+    def bare(text: str) -> Column:
+        return F.regexp_replace(F.col(text), "^0+", "")
+
+    theirs = known.distinct()
+    new = rows.filter(F.col("_key").rlike("^[0-9]+$"))
+    new = new.join(theirs.select(F.col("_known").alias("_key")), on="_key", how="left_anti")
+    numbers = theirs.filter(F.col("_known").rlike("^[0-9]+$")).select(bare("_known").alias("_bare"), "_known")
+    pairs = new.withColumn("_bare", bare("_key")).join(numbers, on="_bare", how="inner")
     return pairs.select(
         *_PLACE, F.lit(column).alias("column"), F.col("_key").alias("one"), F.col("_known").alias("other")
     )

@@ -21,9 +21,10 @@ from medallion.agent.planner.lexicon import plain_words
 from medallion.agent.planner.marking import QUIET, Unclear
 from medallion.agent.planner.names import Names
 from medallion.agent.planner.reading import Reading
-from medallion.agent.planner.slots import About, Slots, names_of
+from medallion.agent.planner.slots import TEAMS, About, Slots, names_of
 from medallion.agent.serving import Serving
 from medallion.errors import ContractError
+from medallion.metrics import periods
 from medallion.metrics.conditions import Test
 from medallion.metrics.loading import declarations
 from medallion.metrics.periods import Today
@@ -275,6 +276,7 @@ class Planner:
         if not slots.has_subject:
             raise Unclear("the question does not say what is asked for", *self.closest(question))
         team = self.names.team(slots.team_of or self.me) if slots.team else None
+        slots = self._led(slots)
         asked = Asking(slots, today, self.me, team).asked()
         self._premise(slots)
         whole = [
@@ -286,6 +288,10 @@ class Planner:
         lists = not any(isinstance(request, Question) for request in whole)
         if slots.me and self.me is None and lists and not any(isinstance(request, Intent) for request in whole):
             notes.append("I do not know who you are, so these are everybody's: `--me NAME`, or `me` in the settings.")
+        if slots.goal == "cover":
+            asked, uncovered = self._covered(asked, today)
+            notes += [uncovered] if uncovered else []
+        notes += self._without_deals(slots)
         if slots.premise:
             notes.append("Why a quota was missed is not computed: these are its figures.")
         if any(isinstance(request, Records) and request.entity == "contacts" for request in asked):
@@ -301,6 +307,47 @@ class Planner:
         rows = self.serving.rows("select customer_id from gold.deals where lead_id = ?", [record.key])
         key = keys[0] if len(keys) == 1 else str(rows[0]["customer_id"])
         return replace(slots, about=(About("account", key, key),))
+
+    def _led(self, slots: Slots) -> Slots:
+        """Of the managers of a team's owners those who are in the team themselves, where there are any: who leads it."""
+        teams = [part for part in slots.where if isinstance(part, Test) and part.name in TEAMS and part.op == "="]
+        if slots.by != ("owner_manager",) or slots.metrics != ("total_leads",) or len(teams) != 1:
+            return slots
+        rows = self.serving.rows(
+            "select distinct owner_manager from gold.deals where owner_team = $1 and owner_manager in "
+            "(select owner from gold.deals where owner_team = $1) order by 1",
+            [str(teams[0].values[0])],
+        )
+        leads = tuple(str(row["owner_manager"]) for row in rows)
+        return replace(slots, where=(*slots.where, Test("owner_manager", "=", leads))) if leads else slots
+
+    def _without_deals(self, slots: Slots) -> list[str]:
+        """A note on owners who have no deals at all, who are in no row, where those with none are asked for."""
+        none = any(
+            limit.op == "=" and limit.value == "0" and limit.column.endswith("_leads") for limit in slots.thresholds
+        )
+        facts = self.names.facts
+        if not none or slots.by != ("owner",) or slots.where or facts is None or not facts.there("silver.owners_clean"):
+            return []
+        rows = self.serving.rows(
+            "select distinct owner_name from silver.owners_clean where owner_name not in "
+            "(select owner from gold.deals where owner is not null) order by 1"
+        )
+        names = ", ".join(str(row["owner_name"]) for row in rows)
+        return [f"Owners without any deal: {names}."] if names else []
+
+    def _covered(self, asked: tuple[Asked, ...], today: Today) -> tuple[tuple[Asked, ...], str]:
+        """What is due alone, and a note, where no quota begins in the time."""
+        due = asked[0]
+        assert isinstance(due, Question)  # noqa: S101 - asked for
+        span = periods.read(due.period or "this quarter", today)
+        if len(asked) > 1 and self.serving.rows(
+            "select 1 from gold.attainment where period_start between ? and ? limit 1", [span.first, span.last]
+        ):
+            return asked, ""
+        return (
+            due,
+        ), f"There is no quota for {span}, so whether this covers it is not known: it is the open value due then."
 
     def _premise(self, slots: Slots) -> None:
         """Refuse to say why an account is in a band that it is not in."""
@@ -345,6 +392,12 @@ class Planner:
                 reason = f"there is no owner, account or value {phrase!r}"
                 return Declined(
                     reason, tuple(answerable), f"The nearest owners are {', '.join(self.names.owners_like(phrase))}."
+                )
+            if "contacts" in metrics.metrics():
+                return Declined(
+                    f"there is no owner or account {phrase!r}",
+                    self.closest(question),
+                    f"{_NAMES} Ask with the account.",
                 )
         return None
 

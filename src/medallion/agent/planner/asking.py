@@ -13,9 +13,10 @@ from medallion.agent.planner.forming import Asked, Intent, _with
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.listing import Listing
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import beside, names_of
+from medallion.agent.planner.slots import Threshold, beside, names_of
 from medallion.agent.planner.times import Time
 from medallion.metrics import periods
+from medallion.metrics.conditions import And, Condition, Or, Test
 from medallion.metrics.question import Question
 
 #: What a forecast may be split by (`medallion.learning.forecasts.DIMENSIONS`).
@@ -24,6 +25,12 @@ _FORECAST_BY = ("owner", "product", "source", "industry", "country", "size_band"
 
 def _days(span: periods.Span) -> tuple[date | None, date | None]:
     return span.first, span.last
+
+
+def _in_any(bands: tuple[tuple[Threshold, ...], ...]) -> Condition:
+    """The condition that a deal is worth what one of some bands holds."""
+    parts = [tuple(Test("deal_value", limit.op, (limit.value,)) for limit in band) for band in bands]
+    return Or(tuple(And(tests) if len(tests) > 1 else tests[0] for tests in parts))
 
 
 class Asking(Listing):
@@ -37,6 +44,8 @@ class Asking(Listing):
         """
         if self.slots.bands:
             bare = _with(self.slots, bands=(), versus=False)
+            if self.slots.whole and not (self.slots.versus or self.slots.contrast):  # under 10k and over 100k combined
+                return self.of(_with(bare, where=(*bare.where, _in_any(self.slots.bands)))).asked()
             each = [_with(bare, thresholds=(*bare.thresholds, *band)) for band in self.slots.bands]
             return tuple(request for slots in each for request in self.of(slots).asked())
         if self.slots.other_way and self.slots.rank:
@@ -108,6 +117,12 @@ class Asking(Listing):
             return self._overview()
         if goal == "attain":
             return self._attained()
+        if goal == "cover":
+            return self._covering()
+        if goal == "existing":
+            self._only("existing")
+            listed = self.of(_with(slots, goal="list", entity="deals", states=(("closed", True),)))._listed(())[-1]
+            return (Intent("existing_or_new", {"records": listed}),)
         if slots.passage:
             self._only("passage")
             if len(slots.times) > 1:
@@ -128,6 +143,19 @@ class Asking(Listing):
             return self.of(_with(slots, goal="", metrics=("quota_gap",)))._asked()
         period = self._calendar() if slots.times else self._quarter()
         return (Intent("pipeline_forecast", {"period": period, "owner": self._forecast_of()}),)
+
+    def _covering(self) -> tuple[Asked, ...]:
+        """The open value that is due in a time, the current quarter where none is named, and what is left of the quota."""
+        self._only("cover")
+        if len(self.slots.times) > 1:
+            raise Unclear("the pipeline of one time covers the quota of that time", "open value due next quarter")
+        times = self.slots.times or (Time("this quarter", 0),)
+        names = ("quota_coverage", "quota_gap", "quota") if "quota" in metrics.metrics() else ()
+        of_each = [("open_value_due",), *([names] if names else [])]
+        return tuple(
+            self.of(_with(self.slots, goal="amount", metrics=of, times=times))._question(self._of_teams(of))
+            for of in of_each
+        )
 
     def _forecast_of(self) -> str | None:
         """The rep whose forecast is asked for; None for all deals."""
@@ -284,6 +312,7 @@ class Asking(Listing):
         if (
             slots.deed == "move"
             or "stuck" in states
+            or ("days_in_stage" in slots.fields and slots.rank)
             or any(threshold.column == "days_in_stage" for threshold in slots.thresholds)
         ):
             return self._stays()
@@ -297,6 +326,8 @@ class Asking(Listing):
             return (self._furthest(),)
         if slots.average:
             return (self._beside_average(),)
+        if slots.without:
+            return (self._without_touches(),)
         if slots.deed == "create" and len(slots.times) > 1 and {"won", "lost", "closed"} & states:
             raise Unclear(
                 "opened in one time and ended in another: only one of the two is read",
@@ -359,6 +390,11 @@ class Asking(Listing):
             return self._figures(names)
         if slots.entity:
             return self._listed(names)
+        products = [str(test.values[0]) for test in self._tests() if test.name == "product" and test.values]
+        if slots.goal == "count" and slots.deed == "sell" and products:
+            raise Unclear(
+                "the number of units is no declared figure or dimension", f"how many deals of {products[0]} did we win"
+            )
         raise Unclear(
             "the question does not say what is asked for", "how many open deals are there?", "revenue last month"
         )

@@ -19,7 +19,11 @@ _WE = frozenset({"we", "you", "they"})
 #: Questions that are of whoever is named in their words.
 _OF_ME = (Sense("intent", "forecast"), Sense("intent", "attain"))
 #: Words that a name follows.
-_OF = frozenset({"of", "from", "with", "von", "mit", "de", "avec", "con"})
+_OF = frozenset(
+    {"of", "from", "with", "for", "at", "von", "mit", "für", "bei", "de", "avec", "pour", "chez", "con", "para"}
+)
+#: Kinds of words that ask or tell to do something, which stand for nothing where a name does.
+_TELLING = frozenset({"list", "action", "intent", "verb"})
 #: Figures that a single deal has.
 _OF_DEALS = {"total_deal_value", "open_pipeline", "weighted_pipeline"}
 
@@ -52,6 +56,9 @@ class Checking(Subjects):
         if any(span.of("median") for span in self.spans) and not any(map(self._is_median, self.metrics)):
             for name in self.metrics[:1]:
                 raise self._no_median(name)
+        named = any(span.of("metric", "field", "entity") for span in self.spans)
+        if self.goal in ("average", "median") and self.metrics == ["revenue"] and not named:
+            raise Unclear(f"the {self.goal} of revenue per what?", f"{self.goal} deal size", "revenue by month")
         for left, span, right in zip(self.spans, self.spans[1:], self.spans[2:], strict=False):
             if span.of("vs", "to", "until") and {*left.all("value")} & {*right.all("value")}:
                 raise Unclear(f"{left.text} and {right.text} are the same", remedy="Name two.")
@@ -250,6 +257,22 @@ class Checking(Subjects):
                     remedy="`medallion metrics list` says what there is; docs/PROPOSALS.md, which files can be added.",
                 )
 
+    def _named(self) -> None:
+        """Refuse a word that tells to do something where a name is expected: `revenue of Get last month`.
+
+        Raises:
+            Unclear: There is such a word.
+        """
+        for place, span in enumerate(self.spans):
+            kinds = {sense.kind for sense in span.senses}
+            end = place + 1 >= len(self.spans) or self.spans[place + 1].used or self.spans[place + 1].of("comma")
+            if span.used or not kinds or not kinds <= _TELLING or "list" not in kinds:
+                continue
+            if end and self._is_named(place) and span.capital and not self.spans[place - 1].ends:
+                raise Unclear(
+                    f"I do not understand {span.text!r} in the question: there is no such name", unknown=(span.text,)
+                )
+
     def _opened(self) -> None:
         """`did we open`, `do I open`: what somebody does, where `open` alone is a state."""
         for place in range(2, len(self.spans)):
@@ -265,6 +288,8 @@ class Checking(Subjects):
             Unclear: It was sent to us, or it is not clear by whom.
         """
         to_me = [at for at, span in enumerate(self.spans) if span.of("list") and span.of("to_me")]
+        if self._of_undirected_touches() and not self.places("sends", "receives"):
+            self._reached()
         sent = self.places("sends") or [
             at for at in to_me if not self._begins(at)
         ]  # send me the calls of May is a request
@@ -287,6 +312,22 @@ class Checking(Subjects):
             self.where.append(Test("direction", "=", ("outbound",)))
             self.use(*to_them)
         self.take("sends")
+
+    def _reached(self) -> None:
+        """`calls to Germany`, `emails to Lumen Works`: those that went out."""
+        for place in self.places("to"):
+            span = self.spans[self._past(place + 1)] if self._past(place + 1) < len(self.spans) else None
+            customer = span is not None and (
+                span.of("account")
+                or Sense("entity", "accounts") in span.senses
+                or any(sense.name in ("country", "industry", "city", "segment") for sense in span.all("value"))
+            )
+            before = self.near(place, -1, over=("booked",))
+            touch = before >= 0 and (self.spans[before].of("kind") or self.spans[before].of("entity"))
+            if customer and touch and not self.spans[before].of("verb"):
+                self.where.append(Test("direction", "=", ("outbound",)))
+                self.use(place)
+                return
 
     def _received(self) -> None:
         """What we or a rep received is inbound.
@@ -357,9 +398,30 @@ class Checking(Subjects):
             if not {"neutral", "value"} <= kinds:
                 continue
             before = self.spans[place - 1].text.casefold() if place else ""
+            if before == "from" and not span.text.isupper() and self._of_touches():
+                self._from_us(place)
+                continue
             named = span.text.isupper() or before in ("in", "the", "from")
             keep = "value" if named and not self._all_large() else "neutral"
             span.senses = tuple(sense for sense in span.senses if (sense.kind == "value") == (keep == "value"))
+
+    def _of_touches(self) -> bool:
+        """Whether the question names touches."""
+        return any(span.of("kind") or Sense("entity", "interactions") in span.senses for span in self.spans)
+
+    def _from_us(self, place: int) -> None:
+        """`calls from us to Germany`: who asks, who made them; without anybody that they went to it may be the country.
+
+        Raises:
+            Unclear: Nobody is named that they went to.
+        """
+        after = self.near(place, 1)
+        if not self.has(after, "to"):
+            raise Unclear(
+                f"'from {self.spans[place].text}': who asks, or the country?", "outbound calls", "calls in the US"
+            )
+        self.where.append(Test("direction", "=", ("outbound",)))
+        self.use(place - 1, place, after)
 
     def _all_large(self) -> bool:
         return all(span.text.isupper() for span in self.spans) and len(self.spans) > 2

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 
 from medallion import metrics
 from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
 from medallion.agent.planner.marking import RANKS, Unclear
 from medallion.agent.planner.measuring import Measuring, unit_of
-from medallion.agent.planner.slots import Threshold, selected
+from medallion.agent.planner.slots import TEAMS, Threshold, selected
+from medallion.agent.planner.times import Time
 from medallion.metrics import periods
 from medallion.metrics.conditions import Test
 
@@ -22,9 +24,74 @@ _DONE = {"win": "won", "sell": "won", "lose": "lost", "won": "won", "lost": "los
 #: Metrics that count deals in a state of today.
 _NOW = {"open": "open_leads", "overdue": "overdue_deals"}
 
+#: Kinds of words that say how existing and new customers are put beside each other.
+_BESIDE_EXISTING = ("more", "fewer", "how", "compare", "metric", "with", "from", "to", "past", "exists", "list")
+
 
 class Comparing(Measuring):
     """Reads what a figure is compared with, and whether it moved."""
+
+    def _becoming(self) -> None:
+        """`getting shorter`, `werden größer`: a figure that falls or rises now; of deals that grow, what they are worth."""
+        for place in self.places("grade"):
+            leads = [at for at in self.places("becomes") if at < place]
+            grade = self.has(place, "grade")
+            if not leads or grade is None or self.has(place + 1, "vs") or self.has(place + 1, "entity", "dim"):
+                continue
+            sized, whole = self.spans[place].of("sized"), self.places("metric", "field")
+            deals = [at for at in range(len(self.spans)) if self.has(at, "entity") == Sense("entity", "deals")]
+            if deals and not whole and not sized:
+                continue
+            if deals and not whole:
+                self.metrics.append("average_deal_value")
+                self.use(*deals)
+            judged = grade.name if grade.name in ("better", "worse") else ""
+            way = "up" if grade.name in ("up", "better") else "down"
+            self.spans[place].senses = (Sense(way, judged), Sense("moving"))
+            self.use(*leads)
+
+    def _by_quarter(self) -> None:
+        """`is the win rate going up`: by quarter, up to the last one that is over, where it is not said against when."""
+        asks = self.places("list", "who", "count", "amount", "why", "how") and not any(
+            split.startswith("time:") for split in self.by
+        )
+        self.yes_no |= self.moving and not asks
+        timed = self.times or (self.before is not None and self.before.times)
+        if not self.moving or self.compare or timed or self.versus or self.rank or self.goal == "why":
+            return
+        judged = any(
+            sense.name in ("better", "worse") for span in self.spans for sense in (*span.all("up"), *span.all("down"))
+        )
+        if judged and not any(span.of("metric") for span in self.spans):
+            raise Unclear("better or worse by what?", "is the win rate going up", "are our deals getting bigger")
+        if not any(split.startswith("time:") for split in self.by):
+            self.by.append("time:quarter")
+        quarter = periods.read("this quarter", self.today)
+        if "time:quarter" in self.by and self.today.day and quarter.first and quarter.last != self.today.day:
+            self.times = [Time(f"until {quarter.first - timedelta(days=1)}", 0, edge="until")]
+
+    def _existing_or_new(self) -> None:
+        """`do we win more often with existing customers or with new ones`: won and lost by whether they had bought before."""
+        existing = self.places("existing")
+        if len(existing) != 1:
+            return
+        anew = self.places("anew") or [at for at in self.places("state") if self._says(at, "state", "new")]
+        joints = [
+            at
+            for at in self.places("or", "vs", "and")
+            if existing[0] < at < (anew or [0])[-1] or (anew or [0])[0] < at < existing[0]
+        ]
+        measured = {
+            sense.name for at in self.places("metric") for sense in self.spans[at].all("metric")[:1] if at not in anew
+        }
+        won = [at for at, state in self._done() if state == "won"]
+        fits = len(measured) == 1 and measured <= {"win_rate", "revenue"}
+        if len(anew) != 1 or len(joints) != 1 or not (fits or (won and not measured)):
+            return
+        self.goal = "existing"
+        signs = [at for at in self.places(*_BESIDE_EXISTING) if at not in won]
+        others = [at for at in self.places("entity", "ones_of", "joined") if at > min(*existing, *anew)]
+        self.use(*existing, *anew, *joints, *won, *signs, *others)
 
     def _done(self) -> list[tuple[int, str]]:
         """Where deals are won or lost, by a verb or as a state, and which of both."""
@@ -37,7 +104,8 @@ class Comparing(Measuring):
         if not self.times:
             done += [(at, name) for at in self.places("state") for name in _NOW if self._says(at, "state", name)]
         both = self.lexed.language == "es" and nothing and done and done[0][0] < nothing[0]  # no ganó nada
-        whose = self.places("who") or [at for at in self.places("dim") if self.has(at, "dim") == Sense("dim", "owner")]
+        people = [Sense("dim", name) for name in ("owner", *TEAMS)]
+        whose = self.places("who") or [at for at in self.places("dim") if self.has(at, "dim") in people]
         denied = [at for at in self.places("not", "no", "never") if not self._says(at, "not", "lately")]
         doubled = len(denied) != (1 if both else 0) if nothing else len(denied) != 1
         things = [at for at in self.places("thing", "entity") if self.has(at, "thing") or self._is_deals_at(at)]
@@ -96,6 +164,9 @@ class Comparing(Measuring):
             joints = [at for at in self.places("and", "comma") if self._between_times(at)]
             self.times = [replace(self.times[0], text=f"{days[0].first} to {days[-1].last}", floating="", year=False)]
             self.use(*places, *joints)
+        elif places and self.bands and not self.versus:
+            self.total = True  # under 10k and over 100k together
+            self.use(*places)
         elif any(isinstance(part, Test) and len(part.values) > 1 for part in self.where) and not self.versus:
             self.use(*places)
 
@@ -175,6 +246,7 @@ class Comparing(Measuring):
         for kind in ("up", "down", "change"):
             if self.places(kind) and self.goal != "changed":
                 self.turn = kind
+                self.moving |= any(self.spans[place].of("moving") for place in self.places(kind))
                 judged = any(sense.name for place in self.places(kind) for sense in self.spans[place].all(kind))
                 if judged and self._less_is_better():
                     self.turn = {"up": "down", "down": "up"}[kind]  # a sales cycle that has improved has fallen

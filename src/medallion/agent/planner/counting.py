@@ -162,7 +162,8 @@ class Counting(Forming):
             raise Unclear(
                 "compared with when?", f"{names[0].replace('_', ' ')} this quarter compared with the one before"
             )
-        if slots.turn and slots.times and not compare:
+        timed = any(split.startswith("time:") for split in slots.by)
+        if slots.turn and slots.times and not compare and not timed:
             compare = "previous"
         if compare == "year-ago" and not slots.times:
             return (self._question(names, period="this year", compare=compare),)
@@ -197,9 +198,8 @@ class Counting(Forming):
         limits = [limit for limit in self.slots.thresholds if limit.op in ("<", "<=", "=")]
         if not any(self._of_figure(limit, names, metrics.metrics()[names[0]].view) for limit in limits):
             return names
-        return tuple(
-            dict.fromkeys((*names, *(() if names == ("revenue",) else ("won_leads",)), "lost_leads", "open_leads"))
-        )
+        still = "total_leads" if TEAMS & {*self.slots.by} else "open_leads"  # which is not kept by team
+        return tuple(dict.fromkeys((*names, *(() if names == ("revenue",) else ("won_leads",)), "lost_leads", still)))
 
     def _of_now(self, names: tuple[str, ...]) -> bool:
         """Whether figures are of the current quarter where no time is said: quotas, unless they are split by time."""

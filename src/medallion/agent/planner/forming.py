@@ -17,7 +17,7 @@ from medallion.metrics.question import Question, Records
 
 #: Slots that a question may fill, and by what is asked those that it uses; a slot that is not used declines the question.
 _SLOTS = ("metrics", "fields", "entity", "states", "where", "times", "deed", "by", "rank", "thresholds", "compare", "versus",
-          "turn", "share", "me", "about", "contrast", "average", "passage", "columns", "running")  # fmt: skip
+          "turn", "share", "me", "about", "contrast", "average", "passage", "columns", "running", "without")  # fmt: skip
 _USES: dict[str, frozenset[str]] = {
     name: frozenset(slots.split())
     for name, slots in {
@@ -28,6 +28,8 @@ _USES: dict[str, frozenset[str]] = {
         "definition": "metrics states entity",
         "what changed": "times where",
         "attain": "where times me",
+        "cover": "where times me about",
+        "existing": "where times me",
         "passage": "passage times",
         "overview": "where times by versus me compare contrast",
         "why": "metrics times compare versus where turn states entity about",
@@ -36,7 +38,7 @@ _USES: dict[str, frozenset[str]] = {
         "share": "metrics entity states where times deed by thresholds share me about",
         "share of the first": "metrics entity states where times deed by rank thresholds share me about",
         "list": "entity states where times deed rank thresholds me about fields average columns",
-        "stages": "entity by states where times deed thresholds me about",
+        "stages": "entity by states where times deed rank fields thresholds me about",
         "slipped deals": "entity states where times thresholds me",
         "conversion by stage": "metrics by times",
     }.items()

@@ -10,7 +10,7 @@ from typing import Any
 from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 
-from medallion.agent.planner.lexicon import ELIDED, LANGUAGES, Lexicon, Phrase, Sense, folded, lexicon
+from medallion.agent.planner.lexicon import ELIDED, LANGUAGES, Lexicon, Phrase, Sense, folded, lexicon, meanings
 from medallion.agent.planner.names import Names
 
 _TOKEN = re.compile(
@@ -60,6 +60,8 @@ _TOP = re.compile(r"(top)-?(\d+)(?:-([^\W\d]+))?", re.IGNORECASE)
 #: Words of at least so many letters may be misspelt, by so many letters.
 _MISSPELT = ((9, 2), (4, 1))
 _SHORT = 5
+#: Letters of the shortest word that may be misspelt.
+_SHORTEST = 3
 
 
 @dataclass
@@ -243,7 +245,12 @@ def _span(
         phrase = tuple(token.plain for token in part)
         if length > 1 and _begins_a_time(tokens[place + length - 1 : place + length + 1], words):
             continue
+        if length > 1 and place and tokens[place - 1].kind == "number" and _ends_a_duration(part[:2], words):
+            continue
         senses = [*words.phrases.get(phrase, ()), *names.phrases.get(phrase, ())]
+        if not senses and length > 1 and (product := names.abbreviated(phrase)):
+            senses = [product]
+            lexed.corrected.append((" ".join(token.text for token in part), product.value))
         own = list(accounts.get(phrase, ()))
         if own and (senses or _all_known(phrase, words, names)) and not _is_name(tokens, place, length):
             lexed.also[" ".join(token.text for token in part)] = [sense.name for sense in own]
@@ -253,13 +260,22 @@ def _span(
             capital = tokens[place].text[:1].isupper() and place > 0
             return Span(text, tuple(dict.fromkeys((*senses, *own))), place, place + length, capital)
     token = tokens[place]
+    if token.kind == "word" and (product := names.parts.get((token.plain,))):
+        lexed.corrected.append((token.text, product.value))
+        return Span(token.text, (product,), place, place + 1, token.text[:1].isupper() and place > 0)
     return Span(token.text, tuple(_alone(token, names)), place, place + 1, token.text[:1].isupper() and place > 0)
 
 
 def _begins_a_time(pair: Sequence[Token], words: Lexicon) -> bool:
     """Whether a word and the next are `this` and a unit of time, which no phrase before them parts: `of this year`."""
     kinds = [{sense.kind for sense in words.phrases.get((token.plain,), ())} for token in pair]
-    return len(pair) == len(("this", "unit")) and "this" in kinds[0] and "unit" in kinds[1]
+    return len(pair) == len(("this", "unit")) and bool(kinds[0] & {"this", "last"}) and "unit" in kinds[1]
+
+
+def _ends_a_duration(pair: Sequence[Token], words: Lexicon) -> bool:
+    """Whether a word after a number is a unit of time, and the next one denies something: `30 Tage ohne Kontakt`."""
+    kinds = [{sense.kind for sense in words.phrases.get((token.plain,), ())} for token in pair]
+    return "unit" in kinds[0] and bool(kinds[1] & {"no", "not"})
 
 
 def _all_known(phrase: Phrase, words: Lexicon, names: Names) -> bool:
@@ -314,12 +330,27 @@ def _corrected(
     for token in tokens:
         near = None
         if token.kind == "word" and token.plain not in known and token.plain not in in_names and token.plain.isalpha():
-            near = nearest(token.plain, known)
+            near = nearest(token.plain, known) or _common(token.plain, words.language)
         if near:
             corrections.append((token.text, near))
             token = Token(token.text, near, "word", token.ends)
         right.append(token)
     return right, corrections
+
+
+def _common(word: str, language: str) -> str | None:
+    """The common word of which a word of three letters lacks one: `mny`; None where it is none or may be two."""
+    if len(word) != _SHORTEST:
+        return None
+    common = [folded(other) for other in meanings()["common"][language]]
+    near = [
+        other
+        for other in common
+        if other[0] == word[0]
+        and len(other) == len(word) + 1
+        and any(other[:at] + other[at + 1 :] == word for at in range(len(other)))
+    ]
+    return near[0] if len(near) == 1 else None
 
 
 def nearest(word: str, known: Any) -> str | None:

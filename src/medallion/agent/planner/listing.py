@@ -11,7 +11,7 @@ from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.slots import LISTED, OF_DEED, OF_LIFE, Rank, names_of
 from medallion.metrics.conditions import Test
-from medallion.metrics.question import Order, Question, Records
+from medallion.metrics.question import Order, Question, Records, Split
 
 
 class Listing(Counting):
@@ -190,6 +190,21 @@ class Listing(Counting):
         given = {"records": listed, "column": column, "op": average.op, "group": group}
         return Intent("beside_average", given)
 
+    def _without_touches(self) -> Intent:
+        """Accounts without a touch in a time or of a kind; deals by those of their account."""
+        slots = self.slots
+        assert slots.without is not None  # noqa: S101 - asked for
+        if slots.entity not in ("accounts", "deals") or slots.goal not in ("", "list", "count") or slots.metrics:
+            raise Unclear("what had no touches is an account or a deal", "customers not touched this month")
+        states = slots.states or ((("open", True),) if slots.entity == "deals" else ())
+        if slots.me and self.me is None:
+            self._mine(metrics.views()[slots.entity])  # says so
+        listed = self.of(_with(slots, without=None, goal="list", states=states))._listed(())[-1]
+        channel, period = slots.without
+        where = (Test("channel", "=", (channel,)),) if channel else ()
+        touches = Question(("touches",), (Split("customer_id"),), where, period or None)
+        return Intent("without_touches", {"records": listed, "touches": touches})
+
     def _stays(self) -> tuple[Asked, ...]:
         """Deals that moved to a stage, or have been in theirs for long."""
         self._only("stages")
@@ -200,6 +215,11 @@ class Listing(Counting):
         bare = self.of(_with(slots, states=(), thresholds=(), deed=""))
         where = bare._where(view)
         long = [threshold for threshold in slots.thresholds if threshold.column == "days_in_stage"]
+        rank, limit = slots.rank, LISTED
+        if (slots.fields or rank) and not (slots.fields in ((), ("days_in_stage",)) and rank and slots.deed != "move"):
+            raise Unclear("deals in a stage are listed by how long they are in it", "which deals are stuck?")
+        if rank and not (rank.lasts or slots.fields):
+            raise Unclear(f"{rank.word!r} of the deals in a stage by what?", "deals longest in their stage")
         if slots.deed == "move":
             if not slots.times:
                 raise Unclear("moved when?", "which deals moved stage this week?")
@@ -214,14 +234,15 @@ class Listing(Counting):
                 )
             where = (*where, Test("status", "=", ("open",)), Test("left_date", "unknown"))
             where = (*where, *(Test("days_in_stage", threshold.op, (threshold.value,)) for threshold in long))
-            if not long:
+            if not (long or rank):
                 where = (*where, Test("days_in_stage", ">", ("30",)))
-            order = (Order("days_in_stage", True),)
+            order = (Order("days_in_stage", rank is None or rank.way in ("desc", "worst")),)
+            limit = rank.limit or LISTED if rank else LISTED
         if slots.me and self.me is not None:
             where = (*where, self._mine(view))
         if slots.goal in ("count", "amount") or slots.by:
             return (Question(("stage_entries",), self._by(view), where),)
-        return (Records("stage_changes", where, order=order, limit=LISTED),)
+        return (Records("stage_changes", where, order=order, limit=limit),)
 
     def _slipped(self) -> Intent:
         self._only("slipped deals")

@@ -77,6 +77,10 @@ class Marking:
         self.yes_no = bool(self.spans and self.spans[0].of("yes_no"))
         self.team = self.with_total = False
         self.team_of = ""  #: the owner whose team it is about
+        self.without: tuple[str, str] | None = (
+            None  #: touches of which channel, or any, and in which time there were none
+        )
+        self.moving = False  #: whether a figure is said to be rising or falling now
         self.mean_too = False  #: whether a mean is asked for beside a median
         self.of_row = False  #: whether it is about a row of the answer before
         self.passage: tuple[str, str] | None = None  #: from which stage to which

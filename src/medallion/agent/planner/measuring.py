@@ -22,6 +22,8 @@ _LEFT = (
     "which stage deals have left is not read, only the one that they came to",
     "which deals moved to Negotiation this month?",
 )
+#: How many are few.
+FEW = 5
 #: Of which unit a written time is.
 _UNIT_OF = {
     "year": r"ytd|(?:last|this|next) year|\d{4}", "quarter": r"qtd|(?:last|this|next) quarter|\d{4}-Q\d",
@@ -156,6 +158,14 @@ class Measuring(Banding):
                 if self._count(at) is not None:
                     count, counted = self._count(at), [at]
                     break
+            if self.rank is not None and self.rank.way == way.kind == "desc" and self._leads_on(place):
+                self.rank = replace(  # top 5 longest
+                    self.rank,
+                    sized=self.spans[place].of("sized") is not None,
+                    lasts=self.spans[place].of("lasts") is not None,
+                )
+                self.use(place)
+                continue
             if self.rank is not None and self._other_end(place, way.kind):
                 self.rank = replace(self.rank, count=self.rank.count or count)
                 if count not in (None, self.rank.count):
@@ -201,6 +211,23 @@ class Measuring(Banding):
                 if (count := self._count(place + 1)) is not None:
                     self.rank = Rank(self.rank.way, count, self.rank.word)
                     self.use(place + 1)
+
+    def _leads_on(self, place: int) -> bool:
+        """Whether another word for the same end of the order and its number stand right before a place."""
+        at = place - 1
+        while at >= 0 and self.spans[at].used and self.spans[at].of("number", "num"):
+            at -= 1
+        return at >= 0 and self.spans[at].used and self.spans[at].text.casefold() == "top"
+
+    def _in_stage_longest(self) -> None:
+        """`in negotiation the longest`: by the days in that stage, not by those since opening."""
+        stages = [at for at, span in enumerate(self.spans) if span.used and self._is_stage(span)]
+        ranks = [at for at, span in enumerate(self.spans) if span.used and span.of("lasts")]
+        if len(stages) != 1 or len(ranks) != 1 or not (self.rank and self.rank.lasts):
+            return
+        first, last = sorted((stages[0], ranks[0]))
+        if all(self.quiet(at) or self.spans[at].of("from") for at in range(first + 1, last)):
+            self.fields.append("days_in_stage")
 
     def _other_end(self, place: int, way: str) -> bool:
         """Whether a word for the other end of the order stands after the first one: `best and worst`; uses what joins them."""
@@ -255,6 +282,24 @@ class Measuring(Banding):
     def _led_by_rank(self, place: int) -> bool:
         """Whether an order was read right after a place."""
         return place + 1 < len(self.spans) and self.spans[place + 1].used and bool(self.spans[place + 1].of(*RANKS))
+
+    def _dependent(self) -> None:
+        """`do we depend on few customers`: the share of revenue of the five biggest; of the biggest, where it is one."""
+        for place in self.places("depends"):
+            at = self.near(place, 1, over=("few", "num", "desc", "number", "only"))
+            if self.has(at, "entity") != Sense("entity", "accounts"):
+                continue
+            one = any(self._count(between) == 1 for between in range(place, at))
+            few = [between for between in range(place, at) if self.has(between, "few")]
+            if few or one:
+                self.rank = Rank("desc", 1 if one else FEW, self.spans[place].text)
+                self.use(*range(place, at))
+            elif self.rank is None or not self.rank.count:
+                continue
+            self.share, self.yes_no = True, False
+            self.metrics += [] if self.places("metric") or self.metrics else ["revenue"]
+            self.use(place)
+            self.take("off", "how", "amount")
 
     def _further(self) -> None:
         """`the next five`: more rows of the answer before."""
@@ -349,7 +394,7 @@ class Measuring(Banding):
                     continue
                 self.mean_too |= (kind, self.goal) == ("average", "median")
                 self.use(place)
-        self.total = self.take("total")
+        self.total |= self.take("total")
 
     def _splits(self) -> None:
         """What to split by."""
@@ -376,7 +421,8 @@ class Measuring(Banding):
         loose = self.rank or self.versus or self.share or self.turn or self.thresholds or self.places("list", "who")
         if loose and self.goal not in ("define", "plan", "score", "brief") and not self.about:
             for place in self.places("dim"):
-                self._split_at(place)
+                if not self._is_measured_size(place):
+                    self._split_at(place)
             for place in self.places("unit"):
                 if self.near(place, -1) >= 0 and self.spans[self.near(place, -1)].of("list", *RANKS):
                     self._split_at(place)  # which month, the best week
@@ -398,6 +444,12 @@ class Measuring(Banding):
             elif before < 0 and not self.about and not any(Sense("verb", "own") in span.senses for span in self.spans):
                 self.by.append("owner")
                 self.use(place)
+
+    def _is_measured_size(self, place: int) -> bool:
+        """Whether a word for a dimension is a column of deals of which the average is asked for: the average size of deals."""
+        before = self.near(place, -1)
+        measured = before >= 0 and self.spans[before].of("average", "median")
+        return bool(measured) and self.spans[place].of("field") == Sense("field", "deal_value")
 
     def _names_owners(self) -> bool:
         """Whether several owners are named, one or the other."""

@@ -19,6 +19,8 @@ from medallion.metrics.meaning import Facts
 MOST_OFFERED = 5
 #: A dimension with more values than this has none that are words.
 MOST_VALUES = 2000
+#: Letters of a word that stands for a product of which it is a part.
+_PART = 5
 _OWNERS = "silver.owners_clean"
 _ACCOUNTS = "gold.customer_features"
 #: Signs at which a question is parted.
@@ -45,6 +47,7 @@ class Names:
         words: All of their words.
         signed: Senses of the values that hold signs which a question is parted at, such as `R+D`, in small letters.
         facts: What is known of the data; None before it is read.
+        parts: Products by a word that only one of them has in its name, where the word means nothing else.
     """
 
     serving: Serving
@@ -53,6 +56,7 @@ class Names:
     words: frozenset[str] = frozenset()
     signed: dict[str, list[Sense]] = field(default_factory=dict)
     facts: Facts | None = None
+    parts: dict[Phrase, Sense] = field(default_factory=dict)
 
     def read(self) -> None:
         """Read the values; once."""
@@ -65,7 +69,8 @@ class Names:
                 for concept in concepts if entity in views else ():
                     self._read(views[entity], concept)
         self._parts_of_names()
-        self.words = frozenset(word for phrase in self.phrases for word in phrase)
+        self._parts_of_products()
+        self.words = frozenset(word for phrase in (*self.phrases, *self.parts) for word in phrase)
 
     def _read(self, view: metrics.MetricView, concept: str) -> None:
         assert self.facts is not None  # noqa: S101 - set by `read`
@@ -109,6 +114,31 @@ class Names:
             for sense in owners:
                 if len(values) == 1 and sense.value in values and len(word) > 2 and (word,) not in self.phrases:
                     self.phrases[(word,)] = [other for other in owners if other.value == sense.value]
+
+    def _parts_of_products(self) -> None:
+        """Words that one product alone has in its name, and plurals of names of one word: `trackers`, `operations`."""
+        products = [sense for senses in self.phrases.values() for sense in senses if sense.name == "product"]
+        words = {sense: plain_words(sense.value) for sense in products}
+        taken = {word for phrase in self.phrases for word in phrase if phrase not in map(tuple, words.values())}
+        for sense, parts in words.items():
+            others = {word for other in products if other.value != sense.value for word in words[other]}
+            forms = [word for word in parts if len(parts) > 1] + [f"{parts[0]}s"] * (len(parts) == 1)
+            for form in forms:
+                if len(form) >= _PART and form not in others | taken and (form,) not in self.phrases:
+                    self.parts[(form,)] = sense
+
+    def abbreviated(self, phrase: Phrase) -> Sense | None:
+        """The product whose words a phrase has, one or more of them written short: `ops suite`; None for none or several."""
+        near = {
+            sense
+            for words, senses in self.phrases.items()
+            for sense in senses
+            if sense.name == "product"
+            and len(words) == len(phrase)
+            and {*words} & {*phrase}
+            and all(map(_is_short_for, phrase, words))
+        }
+        return near.pop() if len(near) == 1 else None
 
     def team(self, me: str | None) -> Team | None:
         """The team of an owner with who is in it; None where it is not known."""
@@ -186,6 +216,14 @@ class Names:
             if phrase:
                 phrases.setdefault(phrase, []).append(Sense("account", str(row["customer_id"]), row["customer_name"]))
         return phrases, signed
+
+
+def _is_short_for(short: str, word: str) -> bool:
+    """Whether a word is another one, or begins as it does and has its letters in their order: `ops` for operations."""
+    letters = iter(word)
+    return short == word or (
+        1 < len(short) < len(word) and short[:2] == word[:2] and all(letter in letters for letter in short)
+    )
 
 
 def _names(serving: Serving) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from medallion.agent.planner.continuing import Continuing
-from medallion.agent.planner.lexicon import Sense, meanings
+from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.slots import TEAMS, Rank, Threshold
 from medallion.metrics.conditions import Test
@@ -16,6 +16,24 @@ _ATTAINED = (("missed", "<"), ("short", "<"), ("reached", ">="))
 
 class Quotas(Continuing):
     """Reads what is asked of quotas."""
+
+    def _covered(self) -> None:
+        """`do we have enough pipeline to make Q3 quota`: what is due in a time beside what is to be won in it."""
+        if not self._asks_cover():
+            return
+        covers = self.places("cover")
+        pipeline = [at for at in self.places("metric") if self.has(at, "metric") == Sense("metric", "open_pipeline")]
+        if self.places("who", "dim", "list", "count", "share", "average"):
+            return
+        quota = [at for at in self.places("metric") if self.spans[at].all("metric")[0].name in meanings()["current"]]
+        quota += [at for at in self.places("intent") if Sense("intent", "attain") in self.spans[at].senses]
+        self.goal = "cover"
+        self.use(*covers, *pipeline, *quota, *self.places("for_it", "reached", "will", "modal", "exists", "to"))
+
+    def _asks_cover(self) -> bool:
+        """Whether it is asked if the pipeline is enough."""
+        pipeline = [at for at in self.places("metric") if self.has(at, "metric") == Sense("metric", "open_pipeline")]
+        return len(pipeline) == 1 and bool(self.places("cover"))
 
     def _made(self) -> None:
         """`who made quota`: reached it, and sold nothing."""
@@ -33,7 +51,13 @@ class Quotas(Continuing):
         implied = self.before is not None and self.before.is_of_quotas
         if implied:
             self._made_it()
-        kinds = [(place, op) for kind, op in _ATTAINED for place in self.places(kind) if quota or kind == "short"]
+        half = self.places("by_half")
+        kinds = [
+            (place, op)
+            for kind, op in _ATTAINED
+            for place in self.places(kind)
+            if quota or kind == "short" or (half and kind == "missed")
+        ]
         everybody = self.places("who_not") if (of_whom or kinds) and self.by else []
         ahead = self.places("will", "modal") if of_whom else []
         if ahead:
@@ -49,8 +73,9 @@ class Quotas(Continuing):
             self.use(*[place for place, _ in kinds], *quota)
         elif kinds:
             place, op = kinds[0]
-            self.thresholds.append(Threshold("quota_attainment", op, "100", percent=True))
-            self.use(place, *quota)
+            least = "50" if half and op == "<" else "100"
+            self.thresholds.append(Threshold("quota_attainment", op, least, percent=True))
+            self.use(place, *quota, *(half if least == "50" else ()))
         elif of_whom:  # which reps hit quota
             self.goal = ""
             if self.places("never") and not self.times:
@@ -91,9 +116,27 @@ class Quotas(Continuing):
     def _from_quota(self) -> None:
         """`how far is Ben from his quota`, `where does that leave her against quota`: what is won of it, and what is left."""
         for place in self.places("metric"):
+            before = self.near(place, -1)
+            attained = self.has(place, "metric") == Sense("metric", "quota_attainment")
+            if attained and self._says_against(place) and self._is_won(before):  # won vs quota
+                self.metrics.append("quota_gap")
+                self.use(place, before)
+                self.states = [state for state in self.states if state[0] != "won"]
+                return
             if self.has(place, "metric") != Sense("metric", "quota"):
                 continue
             at = self.near(place, -1, over=("person", "its", "they"))
+            after = self.near(place, 1)
+            if self.has(after, "vs") and self._is_won(self.near(after, 1)):  # quota vs won in the first half
+                self.metrics.append("quota_gap")
+                self.use(place, after, self.near(after, 1))
+                self.states = [state for state in self.states if state[0] != "won"]
+                return
+            if self.has(at, "vs") and self._is_won(self.near(at, -1)):
+                self.metrics.append("quota_gap")
+                self.use(place, at, self.near(at, -1))
+                self.states = [state for state in self.states if state[0] != "won"]
+                return
             extent = [far for far, span in enumerate(self.spans) if span.of("extent")]
             beside = [at] if self.has(at, "gap_of", "from", "vs", "ahead", "behind") else []
             if beside or extent:
@@ -102,6 +145,20 @@ class Quotas(Continuing):
                 self.me |= any(self.has(each, "ahead", "behind") in _MINE for each in beside)
                 self.use(place, *extent, *beside)
                 self.take("gap_of")
+
+    def _says_against(self, place: int) -> bool:
+        """Whether a phrase begins with a word such as versus: `vs quota`."""
+        word = folded(self.spans[place].text.split()[0])
+        return Sense("vs") in lexicon(self.lexed.language).phrases.get((word,), ())
+
+    def _is_won(self, place: int) -> bool:
+        """Whether what was won stands at a place: won, revenue, what we won."""
+        if not 0 <= place < len(self.spans):
+            return False
+        senses = self.spans[place].senses
+        return any(
+            sense in senses for sense in (Sense("state", "won"), Sense("metric", "revenue"), Sense("verb", "win"))
+        )
 
     def _made_it(self) -> None:
         """`did any of them make it`: of those whose quota was asked for before."""

@@ -9,7 +9,7 @@ from medallion.agent.planner.checking import Checking
 from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense, lexicon
 from medallion.agent.planner.marking import DASHES, QUIET, RANKS, Unclear
-from medallion.agent.planner.slots import About, Slots, beside
+from medallion.agent.planner.slots import TEAMS, About, Slots, beside
 from medallion.agent.planner.times import Times
 from medallion.metrics.conditions import tests
 
@@ -46,9 +46,9 @@ class Reading(Checking):
             Unclear: A span says something that no slot takes.
         """
         steps: tuple[Callable[[], None], ...] = (
-            self._asides, self._having_none, self._corrected, self._declared, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._that_time, self._about, self._intents, self._silent, self._beside, self._bands, self._thresholds,
-            self._passed, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._ranked, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._measure, self._bought, self._splits, self._deeds,
-            self._attained, self._from_quota, self._duration_of_deals, self._subject, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._conflicting, self._whose,
+            self._asides, self._having_none, self._corrected, self._declared, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._named, self._that_time, self._about, self._covered, self._existing_or_new, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
+            self._passed, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._ranked, self._in_stage_longest, self._dependent, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._measure, self._bought, self._splits, self._by_quarter, self._deeds,
+            self._attained, self._from_quota, self._duration_of_deals, self._managed, self._used, self._subject, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._conflicting, self._whose,
         )  # fmt: skip
         for step in steps:
             step()
@@ -65,7 +65,7 @@ class Reading(Checking):
             self.average, self.contrast, narrow, tuple(self.notes), follows=(self.follows or self.refers) and not self.of_row, refers=self.refers, past=self.past,
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
             each=self._each(),
-            further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of, columns=tuple(dict.fromkeys(self.columns)), bands=tuple(self.bands), other_way=self.other_way, premise=self.premise,
+            further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of, without=self.without, columns=tuple(dict.fromkeys(self.columns)), bands=tuple(self.bands), other_way=self.other_way, premise=self.premise,
             fragment=self._is_fragment(), running=self.running, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
         )  # fmt: skip
 
@@ -238,11 +238,17 @@ class Reading(Checking):
             if span.used:
                 continue
             only = {sense.kind for sense in span.senses}
-            if "exists" in only and self.has(place + 1, "no", "not") and not self._says(place + 1, "not", "lately"):
+            denied = (
+                "exists" in only and self.has(place + 1, "no", "not") and not self._says(place + 1, "not", "lately")
+            )
+            if denied and not self.has(self.near(place + 1, 1), "done"):
                 raise Unclear(
                     f"'{span.text} {self.spans[place + 1].text}': whether there are any, or which are not?",
                     "how many overdue deals are there?",
                 )
+            if only == {"undeclared"}:
+                name = span.senses[0].name
+                raise Unclear(f"{name} is no declared figure or dimension", "win rate by product", "revenue by product")
             if "nodata" in only and only <= {"nodata"}:
                 raise Unclear(f"the data have nothing about {span.text!r}")
             drafts = any(Sense("intent", "draft") in other.senses for other in self.spans)
@@ -257,6 +263,8 @@ class Reading(Checking):
                     f"{span.text!r} is personal data, which I do not read",
                     remedy="Who may see it finds it on the account's page of the dashboard (`medallion dashboard`).",
                 )
+            if "leads_whom" in only and self._leads_team(place):
+                continue
             if "leads_whom" in only:
                 raise Unclear(
                     f"{span.text!r}: is the owner of a deal meant, or the manager of a rep?", "open pipeline by manager"
@@ -284,6 +292,14 @@ class Reading(Checking):
                     "nothing can be changed from a conversation",
                     remedy="Propose it with `medallion actions propose`; its `--help` says how.",
                 )
+
+    def _leads_team(self, place: int) -> bool:
+        """`who leads West`: the manager of a team or a rep that is named, said as a dimension of theirs."""
+        led = [span for span in self.spans if any(sense.name in (*TEAMS, "owner") for sense in span.all("value"))]
+        if len(led) != 1:
+            return False
+        self.spans[place].senses = (Sense("dim", "owner_manager"),)
+        return True
 
     def _addresses(self, place: int) -> bool:
         """Whether the e-mails of accounts are asked for, which are addresses."""
@@ -340,6 +356,7 @@ class Reading(Checking):
             ends and [place for place in self.places("present") if Sense("verb", "close") in self.spans[place].senses]
         )
         due |= any(Sense("intent", "forecast") in self.spans[place].senses for place in self.places("intent"))
+        due |= self._asks_cover()
         future = self.goal == "plan" or bool(self.places("next")) or due
         times = Times(self.spans, self.today, future=future)
         if times.doubt:

@@ -110,8 +110,10 @@ class Restricting(Marking):
         self.use(*range(place, rest))
 
     def _says(self, place: int, kind: str, name: str) -> bool:
-        return not self.spans[place].used and any(
-            (sense.kind, sense.name) == (kind, name) for sense in self.spans[place].senses
+        return (
+            place < len(self.spans)
+            and not self.spans[place].used
+            and any((sense.kind, sense.name) == (kind, name) for sense in self.spans[place].senses)
         )
 
     def _number(self, place: int) -> tuple[str, bool, bool, int] | None:
@@ -272,7 +274,7 @@ class Restricting(Marking):
             if not column:
                 raise Unclear(f"{op} {value} deals of whom?", "owners with more than 3 open deals")
             self.use(right)
-        if not column and unit:
+        if not column and unit and not age:
             quiet = [
                 position
                 for position in range(len(self.spans))
@@ -360,6 +362,8 @@ class Restricting(Marking):
         beside_dim = any(self.has(at, "dim") == Sense("dim", "segment") for at in beside)
         for at in beside:
             dims = {sense.name for sense in self.spans[at].all("dim")}
+            if "owner_manager" in dims and at != place - 1:
+                continue  # the manager of Ben Haddad, not Ben Haddad as the manager of others
             chosen = [sense for sense in senses if sense.name in dims]
             if chosen and (at == self.near(place, -1) or not self._is_split(at)):
                 self.use(at)
@@ -437,6 +441,9 @@ class Restricting(Marking):
                     self.versus = True
                     self.by.append(sense.name)
                 groups[-1] = (last[0], place, sense.name, [*last[3], sense.value])
+                if self.spans[place].ends and last[0] == 0 and self._joined(last[1], place, "and"):
+                    self.versus = True  # Ben and Carla: win rate and revenue
+                    self.by.append(sense.name)
                 self.anded |= sense.name in ("product", "category") and self._joined(last[1], place, "and")
                 self.use(*[p for p in range(last[1], place) if self.has(p, "and", "or", "vs", "to")])
             else:
@@ -469,6 +476,8 @@ class Restricting(Marking):
                 if before and self._joined(before[0], first, "and"):
                     self.use(*[p for p in range(before[0], first) if self.has(p, "and")])
                 self.where.append(test)
+            if test in self.where[:-1] and self.where[-1] == test:
+                self.where.pop()  # who said no to marketing (consent denied)
             before = (last_place, test)
 
     def _contrasted(self, first: int, last: int) -> bool:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from medallion.agent.planner.lexicon import Sense
+from medallion.agent.planner.lexicon import Sense, folded, lexicon
 from medallion.agent.planner.restricting import DAYS, ONE, OPS, Restricting
 from medallion.agent.planner.slots import Threshold
 from medallion.metrics import periods
+
+#: Who did or did not do something, between the word that denies it and the verb.
+_WHO = ("me", "past", "not", "first_person", "yes_no", "they", "thing", "to", "during", "prep")
+#: What happens to deals in a time, which a time beside silence may be of.
+_DEEDS = frozenset({"create", "win", "lose", "close", "due", "move", "sell"})
 
 
 class Silence(Restricting):
@@ -15,6 +20,8 @@ class Silence(Restricting):
         """Not touched for so long: a duration, or a time beside words for silence."""
         quiet = [place for place in range(len(self.spans)) if self._says(place, "not", "lately")]
         quiet = quiet or self._not_touched() or self._untouched_for()
+        if self._without_kind() or self._untouched_in(quiet):
+            return
         if not quiet:
             return
         for place in range(len(self.spans)):
@@ -24,6 +31,8 @@ class Silence(Restricting):
             first, count = days
             op = ">"
             before = self.near(place, -1)
+            if self._is_age(before, first):
+                continue
             if sign := self.has(before, "gt", "ge"):
                 op = OPS[sign.kind]
                 self.use(before)
@@ -48,8 +57,87 @@ class Silence(Restricting):
         fresh = any(Sense("state", "new") in span.senses for span in self.spans)  # new leads of this month
         if (fresh or not self.times) and not any(self.spans[place].of("state") for place in quiet):
             self.states.append(("untouched", True))  # who has not been contacted
-            self.use(*quiet)
+            self.use(*quiet, *[at for at in (quiet[-1] + 1,) if self._says(at, "verb", "get")])
             self._own_objects()
+
+    def _is_age(self, before: int, after: int) -> bool:
+        """Whether a duration between two places is the age of records: `older than 30 days`, `30 days old`."""
+        sign = self.has(before, "gt", "lt")
+        aged = sign is not None and sign.name == "age" and not self._says_since(before)
+        return aged or self.has(after, "field") == Sense("field", "age_days")
+
+    def _without_kind(self) -> bool:
+        """`customers without a meeting in 2025`, `whom we have not called this month`: no touches of a kind, in a time or ever."""
+        kinds = [at for at, span in enumerate(self.spans) if span.of("kind")]
+        for place in self.places("no", "not", "never"):
+            at = place + 1
+            while at < len(self.spans) and (self.spans[at].used or self.quiet(at) or self.spans[at].of(*_WHO)):
+                at += 1
+            sense = self.has(at, "done", "kind")
+            if sense is None or len(kinds) > 1 or (kinds and kinds != [at]) or not self._names_records():
+                continue
+            if len(self.times) > 1 or self.places("outcome", "direction", "booked", "metric"):
+                continue
+            self.without = (sense.name, self.times[0].text if self.times else "")
+            self.times = []
+            self.use(*(p for p in range(place, at + 1) if not self.spans[p].of("me")))
+            self._use_around(place, at)
+            return True
+        return False
+
+    def _untouched_in(self, quiet: list[int]) -> bool:
+        """`accounts not touched this quarter`, `in May`: no touches in a time, which is not only one from a day on."""
+        if not quiet:
+            quiet = [at for at in range(len(self.spans)) if self._says(at, "state", "untouched")]
+        begins = any(
+            span.of("verb") and not span.of("touch") and {s.name for s in span.all("verb")} & _DEEDS
+            for span in self.spans
+        )
+        begins |= any(
+            {sense.name for sense in span.all("state")} & {"new", "won", "lost", "closed"} for span in self.spans
+        )
+        if (
+            not quiet
+            or len(self.times) != 1
+            or begins
+            or not self._names_records()
+            or any(map(self._duration, range(len(self.spans))))
+        ):
+            return False
+        span = periods.read(self.times[0].text, self.today)
+        since = self.times[0].text.split()[0] in ("last", "since")
+        if self.today.day is None or (since and not (span.last and span.last < self.today.day)):
+            return False
+        self.without = ("", self.times[0].text)
+        self.times = []
+        self.use(*quiet)
+        self._use_around(quiet[0], quiet[-1])
+        return True
+
+    def _use_around(self, first: int, last: int) -> None:
+        """Use what says that touches were or were not had: `where we have had no meeting`, `no activity logged`."""
+        self.use(
+            *[
+                at
+                for at in (first - 1, last + 1)
+                if self.has(at, "past", "with", "verb") and not self._says(at, "verb", "own")
+            ]
+        )
+        self.take("still", "whom")
+        for place in self.places("they"):  # customers with whom we had no meeting
+            if self.has(place - 1, "with") and any(span.of("entity") for span in self.spans[:place]):
+                self.use(place - 1, place)
+        self._own_objects()
+
+    def _names_records(self) -> bool:
+        """Whether accounts or deals are named, none of them by its name."""
+        named = [sense.name for span in self.spans for sense in span.all("entity")]
+        return not self.about and bool({*named} & {"accounts", "deals"})
+
+    def _says_since(self, place: int) -> bool:
+        """Whether a phrase begins with a word such as since, which beside silence tells how long it is: `seit über 30 Tagen`."""
+        words, phrases = self.spans[place].text.split(), lexicon(self.lexed.language).phrases
+        return Sense("since") in phrases.get((folded(words[0]),), ())
 
     def _not_touched(self) -> list[int]:
         """A word that denies and the verb for contact that it denies, with who asks between them: `havent I talked to`."""

@@ -176,6 +176,7 @@ class Slots:
         bands: Bands of values, each of which is asked about by itself.
         premise: What it takes for granted of a quota: that it was `missed`.
         other_way: The other end of an order, where both are asked for: `best and worst month`.
+        without: The channel, or nothing for any, and the time, or nothing for ever, in which there were no touches.
         passage: The stage that deals were in, and the one that they came to, or `won`.
         of_before: Whether a share is asked for of what was asked before: `as a percentage per month`.
         running: Whether figures by time are added up from one to the next: `cumulative`.
@@ -222,6 +223,7 @@ class Slots:
     each: bool = field(default=False, compare=False)
     with_total: bool = field(default=False, compare=False)
     passage: tuple[str, str] | None = None
+    without: tuple[str, str] | None = field(default=None, kw_only=True)
     columns: tuple[str, ...] = field(default=(), kw_only=True)
     bands: tuple[tuple[Threshold, ...], ...] = field(default=(), kw_only=True)
     other_way: str = field(default="", kw_only=True)
@@ -599,7 +601,7 @@ class Slots:
         subject = ("metrics", "fields", "entity")
         own_subject = self.goal == "attain" or any(getattr(self, name) for name in subject)
         kept: list[str] = []
-        for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "bands", "average", "compare", "turn", "about",
+        for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "bands", "without", "average", "compare", "turn", "about",
                      "me", "team", "team_of", "versus", "running"):  # fmt: skip
             own, was = getattr(self, name), getattr(before, name)
             sorts = self.rank is not None and bool(self.fields) and name in ("entity", "deed")
@@ -726,7 +728,21 @@ def _beside_values(
 
 
 #: Goals that need nothing else to be asked for.
-INTENTS = ("overview", "attain", "plan", "forecast", "changed", "channels", "define", "brief", "score", "draft", "why")
+INTENTS = (
+    "existing",
+    "cover",
+    "overview",
+    "attain",
+    "plan",
+    "forecast",
+    "changed",
+    "channels",
+    "define",
+    "brief",
+    "score",
+    "draft",
+    "why",
+)
 
 
 def beside(condition: Condition) -> bool:

@@ -146,8 +146,60 @@ class Subjects(Quotas):
         if stated and stated <= OF_LIFE and more and alone and not named:
             self.entity = "deals"
 
+    def _responding(self) -> None:
+        """`how quickly do we get back to new leads`, `wer antwortet am langsamsten`: the hours to the first touch."""
+        swift = [at for at, span in enumerate(self.spans) if span.of("how_long", "lasts")]
+        responds = self.places("responds")
+        customers = self.about or any(Sense("entity", "accounts") in span.senses for span in self.spans)
+        if (
+            not (swift and responds)
+            or customers
+            or self.places("metric")
+            or "lead_response_hours" not in metrics.metrics()
+        ):
+            return
+        place = responds[0]
+        self.metrics.append("lead_response_hours")
+        self.use(place, *[at for at in (place - 1,) if self.has(at, "to", "modal", "past")])
+        self.use(*self.places("how_long"))
+        at = place + 1
+        while at < len(self.spans) and (
+            self.quiet(at) or self.has(at, "to", "from", "state", "entity", "in_answer", "ours")
+        ):
+            if self.has(at, "state") not in (None, Sense("state", "new")):
+                break
+            self.use(at)
+            at += 1
+
+    def _used(self) -> None:
+        """`who uses whatsapp most`, `which channel do we use most`: the number of touches."""
+        of_channel = self.by == ["channel"] or any(span.of("kind") for span in self.spans)
+        if not of_channel or not self.places("uses"):
+            return
+        if self.by == ["channel"] and self.rank and not (self.metrics or self.places("metric")):
+            self.metrics.append("touches")
+        self.take("uses")
+
+    def _managed(self) -> None:
+        """`who is Ben Haddad's manager`, `who leads West`: the manager of the deals of a rep or a team."""
+        owned = [
+            part for part in self.where if isinstance(part, Test) and part.name in ("owner", *TEAMS) and part.op == "="
+        ]
+        places = [at for at in self.places("dim") if self.has(at, "dim") == Sense("dim", "owner_manager")]
+        asks = self.metrics or self.entity or self.goal or self.rank or self.deed or self.states or self.times
+        others = [at for at in self.places("dim", "metric", "entity", "kind", "count", "amount") if at not in places]
+        split = "owner_manager" in self.by and not self.led
+        if not (places or split) or len(owned) != 1 or len(self.where) != 1 or asks or others:
+            return
+        self.metrics.append("total_leads")
+        self.by = [name for name in self.by if name not in ("owner", "owner_manager")] + ["owner_manager"]
+        self.use(*places, *self.places("who", "list"))
+
     def _contacts(self) -> None:
         """Contacts, by what only they have where they are not named: `who are the decision makers there`."""
+        named = any(span.of("people") for span in self.spans) and "contacts" in metrics.metrics()
+        if named and self._of_contacts() and (self.entity == "interactions" or self.metrics == ["touches"]):
+            self.entity, self.metrics = "", ["contacts"]  # wie viele Kontakte haben widersprochen
         if self._of_contacts() and not (self.metrics or self.entity or self.fields):
             self.metrics += [name for name in ("contacts",) if name in metrics.metrics()]
             if self.metrics and self.goal in ("average", "median"):
@@ -225,7 +277,7 @@ class Subjects(Quotas):
         for place in range(len(self.spans)) if not self.places("average", "median") else ():
             items: list[_Figure] = []
             at = place
-            while item := self._figure_at(at):
+            while item := self._figure_at(at) or self._worth_at(at, items):
                 if items and item.whole and restricted:
                     return  # a question of its own, of which what restricts the other may be meant or not
                 items.append(item)
@@ -262,6 +314,15 @@ class Subjects(Quotas):
         end = at + 1 if alone else after + 1
         number = meanings()["measures"]["deals"]["count"].get(state.name, "") if state.name else ""
         return _Figure(str(number), end, counted=True, whole=at > place and not alone) if number else None
+
+    def _worth_at(self, place: int, before: list[_Figure]) -> _Figure | None:
+        """`deals won and value`: what the deals that were counted right before are worth."""
+        of = meanings()["measures"]["deals"]
+        states = {str(name): state for state, name in of["count"].items() if state}
+        state = states.get(before[-1].name) if before and before[-1].counted else None
+        limit = self.has(self.near(place, 1), "gt", "ge", "lt", "le", "eq", "between")
+        worth = self.has(place, "field") == Sense("field", "deal_value") and not limit
+        return _Figure(str(of["value"][state]), place + 1, counted=False) if state and worth else None
 
     def _past(self, place: int) -> int:
         """The next place from one on that is no auxiliary or article."""

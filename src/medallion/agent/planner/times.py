@@ -303,6 +303,9 @@ class Times:
         rel = next((word for word in ("this", "last", "next") if self._is(at, word)), None)
         if rel and self.unit(at + 1) == "year":
             return self.day.year + {"last": -1, "next": 1}.get(rel, 0), at + 2
+        after = next((word for word in ("last", "next") if self._is(at + 1, word)), None)
+        if self.unit(at) == "year" and after:  # du T2 de l'an dernier, del año pasado
+            return self.day.year + {"last": -1, "next": 1}[after], at + 2
         return None, place
 
     def _likely_year(self, floating: str) -> int:

@@ -17,7 +17,13 @@ from medallion.errors import SourceError
 from medallion.pipeline.conventions.cells import Cells, dates_of, look
 from medallion.pipeline.conventions.dates import date_notes, formats_of, order_of, precedents_of, span_of, with_formats
 from medallion.pipeline.conventions.doubts import MESSAGES, Doubt
-from medallion.pipeline.conventions.meaning import doubts_of, repeated_deliveries, slips_of, undated_deals
+from medallion.pipeline.conventions.meaning import (
+    doubts_of,
+    emptied_columns,
+    repeated_deliveries,
+    slips_of,
+    undated_deals,
+)
 from medallion.sources import Refusal, SourceFile
 
 
@@ -56,6 +62,7 @@ def settle(
         except SourceError as error:
             refused.append(Refusal(file.name, file.entity, error.problem, error.remedy))
     readable = [file for file in files if id(file) in seen]
+    earlier = list(earlier)
     before = precedents_of(earlier)
     dated = [
         (id(file), look) for file in readable for look in dates_of(file, entities[file.entity], seen[id(file)]).values()
@@ -71,6 +78,7 @@ def settle(
     for file in readable:
         entity = entities[file.entity]
         doubts = [*doubts_of(file, entity, seen[id(file)], has_rows=cells is None), *whole.get(id(file), [])]
+        doubts += emptied_columns(file, entity, earlier)
         dates: dict[str, tuple[str, ...]] = {}
         span = span_of(look for of, look in dated if of == id(file)) or everywhere
         for name, texts in dates_of(file, entity, seen[id(file)]).items():

@@ -282,9 +282,10 @@ def _unreadable(file: SourceFile, name: str, seen: Seen, unread: list[str]) -> l
         return [Doubt(f"{origin_of(file, name)!r}: {asked}, and no other date tells which", remedy)]
     shown = ", ".join(repr(text[:40]) for text in unread[:3])
     column = f"{file.entity}.{name}"
-    if wider := formats.wider(unread, str(file.mapping[name].column)):
+    is_end = name in ("closed_at", "expected_close_date")
+    if wider := formats.wider(unread, str(file.mapping[name].column), is_end):
         setting = f"dateFormats: [{wider.format}]" if wider.format else f"sql: {yaml.quoted(wider.sql)}"
-        remedy = f"These are {wider.what}. If each is to count as its first day, say it in a contract: `{setting}` of {column}."
+        remedy = f"These are {wider.what}. If each is to count as {wider.asks}, say it in a contract: `{setting}` of {column}."
     else:
         remedy = (
             f"Name their form in a contract, `dateFormats: [d/M/yyyy]` of {column} with the letters that docs/SOURCES.md lists, "

@@ -10,10 +10,11 @@ from itertools import islice
 import duckdb
 import sqlglot
 
-from medallion.contracts import Column, Entity, Filling, yaml
+from medallion.contracts import CONFIDENT, Column, Entity, Filling, yaml
 from medallion.contracts.filling import WHERE
 from medallion.contracts.odcs import code, names_in
 from medallion.lakehouse import query
+from medallion.pipeline import drift
 from medallion.pipeline.conventions.cells import (
     PAIR,
     UNDATED,
@@ -86,16 +87,22 @@ def _unknown(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> Iter
                 yield name, seen[bronze], unknown
 
 
-def _is_slip(seen: Seen, unknown: Counter[str]) -> bool:
-    """Whether so few rows have an unknown spelling that it is told with its row, and is no word of the export."""
-    return unknown.total() < max(_ROWS, _SHARE * seen.filled)
+def _is_slip(name: str, seen: Seen, unknown: Counter[str]) -> bool:
+    """Whether so few rows have an unknown spelling that it is told with its row, and is no word of the export.
+
+    A state that is a word for won or lost is none, however few rows have it: a deal would keep the state it had before.
+    """
+    ends = (vocabulary.value("leads.status", text) for text in unknown) if name == "status" else ()
+    return unknown.total() < max(_ROWS, _SHARE * seen.filled) and not any(
+        end and end.value in ("won", "lost") and end.confidence >= CONFIDENT for end in ends
+    )
 
 
 def _unknown_spellings(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[Doubt]:
     """A doubt about a closed column with spellings that nothing knows, however its contract goes on with them."""
     doubts = []
     for name, seen_column, unknown in _unknown(file, entity, seen):
-        if not _is_slip(seen_column, unknown):
+        if not _is_slip(name, seen_column, unknown):
             header = header_of(file, file.mapping[name].column or "")
             doubts.append(
                 Doubt(
@@ -112,7 +119,7 @@ def slips_of(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list
     return [
         f"{file.name}: {_shown(unknown)} is no known spelling of {name} and counts as {entity.column(name).fallback}"
         for name, seen_column, unknown in _unknown(file, entity, seen)
-        if _is_slip(seen_column, unknown) and entity.column(name).fallback
+        if _is_slip(name, seen_column, unknown) and entity.column(name).fallback
     ]
 
 
@@ -276,6 +283,35 @@ def _in_several_rows(file: SourceFile, entity: Entity) -> list[Doubt]:
             f"({', '.join(amount or 'empty' for amount in amounts[:3])}), and no column says which is the newest: only the last row "
             "would count",
             "Let `medallion init` write a contract: it asks whether these are lines of a deal or versions of it.",
+        )
+    ]
+
+
+def emptied_columns(file: SourceFile, entity: Entity, earlier: Sequence[SourceFile]) -> list[Doubt]:
+    """A doubt about what a file would empty in known records, since it lacks columns that the file before it had."""
+    gone = drift.emptied(file, entity, earlier)
+    if not gone:
+        return []
+    had = {column for other in earlier if other.entity == file.entity for _, column in other.columns}
+    new = [header for header, name in file.columns if name not in had and name not in file.columns_read]
+    of_header = {header: [name for name in gone if gone[name] == header] for header in gone.values()}
+    shown = ", ".join(f"{header!r} ({', '.join(names)})" for header, names in of_header.items())
+    beside = f" (new here: {', '.join(map(repr, new[:MESSAGES]))})" if new else ""
+    named = {
+        name: max(guesses, key=lambda header: guesses[header].confidence)
+        for name in gone
+        if (guesses := {header: meant for header in new if (meant := vocabulary.header(header, entity, name))})
+    }
+    as_named = "; ".join(f"`{name}: {{column: {yaml.quoted(header)}}}`" for name, header in named.items())
+    renamed = (
+        f"If columns have other names now, say so in a contract{f', as {as_named}' * bool(as_named)}; else export"
+        if new
+        else "Export"
+    )
+    return [
+        Doubt(
+            f"lacks columns that the file before it had: {shown}{beside}; its records would be left without",
+            f"{renamed} it with {', '.join(map(repr, of_header))}.",
         )
     ]
 
