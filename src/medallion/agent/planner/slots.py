@@ -332,8 +332,13 @@ class Slots:
         subject = (overview and self.metrics) or (
             self.entity in ("deals", "interactions") and self.entity != before.entity
         )
-        one = (len(owners) == 1) != before.me and not before.team
-        if not (self.fragment and subject and one) or others or not conditions <= _OF_RECORD or self.is_of_quotas:
+        of_one_owner = (len(owners) == 1) != before.me and not before.team
+        if (
+            not (self.fragment and subject and of_one_owner)
+            or others
+            or not conditions <= _OF_RECORD
+            or self.is_of_quotas
+        ):
             return None
         times = self.times or (before.times if overview and self.metrics else ())
         return replace(self, where=(*owners, *self.where), me=before.me, times=times)
