@@ -1143,6 +1143,8 @@ OF_RECORD = [
     ("Lumen Works", "was ist da noch offen", _OPEN_AT_LUMEN),
     ("Lumen Works", "qu'est-ce qui est encore ouvert là-bas", _OPEN_AT_LUMEN),
     ("Lumen Works", "¿qué hay abierto ahí?", _OPEN_AT_LUMEN),
+    ("Lumen Works", "deals over 50k?", "list deals where customer_id = C004 and deal_value > 50000"),
+    ("Lumen Works", "Deals über 50k?", "list deals where customer_id = C004 and deal_value > 50000"),
     ("L-3", "calls?", "list interactions where channel = call and lead_id = L-3"),
     ("who owns C004", "his open deals", "? 'his': of the account, or of who owns it?"),
     # questions of their own
@@ -1152,6 +1154,7 @@ OF_RECORD = [
     ("Lumen Works", "which deals are overdue", "list deals where overdue"),
     ("Lumen Works", "calls by rep?", "touches by owner where channel = call"),
     ("Lumen Works", "win rate by source", "win_rate by source"),
+    ("Lumen Works", "new customers?", "new_customers"),
 ]  # fmt: skip
 
 
@@ -1188,6 +1191,7 @@ def test_what_goes_on_from_a_question_that_was_not_answered_is_declined(planner,
         ("pipeline", "open_pipeline", True),
         ("and how many deals did we lose", "lost_leads", True),
         ("revenue by rep this year", "revenue by owner in this year", False),
+        ("forecast", "pipeline forecast", False),
         ("calls in Germany", "touches where country = Germany and channel = call + list interactions where country = Germany and channel = call", False),
     ],
 )  # fmt: skip

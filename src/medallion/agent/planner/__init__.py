@@ -159,19 +159,19 @@ class Planner:
         kinds = (*QUIET, "carry", "nth", "foremost", "ordinal", "num", "number", "entity")
         if not all(span in unknown or span.of(*kinds) for span in spans):
             return None
-        said = " ".join(span.text for span in spans if unknown and (span in unknown or span.of("number")))
+        more = " ".join(span.text for span in spans if unknown and (span in unknown or span.of("number")))
         numbers = [sense for span in spans for sense in (span.of("nth", "foremost", "ordinal"),) if sense]
         accounts: tuple[str, ...]
         whole_names = [span.text for span in spans if span.of("account")]
         if len(whole_names) == 1 and {*plain_words(known)} <= {*plain_words(whole_names[0])}:
             count, accounts = 1, (whole_names[0],)
         else:
-            count, accounts = self.names.in_part(f"{known} {said}") if said else (0, ())
+            count, accounts = self.names.in_part(f"{known} {more}") if more else (0, ())
         if count > 1:
             offered = tuple(asked.replace(part, name) for name in accounts)
-            reason = f"{count:,} accounts have {f'{known} {said}'!r} in the name: which one is meant?"
-            return Declined(reason, offered, "Ask by its whole name.", choice=(asked, part, f"{known} {said}"))
-        if not said and len(numbers) == 1:
+            reason = f"{count:,} accounts have {f'{known} {more}'!r} in the name: which one is meant?"
+            return Declined(reason, offered, "Ask by its whole name.", choice=(asked, part, f"{known} {more}"))
+        if not more and len(numbers) == 1:
             place = int(numbers[0].name or 1)
             accounts = self.names.in_part(known)[1][place - 1 : place]
         if not accounts:
@@ -371,8 +371,8 @@ class Planner:
         """Why a question is declined that names an account in part, or somebody who is not there; None where it does not."""
         for phrase in unknown:
             count, accounts = self.names.in_part(phrase)
-            if count > 1 and (one := self._of_rows(question, phrase, before)):
-                return one
+            if count > 1 and (of_rows := self._of_rows(question, phrase, before)):
+                return of_rows
             if count:
                 several = f"{count:,} accounts have" if count > 1 else "an account has"
                 offered = tuple(f"tell me about {name}" for name in accounts)

@@ -27,6 +27,7 @@ _NOUNS = (
     "metric", "entity", "kind", "outcome", "direction", "booked", "state", "field", "value", "number", "num", "ordinal", "newest",
     "oldest", "desc", "asc", "last", "this", "next", "unit", "month", "quarter", "today", "yesterday", "count", "amount", "total",
     "average", "median", "carry", "and", "only", "still", "too", "exists", "past", "else", "foremost",
+    "gt", "ge", "lt", "le", "between", "or_more", "or_less", "currency", "magnitude",
 )  # fmt: skip
 
 

@@ -332,8 +332,13 @@ class Slots:
         subject = (overview and self.metrics) or (
             self.entity in ("deals", "interactions") and self.entity != before.entity
         )
-        one = (len(owners) == 1) != before.me and not before.team
-        if not (self.fragment and subject and one) or others or not conditions <= _OF_RECORD or self.is_of_quotas:
+        of_one_owner = (len(owners) == 1) != before.me and not before.team
+        if (
+            not (self.fragment and subject and of_one_owner)
+            or others
+            or not conditions <= _OF_RECORD
+            or self.is_of_quotas
+        ):
             return None
         times = self.times or (before.times if overview and self.metrics else ())
         return replace(self, where=(*owners, *self.where), me=before.me, times=times)
@@ -349,7 +354,8 @@ class Slots:
         conditions = {name for condition in self.where for name in names_of(condition)}
         if record is None or not (self.fragment and subject) or self.about or others or not conditions <= _OF_RECORD:
             return None
-        if self.is_of_quotas or (not before.is_of_record and self.goes_on(before)):
+        counts = {metrics.metrics()[name].measure.unit for name in self.metrics} == {"accounts"}
+        if self.is_of_quotas or counts or (not before.is_of_record and self.goes_on(before)):
             return None
         of_people = "contacts" in self.metrics
         entity = self.entity or ("" if self.metrics else "deals")
@@ -366,7 +372,11 @@ class Slots:
         """Whether it cannot be answered after a question that was not, of which nothing is known but whom it named."""
         if named is not None and (self.of_record(named) or self.refers):
             return False
-        open_ended = self.fragment and not (self.times or self.by or self.me or self.states or self.thresholds)
+        open_ended = (
+            self.fragment
+            and self.goal not in INTENTS
+            and not (self.times or self.by or self.me or self.states or self.thresholds)
+        )
         open_ended &= {name for part in self.where for name in names_of(part)} <= _OF_RECORD
         return not self.has_subject or (self.fragment and self.follows) or (open_ended and not self.about)
 
@@ -374,7 +384,7 @@ class Slots:
         """Whether it is a whole question about the records of all accounts, after one about a single account or deal."""
         own = self.about or self.where or self.me or self.team or self.thresholds or "customer_name" in self.by
         subject = self.entity in ("deals", "interactions") or ((self.metrics or self.deed) and not self.entity)
-        return len(before.about) == 1 and bool(subject) and not (own or self.goal in INTENTS)
+        return len(before.about) == 1 and bool(subject) and not (own or self.goal in INTENTS or self.is_of_quotas)
 
     def goes_on(self, before: Slots | None) -> bool:
         """Whether it goes on from what was asked before: it has no subject, says so, or is but another kind of touch."""
