@@ -64,9 +64,9 @@ def stage_rates(deals: DataFrame, stays: DataFrame, curve: DataFrame, as_of: AsO
     )
     prior = float(as_of.weights.prior_leads)
     odds = _odds(F.col("_seen"), F.col("_won"), F.col("_expected"), prior)
-    told = totals.withColumn("_own_odds", F.when(F.col("_seen") >= _LEAST, odds))
+    with_odds = totals.withColumn("_own_odds", F.when(F.col("_seen") >= _LEAST, odds))
     own = F.col("_own_odds")
-    grouped = told.withColumn("_group", F.when(own > _APART, OFTEN).when(own < 1 / _APART, SELDOM))
+    grouped = with_odds.withColumn("_group", F.when(own > _APART, OFTEN).when(own < 1 / _APART, SELDOM))
     mates = Window.partitionBy("_group")
     # whole millionths, since the order of rows must not matter
     millionths = rounded(F.col("_expected") * 1e6).cast("bigint")
