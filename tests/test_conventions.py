@@ -571,3 +571,27 @@ def test_errors_of_spreadsheets_are_told_and_empty(tmp_path, error):
     ).refused
     assert "4 cells of 4 have an error of a spreadsheet" in refusal.problem
     assert error.lower() in contracts.entities()["leads"].placeholders
+
+
+@pytest.mark.parametrize(
+    ("named", "written"),
+    [("{sql: date_2}", "closed_date"), ("{column: Date}", "created_date"), ("{column: Shade}", "")],
+)
+def test_a_contract_that_names_a_column_as_before_two_header_rows_is_told_its_name(tmp_path, named, written):
+    contract = contracts.Override(
+        "own",
+        EXCLUDED.partition("          - file")[0]
+        + f"""          - file: "leads*"
+            columns:
+              lead_id: lead_id
+              customer_id: customer_id
+              status: status
+              created_at: {{sql: created_date}}
+              closed_at: {named}
+""",
+    )
+    (tmp_path / "leads.csv").write_text(
+        ",,,Created,,Closed,\nlead_id,customer_id,status,Date,By,Date,By\nL1,C1,won,2025-01-02,Ann,2025-02-03,Ben\n"
+    )
+    refused = sources.scan(str(tmp_path), contracts.entities([contract])).refused
+    assert [item.remedy for item in refused] == [f"Write {written} in the contract."] * bool(written)

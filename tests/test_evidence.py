@@ -911,6 +911,45 @@ def test_sheets_by_month_are_states_of_these_months(tmp_path):
     assert "# updated_at: {value: 2025-04-01}, where these have only changes" in proposed.text
 
 
+@pytest.mark.parametrize(
+    ("header", "cell", "expression"),
+    [
+        ("Deal / Owner", "Chillers {n} / Ines", "trim(split_part(`deal_owner`, '/', 2))"),
+        ("Owner", "Ines / Petra", None),
+        ("Deal Owner", "Ines", None),
+    ],
+)
+def test_two_things_in_one_cell_are_asked_about(proposed, header, cell, expression):
+    rows = deals(9, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}", cell)
+    columns, _, text = proposed(f"Deal ID,Company,Stage,Amount,Created,Close Date,{header}", rows)
+    assert asked(columns) == (["owner"] if expression else [])
+    assert expression is None or expression in text
+
+
+@pytest.mark.parametrize(
+    ("name", "is_test"),
+    [
+        ("TEST - please ignore", True),
+        ("Test Account", True),
+        ("Test Equipment Ltd", False),
+        ("Penetration test", False),
+    ],
+)
+def test_records_that_are_named_as_tests_are_asked_about(proposed, name, is_test):
+    rows = deals(9, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    rows[3] = rows[3].replace("Firm 3", name)
+    _, _, text = proposed("Deal ID,Company,Stage,Amount,Created,Close Date", rows)
+    assert ("are these tests, copies or others that do not count?" in text) == is_test
+    assert (f"NOT IN ('{name.lower()}')" in text) == is_test
+
+
+def test_a_column_of_operations_ends_records(proposed):
+    rows = deals(9, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}", "UPDATE")
+    rows[3] = rows[3].replace("UPDATE", "DELETE")
+    _, _, text = proposed("Deal ID,Company,Stage,Amount,Created,Close Date,Operation", rows)
+    assert "Operation marks 1 of 9 rows" in text
+
+
 def test_days_beside_sums_of_groups_are_read(proposed):
     rows = deals(4, "Ann,D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
     groups = [f"{text},,,,{amount},{word}," for text, amount, word in (("", "1,234", "Sum"), ("", "2", "Count"))]

@@ -48,9 +48,15 @@ def settle(draft: Draft, feed: Feed) -> None:
 def _no_business(draft: Draft, feed: Feed) -> None:
     """Ask about rows that a flag marks as tests, copies, templates or the like."""
     flags = [(c, texts) for c in feed.unmapped if marks.is_no_business(c.header) and (texts := marks.flagged(c.counts))]
+    shown = " and ".join(f"{c.header} marks {sum(texts.values()):,} of {c.rows:,} rows" for c, texts in flags)
+    names = [] if flags else _names(draft, feed)  # a flag says more than names
+    tests = [(column, texts) for column in names if (texts := _of_tests(column))]
+    for column, texts in tests:
+        named = f"{column.header} names {sum(texts.values()):,} of {column.rows:,} rows as {', '.join(map(repr, list(texts)[:3]))}"
+        shown = f"{shown} and {named}" if shown else named
+    flags += tests
     if not flags:
         return
-    shown = " and ".join(f"{c.header} marks {sum(texts.values()):,} of {c.rows:,} rows" for c, texts in flags)
     where = feed.life.get("where")
     conditions = [where.when] if isinstance(where, Condition) else []
     every = " AND ".join([*conditions, *(marks.counts_all(column.name) for column, _ in flags)])
@@ -68,6 +74,22 @@ def _no_business(draft: Draft, feed: Feed) -> None:
     feed.life["where"] = Condition(
         when=when, confidence=CONFIDENT if draft.is_derived(feed) else _ASKED_OF_FLAGS, reason=reason
     )
+
+
+def _names(draft: Draft, feed: Feed) -> list[Column]:
+    """The columns with names of a table's accounts and deals; also for accounts that its deals name."""
+    ours = [other for other in draft.feeds if other.table is feed.table]
+    columns = [other.column_of(name) for other in ours for name in ("customer_name", "company", "lead_name")]
+    named = (
+        [c for c in feed.unmapped if vocabulary.words_of(c.header)[-1:] == ("name",)] if feed.entity == "leads" else []
+    )
+    return list({id(column): column for column in (*columns, *named) if column}.values())
+
+
+def _of_tests(column: Column) -> dict[str, int]:
+    """The names in a column that say nothing but that they are tests; none where most do."""
+    texts = {text: count for text, count in column.counts.items() if marks.is_test_name(text)}
+    return texts if 0 < 2 * sum(texts.values()) < column.filled else {}
 
 
 def _mark(draft: Draft, feed: Feed, column: Column, alone: bool) -> Condition | None:

@@ -10,7 +10,7 @@ from medallion.proposal.vocabulary import words_of
 
 #: Words for "deleted" in headers and cells, without accents.
 _ENDED = frozenset({
-    "deleted", "delete", "deletion", "trash", "trashed", "archived", "merged", "geloscht", "geloescht", "archiviert", "zusammengefuhrt",
+    "deleted", "delete", "deletion", "removed", "remove", "trash", "trashed", "archived", "merged", "geloscht", "geloescht", "archiviert", "zusammengefuhrt",
     "papierkorb", "eliminado", "eliminada", "borrado", "borrada", "archivado", "archivada", "fusionado",
     "fusionada", "supprime", "supprimee", "archive", "archivee", "fusionne", "fusionnee", "eliminato",
     "eliminata", "archiviato", "archiviata", "excluido", "excluida", "arquivado", "arquivada", "verwijderd",
@@ -35,8 +35,24 @@ _BESIDE = frozenset({
     "is", "ist", "es", "est", "e", "jest", "a", "flag", "record", "deal", "opportunity", "account", "lead", "customer", "activity", "data",
     "yn", "y", "n", "datensatz", "registro", "kunde", "cliente",
 })  # fmt: skip
+#: Names that people give to tests, and words that may stand beside them in such a name; others need one of these beside them.
+_TESTS = frozenset({
+    "test", "tests", "testing", "dummy", "fake", "asdf", "qwerty", "zzz", "xxx", "prueba", "pruebas", "essai", "prova", "teste",
+    "testkunde", "testfirma", "testaccount", "testdeal", "testdaten", "testcompany",
+})  # fmt: skip
+_PERHAPS_TESTS = frozenset(
+    {"demo", "sample", "example", "muster", "beispiel", "ejemplo", "exemple", "esempio", "exemplo"}
+)
+_IN_TESTS = frozenset({
+    "account", "customer", "company", "client", "deal", "lead", "opportunity", "record", "entry", "data", "user", "contact", "kunde",
+    "firma", "cliente", "empresa", "societe", "azienda",
+})  # fmt: skip
+_BESIDE_TESTS = frozenset({
+    "please", "ignore", "do", "not", "use", "delete", "me", "only", "for", "the", "a", "this", "is", "my", "new", "bitte", "nicht",
+    "loschen", "ignorieren", "gmbh", "inc", "ltd",
+})  # fmt: skip
 _STATES = frozenset({
-    "status", "state", "statecode", "estado", "statut", "stan", "zustand", "stato", "record", "lifecycle",
+    "operation", "op", "action", "cdc", "rowkind", "status", "state", "statecode", "estado", "statut", "stan", "zustand", "stato", "record", "lifecycle",
 })  # fmt: skip
 _NO = frozenset({
     "false", "0", "0.0", "no", "n", "f", "nein", "nie", "non", "nao", "falso", "falsch", "faux", "nej", "nee",
@@ -115,6 +131,18 @@ def is_no_business(header: str) -> bool:
     """
     words = {*words_of(header)}
     return bool(words & _NO_BUSINESS) and words <= _NO_BUSINESS | _BESIDE
+
+
+def is_test_name(text: str) -> bool:
+    """Whether a name says nothing but that it is a test.
+
+    >>> [is_test_name(text) for text in ("TEST - please ignore", "Test Account 2", "Demo deal", "asdf", "Test Equipment Ltd", "Demo")]
+    [True, True, True, True, False, False]
+    """
+    words = {word for word in words_of(text) if not word.isdigit()}
+    return bool(words & _TESTS or (words & _PERHAPS_TESTS and words & _IN_TESTS)) and words <= (
+        _TESTS | _PERHAPS_TESTS | _IN_TESTS | _BESIDE_TESTS
+    )
 
 
 def flagged(counts: Mapping[str, int]) -> dict[str, int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from medallion.contracts import CONFIDENT, Entity
+from medallion.contracts import CONFIDENT, Entity, yaml
 from medallion.contracts.model import Column as Declared
 from medallion.contracts.odcs import code
 from medallion.figures import percent
@@ -96,8 +97,38 @@ def score(column: Column, entity: Entity, declared: Declared, system: System | N
     if meant is None:
         return None
     factor, why = _judged(column, entity, declared)
+    if factor > 0.5 and (two := _two_in_one(column, entity, system, declared.name)):
+        factor, why = min(factor, PROPOSED / meant.confidence), two
     reason = f"{meant.reason}; {why}" if why else meant.reason
     return Meaning(declared.name, round(min(meant.confidence * factor, 0.99), 2), reason, meant.standard)
+
+
+#: What joins two names in a header, and two texts in a cell.
+_JOINS = re.compile(r"\s*[/&+|]\s*|\s+(?:-|–|and|und|et|y|e|en|i|ve)\s+")
+_JOINED = re.compile(r".[/&+|,;].|\s[-–]\s|\(")
+
+
+def _two_in_one(column: Column, entity: Entity, system: System | None, declared: str) -> str:
+    """The two canonical columns that a header names, where most cells have two parts too; "" where it names one."""
+    parts = [part for part in _JOINS.split(column.header) if part]
+    if len(parts) != 2 or sum(bool(_JOINED.search(text)) for text in column.counts) < 0.8 * column.distinct:
+        return ""
+    standard = system.columns.get(entity.name) if system else None
+    if standard and vocabulary.bare(column.header) in standard:
+        return ""
+    best = []
+    for part in parts:
+        meanings = [
+            m for c in entity.columns if (m := vocabulary.header(part, entity, c.name)) and m.confidence >= _NAMED
+        ]
+        best.append(max(meanings, key=lambda m: m.confidence).value if meanings else "")
+    is_deal = [vocabulary.kind_of_file(part, entity.name) > 0 for part in parts]
+    told = [name or ("its own name" if own else "") for name, own in zip(best, is_deal, strict=True)]
+    if not all(told) or told[0] == told[1]:
+        return ""
+    sign = Counter(sign for text in column.counts for sign in "/&+|,;–-(" if sign in text).most_common(1)[0][0]
+    sql = f"trim(split_part(`{column.name}`, '{sign}', {told.index(declared) + 1 if declared in told else 1}))"
+    return f"are {told[0]} and {told[1]} in one cell? one part is sql: {yaml.quoted(sql)}"
 
 
 def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, str]:

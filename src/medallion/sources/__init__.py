@@ -579,6 +579,13 @@ def _declared(part: Part, header: Header, entity: Entity, source: Source, names:
             item = item.model_copy(update={"column": bronze})
         elif item.sql is not None:
             lacking = _lacking(part, header, f"sql of {entity.name}.{name}", item.sql, names, entity)
+        if lacking and header.line > 1 and (grouped := _grouped(lacking[0], names)):
+            raise _UnfitError(
+                f"{part.name}: line {header.line}: has no column {lacking[0]!r}, from which the contract fills {entity.name}.{name}: "
+                f"below two rows of headers each has its group before it ({_shown(header.cells)})",
+                f"Write {grouped} in the contract.",
+                entity.name,
+            )
         if not lacking:
             mapping[name] = item.model_copy(update={"confidence": None, "reason": ""})
         elif _is_needed(entity.column(name)):
@@ -596,6 +603,14 @@ def _declared(part: Part, header: Header, entity: Entity, source: Source, names:
                 entity.name,
             )
     return mapping
+
+
+def _grouped(lacking: str, names: Sequence[str]) -> str:
+    """The column that a name of earlier versions stands for, such as `date_2` for the second of several that end in `_date`."""
+    match = re.fullmatch(r"(.+?)(?:_([0-9]+))?", code(lacking).lower())
+    alike = [name for name in names if match and name.endswith(f"_{match[1]}")]
+    place = int(match[2] or 1) if match else 0
+    return alike[place - 1] if len(alike) > 1 and 0 < place <= len(alike) else ""
 
 
 def _lacking(part: Part, header: Header, what: str, sql: str, names: list[str], entity: Entity) -> list[str]:
