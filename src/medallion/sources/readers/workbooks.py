@@ -142,9 +142,9 @@ def _part(book: zipfile.ZipFile, sheet: str) -> str | None:
     ]
     targets = {}
     for tag in re.findall(r"<(?:\w+:)?Relationship\s[^<>]*>", texts[1]):
-        found = {name: re.search(rf"""\b{name}\s*=\s*["']([^"']*)["']""", tag) for name in ("Id", "Target")}
-        if all(found.values()):
-            targets[found["Id"][1]] = found["Target"][1]  # type: ignore[index]
+        attributes = {name: re.search(rf"""\b{name}\s*=\s*["']([^"']*)["']""", tag) for name in ("Id", "Target")}
+        if all(attributes.values()):
+            targets[attributes["Id"][1]] = attributes["Target"][1]  # type: ignore[index]
     for tag in re.findall(r"<(?:\w+:)?sheet\s[^<>]*>", texts[0]):
         name, place = (
             re.search(r"""\bname\s*=\s*["']([^"']*)["']""", tag),
