@@ -125,7 +125,7 @@ SECOND_DAY = {
     # key -> the account that data/README.md says the record belongs to
     ("customers", 2): ("C014", "accepted"), ("customers", 3): ("C005", "accepted"),
     ("customers", 4): ("C007", "duplicate"), ("customers", 5): ("C011", "superseded"),
-    ("customers", 6): ("#REF!", "quarantined"),
+    ("customers", 6): (None, "quarantined"),
     ("leads", 2): ("L-1014", "accepted"), ("leads", 3): ("L-1016", "accepted"), ("leads", 4): ("L-1017", "accepted"),
     ("leads", 5): ("L-1007", "duplicate"), ("leads", 6): ("L-1012", "superseded"), ("leads", 7): ("???", "quarantined"),
     ("leads", 8): ("L-1018", "quarantined"), ("leads", 9): ("L-1019", "quarantined"),

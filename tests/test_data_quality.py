@@ -20,7 +20,7 @@ CASES = [
     (GOOD, [], []),
     (",C1,,call,2025-06-01,positive,5", ["interaction_id.null"], []),
     ("I 1,C1,,call,2025-06-01,positive,5", [], []),  # white space in a key is cleaned away
-    ("#REF!,C1,,call,2025-06-01,positive,5", ["interaction_id.pattern"], []),
+    ("#%!,C1,,call,2025-06-01,positive,5", ["interaction_id.pattern"], []),
     ("I1,,,call,2025-06-01,positive,5", ["customer_id.null"], []),
     ("I1,C2,,call,2025-06-01,positive,5", ["customer_id.reference"], []),
     ("I1,C1,L9,call,2025-06-01,positive,5", [], []),  # no leads known at all: nothing to refer to

@@ -35,7 +35,7 @@ from medallion.pipeline.hold import (
     waiting,
 )
 from medallion.silver import lookalikes
-from medallion.silver.lookalikes import LONG, PADDED, SHORT
+from medallion.silver.lookalikes import LONG, NUMBER, PADDED, SHORT
 from medallion.sources import SourceFile
 
 #: Reasons that are told of a file.
@@ -377,7 +377,7 @@ def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
         F.count_if(F.col("_spelling").isNotNull()).alias("folded"),
         F.count_if(F.col(entity.key).cast("string").rlike(_TWO_LETTERS)).alias("lettered"),
         F.count_if(_sized(entity.key)).alias("sized"),
-        F.count_if(F.col(entity.key).cast("string").rlike("^[0-9]+$")).alias("numbered"),
+        F.count_if(F.col(entity.key).cast("string").rlike(NUMBER)).alias("numbered"),
         F.count_if(F.col(entity.key).cast("string").rlike(PADDED)).alias("padded"),
         F.count_if(broken).alias("broken"),
         F.max(F.when(~broken, F.col("_source_row"))).alias("last"),

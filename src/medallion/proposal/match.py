@@ -123,12 +123,12 @@ def _two_in_one(column: Column, entity: Entity, system: System | None, declared:
         ]
         best.append(max(meanings, key=lambda m: m.confidence).value if meanings else "")
     is_deal = [vocabulary.kind_of_file(part, entity.name) > 0 for part in parts]
-    meant = [name or ("its own name" if own else "") for name, own in zip(best, is_deal, strict=True)]
-    if not all(meant) or meant[0] == meant[1]:
+    parts_of = [name or ("its own name" if own else "") for name, own in zip(best, is_deal, strict=True)]
+    if not all(parts_of) or parts_of[0] == parts_of[1]:
         return ""
     sign = Counter(sign for text in column.counts for sign in "/&+|,;–-(" if sign in text).most_common(1)[0][0]
-    sql = f"trim(split_part(`{column.name}`, '{sign}', {meant.index(declared) + 1 if declared in meant else 1}))"
-    return f"are {meant[0]} and {meant[1]} in one cell? one part is sql: {yaml.quoted(sql)}"
+    sql = f"trim(split_part(`{column.name}`, '{sign}', {parts_of.index(declared) + 1 if declared in parts_of else 1}))"
+    return f"are {parts_of[0]} and {parts_of[1]} in one cell? one part is sql: {yaml.quoted(sql)}"
 
 
 def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, str]:

@@ -85,8 +85,8 @@ def by_length(rows: DataFrame, known: DataFrame, column: str) -> DataFrame:
     )
 
 
-#: A number with leading zeros, which a spreadsheet takes away.
-PADDED = "^0[0-9]+$"
+#: A number with leading zeros, which a spreadsheet takes away, and any number.
+PADDED, NUMBER = r"^0[0-9]+\z", r"^[0-9]+\z"
 
 
 def by_zeros(rows: DataFrame, known: DataFrame, column: str) -> DataFrame:
@@ -102,9 +102,9 @@ def by_zeros(rows: DataFrame, known: DataFrame, column: str) -> DataFrame:
         return F.regexp_replace(F.col(text), "^0+", "")
 
     theirs = known.distinct()
-    new = rows.filter(F.col("_key").rlike("^[0-9]+$"))
+    new = rows.filter(F.col("_key").rlike(NUMBER))
     new = new.join(theirs.select(F.col("_known").alias("_key")), on="_key", how="left_anti")
-    numbers = theirs.filter(F.col("_known").rlike("^[0-9]+$")).select(bare("_known").alias("_bare"), "_known")
+    numbers = theirs.filter(F.col("_known").rlike(NUMBER)).select(bare("_known").alias("_bare"), "_known")
     pairs = new.withColumn("_bare", bare("_key")).join(numbers, on="_bare", how="inner")
     return pairs.select(
         *_PLACE, F.lit(column).alias("column"), F.col("_key").alias("one"), F.col("_known").alias("other")

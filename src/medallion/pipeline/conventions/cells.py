@@ -194,8 +194,8 @@ def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[s
         for batch in batches:
             for name in with_errors & {*wanted}:
                 hashed = batch.column(name).filter(pc.starts_with(pc.fill_null(batch.column(name), ""), "#"))
-                counts = _counted(hashed, ())
-                seen[name].errors.update({text: n for text, n in counts.items() if text.lower() in ERRORS})
+                texts = _counted(hashed, ())
+                seen[name].errors.update({text: n for text, n in texts.items() if text.lower() in ERRORS})
             for name in key:  # a row without one is refused whatever it says: a total, a note
                 batch = batch.filter(pc.fill_null(pc.not_equal(batch.column(name), ""), False))
             if pair:
