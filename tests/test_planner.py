@@ -98,6 +98,16 @@ def told(understood, *, notes=False):
 
 
 UNDERSTOOD = {
+    # words that say nothing where they stand, and what people write short
+    "what do we usually win per month, generally speaking": "revenue by time:month",
+    "did anyone win anything this week": "list deals where won and closed_date = 'this week'",
+    "how is revenue doing this month": "revenue in this month",
+    "what does our pipeline look like": "open_pipeline",
+    "can u show me the rev for this qtr pls": "revenue in this quarter",
+    "customers based in Germany": "total_customers where country = Germany + list accounts where country = Germany",
+    "wie viele Deals haben wir im Mai normalerweise so gewonnen": "won_leads in 2025-05",
+    "combien d'affaires ouvertes avons-nous en général": "open_leads",
+    "cuántos negocios abiertos tenemos normalmente": "open_leads",
     "how much rev came in yday": "revenue in yesterday",
     "lost deals in week 24": "list deals where lost and closed_date = 2025-W24",
     "Umsatz in KW 20": "revenue in 2025-W20",
@@ -1793,7 +1803,7 @@ IMPLIED = {
     "beside average": "their",
     "explain score": "my mein mon mi why warum pourquoi por-qué won gewonnen gagnées ganados",
     "list deals where customer_id = C004 and open": "who",
-    "average_days_in_stage": "average",
+    "average_days_in_stage": "average durchschnittlich moyen promedio",
     "in this quarter vs previous": "than last-month",
     "and closed_date": "won",
     "quota_attainment": "average durchschnittlich moyen promedio each versus their than als",

@@ -197,6 +197,8 @@ class Checking(Subjects):
         """Verbs and joints that say the same as what was understood already."""
         for place in self.places("verb"):
             names = {verb.name for verb in self.spans[place].all("verb")}
+            if "work" in names and self.metrics and not self.about:
+                self.take("how")  # how is revenue doing
             figure = self.metrics or self.entity == "interactions" or self.goal in ("amount", "count")
             if (
                 (({"get", "sell", "work"} & names) and figure and not (self.places("who") or self._is_named(place)))
