@@ -24,6 +24,8 @@ _DONE = {"win": "won", "sell": "won", "lose": "lost", "won": "won", "lost": "los
 #: Metrics that count deals in a state of today.
 _NOW = {"open": "open_leads", "overdue": "overdue_deals"}
 
+#: Units of time of which the one that is not over is left out of what rises or falls.
+_UNITS = ("week", "month", "quarter", "year")
 #: Kinds of words that say how existing and new customers are put beside each other.
 _BESIDE_EXISTING = ("more", "fewer", "how", "compare", "metric", "with", "from", "to", "past", "exists", "list")
 
@@ -40,7 +42,7 @@ class Comparing(Measuring):
                 continue
             sized, whole = self.spans[place].of("sized"), self.places("metric", "field")
             deals = [at for at in range(len(self.spans)) if self.has(at, "entity") == Sense("entity", "deals")]
-            if deals and not whole and not sized:
+            if deals and not whole and (not sized or self.places("list", "who")):  # which of them
                 continue
             if deals and not whole:
                 self.metrics.append("average_deal_value")
@@ -66,9 +68,15 @@ class Comparing(Measuring):
             raise Unclear("better or worse by what?", "is the win rate going up", "are our deals getting bigger")
         if not any(split.startswith("time:") for split in self.by):
             self.by.append("time:quarter")
-        quarter = periods.read("this quarter", self.today)
-        if "time:quarter" in self.by and self.today.day and quarter.first and quarter.last != self.today.day:
-            self.times = [Time(f"until {quarter.first - timedelta(days=1)}", 0, edge="until")]
+        if self.places("list", "who") and not all(split.startswith("time:") for split in self.by):
+            raise Unclear(
+                "which of them moves is told by two times beside each other",
+                "revenue by owner this quarter compared with the quarter before",
+            )
+        unit = next(split for split in self.by if split.startswith("time:")).removeprefix("time:")
+        current = periods.read(f"this {unit}", self.today) if unit in _UNITS else None
+        if current and self.today.day and current.first and current.last != self.today.day:
+            self.times = [Time(f"until {current.first - timedelta(days=1)}", 0, edge="until")]
 
     def _existing_or_new(self) -> None:
         """`do we win more often with existing customers or with new ones`: won and lost by whether they had bought before."""

@@ -201,15 +201,11 @@ class Listing(Counting):
         if slots.me and self.me is None:
             self._mine(metrics.views()[slots.entity])  # says so
         listed = self.of(_with(slots, without=None, goal="list", states=states))._listed(())[-1]
+        if not isinstance(listed, Records) or slots.rank:
+            raise Unclear("what had no touches is listed, not ranked", "customers not touched this month")
         channel, period = slots.without
         last = periods.read(period, self.today).last if period else None
-        if (
-            slots.entity == "deals"
-            and isinstance(listed, Records)
-            and last
-            and self.today.day
-            and last < self.today.day
-        ):
+        if slots.entity == "deals" and last and self.today.day and last < self.today.day:
             listed = replace(listed, where=(*listed.where, Test("created_date", "=", (f"until {last}",))))
         where = (Test("channel", "=", (channel,)),) if channel else ()
         touches = Question(("touches",), (Split("customer_id"),), where, period or None)

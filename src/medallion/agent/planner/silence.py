@@ -10,7 +10,7 @@ from medallion.metrics import periods
 #: Who did or did not do something, between the word that denies it and the verb.
 _WHO = ("me", "past", "not", "first_person", "yes_no", "they", "thing", "to", "during", "prep", "more")
 #: What happens to deals in a time, which a time beside silence may be of.
-_DEEDS = frozenset({"create", "win", "lose", "close", "due", "move", "sell"})
+_DEEDS = frozenset({"create", "win", "lose", "close", "due", "move", "sell", "buy"})
 
 
 class Silence(Restricting):
@@ -78,6 +78,8 @@ class Silence(Restricting):
                 continue
             if len(self.times) > 1 or self.places("outcome", "direction", "booked", "metric"):
                 continue
+            if (self.times and self._has_deed()) or self._by_them(at):
+                continue
             self.without = (sense.name, self.times[0].text if self.times else "")
             self.times = []
             self.use(*(p for p in range(place, at + 1) if not self.spans[p].of("me")))
@@ -89,17 +91,10 @@ class Silence(Restricting):
         """`accounts not touched this quarter`, `in May`: no touches in a time, which is not only one from a day on."""
         if not quiet:
             quiet = [at for at in range(len(self.spans)) if self._says(at, "state", "untouched")]
-        begins = any(
-            span.of("verb") and not span.of("touch") and {s.name for s in span.all("verb")} & _DEEDS
-            for span in self.spans
-        )
-        begins |= any(
-            {sense.name for sense in span.all("state")} & {"new", "won", "lost", "closed"} for span in self.spans
-        )
         if (
             not quiet
             or len(self.times) != 1
-            or begins
+            or self._has_deed()
             or not self._names_records()
             or any(map(self._duration, range(len(self.spans))))
         ):
@@ -113,6 +108,21 @@ class Silence(Restricting):
         self.use(*quiet)
         self._use_around(quiet[0], quiet[-1])
         return True
+
+    def _has_deed(self) -> bool:
+        """Whether something happens to the records that are asked for, which a time may be of: won, due, opened."""
+        verbs = [span for span in self.spans if span.of("verb") and not span.of("touch")]
+        states = {sense.name for span in self.spans for sense in span.all("state")}
+        return any({sense.name for sense in span.all("verb")} & _DEEDS for span in verbs) or bool(
+            states & {"new", "won", "lost", "closed", "due", "bought"}
+        )
+
+    def _by_them(self, place: int) -> bool:
+        """Whether the touch at a place is one of theirs with us: `who have not called us`, `no calls to us`."""
+        after = place + 1
+        while self.has(after, "to", "prep"):
+            after += 1
+        return after < len(self.spans) and self.spans[after].of("ours", "ourselves", "to_us") is not None
 
     def _use_around(self, first: int, last: int) -> None:
         """Use what says that touches were or were not had: `where we have had no meeting`, `no activity logged`."""

@@ -159,6 +159,8 @@ class Subjects(Quotas):
         ):
             return
         place = responds[0]
+        if self.has(place - 1, "entity"):  # how fast leads answer us
+            return
         self.metrics.append("lead_response_hours")
         self.use(place, *[at for at in (place - 1,) if self.has(at, "to", "modal", "past")])
         self.use(*self.places("how_long", "takes"))
