@@ -317,10 +317,6 @@ def test_a_command_that_went_well_says_nothing_beside_its_answer(sample):
     assert subprocess.run(line, capture_output=True, text=True, check=True).stderr == ""
 
 
-if __name__ == "__main__":
-    raise SystemExit(pytest.main([__file__]))
-
-
 @pytest.mark.parametrize(
     ("words", "status", "says"), [(["--version"], 0, ""), (["tables"], 1, "no lakehouse"), (["nosuch"], 2, "nosuch")]
 )
@@ -329,3 +325,14 @@ def test_a_process_ends_with_the_status_of_its_command(tmp_path, words, status, 
     assert ended.returncode == status
     assert bool(ended.stdout) == (status == 0)
     assert says in ended.stderr
+
+
+@pytest.mark.parametrize("closed", ["sys.stdout.close()", "sys.stdout = None"])
+def test_a_process_whose_output_is_closed_ends_as_it_went(closed):
+    code = f"import sys; from medallion import __main__ as it; it.main = lambda: exec('{closed}'); it.run()"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

@@ -838,9 +838,19 @@ def test_a_flag_of_winning_and_one_of_closing_tell_the_state(proposed, headers, 
         rows[2] = rows[2].replace(f"{no},{no}", f"{yes},{no}")
     columns, _, _ = proposed(f"Deal ID,Company,{headers},Amount,Created,Close Date", rows)
     item = columns["status"]
-    assert ("status" in asked(columns), "1 deals are won and not closed" in item["reason"]) == (is_odd, is_odd)
+    assert ("status" in asked(columns), "1 deal is won and not closed" in item["reason"]) == (is_odd, is_odd)
     read = {state: _one(str(item["from"]), headers.split(","), row.split(",")) for state, row in cells.items()}
     assert read == {"Closed Won": "won", "Closed Lost": "lost", "Prospecting": "open"}
+
+
+def test_a_column_of_states_is_read_where_flags_contradict_it(proposed):
+    states = {"Closed Won": "Won,yes,yes", "Closed Lost": "Lost,no,yes", "Prospecting": "Open,no,no"}
+    rows = [row.replace(state, states[state]) for row, state in zip(
+        deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}"), [*states] * 4, strict=True)]  # fmt: skip
+    for contradicts in (False, True):
+        rows[2] = rows[2].replace("Open,no,no", "Open,no,yes" if contradicts else "Open,no,no")
+        columns, _, _ = proposed("Deal ID,Company,Status,Won,Final,Amount,Created,Close Date", rows)
+        assert (columns["status"]["from"] == "Status") == contradicts
 
 
 PERIODS = {
@@ -914,7 +924,8 @@ def test_sheets_by_month_are_states_of_these_months(tmp_path):
 @pytest.mark.parametrize(
     ("header", "cell", "expression"),
     [
-        ("Deal / Owner", "Chillers {n} / Ines", "trim(split_part(`deal_owner`, '/', 2))"),
+        ("Deal / Owner", "Chillers {n} / Ines", "trim(split_part(`deal_owner`, ' / ', 2))"),
+        ("Deal / Owner", "A/S Holm {n} / Ines", "trim(split_part(`deal_owner`, ' / ', 2))"),
         ("Owner", "Ines / Petra", None),
         ("Deal Owner", "Ines", None),
     ],

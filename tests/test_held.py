@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import duckdb
 import pytest
 
 from medallion import contracts, pipeline, sources
@@ -396,6 +398,12 @@ def test_identifiers_that_may_be_one_or_two(folder, case):
         assert (
             "customers: properties: - {name: customer_id, primaryKey: true, semanticType: text" in result.held[0].remedy
         )
+
+
+def test_what_gives_numbers_back_their_zeros_leaves_longer_ones_alone():
+    (sql,) = re.findall('sql: "([^"]+)"', hold.padded(FILE, "lead_id", 4))
+    read = duckdb.sql(f"select {sql.replace('`', chr(34))} from (values ('980'), ('0980'), ('12375')) t(id)").fetchall()
+    assert read == [("0980",), ("0980",), ("12375",)]
 
 
 if __name__ == "__main__":

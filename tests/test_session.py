@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 import types
 
 import pytest
@@ -165,6 +166,8 @@ def test_an_engine_that_was_begun_is_waited_for_and_begun_once_more_where_it_fai
 
     fresh.setattr(session, "_sail", sail)
     session.begin(memory_gib=2)
+    while not begun:
+        time.sleep(0.001)
     assert session.engine_name() == ""
     threading.Timer(0.1, waiting.set).start()
     assert isinstance(session.session(memory_gib=2), Session)

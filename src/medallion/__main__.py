@@ -23,11 +23,13 @@ def run() -> None:
             raise
         status = end.code or 0
     atexit._run_exitfuncs()
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:  # nobody reads on
-        status = status or 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # nobody reads on
+            status = status or 1
+        except (AttributeError, ValueError):  # there is none, or a server has closed it
+            continue
     os._exit(status)
 
 

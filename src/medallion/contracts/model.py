@@ -22,7 +22,7 @@ ERRORS: tuple[str, ...] = (
     "#n/d", "#¡ref!", "#¡valor!", "#valor!", "#¿nombre?", "#¡num!", "#núm!", "#¡div/0!", "#nome?", "#rif!", "#valore!", "#nullo!",
     "#n/b", "#verw!", "#waarde!", "#naam?", "#getal!", "#deel/0!", "#leeg!", "#n/d!", "#adr!", "#arg!", "#nazwa?", "#liczba!",
     "#dziel/0!", "#saknas!", "#referens!", "#värdefel!", "#namn?", "#ogiltigt!", "#yok", "#başv!", "#değer!", "#ad?", "#sayı!",
-    "#sayı/0!", "#odkaz!", "#hodnota!", "#název?", "#číslo!", "#####", "######", "#######", "########", "#########",
+    "#sayı/0!", "#odkaz!", "#hodnota!", "#název?", "#číslo!", *("#" * width for width in range(5, 41)),
 )  # fmt: skip
 #: Cells that mean "no value", compared after trimming and lower-casing.
 PLACEHOLDERS: tuple[str, ...] = (

@@ -160,9 +160,12 @@ def padded(file: SourceFile, column: str, width: int) -> str:
     """What to do about numbers that have lost their leading zeros, or got some."""
     filling = file.mapping.get(column)
     written = f"`{filling.column}`" if filling and filling.column else "`id`"
+    sql = (
+        f"CASE WHEN length(trim({written})) < {width} THEN lpad(trim({written}), {width}, '0') ELSE trim({written}) END"
+    )
     return (
         "If these are the same records, a spreadsheet has changed the numbers: export them again as text, or let a contract "
-        f"give them back their zeros, such as {column}: {{sql: \"lpad(trim({written}), {width}, '0')\"}}. {remedy(file)}"
+        f'give them back their zeros, such as {column}: {{sql: "{sql}"}}. {remedy(file)}'
     )
 
 

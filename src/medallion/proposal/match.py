@@ -126,8 +126,10 @@ def _two_in_one(column: Column, entity: Entity, system: System | None, declared:
     parts_of = [name or ("its own name" if own else "") for name, own in zip(best, is_deal, strict=True)]
     if not all(parts_of) or parts_of[0] == parts_of[1]:
         return ""
-    sign = Counter(sign for text in column.counts for sign in "/&+|,;–-(" if sign in text).most_common(1)[0][0]
-    sql = f"trim(split_part(`{column.name}`, '{sign}', {parts_of.index(declared) + 1 if declared in parts_of else 1}))"
+    joint = column.header[len(parts[0]) : len(column.header) - len(parts[1])]
+    if sum(text.count(joint) == 1 for text in column.counts) < 0.8 * column.distinct:
+        joint = Counter(sign for text in column.counts for sign in "/&+|,;–-(" if sign in text).most_common(1)[0][0]
+    sql = f"trim(split_part(`{column.name}`, '{joint}', {parts_of.index(declared) + 1 if declared in parts_of else 1}))"
     return f"are {parts_of[0]} and {parts_of[1]} in one cell? one part is sql: {yaml.quoted(sql)}"
 
 

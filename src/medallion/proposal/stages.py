@@ -187,6 +187,11 @@ def by_two_flags(table: Table) -> tuple[str, str, int] | None:
     return sql, f"{won.header} and {closed.header}", odd
 
 
+def of_flags(won: str, closed: str) -> str:
+    """The state that a flag of winning and one of closing tell together."""
+    return "won" if vocabulary.says_yes(won) else "lost" if vocabulary.says_yes(closed) else "open"
+
+
 def of_records(table: Table) -> tuple[str, str] | None:
     """The state of deals by their own flags of winning, losing and closing: the SQL of it, and what is asked; None without
     such flags.

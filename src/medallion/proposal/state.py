@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from medallion.contracts import CONFIDENT, Entity, Filling
-from medallion.figures import percent
+from medallion.figures import count, percent
 from medallion.proposal import marks, match, stages, vocabulary
 from medallion.proposal.cells import spellings
 from medallion.proposal.feeds import Feed
@@ -19,9 +19,13 @@ def status(feed: Feed, leads: Entity, system: System | None = None) -> None:
     """The state of a deal: from flags, from a column of states, from stages, from times of winning and losing."""
     declared = leads.column("status")
     table = feed.table
-    if flags := stages.by_two_flags(table):
+    if (flags := stages.by_two_flags(table)) and not _says_otherwise(feed, declared):
         sql, reason, odd = flags
-        asks = f"; {odd:,} deals are won and not closed by these: is that so?" if odd else ""
+        asks = (
+            f"; {count(odd, 'deal')} {'is' if odd == 1 else 'are'} won and not closed by these: is that so?"
+            if odd
+            else ""
+        )
         feed.fillings["status"] = Filling(sql=sql, confidence=0.6 if odd else 0.97, reason=f"{reason}{asks}")
         return
     offers = []
@@ -94,6 +98,23 @@ def status(feed: Feed, leads: Entity, system: System | None = None) -> None:
         else "nothing tells the state of a deal"
     )
     feed.fillings["status"] = Filling(value="open", confidence=0.3, reason=reason)
+
+
+def _says_otherwise(feed: Feed, declared: Any) -> bool:
+    """Whether a column of states, understood as a whole, contradicts the flags of winning and closing."""
+    filling = feed.fillings.get("status")
+    won, closed = (stages.flag(feed.table, word) for word in ("won", "closed"))
+    if filling is None or filling.column is None or not won or not closed:
+        return False
+    column = feed.table.column(filling.column)
+    meant = {text: match.meaning("leads", declared, text) for text in column.counts}
+    if not all(meant.values()):
+        return False
+    return any(
+        meaning.value != stages.of_flags(is_won, is_closed)
+        for text, is_won, is_closed in feed.table.counted(column, won, closed)
+        if (meaning := meant.get(text))
+    )
 
 
 def _by_codes(table: Table, system: System | None) -> Filling | None:
