@@ -98,6 +98,17 @@ def told(understood, *, notes=False):
 
 
 UNDERSTOOD = {
+    # what accounts bought, and whether they have anything open
+    "what did Lumen Works buy from us in May": "list deals where customer_id = C004 and won and closed_date = 2025-05",
+    "did we ever sell anything to Lumen Works": "list deals where customer_id = C004 and won",
+    "Retail customers that we never sold anything to": "total_customers where industry = Retail and not bought + list accounts where industry = Retail and not bought",
+    "which Retail customers have nothing open": "list accounts where industry = Retail and open_deals = 0",
+    "accounts that have something open": "total_customers where open_deals > 0 + list accounts where open_deals > 0",
+    "Kunden, denen wir noch nie etwas verkauft haben": "total_customers where not bought + list accounts where not bought",
+    "clients qui n'ont jamais rien acheté": "total_customers where not bought + list accounts where not bought",
+    "clientes que nunca compraron nada": "list accounts where not bought",
+    "cuántos clientes en Alemania no tienen ninguna oportunidad abierta": "total_customers where country = Germany and open_deals = 0",
+    "combien d'affaires ouvertes sans échange depuis plus de 2 semaines": "open_leads where days_silent > 14",
     # words that say nothing where they stand, and what people write short
     "what do we usually win per month, generally speaking": "revenue by time:month",
     "did anyone win anything this week": "list deals where won and closed_date = 'this week'",
