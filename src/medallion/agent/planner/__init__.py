@@ -208,7 +208,7 @@ class Planner:
             before = Understood((), before.named, before.language) if before.named else None
         today = Today(self.serving.as_of or date(1970, 1, 1), declarations().calendar.fiscal_year_starts)
         slots = Reading(lexed, today, self.serving.currency, before.slots if before else None).slots()
-        notes = _notes(lexed)
+        notes = [*_notes(lexed), *slots.notes]
         if unanswered and slots.leans(before.slots if before else None):
             raise Unclear(
                 "the question before was not answered, so what this one leaves open is not known",
@@ -237,7 +237,15 @@ class Planner:
             raise Unclear("there is no question in it", *self.closest(""))
         if before is not None:
             slots = slots.of_those(before.slots)
-        if before is not None and slots.goes_on(before.slots):
+        if before is not None and slots.picks_of(before.slots) and before.slots.rows is not None:
+            keys = before.slots.rows.keys
+            slots = replace(slots.of_rows(before.slots.rows, before.slots), narrows=False, restricted=False)
+            notes.append(f"Of the {len(keys)} rows of the answer before.")
+        elif before is not None and slots.picks_of(before.slots):
+            raise Unclear(
+                "the last answer was a ranking, and its rows are not known any more", remedy="Ask it in one question."
+            )
+        elif before is not None and slots.goes_on(before.slots):
             rows = before.slots.rows
             furthest = slots.rank is not None and slots.rank.way == "furthest"
             if (furthest or (slots.cuts(before.slots) and not slots.rank)) and rows is not None:
