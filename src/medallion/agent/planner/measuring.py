@@ -11,7 +11,7 @@ from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import RANKS, Unclear
 from medallion.agent.planner.slots import OF_DEED, Rank, Slots
 from medallion.metrics import periods
-from medallion.metrics.conditions import Test
+from medallion.metrics.conditions import And, Test
 
 _CONVERSION = Sense("metric", "conversion_rate")
 #: A measure beside another: the average value, how many on average.
@@ -97,6 +97,16 @@ class Measuring(Banding):
         if name in ("call", "email"):
             self.where.append(Test("direction", "=", ("outbound",)))
         self.goal = "count"
+
+    def _picked_up(self) -> None:
+        """`how often do people pick up when we call`: the share of our calls that did not end without an answer."""
+        places = self.places("picks_up")
+        if len(places) != 1 or any(span.of("value", "account", "deal") for span in self.spans):
+            return
+        self.share, self.entity = True, "interactions"
+        self.where += [Test("channel", "=", ("call",)), Test("direction", "=", ("outbound",))]
+        self.where.append(And((Test("outcome", "!=", ("no_answer",)), Test("outcome", "known"))))
+        self.use(*places)
 
     def _stage_at(self, place: int) -> list[Sense]:
         if not 0 <= place < len(self.spans) or self.spans[place].used:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from medallion.agent.planner.continuing import Continuing
 from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
 from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.measuring import unit_of
 from medallion.agent.planner.slots import TEAMS, Rank, Threshold
 from medallion.metrics.conditions import Test
 
@@ -110,6 +111,13 @@ class Quotas(Continuing):
             self.metrics += ["quota_attainment", "quota_gap"]
             self.rank = self.rank or Rank("desc", None, self.spans[everybody[0]].text, several=True)
             self.use(*everybody, *quota, *[place for place, _ in kinds])
+        elif self._ever() and not self.by and ((kinds and quota) or self.goal == "attain"):
+            self.goal = ""  # did Ben ever hit his quota last year: in each quarter
+            self.metrics.append("quota_attainment")
+            self.by.append("time:quarter")
+            self.yes_no = False
+            self.use(*[place for place, _ in kinds], *quota)
+            self.take("will", "modal", "intent", "to", "figure", "exists", "person", "they")
         elif kinds and not self.by and quota and self.goal in ("", "attain"):  # did Ben hit his quota
             self.goal = "attain"
             self.use(*[place for place, _ in kinds], *quota)
@@ -140,6 +148,11 @@ class Quotas(Continuing):
             return
         if self.goal == "attain":
             self.take("will", "modal", "intent", "to", "figure", "exists")
+
+    def _ever(self) -> bool:
+        """Whether something is asked of any time within a year or all years: `ever`."""
+        years = not self.times or (len(self.times) == 1 and unit_of(self.times[0].text) == "year")
+        return years and any(span.of("ever") for span in self.spans)
 
     def _why_quota(self, quota: list[int]) -> bool:
         """`why did Ben miss his quota`: the figures of the quota, which show whether he did."""

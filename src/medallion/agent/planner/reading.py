@@ -47,7 +47,7 @@ class Reading(Checking):
         """
         steps: tuple[Callable[[], None], ...] = (
             self._asides, self._having_none, self._denied_twice, self._corrected, self._rated, self._declared, self._lagging, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._named, self._that_time, self._about, self._traded, self._open_things, self._covered, self._existing_or_new, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
-            self._who_did, self._passed, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._ranked, self._in_stage_longest, self._dependent, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._measure, self._bought, self._splits, self._by_quarter, self._deeds,
+            self._who_did, self._picked_up, self._passed, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._ranked, self._in_stage_longest, self._dependent, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._measure, self._bought, self._splits, self._by_quarter, self._deeds,
             self._attained, self._from_quota, self._duration_of_deals, self._managed, self._used, self._subject, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._conflicting, self._whose,
         )  # fmt: skip
         for step in steps:
