@@ -98,6 +98,24 @@ def told(understood, *, notes=False):
 
 
 UNDERSTOOD = {
+    # who did something most, and new customers that are won
+    "who called most last month, Ben Haddad or Tess Nair": "touches by owner where direction = outbound and owner in ('Ben Haddad', 'Tess Nair') and channel = call in last month order -touches limit 1",
+    "wie viele Neukunden haben wir dieses Jahr gewonnen": "new_customers in this year",
+    # bands and ranges without units
+    "won deals by size: under 10k, 10-50, above": "won_leads where deal_value < 10000 + list deals where won and deal_value < 10000 + won_leads where deal_value >= 10000 and deal_value <= 50000 + list deals where won and deal_value >= 10000 and deal_value <= 50000 + won_leads where deal_value > 50000 + list deals where won and deal_value > 50000",
+    "gewonnene Deals nach Größe: unter 10k, 10-50, drüber": "won_leads where deal_value < 10000 + list deals where won and deal_value < 10000 + won_leads where deal_value >= 10000 and deal_value <= 50000 + list deals where won and deal_value >= 10000 and deal_value <= 50000 + won_leads where deal_value > 50000 + list deals where won and deal_value > 50000",
+    "open deals btw 20 and 50k": "open_leads where deal_value >= 20000 and deal_value <= 50000 + list deals where open and deal_value >= 20000 and deal_value <= 50000",
+    # what accounts bought, and whether they have anything open
+    "what did Lumen Works buy from us in May": "list deals where customer_id = C004 and won and closed_date = 2025-05",
+    "did we ever sell anything to Lumen Works": "list deals where customer_id = C004 and won",
+    "Retail customers that we never sold anything to": "total_customers where industry = Retail and not bought + list accounts where industry = Retail and not bought",
+    "which Retail customers have nothing open": "list accounts where industry = Retail and open_deals = 0",
+    "accounts that have something open": "total_customers where open_deals > 0 + list accounts where open_deals > 0",
+    "Kunden, denen wir noch nie etwas verkauft haben": "total_customers where not bought + list accounts where not bought",
+    "clients qui n'ont jamais rien acheté": "total_customers where not bought + list accounts where not bought",
+    "clientes que nunca compraron nada": "list accounts where not bought",
+    "cuántos clientes en Alemania no tienen ninguna oportunidad abierta": "total_customers where country = Germany and open_deals = 0",
+    "combien d'affaires ouvertes sans échange depuis plus de 2 semaines": "open_leads where days_silent > 14",
     # words that say nothing where they stand, and what people write short
     "what do we usually win per month, generally speaking": "revenue by time:month",
     "did anyone win anything this week": "list deals where won and closed_date = 'this week'",
@@ -570,6 +588,30 @@ SHARES = {
         "total_leads where closed_date > expected_close_date and won or lost", "total_leads where won or lost",
     ),
 }  # fmt: skip
+
+
+def test_what_picks_some_of_the_first_rows_is_of_those(planner):
+    before = planner.understand("top 3 open deals")
+    of_three = replace(before, slots=replace(before.slots, rows=Rows("lead_id", ("L-3", "L-4", "L-9"))))
+    then = planner.understand("just the ones due in q3", of_three)
+    assert told(then) == "list deals where lead_id in (L-3, L-4, L-9) and open and expected_close_date = 2025-Q3"
+    assert "Of the 3 rows of the answer before." in then.notes
+    assert isinstance(planner.understand("just the ones due in q3", before), Declined)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "expected"),
+    [
+        ("open pipeline in Germany", "show me those, biggest first", "list deals where country = Germany and open"),
+        ("revenue by country this year", "as share of total", "share of: part Question(metrics=('revenue',)"),
+        ("won deals by size: under 10k, 10-50k", "and the win rate per size", "win_rate where deal_value < 10000 + win_rate where deal_value >= 10000 and deal_value <= 50000"),
+        ("gewonnene Deals nach Größe: unter 10k, 10-50k", "und die Quote je Größe", "win_rate where deal_value < 10000 + win_rate where deal_value >= 10000 and deal_value <= 50000"),
+        ("what did Lumen Works buy", "did we lose anything there", "list deals where customer_id = C004 and lost"),
+        ("Retail accounts we never sold anything to", "how many of those have smth open", "total_customers where industry = Retail and not bought and open_deals > 0"),
+    ],
+)  # fmt: skip
+def test_what_goes_on_from_a_figure_or_a_list(planner, first, then, expected):
+    assert told(planner.understand(then, planner.understand(first))).startswith(expected)
 
 
 @pytest.mark.parametrize("question", SHARES)

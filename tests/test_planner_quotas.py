@@ -49,6 +49,13 @@ UNDERSTOOD = {
     "qui a atteint son quota ce trimestre et qui ne l'a pas fait ?": "quota_attainment,quota_gap by owner in this quarter order -quota_attainment",
     "¿quién alcanzó la cuota este trimestre y quién no?": "quota_attainment,quota_gap by owner in this quarter order -quota_attainment",
     "who is short and by how much": "quota_attainment,quota_gap by owner in this quarter having quota_attainment < '100%'",
+    # who is first and last of those
+    "who is furthest behind quota": "quota_attainment by owner in this quarter order quota_attainment limit 1",
+    "which rep is most ahead of quota last quarter": "quota_attainment by owner in last quarter order -quota_attainment limit 1",
+    "who's closest to target": "quota_attainment by owner in this quarter having value < '100%' order -quota_attainment limit 1",
+    # in some quarter of a year
+    "did Ben Haddad ever hit his quota last year": "quota_attainment by time:quarter where owner = 'Ben Haddad' in last year",
+    "hat Ben Haddad letztes Jahr irgendwann seine Quote geschafft": "quota_attainment by time:quarter where owner = 'Ben Haddad' in last year",
     # of one rep, and of a team
     "how far is Ben Haddad from his quota": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",
     "wie weit ist Ben Haddad von seiner Quote entfernt": "quota_gap,quota,quota_attainment where owner = 'Ben Haddad' in this quarter",

@@ -208,7 +208,7 @@ class Planner:
             before = Understood((), before.named, before.language) if before.named else None
         today = Today(self.serving.as_of or date(1970, 1, 1), declarations().calendar.fiscal_year_starts)
         slots = Reading(lexed, today, self.serving.currency, before.slots if before else None).slots()
-        notes = _notes(lexed)
+        notes = [*_notes(lexed), *slots.notes]
         if unanswered and slots.leans(before.slots if before else None):
             raise Unclear(
                 "the question before was not answered, so what this one leaves open is not known",
@@ -237,7 +237,15 @@ class Planner:
             raise Unclear("there is no question in it", *self.closest(""))
         if before is not None:
             slots = slots.of_those(before.slots)
-        if before is not None and slots.goes_on(before.slots):
+        if before is not None and slots.picks_of(before.slots) and before.slots.rows is not None:
+            keys = before.slots.rows.keys
+            slots = replace(slots.of_rows(before.slots.rows, before.slots), narrows=False, restricted=False)
+            notes.append(f"Of the {len(keys)} rows of the answer before.")
+        elif before is not None and slots.picks_of(before.slots):
+            raise Unclear(
+                "the last answer was a ranking, and its rows are not known any more", remedy="Ask it in one question."
+            )
+        elif before is not None and slots.goes_on(before.slots):
             rows = before.slots.rows
             furthest = slots.rank is not None and slots.rank.way == "furthest"
             if (furthest or (slots.cuts(before.slots) and not slots.rank)) and rows is not None:
@@ -276,7 +284,8 @@ class Planner:
         if not slots.has_subject:
             raise Unclear("the question does not say what is asked for", *self.closest(question))
         team = self.names.team(slots.team_of or self.me) if slots.team else None
-        slots = self._led(slots)
+        slots, members = self._by_members(self._led(slots))
+        notes += members
         asked = Asking(slots, today, self.me, team).asked()
         self._premise(slots)
         whole = [
@@ -307,6 +316,23 @@ class Planner:
         rows = self.serving.rows("select customer_id from gold.deals where lead_id = ?", [record.key])
         key = keys[0] if len(keys) == 1 else str(rows[0]["customer_id"])
         return replace(slots, about=(About("account", key, key),))
+
+    def _by_members(self, slots: Slots) -> tuple[Slots, list[str]]:
+        """Touches of a team as those of its owners, with a note who they are: touches have an owner and no team."""
+        touches = slots.entity == "interactions" or (
+            slots.metrics
+            and {metrics.metrics()[name].view.entity for name in slots.metrics if name in metrics.metrics()}
+            == {"interactions"}
+        )
+        notes: list[str] = []
+        where = list(slots.where)
+        for place, part in enumerate(where):
+            if touches and isinstance(part, Test) and part.name in TEAMS and part.op == "=":
+                teams = tuple(map(str, part.values))
+                if (owners := self.names.of_teams(teams)) and not (slots.versus or TEAMS & {*slots.by}):
+                    where[place] = Test("owner", "=", owners)
+                    notes.append(f"Touches have an owner and no team: those of {', '.join(owners)}.")
+        return replace(slots, where=tuple(where)), notes
 
     def _led(self, slots: Slots) -> Slots:
         """Of the managers of a team's owners those who are in the team themselves, where there are any: who leads it."""

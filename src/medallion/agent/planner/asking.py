@@ -277,6 +277,11 @@ class Asking(Listing):
         slots = self.slots
         if not slots.metrics:
             raise Unclear("why what?", "why did revenue drop in May?")
+        if {name.removeprefix("team_") for name in slots.metrics} & {*meanings()["current"]}:
+            raise Unclear(
+                "why a quota was reached or missed is not computed: it is what was won beside the quota",
+                "why did revenue change this quarter", "quota, won value and gap by owner this quarter",
+            )  # fmt: skip
         if not slots.times and not slots.compare:
             raise Unclear("in which time?", f"why did {slots.metrics[0].replace('_', ' ')} change last month?")
         time, compare = self._change(slots.metrics) if len(slots.times) > 1 else (None, slots.compare or "previous")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import NamedTuple
 
+from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense
 from medallion.agent.planner.marking import DASHES
 from medallion.agent.planner.restricting import OPS
@@ -12,6 +14,8 @@ from medallion.agent.planner.silence import Silence
 from medallion.agent.planner.slots import Threshold
 
 _VALUE = "deal_value"
+#: Two numbers joined by a dash.
+_BARE = re.compile(r"(\d+)-(\d+)")
 _INVERSE = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
 #: Words that lead from one band to the next.
 _JOINTS = ("comma", "and", "or", "vs", "gt", "lt")
@@ -30,6 +34,7 @@ class Banding(Silence):
 
     def _bands(self) -> None:
         """Two or more bands, or one and what is below or above it."""
+        self._part_bare_bands()
         bands: list[_Band] = []
         place = 0
         while place < len(self.spans):
@@ -43,12 +48,45 @@ class Banding(Silence):
             return
         between = [at for band, after in pairwise(bands) for at in range(band.end, after.first)]
         joints = [at for at in between if self.has(at, *_JOINTS)]
+        if beyond := self._beyond(bands[-1]):
+            between += range(bands[-1].end, beyond.end)
+            bands.append(beyond)
+            joints.append(beyond.first)
         others = [at for at in between if at not in joints and not self.quiet(at) and not self._names_deals_at(at)]
         if others or len(joints) < len(bands) - 1 or self._is_range(bands, joints):
             return
         self.bands = [band.limits for band in bands]
         self._use_bands(bands, between)
         self._contrasts(joints)
+
+    def _part_bare_bands(self) -> None:
+        """`under 10k, 10-50, over 50k`: numbers joined by a dash are bands of what the others count."""
+        counts = {span.of("magnitude") for span in self.spans if span.of("magnitude")}
+        signs = any(span.of("gt", "ge", "lt", "le") for span in self.spans)
+        if len(counts) != 1 or not signs:
+            return
+        (count,) = counts
+        for place in reversed(range(len(self.spans))):
+            span = self.spans[place]
+            if span.used or not (parts := _BARE.fullmatch(span.text)) or span.of("value"):
+                continue
+            low, high = (Sense("number", number) for number in parts.groups())
+            made = [(parts[1], (low,)), ("-", ()), (parts[2], (high,)), (count.name, (count,))]  # type: ignore[union-attr]
+            of_band = [Span(text, senses, span.first, span.last) for text, senses in made]  # type: ignore[arg-type]
+            of_band[-1].ends = span.ends
+            self.spans[place : place + 1] = of_band
+
+    def _beyond(self, last: _Band) -> _Band | None:
+        """`..., above`: what is worth more than the last band, said without a number at the end."""
+        tops = [limit for limit in last.limits if limit.op in ("<", "<=")]
+        joint = last.end
+        at = joint
+        while self.has(at, "comma", "and") or (at < len(self.spans) and at > joint and self.quiet(at)):
+            at += 1
+        ends = at > joint and self.has(at, "gt", "beyond") and at + 1 == len(self.spans)
+        if not tops or not ends:
+            return None
+        return _Band(at, at + 1, (Threshold(_VALUE, ">", tops[0].value, tops[0].money),))
 
     def _is_range(self, bands: list[_Band], joints: list[int]) -> bool:
         """Whether two limits are the ends of one range: over 50k and under 100k."""
@@ -64,6 +102,10 @@ class Banding(Silence):
             by = self.near(place, -1)
             if self.has(place, "field") == Sense("field", _VALUE) and self.has(by, "by"):
                 self.use(place, by)  # by deal size: under 10k, over 10k
+        for place in self.places("dim"):
+            by = self.near(place, -1)
+            if self.has(place, "dim") == Sense("dim", "size_band") and self.has(by, "by"):
+                self.use(place, by)
 
     def _complement(self, band: _Band) -> None:
         """`above 100k ... than of smaller ones`: all others are the second band."""

@@ -8,7 +8,7 @@ from medallion import metrics
 from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense, lexicon, plain_words
 from medallion.agent.planner.marking import DASHES, QUIET, Unclear
-from medallion.agent.planner.slots import OF_DEED, Threshold, names_of
+from medallion.agent.planner.slots import OF_DEED, TEAMS, Threshold, names_of
 from medallion.agent.planner.subjects import Subjects
 from medallion.metrics.conditions import Test
 
@@ -162,6 +162,9 @@ class Checking(Subjects):
                 self.use(place)
         if self.about and self.states and self.goal in ("", "list") and not (self.entity or self.metrics or self.by):
             self.entity = "deals"  # what is open at Lumen Works
+            self.take("thing", "exists")
+        if self.about and self.deed in ("win", "lose", "close") and things and not (self.entity or self.metrics):
+            self.entity = "deals"  # did we lose anything there
             self.take("thing", "exists")
         if "owner" in self.by and (self.versus or self.contrast):
             self.take("who")  # A or B: who has more
@@ -381,7 +384,8 @@ class Checking(Subjects):
     @staticmethod
     def _acts(span: Span) -> bool:
         """Whether a span says that somebody of ours does it: we, I, a rep by name, which rep."""
-        person = any(sense.name == "owner" for sense in span.senses if sense.kind in ("value", "dim", "entity"))
+        of_us = ("owner", *TEAMS)
+        person = any(sense.name in of_us for sense in span.senses if sense.kind in ("value", "dim", "entity"))
         ours = span.of("ourselves", "me", "first_person") is not None
         return person or (ours and span.of("to_me") is None)
 

@@ -131,6 +131,82 @@ class Comparing(Measuring):
         self.use(place, *denied, *nothing, *things)
         self.take("with", "still")
 
+    def _denied_twice(self) -> None:
+        """`no tienen ninguna`, `n'ont aucune`, `nunca compraron nada`: in French and Spanish two words that deny deny once."""
+        if self.lexed.language not in ("fr", "es"):
+            return
+        denied = self.places("no", "not", "never")
+        for place, after in pairwise(denied):
+            if all(self.quiet(at) or self.spans[at].of("with", "past") for at in range(place + 1, after)):
+                self.use(place)
+
+    def _traded(self) -> None:
+        """`never sold anything to`, `have bought nothing`: accounts that bought, or did not, by what we sold them."""
+        entities = {sense.name for span in self.spans for sense in span.all("entity")}
+        named = any(span.of("account") for span in self.spans)
+        of_before = self.before is not None and "accounts" in (self.before.entity, *(r.kind + "s" for r in self.before.about))  # fmt: skip
+        if not (entities == {"accounts"} or ((named or of_before) and not entities)):
+            return
+        for place, span in enumerate(self.spans):
+            to = self.near(place, 1, over=("thing", "nothing"))
+            sells = self.has(place, "sold") and not self.places("metric", "count", "amount")
+            objects = [
+                at for at in range(max(place - 3, 0), min(place + 4, len(self.spans))) if self._is_object(at, place)
+            ]
+            if sells and (self.has(to, "to") or (objects and self.lexed.language != "en")):
+                span.senses = (Sense("state", "bought"),)
+                self.use(
+                    *[at for at in self.places("they") if at < place and entities]
+                )  # denen wir nie etwas verkauft haben
+                self.use(*([to] if self.has(to, "to") else []))
+            elif span.of("state") != Sense("state", "bought") or span.used:
+                continue
+            self._objects(place, objects)
+
+    def _objects(self, place: int, objects: list[int]) -> None:
+        """Use `anything` beside a state of accounts; `nothing` denies it."""
+        for at in objects:
+            denied = any(self.has(before, "no", "not", "never") for before in range(place))
+            if self.has(at, "nothing") and not denied:
+                self.spans[at].senses = (Sense("no"),)
+                if at > place:  # have bought nothing
+                    self.states.append((str(self.spans[place].senses[0].name), False))
+                    self.use(place, at)
+            elif self.has(at, "thing") or (self.lexed.language in ("fr", "es") and denied):
+                self.use(at)
+
+    def _is_object(self, at: int, place: int) -> bool:
+        """Whether `anything` or `nothing` stands beside a place, with nothing between that says something."""
+        if at == place or not self.has(at, "thing", "nothing"):
+            return False
+        between = range(min(at, place) + 1, max(at, place))
+        return all(
+            self.quiet(mid) or self.spans[mid].of("past", "with", "verb", "still", "not", "never") for mid in between
+        )
+
+    def _open_things(self) -> None:
+        """`have something open`, `nichts offen`: accounts by whether they have deals in a state."""
+        accounts = any(Sense("entity", "accounts") in span.senses for span in self.spans)
+        of_before = (
+            self.before is not None
+            and self.before.entity == "accounts"
+            and any(span.of("more_of_it", "they", "carry") for span in self.spans)
+        )
+        deals = any(Sense("entity", "deals") in span.senses for span in self.spans)
+        if deals or not (accounts or of_before):
+            return
+        for place in self.places("state"):
+            sense = self.has(place, "state")
+            if sense is None or sense.name not in ("open", "won", "lost"):
+                continue
+            objects = [
+                at for at in range(max(place - 3, 0), min(place + 4, len(self.spans))) if self._is_object(at, place)
+            ]
+            self._objects(place, objects)
+            for at in objects:
+                lead = self.near(at, -1)
+                self.use(*[lead] * bool(self.has(lead, "with")))
+
     def _is_deals_at(self, place: int) -> bool:
         return self.has(place, "entity") == Sense("entity", "deals")
 
@@ -342,12 +418,26 @@ class Comparing(Measuring):
             place < min(places) and self.has(place, "from") is not None
         )
 
+    def _counts_beside(self, states: list[str]) -> bool:
+        """`North and South: revenue, won and lost deals`: the numbers of deals beside another figure of each of some values."""
+        several = [part for part in self.where if isinstance(part, Test) and part.op == "=" and len(part.values) > 1]
+        if len(several) != 1 or self.goal or self.rank or not {*self.by} <= {several[0].name}:
+            return False
+        count: dict[str, str] = meanings()["measures"]["deals"]["count"]
+        self.metrics += [count[state] for state in states]
+        self.states, self.entity = [state for state in self.states if state[0] not in states], ""
+        self.by = [several[0].name]
+        return True
+
     def _beside_states(self) -> None:
         """Won beside lost: in number, each its own metric; a figure of both by their state."""
         beside = [state for state, is_in in self.states if is_in and state in ("open", "won", "lost")]
+        if len(beside) > 1 and self.metrics and self.entity == "deals" and self._counts_beside(beside):
+            return
         if not self.versus or len(beside) < 2 or self.by or self.rank:
             return
-        if selective := [name for name in self.metrics if selected(metrics.metrics()[name])]:
+        selective = [name for name in self.metrics if selected(metrics.metrics()[name])]
+        if selective:
             label = metrics.metrics()[selective[0]].measure.display_name
             raise Unclear(f"{label} is not of {' and '.join(beside)} deals each", f"What is the {label.lower()}?")
         if self.metrics or self.goal in ("average", "median"):

@@ -151,7 +151,7 @@ class Forming:
                 continue
             text = _state(entity, state)
             if not text:
-                raise Unclear(f"{entity} are not {state}", f"how many {entity} are there?")
+                raise Unclear(f"{labelled(entity)} are not {state}", f"how many {labelled(entity)} are there?")
             test = parse(text)
             assert test is not None  # noqa: S101 - a state of the vocabulary
             if not positive and text.endswith("> 0"):
@@ -241,7 +241,7 @@ class Forming:
         column_name: str | None = next((name for name in names if name in known), None)
         if column_name is None:
             label = concept.replace("_", " ")
-            raise Unclear(f"there is no {label} of {(entity or view.entity).replace('_', ' ')}", f"{(view.measures[0].display_name if view.measures else entity).lower()} by {view.dimensions[0].display_name.lower()}")  # fmt: skip
+            raise Unclear(f"there is no {label} of {labelled(entity or view.entity)}", f"{(view.measures[0].display_name if view.measures else entity).lower()} by {view.dimensions[0].display_name.lower()}")  # fmt: skip
         return column_name
 
     @staticmethod
@@ -271,3 +271,12 @@ def _with(slots: Slots, **changes: Any) -> Slots:
 def _state(entity: str, state: str) -> str:
     """The condition of a state on the records of an entity; empty where it has none."""
     return str(meanings()["states"].get(entity, {}).get(state, ""))
+
+
+def labelled(entity: str) -> str:
+    """What messages call records of an entity.
+
+    >>> labelled("first_wins"), labelled("deals")
+    ('new customers', 'deals')
+    """
+    return str(meanings()["labels"].get(entity, entity.replace("_", " ")))

@@ -11,7 +11,7 @@ from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import RANKS, Unclear
 from medallion.agent.planner.slots import OF_DEED, Rank, Slots
 from medallion.metrics import periods
-from medallion.metrics.conditions import Test
+from medallion.metrics.conditions import And, Test
 
 _CONVERSION = Sense("metric", "conversion_rate")
 #: A measure beside another: the average value, how many on average.
@@ -83,6 +83,31 @@ class Measuring(Banding):
                     self.take("count", "share")
                     return
 
+    def _who_did(self) -> None:
+        """`who called most, Ben or Carla`: those who did it are ranked by how often they did."""
+        ranked = self.places("desc", "asc", "more", "fewer")
+        if not self.places("who") or not ranked or self.places("metric", "entity", "kind", "not", "no", "never"):
+            return
+        done = self.places("done")
+        if len(done) != 1:
+            return
+        (place,) = done
+        name = self.spans[place].all("done")[0].name
+        self.spans[place].senses = (Sense("kind", name),)
+        if name in ("call", "email"):
+            self.where.append(Test("direction", "=", ("outbound",)))
+        self.goal = "count"
+
+    def _picked_up(self) -> None:
+        """`how often do people pick up when we call`: the share of our calls that did not end without an answer."""
+        places = self.places("picks_up")
+        if len(places) != 1 or any(span.of("value", "account", "deal") for span in self.spans):
+            return
+        self.share, self.entity = True, "interactions"
+        self.where += [Test("channel", "=", ("call",)), Test("direction", "=", ("outbound",))]
+        self.where.append(And((Test("outcome", "!=", ("no_answer",)), Test("outcome", "known"))))
+        self.use(*places)
+
     def _stage_at(self, place: int) -> list[Sense]:
         if not 0 <= place < len(self.spans) or self.spans[place].used:
             return []
@@ -134,7 +159,9 @@ class Measuring(Banding):
                 self.use(place, *([place + 1] if first else []))  # rank the best
                 continue
             if first and (self.rank is None or self.rank.several):
-                self.rank = Rank(way.kind, None, f"{self.spans[place].text} {self.spans[place + 1].text}", several=True)
+                self.rank = Rank(way.kind, None, f"{self.spans[place].text} {self.spans[place + 1].text}", several=True,
+                    sized=self.spans[place].of("sized") is not None,
+                )  # fmt: skip
                 self.use(place, place + 1)  # rank reps by win rate, worst first
                 continue
             if way.kind == "last":

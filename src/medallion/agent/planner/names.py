@@ -156,6 +156,21 @@ class Names:
         teams = {str(row["owner_team"]) for row in rows}
         return Team(teams.pop(), tuple(str(row["owner"]) for row in rows)) if len(teams) == 1 else None
 
+    def of_teams(self, teams: tuple[str, ...]) -> tuple[str, ...]:
+        """The owners of some teams."""
+        columns = {row["column_name"] for row in self.serving.rows("describe gold.deals")}
+        if "owner_team" not in columns:
+            return ()
+        members = "select owner_team, owner from gold.deals"
+        if self.facts is not None and self.facts.there(_OWNERS):
+            members += f" union select team, owner_name from {_OWNERS}"
+        rows = self.serving.rows(
+            f"with members as ({members}) select distinct owner from members "
+            "where list_contains(?, owner_team) and owner is not null order by 1",
+            [list(teams)],
+        )
+        return tuple(str(row["owner"]) for row in rows)
+
     def in_part(self, phrase: str) -> tuple[int, tuple[str, ...]]:
         """How many accounts have all words of a phrase in their names, and the first of them."""
         words = [word for word in plain_words(phrase) if len(word) > 2 or word.isdigit()]

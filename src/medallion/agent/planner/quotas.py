@@ -5,11 +5,16 @@ from __future__ import annotations
 from medallion.agent.planner.continuing import Continuing
 from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
 from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.measuring import unit_of
 from medallion.agent.planner.slots import TEAMS, Rank, Threshold
 from medallion.metrics.conditions import Test
 
 #: Where I stand, not where we do.
 _MINE = (Sense("ahead", "mine"), Sense("behind", "mine"))
+#: Words for a quota that are no names of it.
+_QUOTAS = frozenset({"target", "targets", "goal", "number", "ziel", "objectif", "objetivo", "quota", "quote", "cuota"})
+#: Kinds of words for what else is asked for.
+_OTHER_FIGURES = ("entity", "count", "amount", "average", "share")
 #: Words for having won a quota, or not, as comparisons.
 _ATTAINED = (("missed", "<"), ("short", "<"), ("reached", ">="))
 
@@ -34,6 +39,44 @@ class Quotas(Continuing):
         """Whether it is asked if the pipeline is enough."""
         pipeline = [at for at in self.places("metric") if self.has(at, "metric") == Sense("metric", "open_pipeline")]
         return len(pipeline) == 1 and bool(self.places("cover"))
+
+    def _lagging(self) -> None:
+        """`who is furthest behind`, `closest to target`: those ranked by how much of their quota they have won.
+
+        Raises:
+            Unclear: It is not said behind what.
+        """
+        places = self.places("lagging", "leading")
+        if not places or self.places(*_OTHER_FIGURES):
+            return
+        place = places[0]
+        words = {*folded(self.spans[place].text).split()}
+        phrases = lexicon(self.lexed.language).phrases
+        quota = any(Sense("metric", "quota") in phrases.get((word,), ()) for word in words) or words & _QUOTAS
+        named = any(span.of("metric") == Sense("metric", "quota") for span in self.spans)
+        if not (quota or named or (self.before is not None and self.before.is_of_quotas)):
+            raise Unclear(f"{self.spans[place].text!r}: of what?", "quota attainment by owner this quarter")
+        self.metrics.append("quota_attainment")
+        self.rank = Rank("asc" if self.has(place, "lagging") else "desc", None, self.spans[place].text)
+        if self.has(place, "leading") == Sense("leading", "near"):
+            self.thresholds.append(Threshold("quota_attainment", "<", "100", percent=True))
+            self.notes.append("Of those who have not reached it.")
+        self.use(place, *[at for at in self.places("metric") if self.has(at, "metric") == Sense("metric", "quota")])
+        if not self.places("who", "dim"):
+            self.by.append("owner")
+
+    def _rated(self) -> None:
+        """`und die Quote` after deals: how many of them are won, not what is to be."""
+        was = self.before
+        if self.lexed.language != "de" or was is None or was.is_of_quotas:
+            return
+        counted = {*was.metrics} & {"won_leads", "lost_leads", "win_rate"}
+        if not (counted or was.entity == "deals" or was.deed in ("win", "lose", "close")):
+            return
+        for span in self.spans:
+            if span.text.casefold() == "quote" and span.of("metric") in (None, Sense("metric", "quota")):
+                span.senses = (Sense("metric", "win_rate"),)
+                self.notes.append(f"Read {span.text!r} as the win rate.")
 
     def _made(self) -> None:
         """`who made quota`: reached it, and sold nothing."""
@@ -68,6 +111,13 @@ class Quotas(Continuing):
             self.metrics += ["quota_attainment", "quota_gap"]
             self.rank = self.rank or Rank("desc", None, self.spans[everybody[0]].text, several=True)
             self.use(*everybody, *quota, *[place for place, _ in kinds])
+        elif self._ever() and not self.by and ((kinds and quota) or self.goal == "attain"):
+            self.goal = ""  # did Ben ever hit his quota last year: in each quarter
+            self.metrics.append("quota_attainment")
+            self.by.append("time:quarter")
+            self.yes_no = False
+            self.use(*[place for place, _ in kinds], *quota)
+            self.take("will", "modal", "intent", "to", "figure", "exists", "person", "they")
         elif kinds and not self.by and quota and self.goal in ("", "attain"):  # did Ben hit his quota
             self.goal = "attain"
             self.use(*[place for place, _ in kinds], *quota)
@@ -98,6 +148,11 @@ class Quotas(Continuing):
             return
         if self.goal == "attain":
             self.take("will", "modal", "intent", "to", "figure", "exists")
+
+    def _ever(self) -> bool:
+        """Whether something is asked of any time within a year or all years: `ever`."""
+        years = not self.times or (len(self.times) == 1 and unit_of(self.times[0].text) == "year")
+        return years and any(span.of("ever") for span in self.spans)
 
     def _why_quota(self, quota: list[int]) -> bool:
         """`why did Ben miss his quota`: the figures of the quota, which show whether he did."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from medallion.agent.planner.checking import Checking
 from medallion.agent.planner.lexer import Span
-from medallion.agent.planner.lexicon import Sense, lexicon
+from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
 from medallion.agent.planner.marking import DASHES, QUIET, RANKS, Unclear
 from medallion.agent.planner.slots import TEAMS, About, Slots, beside
 from medallion.agent.planner.times import Times
@@ -46,8 +46,8 @@ class Reading(Checking):
             Unclear: A span says something that no slot takes.
         """
         steps: tuple[Callable[[], None], ...] = (
-            self._asides, self._having_none, self._corrected, self._declared, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._named, self._that_time, self._about, self._covered, self._existing_or_new, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
-            self._passed, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._ranked, self._in_stage_longest, self._dependent, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._measure, self._bought, self._splits, self._by_quarter, self._deeds,
+            self._asides, self._having_none, self._denied_twice, self._corrected, self._rated, self._declared, self._lagging, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._named, self._that_time, self._about, self._traded, self._open_things, self._covered, self._existing_or_new, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
+            self._who_did, self._picked_up, self._passed, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._ranked, self._in_stage_longest, self._dependent, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._measure, self._bought, self._splits, self._by_quarter, self._deeds,
             self._attained, self._from_quota, self._duration_of_deals, self._managed, self._used, self._subject, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._conflicting, self._whose,
         )  # fmt: skip
         for step in steps:
@@ -66,7 +66,7 @@ class Reading(Checking):
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
             each=self._each(),
             further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of, without=self.without, columns=tuple(dict.fromkeys(self.columns)), bands=tuple(self.bands), other_way=self.other_way, premise=self.premise,
-            fragment=self._is_fragment(), running=self.running, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
+            picks=self._picks(), fragment=self._is_fragment(), running=self.running, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
         )  # fmt: skip
 
     def _is_fragment(self) -> bool:
@@ -114,6 +114,11 @@ class Reading(Checking):
         """Whether the question begins with `only` and asks for nothing but states, values and thresholds."""
         asks = self.goal or self.metrics or self.fields or self.by or self.rank or self.deed or self.about
         return bool(self.spans and self.spans[0].of("only") and not asks)
+
+    def _picks(self) -> bool:
+        """Whether it begins with what picks some of the rows before."""
+        said = folded(" ".join(span.text for span in self.spans[:4]))
+        return any(f"{said} ".startswith(f"{begin} ") for begin in meanings()["picks"][self.lexed.language])
 
     def _narrow(self) -> str:
         """The slot that the last condition of the question is in: what a share is of what comes before it."""

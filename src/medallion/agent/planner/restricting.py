@@ -16,7 +16,7 @@ OF_CONTACTS = frozenset({"role", "language", "consent"})
 _COMPARED = ("gt", "ge", "lt", "le", "eq", "between")
 OPS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "="}
 #: Dimensions whose values `by` may lead to.
-_LED = frozenset({"owner", "account_manager", "owner_manager", "channel", "source"})
+_LED = frozenset({"owner", "account_manager", "owner_manager", "channel", "source", "team", "owner_team"})
 #: Columns that are days.
 _DAY_FIELDS = frozenset({"expected_close_date", "closed_date", "created_date", "last_touch_date", "entered_date"})
 #: Metrics that are an average of what records are worth.
@@ -531,7 +531,7 @@ class Restricting(Marking):
         while at >= 0 and (
             self.quiet(at)
             or (self.spans[at].of("from", "with", "verb") is not None and not self.has(at, "no"))
-            or (self.spans[at].used and self.spans[at].of("dim"))  # except those in stage new
+            or (self.spans[at].used and self.spans[at].of("dim", "thing"))  # except those in stage new
         ):
             at -= 1
         sense = self.has(at, "not", "except", "never", "no")

@@ -168,6 +168,7 @@ class Slots:
         ones: Whether it begins with `the ones`, which are of what was asked before.
         restricted: Whether it begins with a word that leads to what it is of: `for deals above 50k`.
         further: How many more rows of the answer before are asked for.
+        picks: Whether it begins with what picks some of the rows before: `just the ones due in May`.
         rows: The rows of the answer, where it has few.
         listed: The rows of which it is about one by its number: `who owns the second one`.
         each: Whether a split is said as `each` or `per`, not as `by`.
@@ -233,6 +234,7 @@ class Slots:
     too: bool = field(default=False, compare=False, kw_only=True)
     everyone: bool = field(default=False, compare=False, kw_only=True)
     fragment: bool = field(default=False, compare=False, kw_only=True)
+    picks: bool = field(default=False, compare=False, kw_only=True)
     rows: Rows | None = field(default=None, compare=False)
     listed: Rows | None = field(default=None, compare=False)
 
@@ -398,6 +400,7 @@ class Slots:
         kind = self._is_bare and self.entity == before.entity == "interactions" and len(self.where) == 1
         return (
             not self.has_subject
+            or (bool(before.bands) and self.by == ("size_band",))
             or self.follows
             or self.refers
             or kind
@@ -440,6 +443,13 @@ class Slots:
         asks = self.goal or self.metrics or self.fields or self.by or self.rank or self.about or self.deed
         return self.restricted and bool(self.entity) and not asks and bool(before.metrics or before.by or before.goal)
 
+    def picks_of(self, before: Slots) -> bool:
+        """Whether it is of some of the rows of a list that a ranking had cut: `just the ones due in May`."""
+        cut = before.rank is not None and before.rank.limit is not None and before.entity and not before.by
+        restricts = self.where or self.times or self.states or self.thresholds
+        alone = not (self.rank or self.metrics or self.by or self.about or self.goal not in ("", "list"))
+        return bool(self.picks and cut and restricts and alone and self.entity in ("", before.entity))
+
     def cuts(self, before: Slots) -> bool:
         """Whether it is about the first rows of an order, which what goes on from it would lose."""
         cut = before.rank is not None and before.rank.limit is not None
@@ -468,7 +478,7 @@ class Slots:
         alone = not (
             self.metrics or self.entity or self.fields or self.by or self.about or self.goal not in ("", "list")
         )
-        ranks = (
+        ranks = (self.rank is None and self.refers and self.goal == "list") or (
             self.rank is not None and not self.rank.sorts and (self.rank.sized or self.rank.way in ("newest", "oldest"))
         )
         whole = not (
@@ -565,6 +575,13 @@ class Slots:
             return replace(self, by=before.by, refers=False).carried(before)  # which ones dropped
         if self.goal == "list" and self.ranks_split_of(before):
             return replace(self, goal="").carried(before)  # which is the worst
+        rates = self.metrics == ("win_rate",)
+        if before.bands and self.by == ("size_band",) and (rates or not self.metrics):
+            states = tuple(state for state in before.states if not (rates and state[0] in OF_LIFE))
+            bare = replace(self, by=(), goal="" if rates else self.goal, refers=False, entity="")
+            was = replace(before, states=states, goal="" if rates else before.goal)
+            was = replace(was, deed="" if rates else was.deed, entity="" if rates else was.entity)
+            return bare.carried(was)  # and the win rate of each size
         if mean := self.beside_mean(before):
             return replace(self, goal="", too=False).carried(replace(before, metrics=mean))
         if self.everyone:

@@ -129,6 +129,9 @@ class Subjects(Quotas):
 
     def _deals_understood(self) -> None:
         """`lost this quarter by rep`: what is won, lost or open are deals, where nothing else is named."""
+        if self.metrics == ["new_customers"] and self.deed in ("", "win"):
+            self.deed = ""  # how many new customers did we win: those of the first win
+            self.states = [state for state in self.states if state != ("won", True)]
         counted = {"won_leads": "won", "lost_leads": "lost"}.get(self.metrics[0] if len(self.metrics) == 1 else "")
         done = counted or {"win": "won", "lose": "lost"}.get(self.deed)
         others = self.by or self.entity or self.fields or self.about or self.goal not in ("", "list")
