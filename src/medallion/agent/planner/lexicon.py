@@ -18,6 +18,8 @@ LANGUAGES = ("en", "de", "fr", "es")
 Phrase = tuple[str, ...]
 
 _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+#: Umlauts as they are typed on a keyboard that has none.
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 _ENDINGS = re.compile(r"\(([^()]*)\)")
 #: An article or pronoun that has lost its vowel: `d'affaires` is said as `affaires`.
 ELIDED = re.compile(r"(?<![\w'’])(?:d|l|qu|s|n|j|m|t|c)['’](?=\w)", re.IGNORECASE)
@@ -101,9 +103,21 @@ def _loaded(name: str) -> dict[str, Any]:
     return dict(yaml.load(text, Loader=_Loader))  # noqa: S506 - makes strings only
 
 
+def spellings(phrase: str) -> tuple[str, ...]:
+    """A phrase as it is written, and with its umlauts as two letters where it has some.
+
+    >>> spellings("für das Jahr"), spellings("Umsatz")
+    (('für das Jahr', 'fuer das Jahr'), ('Umsatz',))
+    """
+    return tuple(dict.fromkeys((phrase, phrase.translate(_UMLAUTS))))
+
+
 @cache
 def _written(language: str) -> dict[str, list[str]]:
-    return {tag: [phrase for text in texts for phrase in expanded(text)] for tag, texts in _loaded(language).items()}
+    return {
+        tag: [spelling for text in texts for phrase in expanded(text) for spelling in spellings(phrase)]
+        for tag, texts in _loaded(language).items()
+    }
 
 
 @cache

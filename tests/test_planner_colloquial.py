@@ -1,0 +1,91 @@
+"""Questions in German, French and Spanish as they are typed: everyday words, separable verbs, no accents."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+from test_planner import LAST, TABLES, Quick, told
+
+from medallion.agent.planner import Planner
+from medallion.agent.planner.lexicon import lexicon, plain_words
+
+
+@pytest.fixture(scope="module")
+def planner():
+    connection = duckdb.connect()
+    connection.execute(TABLES)
+    return Planner(Quick(None, connection, {}, LAST))
+
+
+UNDERSTOOD = {
+    "wieviel umsatz haben wir im mai reingeholt": "revenue in 2025-05",
+    "wer hat die meisten deals eingetütet": "won_leads by owner order -won_leads limit 1",
+    "welche deals laufen gerade": "list deals where open",
+    "welche kunden haben wir ewig nicht mehr gesprochen": "list accounts where days_silent > 30",
+    "wieviel geld liegt noch in der pipeline": "open_pipeline",
+    "welche deals sollten diesen monat abgeschlossen werden": "list deals where open and expected_close_date = 'this month'",
+    "wieviel geld kam rein im mai": "revenue in 2025-05",
+    "taux de transfo par commercial": "conversion_rate by owner",
+    "qui a appelé le plus la semaine dernière": "touches by owner where channel = call in last week order -touches limit 1",
+    "c quoi le plus gros deal ouvert": "list deals where open order -deal_value limit 1",
+    "quelles affaires doivent se signer ce mois ci": "list deals where open and expected_close_date = 'this month'",
+    "qui je dois relancer aujourd'hui": "call plan: day 2025-06-30",
+    "combien de leads sont rentrés en juin": "total_leads in 2025-06",
+    "affaires raflées par ben haddad en mars": "list deals where owner = 'Ben Haddad' and won and closed_date = 2025-03",
+    "chiffre d'affaires des clients anglais": "revenue where country = 'United Kingdom'",
+    "quien llamo mas la semana pasada": "touches by owner where channel = call in last week order -touches limit 1",
+    "cuantos correos mando ben haddad en junio": "touches where owner = 'Ben Haddad' and channel = email and direction = outbound in 2025-06",
+    "que sector deja mas dinero": "revenue by industry order -revenue limit 1",
+    "cuantos clientes no nos han comprado nada": "total_customers where not bought",
+    "que oportunidades vencen este mes": "list deals where open and expected_close_date = 'this month'",
+    "negocios firmados en mayo": "list deals where won and closed_date = 2025-05",
+    "cuanto ingresamos en mayo": "revenue in 2025-05",
+}
+
+
+@pytest.mark.parametrize("question", UNDERSTOOD)
+def test_everyday_words_are_understood(planner, question):
+    assert told(planner.understand(question)) == UNDERSTOOD[question]
+
+
+@pytest.mark.parametrize(
+    ("question", "word"),
+    [
+        ("feiertage im mai", "feiertage"), ("wie viele besucher hatte die website", "besucher"),
+        ("jours fériés en mai", "jours fériés"), ("devis envoyés en mai", "devis"),
+        ("festivos en mayo", "festivos"), ("cotizaciones enviadas en mayo", "cotizaciones"),
+    ],
+)  # fmt: skip
+def test_what_the_data_do_not_hold_is_declined_by_its_name(planner, question, word):
+    assert told(planner.understand(question)) == f"? the data have nothing about '{word}'"
+
+
+@pytest.mark.parametrize(
+    ("question", "word"),
+    [
+        ("wieviel geld kam im mai rein", "rein"),  # money, not deals opened
+        ("umsatz von ben haddad und tess nair jeweils", "jeweils"),
+    ],
+)
+def test_a_word_that_would_change_the_answer_is_no_filler(planner, question, word):
+    assert word in told(planner.understand(question))
+
+
+def test_an_order_is_not_a_deal_that_was_opened(planner):
+    assert told(planner.understand("aufträge im mai")) == "list deals where won and closed_date = 2025-05"
+    assert told(planner.understand("wie viele aufträge haben wir im mai")).startswith("? ")
+
+
+@pytest.mark.parametrize("word", ["fuer", "groesste", "waehrend", "ueberfaellig"])
+def test_umlauts_may_be_two_letters(word):
+    assert tuple(plain_words(word)) in lexicon("de").phrases
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es"])
+def test_declared_figures_have_names_in_each_language(language):
+    """Of the figures that English has phrases for."""
+    own = {
+        name: {sense.name for senses in lexicon(name).phrases.values() for sense in senses if sense.kind == "metric"}
+        for name in ("en", language)
+    }
+    assert own["en"] - own[language] == set()
