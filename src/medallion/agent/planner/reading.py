@@ -117,8 +117,8 @@ class Reading(Checking):
 
     def _picks(self) -> bool:
         """Whether it begins with what picks some of the rows before."""
-        said = folded(" ".join(span.text for span in self.spans[:4]))
-        return any(f"{said} ".startswith(f"{begin} ") for begin in meanings()["picks"][self.lexed.language])
+        beginning = folded(" ".join(span.text for span in self.spans[:4]))
+        return any(f"{beginning} ".startswith(f"{begin} ") for begin in meanings()["picks"][self.lexed.language])
 
     def _narrow(self) -> str:
         """The slot that the last condition of the question is in: what a share is of what comes before it."""
