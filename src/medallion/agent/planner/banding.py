@@ -71,8 +71,8 @@ class Banding(Silence):
             if span.used or not (parts := _BARE.fullmatch(span.text)) or span.of("value"):
                 continue
             low, high = (Sense("number", number) for number in parts.groups())
-            bounds = [(parts[1], (low,)), ("-", ()), (parts[2], (high,)), (count.name, (count,))]  # type: ignore[union-attr]
-            of_band = [Span(text, senses, span.first, span.last) for text, senses in bounds]  # type: ignore[arg-type]
+            pieces = [(parts[1], (low,)), ("-", ()), (parts[2], (high,)), (count.name, (count,))]  # type: ignore[union-attr]
+            of_band = [Span(text, senses, span.first, span.last) for text, senses in pieces]  # type: ignore[arg-type]
             of_band[-1].ends = span.ends
             self.spans[place : place + 1] = of_band
 
