@@ -184,8 +184,8 @@ def test_conservation_of_files_that_were_held_back(deliver, rows):
         "leads.csv": "lead_id,customer_id,status,deal_value,created_at\nL0001,C0042,open,1,2025-01-01\nL0001,C0042,open,1,2025-01-01\n"
         "L0002,C0043,open,2,2025-01-02\nL0003,C0042,perhaps,2,2025-01-02\n",
     }
-    header = "lead_id,customer_id,status,created_at\n"
-    still = {"leads_2.csv": f"{header}L0007,C0042,perhaps,2025-01-01\nL0008,C0043,,2025-01-02\n"}
+    header = "lead_id,customer_id,status,deal_value,created_at\n"
+    still = {"leads_2.csv": f"{header}L0007,C0042,perhaps,7,2025-01-01\nL0008,C0043,,8,2025-01-02\n"}
     limits = {"hold_back": {"rows": 1}}
     result, _ = deliver(first, **limits)
     assert [item.name for item in result.held] == ["leads.csv"]
@@ -242,6 +242,7 @@ def test_the_next_export_does_not_bring_it_back(lake, deliver, rows):
             "I-9001,C004,call,positive,2025-06-30,Ivy Stone called back\nI-9002,C900,call,positive,2025-06-30,fine\n",
         },
         now=LATER + timedelta(hours=1),
+        accept=True,  # without the other columns of the sample
     )
     assert same.root == lake.root
     accounts = {a["entity"]: (a["rows_read"], a["accepted"], a["quarantined"], a["balanced"]) for a in result.accounts}

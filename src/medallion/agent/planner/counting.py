@@ -232,7 +232,7 @@ class Counting(Forming):
         if slots.me:
             where = (*where, self._mine(view))
         return Question(
-            names, by, where, time, compare or None, having, order, limit  # type: ignore[arg-type]
+            tuple(dict.fromkeys(names)), by, where, time, compare or None, having, order, limit  # type: ignore[arg-type]
         )  # fmt: skip
 
     def _day(self, metric: Metric, view: MetricView) -> str | None:
