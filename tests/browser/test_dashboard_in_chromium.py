@@ -48,7 +48,8 @@ def lake(spark, tmp_path_factory):
     )
     found = Lakehouse(str(folder / "lakehouse"))
     for source in (ROOT / "data", ROOT / "data" / "updates", folder / "evil"):
-        pipeline.run(load(None, source=str(source), lakehouse=found.root), NOW)
+        # the trap has not all columns of the sample
+        pipeline.run(load(None, source=str(source), lakehouse=found.root, accept=source.name == "evil"), NOW)
     return found
 
 
