@@ -89,3 +89,24 @@ def test_declared_figures_have_names_in_each_language(language):
         for name in ("en", language)
     }
     assert own["en"] - own[language] == set()
+
+
+@pytest.mark.parametrize(
+    ("before", "question"),
+    [
+        ("neukunden dieses jahr", "wieviel haben die gebracht"),
+        ("nouveaux clients cette année", "ils ont rapporté combien"),
+        ("clientes nuevos este año", "cuanto han facturado"),
+    ],
+)
+def test_what_is_worth_of_all_says_that_it_is_not_of_those_before(planner, before, question):
+    asked = planner.understand(question, planner.understand(before))
+    assert asked.notes == ("The conditions of the question before are not carried over; add `of those` to keep them.",)
+
+
+def test_others_after_a_record_are_not_those_of_the_source_called_other(planner):
+    before = planner.understand("tell me about C004")
+    assert told(planner.understand("other deals?", before)).startswith("? other than those before")
+    assert told(planner.understand("deals from other sources")) == told(
+        planner.understand("deals from other sources", before)
+    )

@@ -229,6 +229,12 @@ class Planner:
             notes.append(f"Carried over from the question before: {', '.join(owners) or 'whose it is'}.")
             if len(before.slots.where) > len(owners) or {*before.slots.times} > {*slots.times}:
                 notes.append("Its other conditions are not carried over; name them to keep them.")
+        if (
+            before is not None
+            and slots.fragment
+            and any(isinstance(p, Test) and p.values == ("other",) for p in slots.where)
+        ):
+            raise Unclear("other than those before, or of the source that is called other?", remedy="Ask it whole.")
         if before is None and slots.refers:
             raise Unclear("the question is about an answer before it, and there is none", *self.closest(question))
         if slots.ones and (before is None or before.slots.entity not in ("", slots.entity)) and slots.entity:
@@ -272,7 +278,7 @@ class Planner:
             if kept:
                 notes.append(f"Carried over from the question before: {', '.join(kept)}.")
         elif before is not None and slots.widens(before.slots) and not of_owner:
-            way = "add `of those`" if slots.metrics else "name them"
+            way = "add `of those`" if slots.metrics or not slots.entity else "name them"
             notes.append(f"The conditions of the question before are not carried over; {way} to keep them.")
         elif before is not None and slots.of_everything(before.slots):
             notes.append(f"This is of all accounts, not of {before.slots.about[0].name} alone; name it to ask of it.")

@@ -303,7 +303,8 @@ class Slots:
 
     def widens(self, before: Slots) -> bool:
         """Whether it names a figure or records alone, and what was asked before was of some rows only."""
-        alone = self._is_bare and not (self.where or self.me) and bool(self.metrics)
+        worth = self.goal == "amount" and self.deed != "" and replace(self, goal="")._is_bare
+        alone = not (self.where or self.me) and (worth or (self._is_bare and bool(self.metrics)))
         own = {name for condition in self.where for name in names_of(condition)} <= _OF_RECORD
         alone |= (
             self.fragment and own and bool(self.entity) and self.entity != before.entity and not (self.me or self.by)
