@@ -299,7 +299,7 @@ class Gate:
         if any(row["padded"] for row in seen.values()):
             return True
         with query.connect(self.lake, layers=["silver"], only={name}) as connection:
-            sql = f"select 1 as found from {name} where regexp_matches({entity.key}, '{PADDED}') limit 1"
+            sql = f"select 1 from {name} where regexp_matches({entity.key}, '{PADDED}') limit 1"
             return bool(query.rows(connection, sql))
 
     def _key_columns(self, entity: Entity) -> list[str]:

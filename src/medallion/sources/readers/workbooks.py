@@ -156,7 +156,7 @@ def _part(book: zipfile.ZipFile, sheet: str) -> str | None:
     return None
 
 
-def _told(file: File, sheet: str) -> tuple[dict[tuple[int, int], str], dict[int, int]]:
+def _errors_and_formulas(file: File, sheet: str) -> tuple[dict[tuple[int, int], str], dict[int, int]]:
     """What a workbook's own text says of a sheet beyond its values: errors by row and column, both from 0, and by column the
     formulas whose result is not stored.
     """
@@ -253,7 +253,7 @@ def rows(file: File, name: str, sheet: str) -> Iterator[list[list[str]]]:
     try:
         cells = book.get_sheet_by_name(sheet)
         left = (cells.start or (0, 0))[1]
-        errors, formulas = file.made_of(sheet, lambda: _told(file, sheet))
+        errors, formulas = file.made_of(sheet, lambda: _errors_and_formulas(file, sheet))
         listed = cells.iter_rows()
         if formulas:
             whole_sheet = list(listed)
