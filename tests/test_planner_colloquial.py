@@ -110,3 +110,33 @@ def test_others_after_a_record_are_not_those_of_the_source_called_other(planner)
     assert told(planner.understand("deals from other sources")) == told(
         planner.understand("deals from other sources", before)
     )
+
+
+def test_us_that_somebody_buys_from_is_no_country(planner):
+    for question in ("has anyone bought anything from us", "customers who never bought anything from us"):
+        assert "United States" not in told(planner.understand(question))
+    assert "United States" in told(planner.understand("customers who never bought anything in the US"))
+
+
+@pytest.mark.parametrize(
+    ("question", "rest"),
+    [
+        ("all deals in Germany, the lost ones too", "all deals in Germany"),
+        ("open deals, also the overdue ones", "open deals"),
+        ("offene Deals, auch die überfälligen", "offene Deals"),
+    ],
+)
+def test_records_beside_others_are_no_condition(planner, question, rest):
+    understood = planner.understand(question)
+    assert told(understood).startswith("? ")
+    assert understood.closest[0] == rest
+
+
+def test_the_next_weeks_begin_tomorrow(planner):
+    for question in ("deals due in the next 2 weeks", "deals due within 2 weeks"):
+        assert told(planner.understand(question)) == "list deals where open and expected_close_date = 'next 14 days'"
+
+
+def test_the_address_of_a_contact_is_personal(planner):
+    for question in ("the email of the contact at Pioneer Works 12", "correo del contacto en Pioneer Works 12"):
+        assert "personal data" in told(planner.understand(question))

@@ -131,6 +131,7 @@ class Checking(Subjects):
         if self.take("ones"):
             self.goal = "list"
             self.refers = True
+        self._besides()
         last = len(self.spans) - 1
         if self.spans and (self.spans[0].of("carry") or self.has(last, "too")):
             self.follows = True
@@ -407,6 +408,10 @@ class Checking(Subjects):
             if before == "from" and not span.text.isupper() and self._of_touches():
                 self._from_us(place)
                 continue
+            if before == "from" and not span.text.isupper() and self._says_bought():
+                span.senses = tuple(sense for sense in span.senses if sense.kind == "neutral")
+                self.use(place - 1, place)  # bought anything from us
+                continue
             named = span.text.isupper() or before in ("in", "the", "from")
             keep = "value" if named and not self._all_large() else "neutral"
             span.senses = tuple(sense for sense in span.senses if (sense.kind == "value") == (keep == "value"))
@@ -414,6 +419,24 @@ class Checking(Subjects):
     def _of_touches(self) -> bool:
         """Whether the question names touches."""
         return any(span.of("kind") or Sense("entity", "interactions") in span.senses for span in self.spans)
+
+    def _besides(self) -> None:
+        """`..., the lost ones too`: a clause that adds records to those before it restricts nothing.
+
+        Raises:
+            Unclear: The clause names a state, which would be read as a condition.
+        """
+        commas = [place for place, span in enumerate(self.spans) if span.of("comma")]
+        for comma in commas:
+            until = next((place for place in commas if place > comma), len(self.spans))
+            clause = self.spans[comma + 1 : until]
+            if any(span.of("too") for span in clause) and any(span.of("state") for span in clause):
+                first = " ".join(span.text for span in self.spans[:comma])
+                words = " ".join(span.text for span in clause)
+                raise Unclear(f"{words!r}: beside which others?", without=first, remedy="Ask of each by itself.")
+
+    def _says_bought(self) -> bool:
+        return any(Sense("state", "bought") in span.senses for span in self.spans)
 
     def _from_us(self, place: int) -> None:
         """`calls from us to Germany`: who asks, who made them; without anybody that they went to it may be the country.

@@ -317,7 +317,7 @@ class Reading(Checking):
         return bool(
             of
             and owner < len(self.spans)
-            and self.spans[owner].of("entity", "account", "deal")
+            and self.spans[owner].of("entity", "account", "deal", "people")
             and not self.places("count")
         )
 

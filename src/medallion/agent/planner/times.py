@@ -339,7 +339,7 @@ class Times:
         at += bool(fiscal)
         number = self.number(at)
         way = rel or ("next" if self.future else "last")
-        if within and not rel and self.future and number and self.unit(at + 1) == "week":
+        if way == "next" and number and self.unit(at + 1) == "week":
             return Time(f"next {7 * number} days", place), at + 2  # from today, not from Monday
         if number is not None and (unit := self.unit(at + 1)) and way != "this":
             return Time(f"{way} {number} {fiscal}{unit}s", place), at + 2
@@ -362,6 +362,8 @@ class Times:
             next((word for word in ("last", "next") if self._is(place + 1, word)), None) if number is not None else None
         )
         if rel and (unit := self.unit(place + 2)):
+            if rel == "next" and number and unit == "week":
+                return Time(f"next {7 * number} days", place), place + 3
             return Time(f"{rel} {number} {unit}s", place), place + 3
         if self._is(place, "month", "quarter", "half", "weekday"):
             rel = next((word for word in ("last", "next") if self._is(place + 1, word)), None)
