@@ -124,12 +124,19 @@ def test_us_that_somebody_buys_from_is_no_country(planner):
         ("all deals in Germany, the lost ones too", "all deals in Germany"),
         ("open deals, also the overdue ones", "open deals"),
         ("offene Deals, auch die überfälligen", "offene Deals"),
+        ("open deals of Ben Haddad, the hot ones too", "open deals of Ben Haddad"),
     ],
 )
 def test_records_beside_others_are_no_condition(planner, question, rest):
     understood = planner.understand(question)
     assert told(understood).startswith("? ")
     assert understood.closest[0] == rest
+
+
+def test_a_courtesy_before_a_question_is_nothing_that_it_adds_to(planner):
+    assert told(planner.understand("thanks, how many won deals too")) == "won_leads"
+    both = told(planner.understand("open deals in the UK, the ones in Germany too"))
+    assert "country in ('United Kingdom', Germany)" in both
 
 
 def test_the_next_weeks_begin_tomorrow(planner):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from medallion import metrics
 from medallion.agent.planner.lexer import Span
@@ -26,6 +27,13 @@ _OF = frozenset(
 _TELLING = frozenset({"list", "action", "intent", "verb"})
 #: Figures that a single deal has.
 _OF_DEALS = {"total_deal_value", "open_pipeline", "weighted_pipeline"}
+#: Kinds of words that say which records are asked about.
+_RECORDS = ("entity", "metric", "account", "deal", "state", "value")
+
+
+def _dimensions(spans: Sequence[Span]) -> set[str]:
+    """The dimensions that spans name values of."""
+    return {sense.name for span in spans for sense in span.all("value")}
 
 
 def _phrases(spans: Sequence[Span]) -> tuple[str, ...]:
@@ -408,7 +416,7 @@ class Checking(Subjects):
             if before == "from" and not span.text.isupper() and self._of_touches():
                 self._from_us(place)
                 continue
-            if before == "from" and not span.text.isupper() and self._says_bought():
+            if before == "from" and not span.text.isupper() and self._bought_before(place):
                 span.senses = tuple(sense for sense in span.senses if sense.kind == "neutral")
                 self.use(place - 1, place)  # bought anything from us
                 continue
@@ -421,22 +429,28 @@ class Checking(Subjects):
         return any(span.of("kind") or Sense("entity", "interactions") in span.senses for span in self.spans)
 
     def _besides(self) -> None:
-        """`..., the lost ones too`: a clause that adds records to those before it restricts nothing.
+        """`all deals, the lost ones too`: a clause that adds records to those before it restricts nothing.
 
         Raises:
-            Unclear: The clause names a state, which would be read as a condition.
+            Unclear: It names a state, or a value of a dimension that was not restricted before it: either would be read as a
+                condition.
         """
         commas = [place for place, span in enumerate(self.spans) if span.of("comma")]
-        for comma in commas:
-            until = next((place for place in commas if place > comma), len(self.spans))
-            clause = self.spans[comma + 1 : until]
-            if any(span.of("too") for span in clause) and any(span.of("state") for span in clause):
-                first = " ".join(span.text for span in self.spans[:comma])
+        for comma, until in pairwise([*commas, len(self.spans)]):
+            first, clause = self.spans[:comma], self.spans[comma + 1 : until]
+            if not any(span.of("too") for span in clause) or not any(span.of(*_RECORDS) for span in first):
+                continue
+            further = _dimensions(clause) - _dimensions(first)
+            if further or any(span.of("state") for span in clause):
                 words = " ".join(span.text for span in clause)
-                raise Unclear(f"{words!r}: beside which others?", without=first, remedy="Ask of each by itself.")
+                whole = " ".join(span.text for span in first)
+                raise Unclear(
+                    f"{words!r}: in addition to which others?", without=whole, remedy="Ask about each separately."
+                )
 
-    def _says_bought(self) -> bool:
-        return any(Sense("state", "bought") in span.senses for span in self.spans)
+    def _bought_before(self, place: int) -> bool:
+        """Whether somebody buys from what stands at a place."""
+        return any(Sense("state", "bought") in span.senses for span in self.spans[:place])
 
     def _from_us(self, place: int) -> None:
         """`calls from us to Germany`: who asks, who made them; without anybody that they went to it may be the country.

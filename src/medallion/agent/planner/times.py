@@ -63,6 +63,16 @@ class Time:
     edge: str = ""
 
 
+def _several(way: str, number: int, unit: str) -> str:
+    """A period of several units; the weeks ahead are counted in days from tomorrow on, since this week is not over.
+
+    >>> _several("next", 2, "week"), _several("last", 2, "week"), _several("next", 3, "month")
+    ('next 14 days', 'last 2 weeks', 'next 3 months')
+    """
+    ahead = way == "next" and unit == "week" and number > 0
+    return f"next {7 * number} days" if ahead else f"{way} {number} {unit}s"
+
+
 class Times:
     """Reads the times of a question and marks their spans as used.
 
@@ -339,10 +349,8 @@ class Times:
         at += bool(fiscal)
         number = self.number(at)
         way = rel or ("next" if self.future else "last")
-        if way == "next" and number and self.unit(at + 1) == "week":
-            return Time(f"next {7 * number} days", place), at + 2  # from today, not from Monday
         if number is not None and (unit := self.unit(at + 1)) and way != "this":
-            return Time(f"{way} {number} {fiscal}{unit}s", place), at + 2
+            return Time(_several(way, number, f"{fiscal}{unit}"), place), at + 2
         if (unit := self.unit(at)) and rel:
             if folded(self.spans[at].text) in _SEVERAL:
                 return None  # the last months: how many is not said
@@ -361,10 +369,8 @@ class Times:
         rel = (
             next((word for word in ("last", "next") if self._is(place + 1, word)), None) if number is not None else None
         )
-        if rel and (unit := self.unit(place + 2)):
-            if rel == "next" and number and unit == "week":
-                return Time(f"next {7 * number} days", place), place + 3
-            return Time(f"{rel} {number} {unit}s", place), place + 3
+        if rel and number is not None and (unit := self.unit(place + 2)):
+            return Time(_several(rel, number, unit), place), place + 3
         if self._is(place, "month", "quarter", "half", "weekday"):
             rel = next((word for word in ("last", "next") if self._is(place + 1, word)), None)
             if rel and not self._is(place + 2, "unit"):
