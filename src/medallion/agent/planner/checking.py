@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from medallion import metrics
 from medallion.agent.planner.lexer import Span
@@ -28,12 +27,40 @@ _TELLING = frozenset({"list", "action", "intent", "verb"})
 #: Figures that a single deal has.
 _OF_DEALS = {"total_deal_value", "open_pipeline", "weighted_pipeline"}
 #: Kinds of words that say which records are asked about.
-_RECORDS = ("entity", "metric", "account", "deal", "state", "value")
+_RECORDS = ("entity", "metric", "account", "deal")
+#: Articles that stand for records with the word after them, where that is no noun.
+_ARTICLES = frozenset({"die", "les", "los", "las"})
+#: States of which a record has one: named together, either is meant.
+_OUTCOMES = frozenset({"open", "won", "lost", "closed"})
+#: Kinds of words that restrict, whatever was restricted before them.
+_LIMITS = ("gt", "ge", "lt", "le", "not", "no", "never")
 
 
-def _dimensions(spans: Sequence[Span]) -> set[str]:
-    """The dimensions that spans name values of."""
-    return {sense.name for span in spans for sense in span.all("value")}
+def _says_too(clause: Sequence[Span]) -> bool:
+    """Whether a clause says that it is in addition, and nothing else."""
+    return any(span.of("too") for span in clause) and all(span.of("too", "comma") for span in clause)
+
+
+def _adds(clause: Sequence[Span]) -> bool:
+    """Whether a clause names records: `the lost ones`, `die verlorenen`; a relative clause does not."""
+    named = any(
+        span.of("ones_of", "more_of_it", "joined", "entity") or span.text.casefold() in _ARTICLES for span in clause
+    )
+    return named and not any(span.of("be", "with", "who", "yes_no") for span in clause)
+
+
+def _restricts(clause: Sequence[Span], first: Sequence[Span]) -> bool:
+    """Whether a clause says of its records what was not said, in another way, of those before it."""
+    states, before = _names("state", clause), _names("state", first)
+    if states:
+        return not (states <= _OUTCOMES and before & _OUTCOMES)
+    kinds = [kind for kind in ("account", "deal") if _names(kind, clause) and not _names(kind, first)]
+    new = _names("value", clause) - _names("value", first)
+    return bool(new or kinds) or any(span.of(*_LIMITS) for span in clause)
+
+
+def _names(kind: str, spans: Sequence[Span]) -> set[str]:
+    return {sense.name for span in spans for sense in span.all(kind)}
 
 
 def _phrases(spans: Sequence[Span]) -> tuple[str, ...]:
@@ -416,7 +443,7 @@ class Checking(Subjects):
             if before == "from" and not span.text.isupper() and self._of_touches():
                 self._from_us(place)
                 continue
-            if before == "from" and not span.text.isupper() and self._bought_before(place):
+            if before == "from" and not span.text.isupper() and self._bought_from(place):
                 span.senses = tuple(sense for sense in span.senses if sense.kind == "neutral")
                 self.use(place - 1, place)  # bought anything from us
                 continue
@@ -428,29 +455,43 @@ class Checking(Subjects):
         """Whether the question names touches."""
         return any(span.of("kind") or Sense("entity", "interactions") in span.senses for span in self.spans)
 
+    def clauses(self) -> list[list[int]]:
+        """The places of the spans of each clause, with the comma or dash that ends it."""
+        clauses: list[list[int]] = [[]]
+        for place, span in enumerate(self.spans):
+            clauses[-1].append(place)
+            if span.ends or span.of("comma") or span.text in DASHES:
+                clauses.append([])
+        return clauses
+
     def _besides(self) -> None:
-        """`all deals, the lost ones too`: a clause that adds records to those before it restricts nothing.
+        """`all deals in Germany, the lost ones too`: a clause that adds records to those before it does not restrict them.
 
         Raises:
-            Unclear: It names a state, or a value of a dimension that was not restricted before it: either would be read as a
-                condition.
+            Unclear: It adds records in a state or otherwise restricted, which would be read as a condition on all of them.
         """
-        commas = [place for place, span in enumerate(self.spans) if span.of("comma")]
-        for comma, until in pairwise([*commas, len(self.spans)]):
-            first, clause = self.spans[:comma], self.spans[comma + 1 : until]
-            if not any(span.of("too") for span in clause) or not any(span.of(*_RECORDS) for span in first):
-                continue
-            further = _dimensions(clause) - _dimensions(first)
-            if further or any(span.of("state") for span in clause):
-                words = " ".join(span.text for span in clause)
-                whole = " ".join(span.text for span in first)
+        clauses = [[self.spans[place] for place in clause] for clause in self.clauses()]
+        too = [any(span.of("too") for span in clause) for clause in clauses]
+        for number, clause in enumerate(clauses):
+            beside = [at for at in (number - 1, number + 1) if 0 <= at < len(clauses) and _says_too(clauses[at])]
+            first = [span for earlier in clauses[:number] if not _says_too(earlier) for span in earlier]
+            asks = any(span.of(*_RECORDS) for span in first)
+            if asks and (too[number] or beside) and _adds(clause) and _restricts(clause, first):
+                words = " ".join(span.text for span in clause if not span.of("comma"))
+                whole = " ".join(span.text for span in first if span not in first[-1:] or not span.of("comma"))
                 raise Unclear(
-                    f"{words!r}: in addition to which others?", without=whole, remedy="Ask about each separately."
+                    f"{words!r} may be in addition to the others, or narrow them",
+                    without=whole,
+                    remedy="Ask about each separately.",
                 )
 
-    def _bought_before(self, place: int) -> bool:
-        """Whether somebody buys from what stands at a place."""
-        return any(Sense("state", "bought") in span.senses for span in self.spans[:place])
+    def _bought_from(self, place: int) -> bool:
+        """Whether somebody buys from what stands at a place: `bought anything from us`."""
+        before = place - 2
+        while before >= 0 and self.spans[before].of("thing"):
+            before -= 1
+        joined = place + 1 < len(self.spans) and self.spans[place + 1].of("and", "or")
+        return before >= 0 and not joined and Sense("state", "bought") in self.spans[before].senses
 
     def _from_us(self, place: int) -> None:
         """`calls from us to Germany`: who asks, who made them; without anybody that they went to it may be the country.

@@ -200,12 +200,7 @@ class Reading(Checking):
 
     def _asides(self) -> None:
         """Clauses that tell what the question is for, with when that is: `we have a board meeting at 3, ...`."""
-        clauses: list[list[int]] = [[]]
-        for place, span in enumerate(self.spans):
-            clauses[-1].append(place)
-            if span.ends or span.of("comma") or span.text in DASHES:
-                clauses.append([])
-        for clause in clauses:
+        for clause in self.clauses():
             spans = [self.spans[place] for place in clause if self.spans[place].text not in DASHES]
             aside = [span for span in spans if span.of("aside")]
             begins = spans and not spans[0].of(
@@ -317,9 +312,14 @@ class Reading(Checking):
         return bool(
             of
             and owner < len(self.spans)
-            and self.spans[owner].of("entity", "account", "deal", "people")
+            and (self.spans[owner].of("entity", "account", "deal") or self._people_of_account(place, owner))
             and not self.places("count")
         )
+
+    def _people_of_account(self, place: int, owner: int) -> bool:
+        """`the email of the contact at Lumen Works`; `emails from contacts` are touches."""
+        people = self.spans[owner].of("people") and self.spans[place + 1].of("prep")
+        return bool(people) and any(span.of("account", "deal") for span in self.spans[owner:])
 
     def _contact(self, place: int) -> bool:
         return self.goal == "plan" and self.spans[place].of("verb") is not None
