@@ -178,3 +178,27 @@ def test_the_next_weeks_begin_tomorrow(planner):
 def test_the_address_of_a_contact_is_personal(planner):
     for question in ("the email of the contact at L-3", "correo del contacto en L-3"):
         assert "personal data" in told(planner.understand(question))
+
+
+@pytest.mark.parametrize(
+    ("question", "plan"),
+    [
+        ("win rate in Sept 24", "win_rate in 2024-09"),
+        ("Umsatz im September 24", "revenue in 2024-09"),
+        ("revenue since May 24", "revenue in since 2025-05-24"),
+        ("revenue between May 20 and May 24", "revenue in 2025-05-20 to 2025-05-24"),
+        ("revenue on May 24", "revenue in 2025-05-24"),
+        ("revenue May 24th", "revenue in 2025-05-24"),
+        ("revenue May 24 2025", "revenue in 2025-05-24"),
+        ("revenue May 12", "revenue in 2025-05-12"),
+    ],
+)
+def test_a_number_after_a_month_is_its_day_or_its_year(planner, question, plan):
+    assert told(planner.understand(question)) == plan
+
+
+@pytest.mark.parametrize(
+    "question", ["win rate Sept 24", "revenue of May 25", "win rate Sept 24 vs Oct 24", "Umsatz September 24"]
+)
+def test_a_day_that_may_be_a_year_is_asked_about(planner, question):
+    assert "may be a day or a month of 20" in told(planner.understand(question))

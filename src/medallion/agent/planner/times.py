@@ -73,6 +73,12 @@ def _several(way: str, number: int, unit: str) -> str:
     return f"next {7 * number} days" if ahead else f"{way} {number} {unit}s"
 
 
+#: Words before a month, and before a day of a month.
+_IN, _ON = frozenset({"in", "im", "en"}), frozenset({"on", "am", "le", "el"})
+#: Kinds of words before a day of a month: `since May 24`.
+_BESIDE_DAYS = ("to", "from", "since", "until", "before", "after", "between", "and", "deadline")
+
+
 class Times:
     """Reads the times of a question and marks their spans as used.
 
@@ -277,6 +283,8 @@ class Times:
         elif self._is(place, "month") and self.number(place + 1) is not None and (self.number(place + 1) or 99) <= 31:
             if self._is(place + 2, "unit", "percent", "magnitude"):
                 return None
+            if self._may_be_year(place + 1):
+                return self._month_of(2000 + (self.number(place + 1) or 0), place)
             month, day, after = self.spans[place].of("month"), self.number(place + 1), place + 2
         else:
             return None
@@ -290,6 +298,29 @@ class Times:
         if year is None and (there > self.day) != self.future:
             there = periods.add_months(there, 12 if self.future else -12)
         return Time(str(there), place), after
+
+    def _may_be_year(self, place: int) -> bool:
+        """Whether the number after a month may be its year: `in Sept 24`, not `on Sept 24`, and no year follows."""
+        year, number = 2000 + (self.number(place) or 0), self.spans[place]
+        if (
+            not self.day.year - 1 <= year <= self.day.year
+            or number.of("ordinal")
+            or self._a_year(place + 1)[0] is not None
+        ):
+            return False
+        before = self.spans[place - 2] if place > 1 else None
+        after = self.spans[place + 1] if place + 1 < len(self.spans) else None
+        of_day = before is not None and (before.text.casefold() in _ON or before.of(*_BESIDE_DAYS))
+        return not of_day and not (after and after.of("to", "until"))
+
+    def _month_of(self, year: int, place: int) -> tuple[Time, int] | None:
+        """The month at a place, of a year of two digits after it, where a word before it says that it is no day."""
+        month = self.spans[place].of("month")
+        if month is None or not place or self.spans[place - 1].text.casefold() not in _IN:
+            words = f"{self.spans[place].text} {self.spans[place + 1].text}"
+            self.doubt = f"{words!r} may be a day or a month of {year}: write the year in full"
+            return None
+        return Time(f"{year}-{int(month.name):02d}", place), place + 2
 
     def _month(self, place: int) -> tuple[Time, int] | None:
         """A month, quarter or half, with its year or without."""
