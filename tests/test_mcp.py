@@ -95,6 +95,7 @@ def test_what_a_tool_gives_is_what_its_schema_says(offers):
         ("run_safe_sql", {"sql": "select lead_id, deal_value from gold.deals"}), ("list_dimensions", {"of": "deals"}),
         ("dimension_values", {"of": "win_rate", "dimension": "owner"}), ("ask", {"question": "win rate by owner"}),
         ("compile_query", {"metric": "win_rate", "by": ["owner"], "dialect": "spark"}), ("ask", {"question": "churn"}),
+        ("ask", {"question": "deals won by weekday"}),
     ]  # fmt: skip
     assert {name for name, _ in calls} | {"propose_action"} == set(offers.offers)
     for name, given in calls:

@@ -159,7 +159,7 @@ UNDERSTOOD = {
     # what else people ask
     "closing next month": "list deals where open and expected_close_date = 'next month'",
     "deals in negotiation for more than 60 days": "list stage_changes where stage = negotiation and status = open and left_date is unknown and days_in_stage > 60",
-    "pipeline by stage, excluding deals under 10k": "open_pipeline by stage where deal_value >= 10000",
+    "pipeline by stage, excluding deals under 10k": "open_pipeline by stage where deal_value >= 10000 and open",
     "how many deals did we open each month this year": "total_leads by time:month in this year",
     "how many deals did Ben Haddad open in May": "total_leads where owner = 'Ben Haddad' in 2025-05",
     "who booked the most meetings in June": "touches by owner where outcome = meeting_booked in 2025-06 order -touches limit 1",
@@ -1106,11 +1106,11 @@ ASIDES = {
     "Board call at 3. How much did we win in May?": "revenue in 2025-05",
     "we have a board meeting tomorrow at 3, can you give me the win rate": "win_rate",
     "just curious: how many open deals are there": "open_leads",
-    "pipeline by stage, I have a meeting in 10 minutes": "open_pipeline by stage",
+    "pipeline by stage, I have a meeting in 10 minutes": "open_pipeline by stage where open",
     "hey team, quick sanity check: revenue in May": "revenue in 2025-05",
     "revenue of 2024 and how it compares to 2023": "revenue in 2024 + revenue in 2023",
     "Wir haben gleich Vorstandssitzung: wie hoch ist der Umsatz im Mai?": "revenue in 2025-05",
-    "J'ai une réunion à 15h, quel est le pipeline par étape ?": "open_pipeline by stage",
+    "J'ai une réunion à 15h, quel est le pipeline par étape ?": "open_pipeline by stage where open",
     "Tengo una reunión mañana, ¿cuántos negocios abiertos hay?": "open_leads",
     # what says something beside it is not of it
     "meeting tomorrow, revenue": "? ",

@@ -118,7 +118,7 @@ def test_any_period_is_read_or_refused(text):
     ("text", "first", "last"),
     [
         ("2025-Q1", "2025-01-01", "2025-03-31"), ("2024-02", "2024-02-01", "2024-02-29"), ("ytd", "2025-01-01", "2025-06-30"),
-        ("last 30 days", "2025-06-01", "2025-06-30"), ("last 3 months", "2025-03-01", "2025-05-31"),
+        ("last 30 days", "2025-06-01", "2025-06-30"), ("last 3 months", "2025-04-01", "2025-06-30"),
         ("this quarter", "2025-04-01", "2025-06-30"), ("next month", "2025-07-01", "2025-07-31"),
         ("2025-W01", "2024-12-30", "2025-01-05"), ("June 2025", "2025-06-01", "2025-06-30"),
         ("2025-01 to 2025-03-15", "2025-01-01", "2025-03-15"), ("since 2025-05", "2025-05-01", None),
@@ -131,9 +131,24 @@ def test_periods(text, first, last):
 
 
 @pytest.mark.parametrize(
+    ("day", "text", "first", "last"),
+    [
+        ((2025, 6, 29), "last 3 months", "2025-03-01", "2025-05-31"),
+        ((2025, 6, 29), "last 2 weeks", "2025-06-16", "2025-06-29"),  # a Sunday, on which its week is over
+        ((2025, 6, 28), "last 2 weeks", "2025-06-09", "2025-06-22"),
+        ((2024, 2, 29), "last 2 quarters", "2023-07-01", "2023-12-31"),
+        ((2024, 12, 31), "last 2 years", "2023-01-01", "2024-12-31"),
+    ],
+)
+def test_a_unit_counts_among_the_last_ones_on_its_last_day(day, text, first, last):
+    span = periods.read(text, Today(date(*day)))
+    assert (str(span.first), str(span.last)) == (first, last)
+
+
+@pytest.mark.parametrize(
     ("text", "first", "last"),
     [("FY2025", "2024-04-01", "2025-03-31"), ("FY2025-Q1", "2024-04-01", "2024-06-30"), ("fytd", "2025-04-01", "2025-06-30"),
-     ("last fiscal year", "2024-04-01", "2025-03-31"), ("last 2 fiscal quarters", "2024-10-01", "2025-03-31")],
+     ("last fiscal year", "2024-04-01", "2025-03-31"), ("last 2 fiscal quarters", "2025-01-01", "2025-06-30")],
 )  # fmt: skip
 def test_fiscal_periods(text, first, last):
     span = periods.read(text, Today(date(2025, 6, 30), fiscal=4))

@@ -232,6 +232,7 @@ def relative(kind: str, today: date) -> tuple[date, date]:
     quarter = date(today.year, today.month - (today.month - 1) % 3, 1)
     monday = today - timedelta(days=today.weekday())
     day = timedelta(days=1)
+    over = (today + day).replace(day=1)  # the first day after the last month that is over
     return {
         "this month": (month, _next_month(month) - day),
         "last month": ((month - day).replace(day=1), month - day),
@@ -244,7 +245,7 @@ def relative(kind: str, today: date) -> tuple[date, date]:
         "next week": (monday + 7 * day, monday + 13 * day),
         "last 30 days": (today - 29 * day, today),
         "next 30 days": (today + day, today + 30 * day),
-        "last 3 months": ((pd.Timestamp(month) - pd.DateOffset(months=3)).date(), month - day),
+        "last 3 months": ((pd.Timestamp(over) - pd.DateOffset(months=3)).date(), over - day),
     }[kind]
 
 

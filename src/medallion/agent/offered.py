@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -21,7 +21,7 @@ from medallion.agent import arguments, audit, spans
 from medallion.agent.answer import Answer, planned
 from medallion.agent.catalog import CATALOG, list_metrics
 from medallion.agent.current import Current, View
-from medallion.agent.facts import Found, simple
+from medallion.agent.facts import Found, Kind, simple
 from medallion.agent.planner import Declined, Understood
 from medallion.agent.tools import MOST_TOP, READING
 from medallion.care.proposals import Actions
@@ -76,7 +76,7 @@ _FINDING = {
         "labels": {"type": "array", "items": {"type": "string"}, "description": "What readers call the columns."},
         "kinds": {
             "type": "array",
-            "items": {"enum": ["text", "number", "money", "percent", "date", "timestamp", "list"]},
+            "items": {"enum": list(get_args(Kind))},
         },
         "rows": {
             "type": "array",

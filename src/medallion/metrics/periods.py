@@ -1,7 +1,7 @@
 """Periods of time as people write them, as days: `2025-Q1`, `last 3 months`, `ytd`, `2025-01-01 to 2025-03-15`.
 
 What is relative counts from a day that is given, the last day of the data; no clock is read. `last 30 days` ends on
-that day; `last 3 months` are the three whole months before the current one.
+that day; `last 3 months` are the last three months that are over, the current one among them on its last day.
 """
 
 from __future__ import annotations
@@ -198,8 +198,9 @@ def _several(way: str, count: int, unit: str, day: date, fiscal: int) -> Span | 
         return Span(first, moved(first, unit, count) - timedelta(days=1), unit)
     if unit == "day":
         return Span(day - timedelta(days=count - 1), day, "day")
-    first = moved(start(day, unit, fiscal), unit, -count)
-    return Span(first, start(day, unit, fiscal) - timedelta(days=1), unit)
+    current = _of(day, unit, fiscal)
+    after = moved(_first(current), unit, 1) if current.last == day else _first(current)
+    return Span(moved(after, unit, -count), after - timedelta(days=1), unit)
 
 
 def _of(day: date, unit: str, fiscal: int) -> Span:

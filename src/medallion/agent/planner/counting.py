@@ -213,9 +213,12 @@ class Counting(Forming):
         view = metric.view
         by = self._by(view, metric)
         chosen = [metrics.metrics()[name] for name in names]
-        where = self._where(view, metric, frozenset[str]().union(*map(selected, chosen)))
+        counted = frozenset[str]().union(*map(selected, chosen))
+        where = self._where(view, metric, counted)
         self._deed_fits(chosen)
         time = period or (slots.times[0].text if slots.times else None)
+        if view.entity == "deals" and "stage" in slots.by and counted == {"open"} and not (time or compare):
+            where = (*where, Test("open", "is"))  # no open deal is in a stage where deals have ended
         own = metric.measure.period
         if (day := self._day(metric, view)) not in (None, own):
             by = tuple(replace(split, name=str(day)) if split.name == "time" else split for split in by)

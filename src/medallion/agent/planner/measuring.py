@@ -10,6 +10,7 @@ from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.marking import RANKS, Unclear
 from medallion.agent.planner.slots import OF_DEED, Rank, Slots
+from medallion.agent.planner.times import Time
 from medallion.metrics import periods
 from medallion.metrics.conditions import And, Test
 
@@ -620,15 +621,36 @@ class Measuring(Banding):
         return True
 
     def _ahead(self) -> None:
-        """Refuse what is to have happened in a time that has not begun."""
+        """Refuse what is to have happened in a time that has not begun; the pipeline of such a time is due then."""
         begins = [periods.read(time.text, self.today).first for time in self.times]
         ahead = any(self.today.day and first and self.today.day < first for first in begins)
+        if not self.deed and self._has_pipeline():
+            if ahead:
+                self.deed = "due"
+            elif len(self.times) == 1 and self._is_nearer_ahead(self.times[0]):
+                raise Unclear(
+                    "the pipeline as it stood then, or what is due when that time comes? Say the year",
+                    "pipeline closing next quarter",
+                    "open pipeline at the end of last quarter",
+                )
         done = self.deed in ("create", "win", "lose", "sell", "close")
         done |= self.deed != "due" and bool(
             {"won", "lost", "closed"} & {state for state, is_in in self.states if is_in}
         )
         if ahead and done:
             raise Unclear("that time is still to come: nothing has happened in it", "deals due next month")
+
+    def _is_nearer_ahead(self, time: Time) -> bool:
+        """Whether a month or quarter without a year is long past and comes again sooner: Q3, asked on 30 June."""
+        last = periods.read(time.text, self.today).last
+        if not time.floating or last is None or self.today.day is None or last >= self.today.day:
+            return False
+        return (self.today.day - last).days > 183  # half a year
+
+    def _has_pipeline(self) -> bool:
+        """Whether it asks for the value of open deals, which a time may be of in two ways."""
+        senses = {sense.name for place in self.places("metric") for sense in self.spans[place].all("metric")}
+        return bool(senses & {"open_pipeline", "weighted_pipeline"})
 
     def _moved_to(self) -> None:
         """Refuse a stage that deals have left: only the one that they came to is read."""
