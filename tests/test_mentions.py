@@ -14,7 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medallion.silver.mentions import Mentions, Name, addresses, cleaner, phone_forms
+from medallion.silver.mentions import Mentions
+from medallion.silver.mentions.cleaning import cleaner
+from medallion.silver.mentions.contacts import addresses, phone_forms
+from medallion.silver.mentions.names import Name
 
 WHO = Mentions(
     emails=frozenset({"juergen.mueller@brandt-ma.example"}),

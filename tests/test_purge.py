@@ -23,7 +23,8 @@ from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, maintenance, places, removal
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import erasure_log
-from medallion.silver.mentions import Mentions, Name
+from medallion.silver.mentions import Mentions
+from medallion.silver.mentions.names import Name
 from medallion.silver.redaction import ErasureLog
 
 WHO = Mentions(

@@ -124,12 +124,12 @@ def leave(lake: Lakehouse, erasure_id: str, arguments: Mapping[str, Any] | None)
 
 def contacts(emails: Iterable[str], phones: Iterable[str]) -> dict[str, set[str]]:
     """The forms in which addresses and numbers are hashed, by kind."""
-    from medallion.silver import mentions
+    from medallion.silver.mentions.contacts import addresses, numbers, phone_forms
 
-    written = [number for text in phones for number in mentions.numbers(text)]
+    written = [number for text in phones for number in numbers(text)]
     return {
-        EMAIL: {form for text in emails for form in mentions.addresses(text)},
-        PHONE: {form for text in written for form in mentions.phone_forms(text)},
+        EMAIL: {form for text in emails for form in addresses(text)},
+        PHONE: {form for text in written for form in phone_forms(text)},
     }
 
 

@@ -26,8 +26,9 @@ from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, decisions, erasure_log, journal
 from medallion.pipeline.steps import Steps
-from medallion.silver import mentions, redaction
+from medallion.silver import redaction
 from medallion.silver.mentions import Mentions
+from medallion.silver.mentions.cleaning import cleaner
 from medallion.silver.redaction import ErasureLog
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ class About:
         if name == follow_ups.TABLE:
             return self._marked_gold(frame)
         if name == _AGENT_LOG:
-            marked = frame.mapInArrow(mentions.cleaner(self.mentions, KEPT, (), ()), with_marks(frame))
+            marked = frame.mapInArrow(cleaner(self.mentions, KEPT, (), ()), with_marks(frame))
             ids = [row["entry_id"] for row in marked.filter("_touched").select("entry_id").collect()]
             return frame.withColumn("_about", F.col("entry_id").isin(ids) if ids else F.lit(False))
         entity = self.entities.get(table.removesuffix("_history").removesuffix("_clean"))

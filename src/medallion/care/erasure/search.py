@@ -13,8 +13,8 @@ from pyspark.sql import functions as F
 
 from medallion.lakehouse import store
 from medallion.lakehouse.store import Lakehouse
-from medallion.silver import mentions
-from medallion.silver.mentions import Mentions
+from medallion.silver.mentions import NAME, Mentions
+from medallion.silver.mentions.documents import texts_in
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -79,10 +79,10 @@ def _mentions(text: str, wanted: Mentions) -> bool:
 def _says(text: str, wanted: Mentions) -> bool:
     """Whether a text of a file mentions them; of statistics in a checkpoint, a JSON document, each text counts."""
     kinds = wanted.found(text)
-    if kinds != {mentions.NAME}:
+    if kinds != {NAME}:
         return bool(kinds)
     try:
-        each = list(mentions.texts_in(json.loads(text)))
+        each = list(texts_in(json.loads(text)))
     except (ValueError, RecursionError):
         each = [text]
     return any(wanted.found(part) and not wanted.names_all(part) for part in each)
@@ -116,7 +116,7 @@ def texts(path: Path) -> Iterator[str]:
         if document is None:
             yield line
         else:
-            yield from mentions.texts_in(document)
+            yield from texts_in(document)
 
 
 def _without_last_letters(text: str) -> str:

@@ -12,8 +12,9 @@ from medallion.errors import LakehouseError
 from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import decisions, erasure_log
-from medallion.silver import mentions, redaction
-from medallion.silver.mentions import Mentions, Name
+from medallion.silver import redaction
+from medallion.silver.mentions import Mentions, contacts
+from medallion.silver.mentions.names import Name
 
 _SHORTEST = 4
 #: A name that records of so many other accounts bear is not looked for in texts: it is no one's in particular.
@@ -55,7 +56,7 @@ class Subject:
         numbers = {text for text in self.texts if "@" not in text}
         if not self.switchboards:
             return numbers
-        parts = {part for text in numbers for part in mentions.numbers(text)}
+        parts = {part for text in numbers for part in contacts.numbers(text)}
         return {part for part in parts if not _number_forms(part) & self.switchboards}
 
     def mentions(self, salt: str) -> Mentions:

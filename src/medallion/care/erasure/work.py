@@ -24,7 +24,7 @@ from medallion.lakehouse import contracts_in_use, locks, manifests, places, publ
 from medallion.pipeline import batches, erasure_log, journal, models
 from medallion.pipeline.context import Context
 from medallion.pipeline.silver_to_gold import silver_to_gold
-from medallion.silver import mentions
+from medallion.silver.mentions.cleaning import cleaner
 
 #: Tables of `ops` that hold counts, hashes and versions only; the log of erasures must not be changed.
 _WITHOUT_TEXTS = frozenset(
@@ -210,7 +210,7 @@ class Erasure(About):
         wanted = (
             self.mentions if name != contracts_in_use.TABLE else replace(self.mentions, mark="erased")
         )  # brackets are YAML
-        clean = mentions.cleaner(wanted, kept, own_names, _FILE_NAMES)
+        clean = cleaner(wanted, kept, own_names, _FILE_NAMES)
         cleaned = marked.mapInArrow(clean, with_marks(marked))
         stays = ~F.col("_about")
         gone, changed, alike = (
