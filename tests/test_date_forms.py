@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from medallion import contracts, silver
 from medallion.cells import times
-from medallion.contracts import Filling, formats
-from medallion.contracts.formats import Span
+from medallion.contracts import Filling
+from medallion.contracts.dates import day_order, formats, inference
+from medallion.contracts.dates.day_order import Span
 
 YEAR = Span(date(2025, 1, 1), date(2026, 3, 1))
 
@@ -42,14 +43,14 @@ YEAR = Span(date(2025, 1, 1), date(2026, 3, 1))
     ids=str,
 )
 def test_a_column_is_read_by_the_one_form_that_its_values_have(texts, day_first, needed):
-    assert formats.called_for(texts, day_first, YEAR) == (needed, [])
+    assert inference.called_for(texts, day_first, YEAR) == (needed, [])
 
 
 @pytest.mark.parametrize(
     "text", ["45909", "99", "1741777", "9999999999999", "3 листопада 2025", "1/31/2025 3:30 CST", "1.74E+12"]
 )
 def test_what_may_be_read_in_two_ways_or_none_is_left_unread(text):
-    assert formats.called_for([text], False, None) == ((), [text])
+    assert inference.called_for([text], False, None) == ((), [text])
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_a_contract_that_says_half_of_it_is_refused(said):
     ],
 )
 def test_a_year_comes_first_only_where_every_text_is_a_day_so(texts, first):
-    assert formats.year_first(texts) is first
+    assert day_order.year_first(texts) is first
 
 
 @pytest.mark.parametrize(
@@ -100,20 +101,20 @@ def test_a_year_comes_first_only_where_every_text_is_a_day_so(texts, first):
     ],
 )
 def test_other_dates_tell_whether_a_year_comes_first(texts, first):
-    assert formats.year_first(texts, YEAR) is first
+    assert day_order.year_first(texts, YEAR) is first
 
 
 @pytest.mark.parametrize("text", ["2025050110", "2505011030", "4155550101"])
 def test_figures_far_from_the_other_dates_are_no_seconds(text):
-    needed, left = formats.called_for([text], True, YEAR)
+    needed, left = inference.called_for([text], True, YEAR)
     assert (needed, left) == ((), [text])
-    assert formats.called_for(["1741777200"], True, YEAR) == (("epoch s",), [])
+    assert inference.called_for(["1741777200"], True, YEAR) == (("epoch s",), [])
 
 
 def test_the_plan_of_a_date_grows_with_its_formats_and_not_with_their_powers(frame):
     """What a step names twice is twice in the plan, so that three steps in one expression would be a thousand times it."""
     entity = contracts.entities()["leads"]
-    every = formats.declared("day", 1950, None, 1900, "Europe/Berlin")
+    every = inference.declared("day", 1950, None, 1900, "Europe/Berlin")
     known = "_ingested_at timestamp, _batch_id string, _source_file string, _source_row int, _malformed string, _malformed_reason string"
     bronze = frame(f"Opened string, {known}", ("3/2/25 3:30p.m.", None, "b", "f", 1, None, None))
     sizes = []

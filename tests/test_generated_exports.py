@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from medallion import contracts, sources
-from medallion.contracts import formats
+from medallion.contracts.dates import counts, day_order, formats, names
 from medallion.pipeline import conventions
 from medallion.proposal import profile
 from medallion.sources import parsing
@@ -84,18 +84,18 @@ def moment(text: str, needed: tuple[str, ...]) -> date:
     if formats.is_iso(text):
         return date.fromisoformat(text[:10])
     form = next(form for form in needed if formats.reads(form, text))
-    if counted := formats.instant(text, form):
+    if counted := counts.instant(text, form):
         return counted.date()
     bare, since = formats.without_century(form.removesuffix(" z"))
     figures = re.findall("[0-9]+", text)
     if "LLLL" in bare or "MMM" in bare:
-        month = formats.month_in(text)
+        month = names.month_in(text)
         day, year = figures[:2]
     else:
         order = re.findall("[dMy]", re.sub(r"(.)\1+", r"\1", bare))
         parts = dict(zip(order, figures, strict=False))
         day, month, year = parts["d"], parts["M"], parts["y"]
-    found = datetime(formats.in_full(year, since) if since else int(year), int(month), int(day))
+    found = datetime(day_order.in_full(year, since) if since else int(year), int(month), int(day))
     hour = re.search(r"(\d\d):\d\d", text)
     if form.endswith(" z") and hour and int(hour[1]) < 1:
         found -= timedelta(days=1)

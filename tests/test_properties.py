@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from conftest import NOW
 from medallion.cells import arrays, plain
-from medallion.contracts import Column, Filling, entities, formats
+from medallion.contracts import Column, Filling, entities
+from medallion.contracts.dates import inference
 
 CALM = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20)
@@ -25,7 +26,7 @@ KINDS = (
     *(Column("cell", "string", kind=kind) for kind in ("text", "free_text", "identifier", "code", "email", "phone")),
     *(Column("cell", type_, kind="money") for type_ in ("double", "bigint", "string", "decimal(5,1)", "decimal(38,0)")),
     Column(
-        "cell", "timestamp", kind="timestamp", date_formats=formats.declared("day", 1950, "ms", 1900, "Europe/Berlin")
+        "cell", "timestamp", kind="timestamp", date_formats=inference.declared("day", 1950, "ms", 1900, "Europe/Berlin")
     ),
 )
 FILLINGS = (

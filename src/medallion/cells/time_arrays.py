@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from medallion.cells.times import LOCAL, SECOND, ZONED
-from medallion.contracts import formats
+from medallion.contracts.dates import time_zones
 
 _HOUR, _SIXTY = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
 _ISO_DAY = "^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}"
@@ -49,7 +49,7 @@ def usual(written: tuple[str, ...], type_: pa.DataType) -> Callable[[pa.Array], 
     if any(format_.endswith(" z") or (format_.startswith("yyyy-") and "a" not in format_) for format_ in written):
         return None
     forms = [*_ISO_FORMS, *(form for format_ in written if (form := _in_figures(format_)))]
-    zones = formats.zones(written)
+    zones = time_zones.zones(written)
 
     def read(texts: pa.Array) -> pa.Array:
         times = pa.nulls(len(texts), _TIMESTAMP)
@@ -111,7 +111,7 @@ def _in_zone(local: pa.Array, texts: pa.Array, zone: str) -> pa.Array:
     """The times in UTC of wall clocks in a zone; days alone and times with a zone of their own as they are."""
     elsewhere = pc.match_substring_regex(texts, ZONED.pattern.replace(r"\Z", "$"))
     is_local = pc.and_(pc.match_substring_regex(texts, LOCAL.pattern), pc.invert(elsewhere))
-    first, *later = formats.offsets(zone)
+    first, *later = time_zones.offsets(zone)
     ahead = np.array([first[1], *(offset for _, offset in later)], dtype="int64")
     seconds = pc.divide(pc.fill_null(local.cast(pa.int64()), 0), SECOND)
     place = np.searchsorted(np.array([since for since, _ in later], dtype="int64"), seconds.to_numpy(), side="right")

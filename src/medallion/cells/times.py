@@ -10,7 +10,11 @@ from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from medallion.contracts import formats
+from medallion.contracts.dates import day_order, formats, time_zones
+from medallion.contracts.dates.counts import EPOCHS, SERIALS
+from medallion.contracts.dates.day_order import SINCE
+from medallion.contracts.dates.names import MONTHS, without_weekday
+from medallion.contracts.dates.time_zones import ZONES
 
 SECOND = 1_000_000
 _DAY = 86_400 * SECOND
@@ -39,7 +43,7 @@ _OFFSET = re.compile(
 )
 _FURTHEST = 18 * 3_600
 _BILLIONTH = Decimal("0.000000001")
-#: Names of zones that Java knows beside the IANA's, in ISO 8601 alone: `formats.ZONES` leaves out those that are several.
+#: Names of zones that Java knows beside the IANA's, in ISO 8601 alone: `ZONES` leaves out those that are several.
 _SHORT_ZONES = {
     "ACT": "Australia/Darwin", "AET": "Australia/Sydney", "AGT": "America/Argentina/Buenos_Aires", "ART": "Africa/Cairo",
     "AST": "America/Anchorage", "BET": "America/Sao_Paulo", "BST": "Asia/Dhaka", "CAT": "Africa/Harare",
@@ -58,7 +62,7 @@ def timestamp(text: str, written: Iterable[str]) -> int | None:
     """Microseconds since 1970 in UTC: ISO 8601 first, then formats in their order. A date alone is its midnight.
 
     An impossible date such as 31/02/2025 is not read. What formats there are beside Spark's own,
-    `medallion.contracts.formats` says.
+    `medallion.contracts.dates.formats` says.
 
     >>> from datetime import datetime, timedelta
     >>> def show(texts, formats):
@@ -86,7 +90,7 @@ def reader(written: tuple[str, ...]) -> Read:
     cases = [[_Form(format_) for format_ in alike] for alike in rewritten]
     cases += [[_Form(format_)] for format_ in special if not format_.startswith("zone ")]
     plain = [_Form(format_) for format_ in listed if format_ not in special]
-    zones, is_turned = formats.zones(written), formats.DAY_BEFORE_MONTH in written
+    zones, is_turned = time_zones.zones(written), formats.DAY_BEFORE_MONTH in written
 
     def clock(text: str) -> int | None:
         """What a clock showed; in UTC where the text names a zone. Of each group the first that has its shape decides."""
@@ -122,7 +126,7 @@ def _families(written: Iterable[str]) -> list[list[str]]:
         named = "LLLL" in bare
         if not bare.endswith(" z") and (named or since is not None):
             order = "" if named else "".join(letter for letter in bare if letter in "dMy").replace("yy", "y")
-            first = 0 if "yyyy" in bare else since or formats.SINCE
+            first = 0 if "yyyy" in bare else since or SINCE
             families.setdefault((named, order, first), []).append(format_)
     return list(families.values())
 
@@ -135,19 +139,19 @@ class _Form:
         self.zoned = format_.endswith(" z")
         self.named = format_.startswith("E") or "日" in format_
         bare, since = formats.without_century(format_.removesuffix(" z"))
-        self.since = (since or formats.SINCE) if since is not None or "LLLL" in bare else 2000
+        self.since = (since or SINCE) if since is not None or "LLLL" in bare else 2000
         pattern = formats.shape(format_)
         self._shape = None if pattern is None else re.compile(pattern)
 
     def read(self, text: str) -> int | None:
         """What the text stands for; None where it has another shape, or there is no such day or hour."""
-        weekday, text = formats.without_weekday(text) if self.named else (None, text)
+        weekday, text = without_weekday(text) if self.named else (None, text)
         match = self._shape and self._shape.fullmatch(text)
         if match is None:
             return None
-        if self.format in formats.EPOCHS:
+        if self.format in EPOCHS:
             return _of_epoch(text, self.format)
-        if self.format in formats.SERIALS:
+        if self.format in SERIALS:
             return _of_serial(text, self.format)
         part = match.groupdict()
         at = instant(self._year(part.get("y")), self._month(part, text), int(part.get("d") or 1), clock_time(part))
@@ -160,12 +164,12 @@ class _Form:
     def _year(self, digits: str | None) -> int:
         if digits is None:
             return 1970
-        return formats.in_full(digits, self.since) if len(digits) == 2 and "yy" in self.format else int(digits)
+        return day_order.in_full(digits, self.since) if len(digits) == 2 and "yy" in self.format else int(digits)
 
     def _month(self, part: Mapping[str, str | None], text: str) -> int:
         if "LLLL" in self.format:
             word = _MONTH.search(text.lower())
-            return formats.MONTHS.get(word[0], 0) if word else 0
+            return MONTHS.get(word[0], 0) if word else 0
         if name := part.get("MMM"):
             return _ENGLISH.get(name.lower(), 0)
         return int(part.get("M") or 1)
@@ -266,18 +270,18 @@ def _zones() -> frozenset[str]:
 
 
 def utc(local: int, zone: str) -> int:
-    """The time in UTC of a wall clock, by the offsets of the zone that `formats.offsets` gives."""
+    """The time in UTC of a wall clock, by the offsets of the zone that `time_zones.offsets` gives."""
     ahead = 0
-    for since, offset in formats.offsets(zone):
+    for since, offset in time_zones.offsets(zone):
         if since is None or local // SECOND >= since:
             ahead = offset
     return local - ahead * SECOND
 
 
 def _ahead(zone: str) -> int:
-    """The seconds by which a zone at the end of a text is ahead of UTC: one of `formats.ZONES`, or an offset."""
+    """The seconds by which a zone at the end of a text is ahead of UTC: one of `ZONES`, or an offset."""
     name, offset = re.search("[A-Z]+", zone), re.search("([0-9]{2}):?([0-9]{2})", zone)
-    if name and (ahead := formats.ZONES.get(name[0])):
+    if name and (ahead := ZONES.get(name[0])):
         return ahead * 3_600
     sign = -60 if "-" in zone else 60
     return sign * (int(offset[1]) * 60 + int(offset[2])) if offset else 0
@@ -287,11 +291,11 @@ def _of_epoch(text: str, unit: str) -> int:
     """A count of seconds, or of parts of them, since 1970."""
     figure = re.search(r"[0-9]+(?:\.[0-9]+)?", text)
     exact = Decimal(figure[0] if figure else 0).quantize(_BILLIONTH, ROUND_HALF_UP)
-    return int((exact * (SECOND // formats.EPOCHS[unit])).to_integral_value(ROUND_DOWN))
+    return int((exact * (SECOND // EPOCHS[unit])).to_integral_value(ROUND_DOWN))
 
 
 def _of_serial(text: str, system: str) -> int:
     """A count of days of one of Excel's calendars, to the second."""
     days = Decimal(text.replace(",", ".")).quantize(_BILLIONTH, ROUND_HALF_UP)
-    start = formats.SERIALS[system].toordinal() - _EPOCH
+    start = SERIALS[system].toordinal() - _EPOCH
     return int(((days + start) * 86_400 + Decimal("0.5")).to_integral_value(ROUND_FLOOR)) * SECOND

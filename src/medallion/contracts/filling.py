@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from medallion.contracts import formats
+from medallion.contracts.dates import inference
 from medallion.errors import ContractError
 
 #: What is said with less confidence than this is a guess, and nothing runs on a guess.
@@ -66,7 +66,7 @@ class Dates(_Declared):
     @property
     def formats(self) -> tuple[str, ...]:
         """The formats that it stands for."""
-        return formats.declared(self.order, self.century, self.epoch, self.serial, self.zone)
+        return inference.declared(self.order, self.century, self.epoch, self.serial, self.zone)
 
 
 class _Dated(_Declared):

@@ -16,7 +16,7 @@ from open_data_contract_standard.model import (
 from pydantic import ValidationError
 
 from medallion.contracts import filling, yaml
-from medallion.contracts import formats as formats_of
+from medallion.contracts.dates import formats as formats_of
 from medallion.contracts.filling import Expression, Override
 from medallion.contracts.model import DATE_FORMATS, PLACEHOLDERS, Column, Entity, Reference, Severity, Table
 from medallion.errors import ContractError

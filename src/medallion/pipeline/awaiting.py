@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 
 from medallion.cells.texts import ODD_SPACE
-from medallion.contracts import Entity, Filling, formats
+from medallion.contracts import Entity, Filling
+from medallion.contracts.dates import day_order, formats
 from medallion.contracts.filling import COMPLETE, SNAPSHOT
 from medallion.contracts.odcs import names_in
 from medallion.lakehouse import query
@@ -175,7 +176,7 @@ def _is_older(version: str | datetime | None, other: str) -> bool:
     if isinstance(version, str) and re.sub("[0-9]+", "0", version) == re.sub("[0-9]+", "0", other):
         return True
     days = [
-        {time.date()} if time else {*formats.as_read(str(each)).values()}
+        {time.date()} if time else {*day_order.as_read(str(each)).values()}
         for each, time in zip((version, other), times, strict=True)
     ]
     return not days[0] & days[1]

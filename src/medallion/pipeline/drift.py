@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from medallion.contracts import Entity, formats
+from medallion.contracts import Entity
+from medallion.contracts.dates.names import MONTHS
 from medallion.contracts.odcs import names_in
 from medallion.pipeline.batches import Batch
 from medallion.sources import SourceFile
@@ -63,7 +64,7 @@ _TELLING = {"stage", "owner", "company", "customer_name", "account_manager"}
 def _kind(file: SourceFile) -> str:
     """What files of one kind have in common: their name, without its figures and months."""
     words = re.findall(r"[^\W\d_]+", file.name.lower())
-    return " ".join(word for word in words if word not in formats.MONTHS)
+    return " ".join(word for word in words if word not in MONTHS)
 
 
 def _last(file: SourceFile, before: Iterable[Batch]) -> SourceFile | None:

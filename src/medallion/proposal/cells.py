@@ -9,7 +9,9 @@ from statistics import median
 from typing import Any
 
 from medallion.cells import times
-from medallion.contracts import CONFIDENT, Filling, formats, money
+from medallion.contracts import CONFIDENT, Filling, money
+from medallion.contracts.dates import counts, day_order, inference, periods
+from medallion.contracts.dates.day_order import Span
 from medallion.contracts.model import DATE_FORMATS, NO_DATES, PLACEHOLDERS
 from medallion.contracts.odcs import code
 from medallion.proposal import asking, vocabulary
@@ -57,7 +59,7 @@ def dated(
     column: Column,
     day_first: bool | None,
     guess: bool = False,
-    span: formats.Span | None = None,
+    span: Span | None = None,
     years: bool | None = None,
     dots: bool | None = None,
     after_year: bool | None = None,
@@ -78,32 +80,32 @@ def dated(
     """
     order = column.day_order
     known = order.decided if order.decided is not None else day_first
-    short = formats.year_first(column.counts, span)
+    short = day_order.year_first(column.counts, span)
     years = short if short is not None else years
     first = guess if known is None else known
     dots = order.dots.vote if order.dots.vote is not None else dots
     after_year = order.after_year.vote if order.after_year.vote is not None else after_year
 
     def called_for(day_first: bool) -> tuple[tuple[str, ...], list[str]]:
-        return formats.called_for(column.counts, day_first, span, None, bool(years), bool(dots), bool(after_year))
+        return inference.called_for(column.counts, day_first, span, None, bool(years), bool(dots), bool(after_year))
 
     needed, unread = called_for(first)
     unread = [text for text in unread if text.lower() not in NO_DATES]
     doubts = []
-    if unread and (wider := formats.wider(column.counts, column.name, is_end)):  # some are months, weeks or quarters
+    if unread and (wider := periods.wider(column.counts, column.name, is_end)):  # some are months, weeks or quarters
         item = item.model_copy(update={"column": None, "sql": wider.sql})
-        example = next(text for text in unread if formats.period(text))
+        example = next(text for text in unread if periods.period(text))
         doubts.append(f"{wider.what} such as {example!r}: is each to count as {wider.asks}?")
-        unread = [text for text in unread if not formats.period(text)]
+        unread = [text for text in unread if not periods.period(text)]
     if years is None:
-        example = min(text for text in column.counts if "year" in formats.as_read(text))
+        example = min(text for text in column.counts if "year" in day_order.as_read(text))
         doubts.append(f"day, month or year first in {example!r}?")
     elif years:
         pass
     elif order.contradicts:
         needed = tuple(dict.fromkeys((*needed, *called_for(not first)[0])))
         contradiction = f"{order.day_first!r} has the day first, {order.month_first!r} the month"
-        both = [days for text in column.counts if len(days := {*formats.as_read(text).values()}) > 1]
+        both = [days for text in column.counts if len(days := {*day_order.as_read(text).values()}) > 1]
         others = f", and {len(both):,} others may be either and have the {'day' if first else 'month'} first by what is proposed"
         doubts.append(contradiction + (others if both else ""))
     elif known is None and order.either:
@@ -115,7 +117,7 @@ def dated(
         if shown.is_doubtful:
             contradicts = f"{shown.usual!r} has {usual}, {shown.other!r} {other}"
             doubts.append(contradicts if shown.usual else f"{shown.other!r} has {other}: so {shown.either!r} too?")
-    if asked := formats.either_calendar(unread):
+    if asked := counts.either_calendar(unread):
         doubts.append(asked)
     elif sum(column.counts[text] for text in unread) > _FEW * column.filled:
         doubts.append(f"not read as dates: {', '.join(repr(text[:30]) for text in unread[:3])}")
@@ -134,8 +136,8 @@ def unread(column: Column, reason: str, is_time: bool, is_end: bool = False) -> 
     """
     if is_time and (behind := _behind_a_name(column)):
         return behind.model_copy(update={"reason": f"{reason}; the time that stands behind a name"})
-    if is_time and (wider := formats.wider(column.counts, column.name, is_end)):
-        example = next(text for text in column.counts if not wider.sql or formats.period(text))
+    if is_time and (wider := periods.wider(column.counts, column.name, is_end)):
+        example = next(text for text in column.counts if not wider.sql or periods.period(text))
         reason = f"{reason}; {wider.what} such as {example!r}: is each to count as {wider.asks}?"
         if wider.sql:
             return Filling(sql=wider.sql, confidence=0.6, reason=reason)
@@ -154,7 +156,7 @@ def _behind_a_name(column: Column) -> Filling | None:
     days = [re.search(rf"(?<=\s){_DAY_AT_END}", text) for text in column.counts]
     if not all(days):
         return None
-    written, unread = formats.called_for([day[1] for day in days if day], False)
+    written, unread = inference.called_for([day[1] for day in days if day], False)
     sql = f"regexp_extract(`{column.name}`, '{_DAY_AT_END.replace(_SLASH, _SLASH * 2)}', 1)"
     return None if unread else Filling(sql=sql, date_formats=written, confidence=0.85)
 
@@ -191,7 +193,7 @@ def lasted(start: Column, written: tuple[str, ...], table: Table, least: int = 0
         table: Their table.
         least: So many activities say it at least where they end in a column of its own.
     """
-    written = written or formats.called_for(start.counts, False)[0]
+    written = written or inference.called_for(start.counts, False)[0]
     if start.has_ends:
         rest = f"regexp_extract(`{start.name}`, '{UNTIL.replace(_SLASH, _SLASH * 2)}', 4)"
         clock = f"'^{CLOCK.replace(_SLASH, _SLASH * 2)}$'"
@@ -201,7 +203,7 @@ def lasted(start: Column, written: tuple[str, ...], table: Table, least: int = 0
     for column in table.columns:
         if column is start or column.has_ends or column.linked or not vocabulary.says_end(column.header):
             continue
-        theirs = formats.called_for(column.counts, bool(written and written[0].startswith("d")))[0]
+        theirs = inference.called_for(column.counts, bool(written and written[0].startswith("d")))[0]
         begun, ended = times.reader(written), times.reader(theirs)
         spans = [
             None if (first := begun(own)) is None or (last := ended(other)) is None else last - first

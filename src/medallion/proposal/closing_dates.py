@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from datetime import date
 
-from medallion.contracts import CONFIDENT, Entity, Filling, formats
+from medallion.contracts import CONFIDENT, Entity, Filling
+from medallion.contracts.dates import periods
 from medallion.proposal import asking, cells, match, roles, vocabulary, worth
 from medallion.proposal.feeds import Feed
 from medallion.proposal.profile import Column
@@ -28,7 +29,7 @@ def _may_be_closing(column: Column, leads: Entity) -> bool:
     """
     counted = column.filled > 0 and column.counted_dates > worth.MOST
     is_named = vocabulary.header(column.header, leads, "closed_at") is not None
-    is_wide = formats.wider(column.counts, column.name) is not None
+    is_wide = periods.wider(column.counts, column.name) is not None
     return (
         is_date(column) or (is_named and counted) or ((is_named or vocabulary.says_closed(column.header)) and is_wide)
     )
@@ -136,7 +137,7 @@ def by_records(feed: Feed, leads: Entity) -> None:
     else:
         reason = f"no column is named so: {named}? without one, closed deals count on the day they were last changed or opened"
         item = Filling(column=column.header, confidence=asking.ASKED, reason=reason)
-    if formats.wider(column.counts, column.name):
+    if periods.wider(column.counts, column.name):
         reason = "its name" if vocabulary.says_closed(column.header) else reason
         item = cells.unread(column, reason, is_time=True, is_end=True)
     if planned and expected:

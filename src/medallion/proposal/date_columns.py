@@ -6,7 +6,9 @@ from datetime import date, timedelta
 from operator import attrgetter
 from typing import Any
 
-from medallion.contracts import CONFIDENT, Filling, formats
+from medallion.contracts import CONFIDENT, Filling
+from medallion.contracts.dates import day_order
+from medallion.contracts.dates.day_order import Span
 from medallion.contracts.model import DATE_FORMATS
 from medallion.proposal import activities, asking, cells, closing_dates, vocabulary
 from medallion.proposal.draft import FEW, Draft
@@ -22,7 +24,7 @@ def _day_first(draft: Draft, table: Table) -> bool | None:
 def _by_present(draft: Draft, table: Table, today: date) -> bool | None:
     """The order of day and month that a table's dates of what has happened tell, none of which is yet to come."""
     votes = {
-        formats.by_present(column.counts, today + timedelta(days=1))
+        day_order.by_present(column.counts, today + timedelta(days=1))
         for item in draft.matches
         for name, (column, _) in item.columns.items()
         if item.table is table and item.entity.column(name).event and column.day_order.decided is None
@@ -41,11 +43,11 @@ def _agreed(draft: Draft, table: Table, of: str) -> bool | None:
     return None
 
 
-def _span(draft: Draft, table: Table) -> formats.Span | None:
+def _span(draft: Draft, table: Table) -> Span | None:
     """The dates whose year is plain: those of the table, else those of the folder."""
     for tables in ([table], draft.tables):
         columns = [column for each in tables for column in each.columns if column.share("date") > 0.5]
-        if span := formats.span_of(column.counts for column in columns):
+        if span := day_order.span_of(column.counts for column in columns):
             return span
     return None
 

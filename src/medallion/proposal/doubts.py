@@ -8,8 +8,10 @@ from datetime import date
 from decimal import Decimal
 
 from medallion import figures
-from medallion.contracts import CONFIDENT, Entity, Filling, formats
+from medallion.contracts import CONFIDENT, Entity, Filling
 from medallion.contracts import Column as Declared
+from medallion.contracts.dates import inference
+from medallion.contracts.dates.day_order import as_read
 from medallion.contracts.filling import Snapshot
 from medallion.proposal import asking, cells, worth
 from medallion.proposal.feeds import Feed, Proposal
@@ -184,7 +186,7 @@ _SURE = {"confidence": None, "reason": ""}
 
 def span(column: Column, first: str) -> tuple[date, date] | None:
     """The first and last day of a column of figures, read with the day, the month or the year first."""
-    days = [day for text in column.counts if (day := formats.as_read(text).get(first))]
+    days = [day for text in column.counts if (day := as_read(text).get(first))]
     return (min(days), max(days)) if days else None
 
 
@@ -212,7 +214,7 @@ def _of_order(feed: Feed, name: str, column: Column, doubt: str) -> Question:
 
 def _called_for(column: Column, first: str) -> tuple[str, ...]:
     orders = [first == "day", *([first != "day"] if column.day_order.contradicts and first != "year" else [])]
-    needed = [formats.called_for(column.counts, order, with_year_first=first == "year")[0] for order in orders]
+    needed = [inference.called_for(column.counts, order, with_year_first=first == "year")[0] for order in orders]
     return tuple(dict.fromkeys(format_ for formats_of in needed for format_ in formats_of))
 
 

@@ -17,8 +17,11 @@ import pyarrow.compute as pc
 
 from medallion import sources
 from medallion.cells.texts import western
-from medallion.contracts import formats, money
-from medallion.contracts.formats import DayOrder
+from medallion.contracts import money
+from medallion.contracts.dates import day_order, inference
+from medallion.contracts.dates.counts import either_calendar
+from medallion.contracts.dates.day_order import DayOrder
+from medallion.contracts.dates.names import without_weekday
 from medallion.contracts.model import ERRORS, NO_DATES, PLACEHOLDERS
 from medallion.contracts.odcs import code
 from medallion.errors import SourceError
@@ -155,7 +158,7 @@ class Column:
         since 1970 or of Excel's days, and months of any language.
         """
         sample = list(islice(self.counts, _SAMPLE))
-        unread = [text for text in formats.called_for(sample, False)[1] if not formats.either_calendar([text])]
+        unread = [text for text in inference.called_for(sample, False)[1] if not either_calendar([text])]
         return 1 - len(unread) / len(sample) if sample else 0.0
 
     def share(self, shape: str) -> float:
@@ -193,7 +196,7 @@ class Column:
     @cached_property
     def day_order(self) -> DayOrder:
         """What its dates in figures say about the order of day and month."""
-        return formats.day_order(self.counts)
+        return day_order.day_order(self.counts)
 
     def examples(self, count: int = 3) -> str:
         """A few of its values, to be read."""
@@ -204,7 +207,7 @@ class Column:
 def _share(shape: str, sample: tuple[str, ...]) -> float:
     pattern = re.compile(_ANY_DATE if shape == "date" else _SHAPES[shape])
     if shape == "date":
-        sample = tuple(formats.without_weekday(text)[1] for text in sample)
+        sample = tuple(without_weekday(text)[1] for text in sample)
     return sum(map(bool, map(pattern.fullmatch, sample))) / max(len(sample), 1)
 
 

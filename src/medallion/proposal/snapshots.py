@@ -10,7 +10,8 @@ from datetime import date
 from decimal import Decimal
 
 from medallion import figures
-from medallion.contracts import Entity, Filling, formats
+from medallion.contracts import Entity, Filling
+from medallion.contracts.dates.names import MONTHS
 from medallion.contracts.filling import Snapshot
 from medallion.contracts.odcs import code
 from medallion.proposal import match
@@ -31,7 +32,7 @@ def alike(files: Iterable[SourceFile]) -> list[list[SourceFile]]:
         name = file.name if named_day(file.name) is None else file.name.rpartition("/")[2]
         words = re.findall(r"[^\W\d_]+", name.lower())
         headers = sorted(header for header, _ in file.columns)
-        base = " ".join(word for word in words if word not in formats.MONTHS)
+        base = " ".join(word for word in words if word not in MONTHS)
         groups.setdefault((file.entity, base, *headers), []).append(file)
     return [group for group in groups.values() if len(group) > 1]
 

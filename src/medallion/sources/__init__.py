@@ -17,7 +17,8 @@ from hashlib import sha256
 from itertools import islice
 from typing import Any
 
-from medallion.contracts import Column, Entity, Filling, Source, formats
+from medallion.contracts import Column, Entity, Filling, Source
+from medallion.contracts.dates.names import MONTHS
 from medallion.contracts.filling import ABSENT, COMPLETE, MERGED, OF, RECORD, SNAPSHOT, WHERE, joined
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
@@ -712,7 +713,7 @@ def _day(parts: Mapping[str, str | None]) -> date | None:
     year = int(parts["y"] or 0)
     if week := parts.get("w"):
         return date.fromisocalendar(year, int(week), 1)
-    month = parts.get("m") or formats.MONTHS.get((parts.get("name") or "").lower())
+    month = parts.get("m") or MONTHS.get((parts.get("name") or "").lower())
     return date(year, int(month), int(parts.get("d") or 1)) if month else None
 
 

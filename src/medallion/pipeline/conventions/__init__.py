@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from medallion.contracts import Entity, formats
+from medallion.contracts import Entity
+from medallion.contracts.dates.day_order import Span
 from medallion.errors import SourceError
 from medallion.pipeline.conventions.cells import Cells, dates_of, look
 from medallion.pipeline.conventions.dates import date_notes, formats_of, order_of, precedents_of, span_of, with_formats
@@ -68,7 +69,7 @@ def settle(
     dated = [
         (id(file), look) for file in readable for look in dates_of(file, entities[file.entity], seen[id(file)]).values()
     ]
-    everywhere = span_of(look for _, look in dated) or (formats.Span(date(1990, 1, 1), today) if today else None)
+    everywhere = span_of(look for _, look in dated) or (Span(date(1990, 1, 1), today) if today else None)
     orders = {
         (id(file), name): order_of(file.mapping[name], entities[file.entity].column(name), texts, everywhere, today)
         for file in readable

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
 from medallion.cells.texts import western
-from medallion.contracts import Entity, formats
+from medallion.contracts import Entity
+from medallion.contracts.dates import formats, inference
 from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
 from medallion.contracts.model import ERRORS, NO_DATES
 from medallion.contracts.odcs import names_in
@@ -354,7 +355,7 @@ def _without_digits(texts: pa.Array) -> pa.Array:
 @cache
 def _form(shape: str) -> str:
     """The format that reads dates of a shape, whichever of day and month is first; for others the shape itself."""
-    for format_ in formats.candidates(day_first=False):
+    for format_ in inference.candidates(day_first=False):
         if re.fullmatch(formats.reader(format_), shape):
             return format_
     return shape

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 
-from medallion.contracts import Column, Filling, formats, yaml
+from medallion.contracts import Column, Filling, yaml
+from medallion.contracts.dates import counts, day_order, formats, inference, periods
+from medallion.contracts.dates.counts import SERIALS
+from medallion.contracts.dates.day_order import DayOrder, OtherOrder, Span
 from medallion.contracts.model import DATE_FORMATS
 from medallion.pipeline.conventions.cells import Seen
 from medallion.pipeline.conventions.doubts import Doubt, origin_of
@@ -21,9 +24,9 @@ def formats_of(
     file: SourceFile,
     column: Column,
     seen: Seen,
-    order: formats.DayOrder,
-    others: list[list[formats.DayOrder]],
-    span: formats.Span | None = None,
+    order: DayOrder,
+    others: list[list[DayOrder]],
+    span: Span | None = None,
 ) -> tuple[tuple[str, ...], list[Doubt]]:
     """The formats that a column of dates calls for, none where its contract names them; and what is in doubt."""
     filling = file.mapping[column.name]
@@ -49,7 +52,9 @@ def formats_of(
         figures = {text for text in seen.ends if not formats.is_iso(text)}
         if after_year:
             texts += sorted(seen.days)[:1]
-        needed, unread = formats.called_for([*texts, *figures], chosen, span, seen.dates, bool(years), dots, after_year)
+        needed, unread = inference.called_for(
+            [*texts, *figures], chosen, span, seen.dates, bool(years), dots, after_year
+        )
     else:
         known = _explicit(filling, column)
         needed, unread = (), [text for text in texts if not any(formats.fits(format_, text) for format_ in known)]
@@ -58,9 +63,9 @@ def formats_of(
     return needed, doubts
 
 
-def span_of(columns: Iterable[Seen]) -> formats.Span | None:
+def span_of(columns: Iterable[Seen]) -> Span | None:
     """The first and last of the days whose year is plain; one of two digits is not where it may come first."""
-    return formats.span_of((*seen.ends, *seen.dates) for seen in columns)
+    return day_order.span_of((*seen.ends, *seen.dates) for seen in columns)
 
 
 def date_notes(file: SourceFile, name: str, needed: tuple[str, ...], seen: Seen) -> list[str]:
@@ -71,9 +76,7 @@ def date_notes(file: SourceFile, name: str, needed: tuple[str, ...], seen: Seen)
     if since:
         order = " (year, month, day)" if any(format_.startswith(("yy/", "yy-", "yy.")) for format_ in needed) else ""
         notes.append(f"years of two digits{order} are {since[0]} to {since[0] + 99}")
-    notes += [
-        f"days are counted by Excel's calendar of {format_[-4:]}" for format_ in needed if format_ in formats.SERIALS
-    ]
+    notes += [f"days are counted by Excel's calendar of {format_[-4:]}" for format_ in needed if format_ in SERIALS]
     units = {"epoch s": "seconds", "epoch ms": "milliseconds", "epoch us": "microseconds"}
     notes += [f"times are {units[format_]} since 1970 (UTC)" for format_ in needed if format_ in units]
     return [f"{file.name}: {origin_of(file, name)!r}: {note}" for note in notes]
@@ -104,11 +107,11 @@ def _is_day_first(needed: Iterable[str]) -> bool | None:
     return orders.pop() if len(orders) == 1 else None
 
 
-def precedents_of(earlier: Iterable[SourceFile]) -> dict[tuple[str, str], list[formats.DayOrder]]:
+def precedents_of(earlier: Iterable[SourceFile]) -> dict[tuple[str, str], list[DayOrder]]:
     """Per entity and column, the order of day and month in the newest file that told one; what was read with `accept`
     tells nothing.
     """
-    orders: dict[tuple[str, str], list[formats.DayOrder]] = {}
+    orders: dict[tuple[str, str], list[DayOrder]] = {}
     for file in earlier:
         for name, needed in () if file.accept else file.dates.items():
             order = _named_order(needed)
@@ -117,32 +120,28 @@ def precedents_of(earlier: Iterable[SourceFile]) -> dict[tuple[str, str], list[f
     return orders
 
 
-def _named_order(needed: Iterable[str]) -> formats.DayOrder:
+def _named_order(needed: Iterable[str]) -> DayOrder:
     """The order that formats have."""
     if any(re.match("yy[/.-]", format_) for format_ in needed):
-        return formats.DayOrder(years=True)
+        return DayOrder(years=True)
     is_day_first = _is_day_first(needed)
     dots, after_year = (
-        formats.OtherOrder("x" * _begins(needed, patterns[0]), "x" * _begins(needed, patterns[1]))
+        OtherOrder("x" * _begins(needed, patterns[0]), "x" * _begins(needed, patterns[1]))
         for patterns in _OTHER_ORDERS.values()
     )
-    return formats.DayOrder(
-        "d" * (is_day_first is True), "M" * (is_day_first is False), dots=dots, after_year=after_year
-    )
+    return DayOrder("d" * (is_day_first is True), "M" * (is_day_first is False), dots=dots, after_year=after_year)
 
 
-def order_of(
-    filling: Filling, column: Column, seen: Seen, span: formats.Span | None, today: date | None
-) -> formats.DayOrder:
+def order_of(filling: Filling, column: Column, seen: Seen, span: Span | None, today: date | None) -> DayOrder:
     """What a column says about the order of day, month and year: what its contract names, else its values. What has
     happened lies before the end of the day of the run.
     """
     named = _explicit(filling, column)
-    order = formats.day_order([*_days(seen, filling, column), *seen.days], span)
+    order = day_order.day_order([*_days(seen, filling, column), *seen.days], span)
     if named:
         return replace(order, years=_named_order(named).years)
     if column.event and today and order.either and order.years is False and not (order.day_first or order.month_first):
-        day_first = formats.by_present(seen.dates, today + timedelta(days=1))
+        day_first = day_order.by_present(seen.dates, today + timedelta(days=1))
         if day_first is not None:
             return replace(order, day_first=order.either * day_first, month_first=order.either * (not day_first))
     return order
@@ -177,9 +176,7 @@ def _names_both(named: Iterable[str]) -> bool:
     return {format_[0] for format_ in named if re.match("d[/-]M|M[/-]d", format_)} == {"d", "M"}
 
 
-def _choose(
-    order: formats.DayOrder, declared: bool | None, others: list[list[bool | None]], both: bool
-) -> tuple[bool, bool]:
+def _choose(order: DayOrder, declared: bool | None, others: list[list[bool | None]], both: bool) -> tuple[bool, bool]:
     """Whether days come first in a column, and whether that is in doubt, as it is not where a contract names `both` orders."""
     if declared is not None:
         return declared, not both and not order.years and bool(order.month_first if declared else order.day_first)
@@ -202,8 +199,8 @@ def _agreed(others: Iterable[Iterable[bool | None]]) -> bool | None:
 
 def _year_doubt(file: SourceFile, name: str, seen: Seen) -> Doubt:
     """A doubt about years of two digits that may come first: every reading of one value beside the others."""
-    example = min(text for text in seen.dates if "year" in formats.as_read(text))
-    readings = " or ".join(f"{day} ({order} first)" for order, day in formats.as_read(example).items())
+    example = min(text for text in seen.dates if "year" in day_order.as_read(text))
+    readings = " or ".join(f"{day} ({order} first)" for order, day in day_order.as_read(example).items())
     return Doubt(
         f"{origin_of(file, name)!r}: {example!r} may be {readings}, and no value tells which",
         f"Say which it is in a contract: `dates: {{order: day}}`, `month` or `year` for {file.entity}.{name} "
@@ -211,7 +208,7 @@ def _year_doubt(file: SourceFile, name: str, seen: Seen) -> Doubt:
     )
 
 
-def _order_doubt(file: SourceFile, seen: Seen, name: str, order: formats.DayOrder, declared: bool | None) -> Doubt:
+def _order_doubt(file: SourceFile, seen: Seen, name: str, order: DayOrder, declared: bool | None) -> Doubt:
     header = origin_of(file, name)
     forms = [re.sub("^d(.)M", r"M\1d", form) for form in seen.forms if re.match("d[/-]M|M[/-]d", form)] or ["M/d/yyyy"]
     month_first, day_first = ", ".join(forms), ", ".join(re.sub("^M(.)d", r"d\1M", form) for form in forms)
@@ -233,7 +230,7 @@ def _order_doubt(file: SourceFile, seen: Seen, name: str, order: formats.DayOrde
         contradiction = f"{order.day_first!r} has the day first and {order.month_first!r} the month"
         return Doubt(f"{header!r}: {contradiction}{either}", remedy)
     day, month, *rest = re.split(r"\D", order.either)
-    year = formats.in_full(rest[0])
+    year = day_order.in_full(rest[0])
     readings = f"{year}-{month:0>2}-{day:0>2} (day first) or {year}-{day:0>2}-{month:0>2} (month first)"
     return Doubt(f"{header!r}: {order.either!r} may be {readings}, and no value tells which", remedy)
 
@@ -245,11 +242,11 @@ _OTHER_ORDERS = {
 }
 
 
-def _other_doubts(file: SourceFile, name: str, order: formats.DayOrder, named: Iterable[str]) -> list[Doubt]:
+def _other_doubts(file: SourceFile, name: str, order: DayOrder, named: Iterable[str]) -> list[Doubt]:
     """Doubts about dates whose values contradict each other, or the contract, in the order of day and month."""
     doubts = []
     for kind, (usual, other, has_usual, has_other) in _OTHER_ORDERS.items():
-        votes: formats.OtherOrder = getattr(order, kind)
+        votes: OtherOrder = getattr(order, kind)
         declared = [_begins(named, usual), _begins(named, other)]
         if all(declared) or not (
             votes.is_doubtful if not any(declared) else votes.other if declared[0] else votes.usual
@@ -277,13 +274,13 @@ def _unreadable(file: SourceFile, name: str, seen: Seen, unread: list[str]) -> l
     count = sum(times for example, times in seen.forms.values() if example in unread)
     if seen.filled < _VALUES or count * 2 <= seen.filled:
         return []
-    if asked := formats.either_calendar(unread):
+    if asked := counts.either_calendar(unread):
         remedy = f"Say which in a contract, as `dates: {{serial: 1900}}` of {file.entity}.{name} (docs/SOURCES.md)."
         return [Doubt(f"{origin_of(file, name)!r}: {asked}, and no other date tells which", remedy)]
     shown = ", ".join(repr(text[:40]) for text in unread[:3])
     column = f"{file.entity}.{name}"
     is_end = name in ("closed_at", "expected_close_date")
-    if wider := formats.wider(unread, str(file.mapping[name].column), is_end):
+    if wider := periods.wider(unread, str(file.mapping[name].column), is_end):
         setting = f"dateFormats: [{wider.format}]" if wider.format else f"sql: {yaml.quoted(wider.sql)}"
         remedy = f"These are {wider.what}. If each is to count as {wider.asks}, say it in a contract: `{setting}` of {column}."
     else:
