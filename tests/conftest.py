@@ -161,7 +161,8 @@ def dashboard() -> Iterator[Callable[..., Any]]:
 
     from medallion.config import load
     from medallion.dashboard import safety
-    from medallion.dashboard.web import Options, application
+    from medallion.dashboard.web import application
+    from medallion.dashboard.web.options import Options
 
     with ExitStack() as stack:
 

@@ -34,7 +34,8 @@ from medallion.dashboard import pages, parameters, safety, tables, words
 from medallion.dashboard.export import export
 from medallion.dashboard.reading import Reading
 from medallion.dashboard.serving import serve
-from medallion.dashboard.web import Options, application
+from medallion.dashboard.web import application
+from medallion.dashboard.web.options import Options
 from medallion.errors import LakehouseError, MedallionError, StateRemovedError
 from medallion.lakehouse import publishing, query
 from medallion.metrics import Filter
@@ -477,8 +478,8 @@ MISSING = [
     "/charts/none/none.svg",
     "/customers/" + quote("' or 1=1 --"),
     "/customers/",
-    "/static/../web.py",
-    "/static/%2e%2e%2fweb.py",
+    "/static/../serving.py",
+    "/static/%2e%2e%2fserving.py",
     "/static/none.js",
 ]
 

@@ -26,7 +26,8 @@ from medallion.cli import app
 from medallion.config import load
 from medallion.contracts import Override
 from medallion.dashboard import pages, safety
-from medallion.dashboard.web import Options, application
+from medallion.dashboard.web import application
+from medallion.dashboard.web.options import Options
 from medallion.lakehouse import contracts_in_use
 from medallion.lakehouse.store import Lakehouse
 from medallion.powerbi import build, databricks

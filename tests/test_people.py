@@ -16,7 +16,8 @@ from medallion.care.export import export
 from medallion.config import load
 from medallion.contracts import Override, own
 from medallion.dashboard.safety import Door
-from medallion.dashboard.web import Options, application
+from medallion.dashboard.web import application
+from medallion.dashboard.web.options import Options
 from medallion.features import AsOf
 from medallion.gold import gold_contract, team
 from medallion.gold.attainment import attainment

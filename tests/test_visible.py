@@ -36,7 +36,8 @@ from medallion.config import load
 from medallion.dashboard import tables, words
 from medallion.dashboard.export import export as as_one_file
 from medallion.dashboard.safety import Door
-from medallion.dashboard.web import Options, application
+from medallion.dashboard.web import application
+from medallion.dashboard.web.options import Options
 from medallion.errors import ContractError, MedallionError
 from medallion.lakehouse import contracts_in_use, query, totals, visible
 from medallion.lakehouse.store import Lakehouse

@@ -74,7 +74,8 @@ def slow_address(lake):
 
 def application_of(lake):
     from medallion.config import load
-    from medallion.dashboard.web import Options, application
+    from medallion.dashboard.web import application
+    from medallion.dashboard.web.options import Options
 
     return application(Options(load(None, lakehouse=lake.root)))
 

@@ -13,9 +13,11 @@ from medallion import door
 from medallion.access import Person
 from medallion.charts import theme
 from medallion.config import Settings, utc_now
-from medallion.dashboard import health, pages, pictures, web, words
+from medallion.dashboard import health, pages, pictures, words
 from medallion.dashboard.parameters import Given
 from medallion.dashboard.reading import Reading
+from medallion.dashboard.web.figures import page_context
+from medallion.dashboard.web.templates import environment
 from medallion.errors import MedallionError
 from medallion.lakehouse.store import Lakehouse
 
@@ -47,7 +49,7 @@ def export(settings: Settings, target: Path, *, pii: bool = False, person: Perso
 def page(reading: Reading, settings: Settings, *, pii: bool = False) -> str:
     """The file's content."""
     style = _resource("app.css") + _resource("export.css")
-    return web.environment().get_template("export.html.j2").render(
+    return environment().get_template("export.html.j2").render(
         style=Markup(style),  # noqa: S704 - the package's own file
         policy=f"default-src 'none'; style-src {_hash(style)}; img-src data:",
         as_of=reading.as_of,
@@ -63,7 +65,7 @@ def page(reading: Reading, settings: Settings, *, pii: bool = False) -> str:
 
 
 def _page(shown: pages.Page, reading: Reading, *, pii: bool) -> dict[str, object]:
-    context = web.page_context(shown, Given(), reading, pii=pii, size=ROWS)
+    context = page_context(shown, Given(), reading, pii=pii, size=ROWS)
     drawn = []
     for part in shown.parts:
         size: pictures.Size = "wide" if part.wide else "normal"

@@ -14,7 +14,8 @@ from medallion import addresses
 from medallion.access import Person
 from medallion.config import Settings
 from medallion.dashboard import safety
-from medallion.dashboard.web import Options, application
+from medallion.dashboard.web import application
+from medallion.dashboard.web.options import Options
 from medallion.errors import MedallionError
 from medallion.lakehouse.store import Lakehouse
 
