@@ -14,13 +14,12 @@ from deltalake import write_deltalake
 
 from conftest import NOW
 from medallion.agent import audit, drafts, prose, sql_guard
-from medallion.agent import tools as tools_module
 from medallion.agent.answer import planned, references
 from medallion.agent.facts import Field, Found, Ledger
 from medallion.agent.planner import Planner
 from medallion.agent.rules import Rules, Suppressed, suppressed
 from medallion.agent.serving import serve
-from medallion.agent.tools import Tools
+from medallion.agent.tools import Tools, accounts
 from medallion.care.proposals import Actions, Outbox
 from medallion.config import AgentSettings
 from medallion.errors import MedallionError
@@ -147,7 +146,7 @@ def test_a_brief_and_how_an_account_is_named(tools):
      ("1", "Depot 1, Ulm", True), ("ot 12 n", "Depot 12 Nord", True)],
 )  # fmt: skip
 def test_a_part_of_a_name_cuts_no_number(text, name, is_part):
-    assert tools_module._has_whole_numbers(text, name) == is_part
+    assert accounts._has_whole_numbers(text, name) == is_part
 
 
 def test_an_account_whose_number_goes_on_is_another_one(tools, monkeypatch):

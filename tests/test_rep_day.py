@@ -14,7 +14,8 @@ from medallion.agent.drafts import Situation, letter, opening, spoken
 from medallion.agent.letters import LANGUAGES, sentences
 from medallion.agent.rules import Rules
 from medallion.agent.serving import serve
-from medallion.agent.tools import Tools, deal_step
+from medallion.agent.tools import Tools
+from medallion.agent.tools.call_plan import deal_step
 from medallion.config import AgentSettings
 from medallion.errors import MedallionError
 from medallion.lakehouse import publishing

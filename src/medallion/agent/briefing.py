@@ -13,7 +13,7 @@ from medallion.agent.rules import FRESH_DAYS, due
 from medallion.lakehouse import query
 
 if TYPE_CHECKING:
-    from medallion.agent.tools import Tools
+    from medallion.agent.tools.findings import Findings
 
 _TOUCHES, _LINES, _STAGES = "silver.interactions_clean", "gold.line_items", "gold.stage_history"
 #: Touches whose notes are read, days after which what was said in one is no longer brought up, and points of an agenda.
@@ -37,13 +37,13 @@ _NOTED = (
 )
 
 
-def noted(tools: Tools, key: str, count: int = NOTED) -> list[dict[str, Any]]:
+def noted(tools: Findings, key: str, count: int = NOTED) -> list[dict[str, Any]]:
     """The last touches of an account with their notes: free text, which nothing else of the agent reads."""
     with query.connect(tools.serving.state or tools.serving.lake, layers=("silver",), only={_TOUCHES}) as connection:
         return query.rows(connection, _NOTED, [key, count])
 
 
-def said(tools: Tools, key: str) -> Found:
+def said(tools: Findings, key: str) -> Found:
     """Requests, objections and promises that the notes of an account's last touches hold, the newest first."""
     rows = [
         {
@@ -66,7 +66,7 @@ def said(tools: Tools, key: str) -> Found:
     )
 
 
-def products(tools: Tools, key: str) -> Found | None:
+def products(tools: Findings, key: str) -> Found | None:
     """What the open deals of an account are about, product by product; None where no lines are known."""
     if _LINES not in tools.serving.versions:
         return None
@@ -84,7 +84,7 @@ def products(tools: Tools, key: str) -> Found | None:
     )
 
 
-def stages(tools: Tools, leads: Sequence[str]) -> Found:
+def stages(tools: Findings, leads: Sequence[str]) -> Found:
     """The stages that open deals have passed, the newest first."""
     sql = (
         f"select lead_id, stage, entered_at, days_in_stage from {_STAGES} where lead_id in (select unnest(?)) "
@@ -100,7 +100,7 @@ def stages(tools: Tools, leads: Sequence[str]) -> Found:
     )
 
 
-def agenda(tools: Tools, deals: Found, touches: Found, from_notes: Found, product_lines: Found | None) -> Found:
+def agenda(tools: Findings, deals: Found, touches: Found, from_notes: Found, product_lines: Found | None) -> Found:
     """What to talk about, in order, each point with the fact that it follows from."""
     points = _points(tools.day, deals.rows, touches.rows, from_notes.rows, product_lines.rows if product_lines else [])
     last = points.pop()

@@ -23,7 +23,8 @@ from medallion.agent.catalog import CATALOG, list_metrics
 from medallion.agent.current import Current, View
 from medallion.agent.facts import Found, Kind, simple
 from medallion.agent.planner import Declined, Understood
-from medallion.agent.tools import MOST_TOP, READING
+from medallion.agent.tools import READING
+from medallion.agent.tools.accounts import MOST_TOP
 from medallion.care.proposals import Actions
 from medallion.config import utc_now
 from medallion.errors import MedallionError
