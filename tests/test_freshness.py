@@ -25,6 +25,8 @@ from medallion.config import load
 from medallion.gold import SCORED, STEPS, possible
 from medallion.pipeline import freshness
 from medallion.pipeline.freshness import Freshness, definition, recorded, sources
+from medallion.pipeline.result import Result
+from medallion.pipeline.work import Work
 
 PACKAGE = ROOT / "src" / "medallion"
 DAY = date(2025, 6, 30)
@@ -281,7 +283,7 @@ def test_the_day_is_known_only_while_no_table_with_events_has_changed(lake):
 def test_every_table_with_events_tells_of_a_new_day(tmp_path):
     """One of a contract's own, too, that no table of gold is computed from."""
     settings = load(None, source=str(tmp_path), lakehouse=str(tmp_path / "lakehouse"))
-    work = pipeline._Work(settings, NOW, lambda name, seconds: None)
+    work = Work(settings, NOW, lambda name, seconds: None)
     assert set(work._freshness().dated) == set(DATED)
     products = work.entities["products"]
     launched = replace(products.columns[0], name="launched_at", type="timestamp", event=True)
@@ -326,10 +328,10 @@ def shown(result):
 
 
 def test_what_a_run_says():
-    result = pipeline.Result("r", changed=True, rebuilt={"gold.deals": "its definition changed"})
+    result = Result("r", changed=True, rebuilt={"gold.deals": "its definition changed"})
     assert "No new rows; 1 table of gold rebuilt." in shown(result)
     assert "deals is rebuilt: its definition changed" in shown(result)
-    assert "No new rows; gold is as it was." in shown(pipeline.Result("r", changed=True))
+    assert "No new rows; gold is as it was." in shown(Result("r", changed=True))
 
 
 # with the engine

@@ -20,7 +20,7 @@ from medallion.dashboard.repairs import Replays
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import Result
+from medallion.pipeline.result import Result
 
 HERE = {"origin": "http://testserver", "host": "testserver"}
 

@@ -18,6 +18,8 @@ from medallion.errors import SourceError
 from medallion.lakehouse import query
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import conventions, hold
+from medallion.pipeline.result import Result
+from medallion.pipeline.work import Work
 from medallion.sources import SourceFile
 
 CUSTOMERS = "customer_id,customer_name\n" + "".join(f"C{n},Firm {n}\n" for n in range(10))
@@ -263,9 +265,7 @@ def test_another_contract_has_dates_looked_at_again(tmp_path, monkeypatch, due, 
         before = replace(before, dates={})
     if gone:
         (tmp_path / "deals.csv").unlink()
-    work = pipeline._Work(
-        load(None, lakehouse=str(tmp_path / "lake")), datetime(2025, 7, 1), lambda name, seconds: None
-    )
+    work = Work(load(None, lakehouse=str(tmp_path / "lake")), datetime(2025, 7, 1), lambda name, seconds: None)
     work.entities = contracts.entities([filled(due, more)])
     held = hold.Batch.held(hold.Batch.of((before,), datetime(2025, 6, 1)), before)
     again = replace(held, files=(sources.remapped(before, work.entities),))
@@ -297,7 +297,7 @@ def test_whatever_is_wrong_with_a_file_ends_with_exit_status_1(monkeypatch, caps
     from medallion import cli
     from medallion.sources import Refusal
 
-    result = pipeline.Result(
+    result = Result(
         "run",
         given_up=["old.csv: is given up"],
         **{what: [Refusal("leads.csv", "leads", "leads.csv: is odd", "Correct it.")]},

@@ -18,6 +18,7 @@ from medallion.contracts import Filling, Override
 from medallion.contracts.filling import COMPLETE, OF, SNAPSHOT
 from medallion.errors import ContractError
 from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline import backlog
 from medallion.pipeline.batches import Batch
 from medallion.sources import Refusal, Scan, SourceFile
 
@@ -350,7 +351,7 @@ def test_a_complete_delivery_beside_an_earlier_one_is_refused():
     first, second = Batch.of((one, two), NOW), Batch.of((changed,), NOW + timedelta(days=1))
 
     def said(files, known):
-        return [item.problem for item in pipeline._not_whole(Scan(files, (), ()), known)]
+        return [item.problem for item in backlog._not_whole(Scan(files, (), ()), known)]
 
     assert said((one, two), []) == []
     assert said((changed,), [first]) == []

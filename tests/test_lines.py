@@ -113,10 +113,11 @@ def test_a_notebook_tells_all_that_is_wrong_and_steers_no_terminal(tmp_path, mon
     from medallion import pipeline
     from medallion.cli import notebook
     from medallion.config import load
+    from medallion.pipeline.result import Result
     from medallion.sources import Refusal
 
     held = Refusal("a.csv", None, "a\x1b[2J\x9b\u202e.csv: a delivery\nof less", "Look at it.")
-    monkeypatch.setattr(pipeline, "run", lambda *_: pipeline.Result("r", held=[held]))
+    monkeypatch.setattr(pipeline, "run", lambda *_: Result("r", held=[held]))
     with pytest.raises(SystemExit) as ended:
         notebook.bring_to_gold({}, load(None, source=str(tmp_path), lakehouse=str(tmp_path / "lake")))
     told = capsys.readouterr().out

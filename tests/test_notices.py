@@ -23,7 +23,7 @@ from medallion.cli import app
 from medallion.config import Notify, load
 from medallion.errors import ContractError, SourceError
 from medallion.learning.monitor import KEEP, RETRAIN, Watch
-from medallion.pipeline import Result
+from medallion.pipeline.result import Result
 from medallion.sources import Refusal
 
 HOSTILE = "leads'; $(touch broken) `touch broken` \n<!channel>.csv"

@@ -26,6 +26,7 @@ from medallion.errors import ContractError
 from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import amounts, proof, silver_to_gold
+from medallion.pipeline.work import Work
 from medallion.report import facts, findings
 from medallion.silver import converted
 from medallion.sources import rates, scan
@@ -382,7 +383,7 @@ def test_the_setting_gives_no_other_name_to_amounts_that_are_said_or_were_read(t
         with pytest.raises(
             ContractError, match=f"`currency` is {code}, but amounts without a currency are in {default}"
         ):
-            pipeline._Work(load(None, lakehouse=old.root, currency=setting), NOW, lambda *told: None)
+            Work(load(None, lakehouse=old.root, currency=setting), NOW, lambda *told: None)
 
 
 CREDIT = (
@@ -406,7 +407,7 @@ def test_a_contract_that_is_given_later_leaves_the_setting_in_use(tmp_path, monk
     given.write_text(_said("USD").text)  # what it says of amounts without a currency holds, and figures stay in euro
     assert _currencies(lake, contracts_in_use.overrides(lake, [given]), None)[:3] == ("EUR", "'USD'", "USD")
     with pytest.raises(ContractError, match="`currency` is EUR, but amounts without a currency are in USD"):
-        pipeline._Work(load(None, lakehouse=lake.root, contracts=(given,)), NOW, lambda *told: None)
+        Work(load(None, lakehouse=lake.root, contracts=(given,)), NOW, lambda *told: None)
 
 
 @pytest.mark.parametrize(("header", "asked"), [("Amount (EUR)", True), ("Amount (USD)", False), ("Amount", False)])

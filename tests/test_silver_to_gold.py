@@ -291,7 +291,7 @@ def test_two_keys_of_one_hash_are_two_keys(sample, spark, monkeypatch):
 
 @pytest.mark.slow
 def test_scores_of_a_killed_run_are_deleted_and_others_stay(deliver, monkeypatch):
-    from medallion import pipeline
+    from medallion.pipeline import work
 
     def killed(*given):
         raise KeyboardInterrupt
@@ -308,7 +308,7 @@ def test_scores_of_a_killed_run_are_deleted_and_others_stay(deliver, monkeypatch
         "leads.csv": "lead_id,customer_id,status,deal_value,created_at\nL1,C1,open,10,2025-06-01\n",
     }
     with monkeypatch.context() as context:
-        context.setattr(pipeline, "_record_run", killed)
+        context.setattr(work, "record_run", killed)
         with pytest.raises(KeyboardInterrupt):
             deliver(files)
     first, second = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
@@ -549,7 +549,7 @@ def test_deals_closed_before_they_were_opened_are_told_of(frame, capsys):
     """They have no cycle time; the run says how many there are and names one."""
     from medallion.cli.command import Call
     from medallion.cli.run import show_result
-    from medallion.pipeline import Result
+    from medallion.pipeline.result import Result
     from medallion.pipeline.silver_to_gold import _compare_revenue
 
     deals = frame(

@@ -12,7 +12,7 @@ from medallion.lakehouse import contracts_in_use
 from medallion.lakehouse.store import Lakehouse
 
 if TYPE_CHECKING:
-    from medallion.pipeline import Result
+    from medallion.pipeline.result import Result
 
 
 def _load_client() -> None:

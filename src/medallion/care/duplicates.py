@@ -25,6 +25,7 @@ from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import decisions, journal
+from medallion.pipeline.result import Result
 from medallion.pipeline.steps import Report
 
 #: What can have duplicates, with the entity of each.
@@ -442,7 +443,7 @@ def _effect(lake: Lakehouse, settings: Settings, kind: str, entity: Entity, merg
     )
 
 
-def merge(settings: Settings, effect: Effect, now: datetime, report: Report) -> pipeline.Result:
+def merge(settings: Settings, effect: Effect, now: datetime, report: Report) -> Result:
     """Do what `merging` or `merging_above` told, as a whole or not at all.
 
     Raises:
@@ -477,7 +478,7 @@ def _append(lake: Lakehouse, settings: Settings, decision: Decision) -> None:
 
 def undo(
     settings: Settings, kind: str, keys: Sequence[str], who: str, reason: str, now: datetime, report: Report
-) -> tuple[Decision, pipeline.Result | None]:
+) -> tuple[Decision, Result | None]:
     """Take back the merge of a record, or that two are kept apart; gives the decision, and what the run did for a merge.
 
     Args:

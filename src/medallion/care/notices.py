@@ -24,7 +24,7 @@ from medallion.figures import count
 
 if TYPE_CHECKING:
     from medallion.learning.monitor import Watch
-    from medallion.pipeline import Result
+    from medallion.pipeline.result import Result
 
 #: Files that a message names at most.
 _MOST = 50

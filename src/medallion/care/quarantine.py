@@ -22,6 +22,7 @@ from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, journal
+from medallion.pipeline.result import Result
 from medallion.pipeline.steps import Report
 from medallion.proposal.match import meaning
 
@@ -210,7 +211,7 @@ def reprocess_refused(
     everything: bool = False,
     reason: str | None = None,
     ids: Iterable[str] = (),
-) -> pipeline.Result | None:
+) -> Result | None:
     """Reprocess records and bring gold up to date; None when there are none to reprocess.
 
     Args:

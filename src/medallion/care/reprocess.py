@@ -17,6 +17,7 @@ from medallion.lakehouse import contracts_in_use
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import proof
 from medallion.pipeline.proof import Proof
+from medallion.pipeline.result import Result
 from medallion.pipeline.steps import Report
 
 #: What a reading needs and changes; gold follows from it.
@@ -29,7 +30,7 @@ class Change:
 
     before: Proof
     after: Proof
-    result: pipeline.Result
+    result: Result
 
     def rows(self) -> list[dict[str, Any]]:
         """One record per currency and state: deals and their value before and after."""

@@ -14,6 +14,7 @@ from medallion.config import Settings, load, utc_now
 from medallion.errors import LakehouseError, MedallionError
 from medallion.lakehouse.store import Lakehouse
 from medallion.log import one_line, plain
+from medallion.pipeline.result import Result
 
 #: Parameters of every notebook, empty for what config.yaml or the default says.
 PARAMETERS = {
@@ -94,7 +95,7 @@ def tell(text: str) -> None:
     print(one_line(text))  # noqa: T201
 
 
-def tell_wrong(result: pipeline.Result) -> None:
+def tell_wrong(result: Result) -> None:
     """Print what is wrong with files."""
     for label, refusal in result.wrong:
         tell(f"{label}: {refusal.problem} {refusal.remedy}")

@@ -24,8 +24,9 @@ from medallion.contracts import CONFIDENT
 from medallion.errors import MedallionError, SourceError
 from medallion.lakehouse import contracts_in_use
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import Result, freshness
+from medallion.pipeline import freshness
 from medallion.pipeline.proof import note
+from medallion.pipeline.result import Result
 
 app = group()
 

@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from medallion.contracts import Entity, Table
+from medallion.errors import LakehouseError
 from medallion.lakehouse import query, store
+from medallion.lakehouse.session import engine_name
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline.steps import Steps
 
@@ -96,3 +98,20 @@ class Context:
     def delete_rows(self, name: str, condition: str) -> None:
         """Delete the rows of a table for which a condition holds."""
         store.delete_rows(self.spark, self.lake, name, condition)
+
+
+def check_folder(lake: Lakehouse) -> None:
+    """Sail 0.7 puts the log and the files of a table into two other folders where a path has such characters.
+
+    Raises:
+        LakehouseError: The embedded engine cannot write to a folder of that name.
+    """
+    if lake.folder is None:
+        return
+    path = str(lake.folder.absolute())
+    odd = [letter for letter in path if not (letter.isascii() and (letter.isalnum() or letter in "/!$&'()+,-.:;=@_"))]
+    if odd and engine_name() == "sail":
+        raise LakehouseError(
+            f"{path}: the embedded engine cannot write to a folder with {odd[0]!r} in its path",
+            "Choose a --lakehouse with plain letters, digits, - and _ only.",
+        )
