@@ -523,13 +523,14 @@ def test_stages_of_which_each_deal_has_one_stand_by_its_age(client):
 def test_stages_stand_as_deals_go_through_them(dashboard, own_sample):
     """Deals skip stages and go back; a stage stands by where in its deals it is found, and those that end a deal last."""
     ways = {
-        "L1": "discovery proposal negotiation",
-        "L2": "discovery closed_lost",
-        "L4": "discovery negotiation closed_won",
-        "L3": "discovery proposal discovery proposal negotiation",
+        "L-1012": "discovery proposal negotiation",
+        "L-1002": "discovery closed_lost",
+        "L-1005": "discovery negotiation closed_won",
+        "L-1014": "discovery proposal discovery proposal negotiation",
     }
     stays = [
-        {"lead_id": lead, "stage": stage, "entered_at": NOW.replace(tzinfo=UTC) + timedelta(days=day), "days_in_stage": float(day)}
+        {"lead_id": lead, "stage": stage, "entered_at": NOW.replace(tzinfo=UTC) + timedelta(days=day), "days_in_stage": float(day),
+         "left_at": NOW.replace(tzinfo=UTC) + timedelta(days=day + 1) if day + 1 < len(stages.split()) else None}
         for lead, stages in ways.items()
         for day, stage in enumerate(stages.split())
     ]  # fmt: skip

@@ -837,7 +837,7 @@ def test_the_examples_of_the_docs_are_answered(sample, part):
 
 def test_stages_are_in_the_order_of_the_funnel(served):
     stages = [row["stage"] for row in told(served, "open_leads", "stage").rows]
-    assert stages[-2:] == ["closed_lost", "closed_won"]
+    assert stages[-2:] == ["closed_won", "closed_lost"]
     assert stages.index("discovery") < stages.index("closed_lost")
     assert [row["lead_quality"] for row in told(served, "total_customers", "lead_quality").rows] == [
         "Hot",

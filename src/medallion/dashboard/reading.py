@@ -25,6 +25,7 @@ from medallion.errors import LakehouseError
 from medallion.lakehouse import contracts_in_use, manifests, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.metrics import Answer, Filter, Relation
+from medallion.metrics.compilers.duckdb import stages
 from medallion.pipeline import proof
 
 T = TypeVar("T")
@@ -235,24 +236,10 @@ class Reading:
 
     def in_funnel(self, rows: list[dict[str, Any]], by: str, key: str = "key") -> list[dict[str, Any]]:
         """The rows of a split by stage as deals go through their stages; those of other splits as they are."""
-        place = {name: at for at, name in enumerate(self._stages)} if by == "stage" else {}
+        if by != "stage":
+            return rows
+        place = {stage: at for at, stage in enumerate(self.once("stages", lambda: self.answer(stages)))}
         return sorted(rows, key=lambda row: place.get(row[key], len(place)))
-
-    @property
-    def _stages(self) -> tuple[str, ...]:
-        """The stages by their mean place among those of a deal, and by how old it is when it enters them; those that end it
-        last. None without a history.
-        """
-        if "gold.stage_history" not in self.tables:
-            return ()
-        sql = (
-            "with ends as (select stage, bool_or(status = 'won') as won from gold.deals group by 1 having bool_and(status <> 'open')), "
-            "stays as (select lead_id, stage, entered_at, row_number() over (partition by lead_id order by entered_at) as place "
-            "from gold.stage_history where stage is not null) "
-            "select stage from stays left join ends using (stage) left join (select lead_id, created_at from gold.deals) using (lead_id) "
-            "group by stage order by any_value(won) is not null, any_value(won) desc, avg(place), avg(entered_at - created_at), stage"
-        )
-        return tuple(row["stage"] for row in self.rows(sql))
 
     @property
     def as_of(self) -> Any:

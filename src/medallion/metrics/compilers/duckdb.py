@@ -26,6 +26,7 @@ from medallion.metrics.compilers.sql import (
 )
 from medallion.metrics.conditions import Value
 from medallion.metrics.declared import DecimalPlaces, Dimension, Format, Metric, MetricView
+from medallion.metrics.loading import views
 from medallion.metrics.meaning import Facts
 from medallion.metrics.question import Question, Records
 from medallion.metrics.understanding import Understood, UnderstoodRecords, understand, understand_records
@@ -189,30 +190,42 @@ def understood_by(connection: duckdb.DuckDBPyConnection, question: Question, fac
     return understood
 
 
-#: The stages in the order in which deals pass them, those that end a deal last; of so many deals.
+#: The stages in the order in which deals pass them, by their mean place among those of a deal and by how old it is when it
+#: enters them; those that end a deal last, won before lost. Of so many deals.
 _FUNNEL = """
-SELECT stage, AVG(place) AS place FROM (
-  SELECT h.stage, d.status, ROW_NUMBER() OVER (PARTITION BY h.lead_id ORDER BY h.entered_at) AS place, h.left_at
-  FROM gold.stage_history AS h JOIN (SELECT lead_id, status FROM gold.deals ORDER BY lead_id LIMIT 20000) AS d USING (lead_id))
-WHERE stage IS NOT NULL GROUP BY stage
-ORDER BY COALESCE(AVG(CASE WHEN left_at IS NULL THEN CAST(status <> 'open' AS INT) END), 0) > 0.5, AVG(place), stage"""
+SELECT stage, place FROM (
+  SELECT stage, AVG(place) AS place, AVG(age) AS age, AVG(CAST(status = 'won' AS INT)) AS won,
+         COALESCE(AVG(CASE WHEN left_at IS NULL THEN CAST(status <> 'open' AS INT) END), 0) > 0.5 AS ends
+  FROM (
+    SELECT h.stage, d.status, h.left_at, h.entered_at - d.created_at AS age,
+           ROW_NUMBER() OVER (PARTITION BY h.lead_id ORDER BY h.entered_at) AS place
+    FROM gold.stage_history AS h
+    JOIN (SELECT lead_id, status, created_at FROM gold.deals ORDER BY lead_id LIMIT 20000) AS d USING (lead_id))
+  WHERE stage IS NOT NULL GROUP BY stage)
+ORDER BY ends, CASE WHEN ends THEN won END DESC, place, age, stage"""
 
 
 def funnel(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, float]]:
     """The stages in the order in which deals pass them, each with its mean place among those that a deal was in.
 
-    Stages of one place are in the order of their names: no deal has passed from one to the other.
+    Of stages of one place the one that younger deals enter comes first: no deal has passed from one to the other.
     """
     return connection.execute(_FUNNEL).fetchall()
+
+
+def stages(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """The stages in the order that the contract declares, or as deals pass them; none where neither is known."""
+    declared = views()["deals"].field("stage")
+    if declared and declared.values:
+        return declared.values
+    return tuple(stage for stage, _ in funnel(connection)) if _there(connection, "gold.stage_history") else ()
 
 
 def _places(connection: duckdb.DuckDBPyConnection, understood: Understood) -> dict[str, tuple[str, ...]]:
     """The values, in order, of the splits that have an order of their own."""
     ordered = {str(split): dimension.values for split, dimension in understood.splits if dimension.ordered}
-    if not all(ordered.values()) and _there(connection, "gold.stage_history"):
-        stages = tuple(stage for stage, _ in funnel(connection))
-        return {name: values or stages for name, values in ordered.items()}
-    return ordered
+    passed = () if all(ordered.values()) else stages(connection)
+    return {name: values or passed for name, values in ordered.items()}
 
 
 def _records(
