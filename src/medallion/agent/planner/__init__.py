@@ -189,7 +189,7 @@ class Planner:
         if not plain_words(question):
             return Declined("there is no question", self.closest(""))
         try:
-            return self._understood(question, before)
+            return self._alone(question, before) or self._understood(question, before)
         except Unclear as error:
             if both := self._both(question, before):
                 return both
@@ -201,8 +201,23 @@ class Planner:
         except ContractError as error:
             return Declined(error.problem, self.closest(question), error.remedy)
 
-    def _understood(self, question: str, before: Before) -> Understood:
-        lexed = lex(question, self.names, before.language if before else None)
+    def _alone(self, question: str, before: Before) -> Understood | None:
+        """A question that stands by itself as it is without the one before it; None where it goes on from that."""
+        if before is None:
+            return None
+        understood: Understood | None = None
+        for language in dict.fromkeys(("", before.language)):
+            with suppress(Unclear, ContractError):
+                understood = understood or self._understood(question, None, language)
+        understood = understood or self._both(question, None)
+        if understood is None or not understood.slots.complete:
+            return None
+        was = before.slots if isinstance(before, Understood) else before.named
+        notes = (*understood.notes, *_left_behind(understood.slots, was, before))
+        return replace(understood, notes=notes, language=lex(question, self.names, before.language).language)
+
+    def _understood(self, question: str, before: Before, language: str | None = None) -> Understood:
+        lexed = lex(question, self.names, before.language if before else language)
         unanswered = isinstance(before, Declined)
         if isinstance(before, Declined):
             before = Understood((), before.named, before.language) if before.named else None
@@ -215,6 +230,14 @@ class Planner:
                 *self.closest(question),
                 remedy="Ask it in one question.",
             )
+        if (
+            unanswered
+            and before is not None
+            and not (slots.points or slots.refers or slots.follows or slots.is_kind_alone)
+        ):
+            understood = self._understood(question, None, lexed.language)
+            left = _left_behind(understood.slots, before.slots, before)
+            return replace(understood, notes=(*understood.notes, *left))
         if unanswered and before is None and slots.of_all:
             notes.append("The question before was not answered, and nothing of it is carried over.")
         of_owner = slots.of_owner(before.slots) if before is not None else None
@@ -277,11 +300,8 @@ class Planner:
             slots, kept = slots.carried(before.slots)
             if kept:
                 notes.append(f"Carried over from the question before: {', '.join(kept)}.")
-        elif before is not None and slots.widens(before.slots) and not of_owner:
-            way = "add `of those`" if slots.metrics or not slots.entity else "name them"
-            notes.append(f"The conditions of the question before are not carried over; {way} to keep them.")
-        elif before is not None and slots.of_everything(before.slots):
-            notes.append(f"This is of all accounts, not of {before.slots.about[0].name} alone; name it to ask of it.")
+        elif before is not None and not of_owner:
+            notes += _left_behind(slots, before.slots, before)
         if before is not None and slots.times == () and before.slots.times and slots.of_person(before.slots):
             notes.append("The time of the question before is not carried over; name it to keep it.")
         if before is not None and slots.lacks_time_of(before.slots):
@@ -475,7 +495,8 @@ class Planner:
             return None
         former, latter = pairs[0]
         notes = tuple(dict.fromkeys((*former.notes, *latter.notes)))
-        return Understood((*former.asked, *latter.asked), latter.slots, former.language, notes)
+        slots = replace(latter.slots, complete=former.slots.complete)
+        return Understood((*former.asked, *latter.asked), slots, former.language, notes)
 
     def _leans(self, question: str) -> bool:
         """Whether a question rests on what was said before it: a pronoun, or `combien` alone, a number or money."""
@@ -516,6 +537,19 @@ class Planner:
         questions = [f"What {'are' if label.endswith('s') else 'is'} the {label}?" for label in labels]
         questions += [example for kind in kinds for example in _NEAR.get(kind, ())]
         return tuple(dict.fromkeys([*questions, *_USUAL]))[: max(len(_USUAL), len(labels) + 1)]
+
+
+def _left_behind(slots: Slots, was: Slots | None, before: Before) -> list[str]:
+    """A note on what a question does not take over from the one before it, where a reader might think that it does."""
+    if was is None:
+        unanswered = isinstance(before, Declined) and slots.of_all
+        return ["The question before was not answered, and nothing of it is carried over."] if unanswered else []
+    if slots.widens(was):
+        way = "add `of those`" if slots.metrics or not slots.entity else "name them"
+        return [f"The conditions of the question before are not carried over; {way} to keep them."]
+    if slots.of_everything(was):
+        return [f"This is of all accounts, not of {was.about[0].name} alone; name it to ask of it."]
+    return []
 
 
 def _notes(lexed: Lexed) -> list[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from medallion.agent.planner.checking import Checking
 from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
 from medallion.agent.planner.marking import DASHES, QUIET, RANKS, Unclear
 from medallion.agent.planner.slots import TEAMS, About, Slots, beside
+from medallion.agent.planner.standing import Standing
 from medallion.agent.planner.times import Times
 from medallion.metrics.conditions import tests
 
@@ -22,13 +22,6 @@ _WHEN = (
 
 #: Endings of words in the singular that end as plurals do: business, mois, mes.
 _SINGULAR = ("ss", "mois", "mes")
-#: Kinds of spans that say what is asked for, or when it was; not of what.
-_NOUNS = (
-    "metric", "entity", "kind", "outcome", "direction", "booked", "state", "field", "value", "number", "num", "ordinal", "newest",
-    "oldest", "desc", "asc", "last", "this", "next", "unit", "month", "quarter", "today", "yesterday", "count", "amount", "total",
-    "average", "median", "carry", "and", "only", "still", "too", "exists", "past", "else", "foremost",
-    "gt", "ge", "lt", "le", "between", "or_more", "or_less", "currency", "magnitude",
-)  # fmt: skip
 
 
 def _is_of_aside(span: Span) -> bool:
@@ -36,7 +29,7 @@ def _is_of_aside(span: Span) -> bool:
     return bool(span.of("aside", *_WHEN, *QUIET))
 
 
-class Reading(Checking):
+class Reading(Standing):
     """One question being read."""
 
     def slots(self) -> Slots:
@@ -57,7 +50,7 @@ class Reading(Checking):
         if self.rank and self.rank.count is None and not self.rank.several:
             self.rank = replace(self.rank, several=self._several())
         narrow = self._narrow()
-        return Slots(
+        slots = Slots(
             self.goal, tuple(dict.fromkeys(self.metrics)), tuple(dict.fromkeys(self.fields)), self.entity,
             tuple(dict.fromkeys(self.states)), tuple(self.where), tuple(self.times), self.deed,
             tuple(dict.fromkeys(self.by)), self.rank, tuple(self.thresholds), self.compare, self.versus, self.turn,
@@ -66,22 +59,9 @@ class Reading(Checking):
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
             each=self._each(),
             further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of, without=self.without, columns=tuple(dict.fromkeys(self.columns)), bands=tuple(self.bands), other_way=self.other_way, premise=self.premise,
-            picks=self._picks(), fragment=self._is_fragment(), running=self.running, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
+            picks=self._picks(), fragment=self.is_fragment(), running=self.running, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
         )  # fmt: skip
-
-    def _is_fragment(self) -> bool:
-        """Whether nothing is said but what is asked for, not of what: `calls?`; a figure alone is a question of its own."""
-        people = self.metrics == ["contacts"]
-        asks = (*_NOUNS, "who", "yes_no", "be") if people else _NOUNS
-        asks = (*asks, "list", "yes_no", "be") if self.states and not (self.entity or self.metrics) else asks
-        of_last = self.entity == "interactions" and self.rank is not None and self.rank.way in ("newest", "oldest")
-        asks = (*asks, "when", "yes_no", "be") if of_last else asks  # when was the last call
-        if not all(self.quiet(place) or span.of(*asks) for place, span in enumerate(self.spans)):
-            return False
-        if any(span.of("ourselves") or (span.of("exists") and self.goal == "count") for span in self.spans):
-            return False
-        figure = self.metrics and self.metrics not in (["contacts"], ["touches"])
-        return not figure or self.spans[-1].ends or self.follows
+        return replace(slots, complete=self.stands(slots), points=self.points_back())
 
     def _each(self) -> bool:
         """Whether a split is said as `each` or `per`, which asks for the first of each, not as `by`."""

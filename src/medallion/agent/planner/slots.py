@@ -26,7 +26,7 @@ TEAMS = frozenset({"team", "owner_team"})
 
 
 #: Conditions that what one account has may have.
-_OF_RECORD = frozenset({"channel", "direction", "outcome", "positive", "stage", "product", "category", "role", "language", "consent"})  # fmt: skip
+OF_RECORD = frozenset({"channel", "direction", "outcome", "positive", "stage", "product", "category", "role", "language", "consent"})  # fmt: skip
 
 
 #: Rows of a list where the question says no number.
@@ -184,6 +184,8 @@ class Slots:
         too: Whether it ends with `too`, or begins with `and`.
         everyone: Whether nobody is left out who was: `and west, everyone`.
         fragment: Whether it leaves open of what it asks: `last 3 touches?`, `was there a blocker`, `just the open ones`.
+        complete: Whether it stands by itself, whatever was asked before (`standing`).
+        points: Whether it has a word for something before it: `it`, `those`, `there`.
     """
 
     goal: str = ""
@@ -234,6 +236,8 @@ class Slots:
     too: bool = field(default=False, compare=False, kw_only=True)
     everyone: bool = field(default=False, compare=False, kw_only=True)
     fragment: bool = field(default=False, compare=False, kw_only=True)
+    complete: bool = field(default=False, compare=False, kw_only=True)
+    points: bool = field(default=False, compare=False, kw_only=True)
     picks: bool = field(default=False, compare=False, kw_only=True)
     rows: Rows | None = field(default=None, compare=False)
     listed: Rows | None = field(default=None, compare=False)
@@ -288,6 +292,52 @@ class Slots:
     def _is_bare(self) -> bool:
         return not (self.goal or self.times or self.by or self.rank or self.states or self.thresholds or self.about)
 
+    @property
+    def is_figure_alone(self) -> bool:
+        """Whether it names figures, and nothing that they are of: no time, condition, split or comparison."""
+        others = (
+            self.where or self.me or self.team or self.compare or self.turn or self.share or self.versus or self.bands
+        )
+        return bool(self.metrics) and replace(self, goal="")._is_bare and not (others or self.average or self.without)
+
+    @property
+    def is_kind_alone(self) -> bool:
+        """Whether no condition and no time describes the records or figures that it asks for: `calls?`, `last 3 touches?`."""
+        return self.conditions == bool(self.rank)
+
+    @property
+    def names_records_only(self) -> bool:
+        """Whether records are named and nothing is asked of them."""
+        asks = self.goal or self.metrics or self.fields or self.by or self.rank or self.about or self.deed
+        return bool(self.entity) and not asks
+
+    @property
+    def says_whose(self) -> bool:
+        """Whether it says whose its records are, or splits them: what a record has of itself does not."""
+        own = {name for condition in self.where for name in names_of(condition)}
+        return bool(self.about or self.me or self.team or self.by) or not own <= OF_RECORD
+
+    @property
+    def conditions(self) -> int:
+        """How many conditions, times and orders describe its records."""
+        kinds = (
+            {"channel", "direction"}
+            if self.entity == "interactions"
+            else {"role"}
+            if self.metrics == ("contacts",)
+            else set()
+        )
+        own = [condition for condition in self.where if not {*names_of(condition)} <= kinds]
+        others = (self.deed, self.rank, self.average, self.without, self.passage, self.share, self.compare, self.turn)
+        return (
+            len(self.states)
+            + len(own)
+            + len(self.bands)
+            + len(self.times)
+            + len(self.thresholds)
+            + sum(map(bool, others))
+        )
+
     def measures(self, before: Slots) -> bool:
         """Whether it names a figure alone that is one of the deals which were asked for before, as a list or in number."""
         alone = self._is_bare and len(self.metrics) == 1 and not (self.where or self.me or self.compare or self.turn)
@@ -305,7 +355,7 @@ class Slots:
         """Whether it names a figure or records alone, and what was asked before was of some rows only."""
         worth = self.goal == "amount" and self.deed != "" and replace(self, goal="")._is_bare
         alone = not (self.where or self.me) and (worth or (self._is_bare and bool(self.metrics)))
-        own = {name for condition in self.where for name in names_of(condition)} <= _OF_RECORD
+        own = {name for condition in self.where for name in names_of(condition)} <= OF_RECORD
         alone |= (
             self.fragment and own and bool(self.entity) and self.entity != before.entity and not (self.me or self.by)
         )
@@ -339,7 +389,7 @@ class Slots:
         if (
             not (self.fragment and subject and of_one_owner)
             or others
-            or not conditions <= _OF_RECORD
+            or not conditions <= OF_RECORD
             or self.is_of_quotas
         ):
             return None
@@ -355,7 +405,7 @@ class Slots:
         )
         others = self.by or self.me or self.team or self.compare or self.versus or self.share or self.turn or self.deed
         conditions = {name for condition in self.where for name in names_of(condition)}
-        if record is None or not (self.fragment and subject) or self.about or others or not conditions <= _OF_RECORD:
+        if record is None or not (self.fragment and subject) or self.about or others or not conditions <= OF_RECORD:
             return None
         counts = {metrics.metrics()[name].measure.unit for name in self.metrics} == {"accounts"}
         if self.is_of_quotas or counts or (not before.is_of_record and self.goes_on(before)):
@@ -380,7 +430,7 @@ class Slots:
             and self.goal not in INTENTS
             and not (self.times or self.by or self.me or self.states or self.thresholds)
         )
-        open_ended &= {name for part in self.where for name in names_of(part)} <= _OF_RECORD
+        open_ended &= {name for part in self.where for name in names_of(part)} <= OF_RECORD
         return not self.has_subject or (self.fragment and self.follows) or (open_ended and not self.about)
 
     def of_everything(self, before: Slots) -> bool:
@@ -441,8 +491,7 @@ class Slots:
 
     def restricts(self, before: Slots) -> bool:
         """Whether it names but the records that what was asked before is to be of: `for deals above 50k`."""
-        asks = self.goal or self.metrics or self.fields or self.by or self.rank or self.about or self.deed
-        return self.restricted and bool(self.entity) and not asks and bool(before.metrics or before.by or before.goal)
+        return self.restricted and self.names_records_only and bool(before.metrics or before.by or before.goal)
 
     def picks_of(self, before: Slots) -> bool:
         """Whether it is of some of the rows of a list that a ranking had cut: `just the ones due in May`."""

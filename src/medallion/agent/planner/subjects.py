@@ -515,13 +515,24 @@ class Subjects(Quotas):
             self.take("how", "compare")
             self.use(*doing)
             self.goal = "overview"
-        elif self.versus and (self.by or len(self.times) > 1) and not self.states:
+        elif self.compare and len(self.times) == 1 and self.places("how", "compare"):
+            self.take("how", "compare")  # how did last week compare with the week before
             self.goal = "overview"
+        elif self.versus and (self.by or len(self.times) > 1) and not (self.states or self._goes_on_with_times()):
+            self.goal = "overview"
+
+    def _goes_on_with_times(self) -> bool:
+        """Whether nothing but times is said after a question of a figure: `this month vs last month`."""
+        figure = self.before is not None and (self.before.metrics or self.before.entity)
+        return bool(figure) and not (self.by or self.where or any(span.of("how", "compare") for span in self.spans))
 
     def _names_nothing_else(self, name: str) -> bool:
         """Whether nothing is said but the name of a dimension, and who asks: `our reps`, `list the teams`."""
         spans = [span for at, span in enumerate(self.spans) if not self.quiet(at)]
         named = [span for span in spans if Sense("dim", name) in span.senses]
+        single = any(span.of("who") for span in spans) and not any(span.of("ours") for span in spans)
+        if single and not any(span.text.casefold().endswith(("s", "x")) for span in named):
+            return False  # who is the owner, of what was asked before
         return len(named) == 1 and all(span in named or span.of("list", "who", "ours", "be") for span in spans)
 
     def _booked(self) -> bool:
