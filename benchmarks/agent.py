@@ -50,7 +50,11 @@ def goldens(first: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("What is our revenue?", f"select sum(deal_value) from {D} where {WON}", "usd"),
         ("What is the open pipeline?", f"select sum(deal_value) from {D} where {OPEN}", "usd"),
         ("What is the weighted pipeline?", f"select sum(weighted_value) from {D}", "usd"),
-        ("What is the average deal size?", f"select avg(deal_value) from {D} where has_value", "usd"),
+        (
+            "What is the average deal size?",
+            f"select avg(deal_value) from {D} where status = 'won' and has_value",
+            "usd",
+        ),
         ("What is the median deal value?", f"select median(deal_value::double) from {D} where has_value", "usd"),
         ("What is the lost value?", f"select sum(deal_value) from {D} where {LOST}", "usd"),
         ("What is the average lead score?", f"select avg(lead_score) from {C}", "number1"),

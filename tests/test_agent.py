@@ -232,7 +232,8 @@ QUESTIONS = [
     ("Show the pipeline forecast", "2025-07"),
     ("top 2 customers", "Halvorsen"),
     ("How many interactions in June 2025?", "25"),
-    ("What is the average deal size?", "$129,133"),
+    ("What is the average deal size?", "$181,667"),
+    ("What is the average deal value?", "$129,133"),
     ("How many customers do we have in the United States?", "Customers where country = 'United States': "),
     ("Tell me about C003", "Northgate Freight Lines"),
 ]

@@ -217,7 +217,7 @@ def win_rate(m: Making) -> Sequence[Turn]:
 @kind
 def deal_size(m: Making) -> Sequence[Turn]:
     where = m.where("country", "industry", "source", "owner", "")
-    text, status, median = m.rng.choice([("won", "won", False), ("open", "open", False), ("any", "won lost open", False), ("median", "won lost open", True)])  # fmt: skip
+    text, status, median = m.rng.choice([("won", "won", False), ("open", "open", False), ("size", "won", False), ("any", "won lost open", False), ("median", "won lost open", True), ("median size", "won", True)])  # fmt: skip
     said = {
         "won": {"en": "average size of [our|the] won deals\naverage value of the deals we won\nhow big is a won deal on average",
                 "de": "durchschnittlicher Wert der gewonnenen Deals\nwie groß ist ein gewonnener Deal im Schnitt",
@@ -226,10 +226,14 @@ def deal_size(m: Making) -> Sequence[Turn]:
         "open": {"en": "average value of open deals\nmean size of our open opportunities",
                  "de": "durchschnittlicher Wert der offenen Deals", "fr": "valeur moyenne des affaires ouvertes",
                  "es": "valor medio de los negocios abiertos"},
-        "any": {"en": "what is the average deal size\naverage deal value", "de": "durchschnittliche Dealgröße",
-                "fr": "taille moyenne des affaires\nmontant moyen d'une affaire", "es": "tamaño medio de los negocios"},
-        "median": {"en": "median deal size\nwhat's the median deal value", "de": "Median der Dealgröße\nmedianer Dealwert",
-                   "fr": "taille médiane des affaires", "es": "mediana del valor de los negocios"},
+        "size": {"en": "what is the average deal size\nhow big is our average deal", "de": "durchschnittliche Dealgröße",
+                 "fr": "taille moyenne des affaires", "es": "tamaño medio de los negocios"},
+        "any": {"en": "average deal value", "de": "durchschnittlicher Dealwert", "fr": "montant moyen d'une affaire",
+                "es": "valor medio de los negocios"},
+        "median": {"en": "what's the median deal value", "de": "medianer Dealwert", "fr": "valeur médiane des affaires",
+                   "es": "mediana del valor de los negocios"},
+        "median size": {"en": "median deal size", "de": "Median der Dealgröße", "fr": "taille médiane des affaires",
+                        "es": "mediana del tamaño de los negocios"},
     }[text]  # fmt: skip
     values = m.deals(where, status=status)["deal_value"]
     if not len(values):

@@ -24,6 +24,8 @@ from medallion.metrics.question import MOST_ROWS, Order, Question, Records, Spli
 if TYPE_CHECKING:
     from medallion.agent.tools import Tools
 
+#: How many values a number of them names.
+_NAMED = 10
 _CHANGES, _DEALS = "gold.deal_changes", "gold.deals"
 _KINDS: dict[str, Kind] = {"currency": "money", "percentage": "percent", "number": "number"}
 #: Deals whose account had won another one before they were opened.
@@ -317,6 +319,22 @@ def rows_after(tools: Tools, asked: Question | Records, skip: int) -> Found:
     return dataclasses.replace(finding, title=title, rows=rows, total=finding.count if rows else 0)
 
 
+def number_of(tools: Tools, asked: Question) -> Found:
+    """How many values of a split there are, and which they are where they are few."""
+    finding = tools.asked(asked, "number_of")
+    name = finding.key[0]
+    rows = [row for row in finding.rows if row[name] is not None]
+    split = finding.field(name)
+    label = split.label if split else name
+    fields = (Field("value", "Number", "number"),)
+    named = Field(name, label).written if split is None else split.written
+    which = ", ".join(named(row[name], finding.currency) for row in rows[:_NAMED])
+    note = f"{label}: {which}{', and others' if len(rows) > _NAMED else ''}." if rows else ""
+    return tools.found("number_of", f"Number of values of {label.lower()}: {finding.title}", fields, (),
+        [{"value": finding.count - (len(finding.rows) - len(rows))}], finding.tables, finding.sql, finding.bindings, note,
+    )  # fmt: skip
+
+
 def running_total(tools: Tools, asked: Question) -> Found:
     """Figures by time, and beside each the total of it and those before it."""
     finding = tools.asked(asked, "running_total")
@@ -353,6 +371,7 @@ EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
         furthest,
         rows_after,
         running_total,
+        number_of,
         share_of_first,
         passed_on,
     )

@@ -47,6 +47,8 @@ _NEAR = {
 }
 #: Of which records words of a kind are.
 _OF_KIND = {"kind": "interactions", "outcome": "interactions", "state": "deals", "verb": "deals"}
+#: How to see the deals that were counted.
+_ASK_WHICH = "For the list ask `which ones`."
 #: Where contacts have names.
 _NAMES = "Names of contacts are personal data: who may see them finds them on the account's page of the dashboard."
 _USUAL = ("What is the win rate?", "Who should I call?", "Which channel works best?")
@@ -314,6 +316,8 @@ class Planner:
         notes += members
         asked = Asking(slots, today, self.me, team).asked()
         self._premise(slots)
+        if counted_deals(slots, asked):
+            notes.append(_ASK_WHICH)
         whole = [
             request.arguments["records" if request.tool == "furthest" else "asked"]
             if isinstance(request, Intent) and request.tool in ("rows_after", "running_total", "furthest")
@@ -550,6 +554,12 @@ def _left_behind(slots: Slots, was: Slots | None, before: Before) -> list[str]:
     if slots.of_everything(was):
         return [f"This is of all accounts, not of {was.about[0].name} alone; name it to ask of it."]
     return []
+
+
+def counted_deals(slots: Slots, asked: tuple[Asked, ...]) -> bool:
+    """Whether deals that were only named, as `deals won in May`, are answered by their number, of which there is a list."""
+    named = slots.entity == "deals" and not (slots.metrics or slots.by) and slots.goal in ("", "both")
+    return named and len(asked) == 1 and isinstance(asked[0], Question) and asked[0].metrics != ("total_leads",)
 
 
 def _notes(lexed: Lexed) -> list[str]:

@@ -13,7 +13,7 @@ from medallion.agent.planner.forming import Asked, Intent, _with
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.listing import Listing
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import Threshold, beside, names_of
+from medallion.agent.planner.slots import OF_OPEN, Slots, Threshold, beside, names_of
 from medallion.agent.planner.times import Time
 from medallion.metrics import periods
 from medallion.metrics.conditions import And, Condition, Or, Test
@@ -42,21 +42,50 @@ class Asking(Listing):
         Raises:
             Unclear: The slots do not make a question.
         """
+        if self._is_typical():
+            return self.of(_with(self.slots, typical=False, states=(*self.slots.states, ("won", True)))).asked()
         if self.slots.bands:
             bare = _with(self.slots, bands=(), versus=False)
             if self.slots.whole and not (self.slots.versus or self.slots.contrast):  # under 10k and over 100k combined
                 return self.of(_with(bare, where=(*bare.where, _in_any(self.slots.bands)))).asked()
-            each = [_with(bare, thresholds=(*bare.thresholds, *band)) for band in self.slots.bands]
+            each = [_with(bare, each=True, thresholds=(*bare.thresholds, *band)) for band in self.slots.bands]
             return tuple(request for slots in each for request in self.of(slots).asked())
         if self.slots.other_way and self.slots.rank:
             ends = (self.slots.rank, replace(self.slots.rank, way=self.slots.other_way))
             of_ends = [self.of(_with(self.slots, rank=rank, other_way="")) for rank in ends]
             return tuple(request for asking in of_ends for request in asking.asked())
+        if self.slots.number_of:
+            bare = _with(
+                self.slots, number_of=False, goal="" if self.slots.goal in ("list", "overview") else self.slots.goal
+            )
+            if not (bare.metrics or bare.entity or bare.thresholds or bare.deed):
+                bare = _with(bare, metrics=("total_leads",))  # how many products do we have
+            elif bare.deed in ("sell", "win") and not (bare.thresholds or bare.rank):
+                bare = _with(bare, thresholds=(Threshold("", ">", "0"),))  # how many countries do we sell to
+            return tuple(map(self._number_of, self.of(bare).asked()))
         if self.slots.running:
             return tuple(map(self._running, self.of(_with(self.slots, running=False)).asked()))
         asked = self._intent() or self._fact() or self._asked()
         skip = self.slots.rank.skip if self.slots.rank else 0
         return tuple(self._after(request, skip) for request in asked) if skip else asked
+
+    def _is_typical(self) -> bool:
+        """Whether the size of deals is asked for and not of which: of those won, which the average deal size is of."""
+        slots = self.slots
+        sizes = {"average_deal_value", "median_deal_value"}
+        asked = slots.typical and slots.metrics and {*slots.metrics} <= sizes
+        mean = not slots.metrics and slots.entity == "deals" and slots.goal in ("average", "median")
+        asked = asked or (mean and slots.fields in ((), ("deal_value",)) and (slots.typical or bool(slots.rank)))
+        life = {"stage", "status", "probability", "lead_id"}
+        named = {*slots.by} | {name for part in slots.where for name in names_of(part)}
+        others = slots.states or slots.deed or slots.whole or slots.about or slots.bands or slots.share
+        return bool(asked) and not (others or named & life)
+
+    def _number_of(self, asked: Asked) -> Intent:
+        """How many values of a split there are: reps with more than 50 open deals, countries with any revenue."""
+        if not isinstance(asked, Question) or len(asked.by) != 1 or asked.compare or asked.limit:
+            raise Unclear("how many of what, and by what?", "how many reps have more than 50 open deals")
+        return Intent("number_of", {"asked": replace(asked, order=())})
 
     @staticmethod
     def _running(asked: Asked) -> Intent:
@@ -393,6 +422,8 @@ class Asking(Listing):
             or slots.compare
         ):
             return self._figures(names)
+        if slots.entity == "deals" and not self._is_listed(slots):
+            return self._in_number()
         if slots.entity:
             return self._listed(names)
         products = [str(test.values[0]) for test in self._tests() if test.name == "product" and test.values]
@@ -403,6 +434,28 @@ class Asking(Listing):
         raise Unclear(
             "the question does not say what is asked for", "how many open deals are there?", "revenue last month"
         )
+
+    @staticmethod
+    def _is_listed(slots: Slots) -> bool:
+        """Whether deals that are only named, as `deals won in May` are, are listed and not counted: those that are work to do."""
+        states = {state for state, is_in in slots.states if is_in}
+        ended = bool(states & {"won", "lost", "closed"}) or slots.deed in ("win", "lose", "close")
+        ended = ended and "open" not in states
+        opened = states == {"open"} and slots.deed == "create" and bool(slots.times)
+        asks = (
+            slots.goal or slots.rank or slots.by or slots.about or slots.me or slots.fields or slots.columns or slots.average
+            or slots.exists or slots.yes_no or slots.each or slots.refers or slots.ones or slots.rows
+        )  # fmt: skip
+        others = states & {*OF_OPEN, "new", "stuck", "slipped"} or any(map(beside, slots.where))
+        keys = {"lead_id", "customer_id"} & {name for part in slots.where for name in names_of(part)}
+        return bool(asks or others or keys or not (ended or opened))
+
+    def _in_number(self) -> tuple[Asked, ...]:
+        """The number of deals, and what those that have ended are worth."""
+        slots = self.slots
+        states = {state for state, is_in in slots.states if is_in}
+        goal = "count" if states == {"open"} else "both"
+        return self.of(_with(slots, goal=goal))._asked()
 
     def _new(self) -> bool:
         """Whether the question says since when something is new, for records that have a beginning."""

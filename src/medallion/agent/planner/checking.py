@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medallion import metrics
+from medallion.agent.planner.colloquial import Colloquial
 from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense, lexicon, plain_words
 from medallion.agent.planner.marking import DASHES, QUIET, Unclear
 from medallion.agent.planner.slots import OF_DEED, TEAMS, Threshold, names_of
-from medallion.agent.planner.subjects import Subjects
 from medallion.metrics.conditions import Test
 
 #: Kinds of spans before which a dash is a pause: what is asked of what stands before it.
-_AFTER_PAUSES = ("count", "amount", "list", "by", "entity", "state", "when", "who", "why", "how")
+_AFTER_PAUSES = ("both_of", "count", "amount", "list", "by", "entity", "state", "when", "who", "why", "how")
 #: Who does something, in English, which alone has one word for being open and for opening.
 _WE = frozenset({"we", "you", "they"})
 #: Questions that are of whoever is named in their words.
 _OF_ME = (Sense("intent", "forecast"), Sense("intent", "attain"))
+#: Words that ask for what was done, where no records are named.
+_WHAT = frozenset({"what", "was", "que", "qu'est-ce que", "qué"})
 #: Words that a name follows.
 _OF = frozenset(
     {"of", "from", "with", "for", "at", "von", "mit", "für", "bei", "de", "avec", "pour", "chez", "con", "para"}
@@ -76,7 +78,7 @@ def _phrases(spans: Sequence[Span]) -> tuple[str, ...]:
     return tuple(" ".join(span.text for span in phrase) for phrase in phrases)
 
 
-class Checking(Subjects):
+class Checking(Colloquial):
     """Checks that every span of a question has filled a slot or says nothing."""
 
     def _conflicting(self) -> None:
@@ -148,7 +150,9 @@ class Checking(Subjects):
                 )
                 and not (self.entity or self.metrics or self.by or self.rank or self.about)
             ):
-                self.entity = "deals"  # what did we win last week
+                self.entity = "deals"
+                if self._asks_what_was_done(deeds):
+                    self.goal = "both"  # what did we win last week
         ranked = self.rank is not None and (bool(self.fields) or self.rank.way == "likeliest")
         if ranked and self.states and not (self.entity or self.metrics or self.by or self.about):
             self.entity = "deals"  # which 5 of those that I have open have the best chance
@@ -232,8 +236,18 @@ class Checking(Subjects):
             rest = " ".join(span.text for span in self.spans if span not in left) if unknown else ""
             raise Unclear(f"I do not understand {words} in the question", without=rest, unknown=_phrases(left))
 
+    def _asks_what_was_done(self, deeds: tuple[str, ...]) -> bool:
+        """Whether `what` is asked of what was won, lost, closed or booked in a time, which its number and sum tell."""
+        ended = self.deed in deeds and self.deed not in ("create", "due")
+        led = next((span for at, span in enumerate(self.spans) if not self.quiet(at) and not span.of("carry")), None)
+        asks = led is not None and led.text.casefold() in _WHAT
+        listed = self.thresholds or self.fields or self.average or self.refers or self.places("still") or self.me
+        return ended and asks and not listed and bool(self.times)
+
     def _helpers(self) -> None:
         """Verbs and joints that say the same as what was understood already."""
+        if self.metrics and self.by and self.led:
+            self.take("how")  # how is revenue split by country
         for place in self.places("verb"):
             names = {verb.name for verb in self.spans[place].all("verb")}
             if "work" in names and self.metrics and not self.about:

@@ -49,7 +49,8 @@ class Comparing(Measuring):
                 self.use(*deals)
             judged = grade.name if grade.name in ("better", "worse") else ""
             way = "up" if grade.name in ("up", "better") else "down"
-            self.spans[place].senses = (Sense(way, judged), Sense("moving"))
+            size = [sense for sense in self.spans[place].senses if sense.kind == "deal_size"]
+            self.spans[place].senses = (Sense(way, judged), Sense("moving"), *size)
             self.use(*leads)
 
     def _by_quarter(self) -> None:
@@ -112,12 +113,20 @@ class Comparing(Measuring):
         if not self.times:
             done += [(at, name) for at in self.places("state") for name in _NOW if self._says(at, "state", name)]
         both = self.lexed.language == "es" and nothing and done and done[0][0] < nothing[0]  # no ganó nada
-        people = [Sense("dim", name) for name in ("owner", *TEAMS)]
+        people = [
+            Sense("dim", name)
+            for name in ("owner", *TEAMS, "product", "country", "industry", "source", "category", "city")
+        ]
         whose = self.places("who") or [at for at in self.places("dim") if self.has(at, "dim") in people]
         denied = [at for at in self.places("not", "no", "never") if not self._says(at, "not", "lately")]
         doubled = len(denied) != (1 if both else 0) if nothing else len(denied) != 1
         things = [at for at in self.places("thing", "entity") if self.has(at, "thing") or self._is_deals_at(at)]
         figure = self.where or self.about or self.places("metric", "count", "amount", "more", "fewer", *RANKS)
+        if len(done) == 1 and whose and self.where and any(self.has(at, "never") for at in denied):
+            raise Unclear(
+                "who never won or lost anything of some deals has no row among them, so they are not known",
+                "reps with nothing won",
+            )
         doubled |= any(self.has(at, "thing") for at in things) and any(self.has(at, "no") for at in denied)
         if len(done) != 1 or not whose or doubled or not (nothing or things) or figure:
             return
@@ -335,10 +344,12 @@ class Comparing(Measuring):
                 if judged and self._less_is_better():
                     self.turn = {"up": "down", "down": "up"}[kind]  # a sales cycle that has improved has fallen
                 self.use(*self.places(kind))
-        if self.turn == "change" and self.places("how") and not self.goal and not self.compare:
+        if self.turn == "change" and self.places("how") and not (self.goal or self.compare or len(self.times) > 1):
             self.take("how")
             self.turn = ""
             self.by.append("time:month")  # how did revenue develop
+        if self.turn and len(self.times) > 1 and not self.goal:
+            self.take("how")  # how did revenue change from January to March
         self.running = self.take("running")
         for place in self.places("trend"):
             unit = self.spans[place].of("trend")
@@ -377,8 +388,16 @@ class Comparing(Measuring):
         return bool(alone and was and listed and len(was.times) == 1)
 
     def _a_year_before(self, place: int) -> str:
-        """The same a year ago; `same quarter last year` is of a quarter."""
+        """The same a year ago; `same quarter last year` is of a quarter, and without another time that quarter itself."""
         units = self._units_in(place)
+        beside = self.spans[place].text.casefold().startswith(("vs", "versus", "compared", "than", "against"))
+        alone = not (beside or self.times or self.places("vs", "compare", "up", "down", "change", "more", "fewer"))
+        if alone and len(units) == 1 and (self.before is None or not self.before.times):
+            (unit,) = units
+            this = periods.read(f"this {unit}", self.today)
+            time = periods.before(this, "year-ago", replace(self.today, day=this.last or self.today.day))[1]
+            self.times = [Time(f"{time.first} to {time.last}", place)]
+            return ""
         times = self.times or (self.before.times if self.before else ())
         of_times = {unit_of(time.text) for time in times}
         if units and units != of_times:

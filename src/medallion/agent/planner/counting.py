@@ -30,6 +30,8 @@ class Counting(Forming):
             )
         if slots.metrics == ("quota_gap",):
             return self._of_teams(tuple(meanings()["overview"]["quota"]))
+        if slots.goal == "both" and not slots.entity and len(slots.metrics) == 1:
+            return self._both_of(slots.metrics[0])
         if slots.metrics:
             if slots.entity == "deals" and slots.goal in ("count", "both") and not slots.rank:
                 return (*self._of_states(slots.metrics), self._number_beside(slots.metrics[0]))
@@ -39,6 +41,9 @@ class Counting(Forming):
             figures = tuple(threshold.column for threshold in slots.thresholds if threshold.column in metrics.metrics())
             if slots.by and figures and goal not in ("average", "median"):
                 return self._of_teams(figures[:1])  # countries with a win rate under 41%
+            money = [threshold for threshold in slots.thresholds if threshold.money and not threshold.column]
+            if slots.by and money and goal in ("", "list") and not (slots.deed or slots.states or slots.rank):
+                return ("revenue",)  # which reps are below 1m this quarter
             if goal == "count" and slots.deed in ("win", "lose") and slots.rank:
                 return self._of_deed("count")  # which industry do we lose in most often
             if slots.deed and (goal in ("amount", "average", "median") or slots.by or slots.rank or slots.contrast):
@@ -53,6 +58,16 @@ class Counting(Forming):
         if goal == "both":
             return tuple(name for kind in ("count", "value") for name in self._of_goal(entity, kind))
         return self._of_goal(entity, {"amount": "value", "average": "average", "median": "median"}.get(goal, "count"))
+
+    @staticmethod
+    def _both_of(name: str) -> tuple[str, ...]:
+        """The number and the value of the deals that a figure is one of both of: `wins in June, how many and how much`."""
+        of = meanings()["measures"]["deals"]
+        states = [state for kind in ("count", "value") for state, metric in of[kind].items() if metric == name]
+        if not states:
+            label = metrics.metrics()[name].measure.display_name.lower()
+            raise Unclear(f"the number and the value of {label}?", "how many deals did we win, and how much")
+        return str(of["count"][states[0]]), str(of["value"][states[0]])
 
     def _of_teams(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The metrics of teams where teams are asked for: a team may have a quota of its own."""
@@ -172,6 +187,9 @@ class Counting(Forming):
         if slots.versus and not (slots.by or compare or slots.times or len(names) > 1):
             raise Unclear("compared with what?", f"{names[0].replace('_', ' ')} by owner")
         asked = self._question(names, compare=compare)
+        if self._may_differ_in_year(names, compare):
+            whole = self.of(_with(slots, times=(Time("last year", 0),), compare="", turn=""))
+            return (asked, whole._question(names))
         if slots.with_total:
             if not slots.by or compare:
                 raise Unclear("the total of what split?", "revenue by owner and in total")
@@ -190,6 +208,13 @@ class Counting(Forming):
                 f"{state.measure.display_name.lower()} today", f"{state.measure.display_name.lower()} at the end of last month",
             )  # fmt: skip
         return (asked,)
+
+    def _may_differ_in_year(self, names: tuple[str, ...], compare: str) -> bool:
+        """Whether it is asked if a rate has become better or worse this year: beside the same part of the last year the whole of it."""
+        slots = self.slots
+        rate = len(names) == 1 and metrics.metrics()[names[0]].measure.additivity == "ratio"
+        moved = slots.turn in ("up", "down") and slots.yes_no and compare == "previous" and not slots.by
+        return bool(rate and moved) and [time.text for time in slots.times] in (["this year"], ["ytd"])
 
     def _with_none(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Numbers of deals in a time beside those open and lost, where who has few is asked: who has none has no row else."""
@@ -214,13 +239,16 @@ class Counting(Forming):
         by = self._by(view, metric)
         chosen = [metrics.metrics()[name] for name in names]
         counted = frozenset[str]().union(*map(selected, chosen))
-        where = self._where(view, metric, counted)
+        every = (
+            counted if all(map(selected, chosen)) else frozenset[str]()
+        )  # a median of all beside the mean of those won
+        where = self._where(view, metric, every)
         self._deed_fits(chosen)
         time = period or (slots.times[0].text if slots.times else None)
         if view.entity == "deals" and "stage" in slots.by and counted == {"open"} and not (time or compare):
             where = (*where, Test("open", "is"))  # no open deal is in a stage where deals have ended
-        own = metric.measure.period
-        if (day := self._day(metric, view)) not in (None, own):
+        days = [day for each in chosen if (day := self._day(each, view)) not in (None, each.measure.period)]
+        if day := next(iter(days), None):
             by = tuple(replace(split, name=str(day)) if split.name == "time" else split for split in by)
             if time:
                 where, time = (*where, Test(str(day), "=", (time,))), None
@@ -245,6 +273,9 @@ class Counting(Forming):
         days: dict[str, str] = meanings()["days"]
         if self.slots.deed in ("create", "due"):
             return days[self.slots.deed]
+        ended = {state for state, is_in in self.slots.states if is_in} & {"open", "won", "lost", "closed"}
+        if ended and "open" not in ended and metric.measure.period == days["create"] and not selected(metric):
+            return days["close"]  # the average size of the deals lost in May
         return None
 
     def _order(self, names: tuple[str, ...], split: bool, metric: Metric) -> tuple[tuple[Order, ...], int | None]:

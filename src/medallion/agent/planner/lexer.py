@@ -14,7 +14,9 @@ from medallion.agent.planner.lexicon import ELIDED, LANGUAGES, Lexicon, Phrase, 
 from medallion.agent.planner.names import Names
 
 _TOKEN = re.compile(
-    r"""(?P<day>\d{4}-\d{2}-\d{2}(?![\d-])|\d{1,2}[./]\d{1,2}[./]\d{4}(?!\d))
+    r"""(?P<day>\d{4}-\d{2}-\d{2}(?![\d-])|\d{1,2}[./]\d{1,2}[./](?:\d{4}|\d{2})(?![\d./]))
+    |(?P<month>(?:0?[1-9]|1[0-2])/\d{4}(?![\d/]))
+    |(?P<short_day>\d{1,2}/\d{1,2}(?![\d/])|\d{1,2}\.\d{1,2}\.(?=\s*\w|\s*$|[,;?!]))
     |(?P<period>(?i:\d{4}[-\s]?q[1-4]|q[1-4][-/]\d{4}|fy\s?\d{4}(?:-q[1-4])?|\d{4}-w\d{2}|\d{4}-\d{2})(?![\w-]))
     |(?P<band>\d+-\d+(?![\w-])|\d+\+)
     |(?P<number>\d{1,3}(?:[.,\u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)
@@ -38,6 +40,11 @@ _OPS = {
     "<>": "not",
     "≠": "not",
 }
+#: Words after which a number with two dots is a day: `on 13.6.`, `vom 1.5. bis 15.5.`
+_BEFORE_DAYS = frozenset(
+    {"on", "am", "vom", "zum", "bis", "ab", "seit", "vor", "nach", "dem", "since", "until", "till", "from", "to", "by", "and", "und"}
+    | {"the", "before", "after", "between", "zwischen", "le", "du", "au", "el", "del", "al", "desde", "hasta", "entre", "et", "y", "-"}
+)  # fmt: skip
 #: What makes a number that it follows an ordinal, in any of the languages.
 _ORDINALS = ("st", "nd", "rd", "th", "er", "eme", "ème", "e", "o", "a")
 #: Ways to write a word short that would be parted at their signs.
@@ -133,6 +140,10 @@ def tokens(question: str) -> list[Token]:
         if kind == "quiet":
             if pieces and text in _CLOSING and not question[match.end() : match.end() + 1].strip():
                 pieces[-1] = replace(pieces[-1], ends=True)
+            continue
+        if kind == "short_day" and "." in text and not (pieces and pieces[-1].plain in _BEFORE_DAYS):
+            number = text.removesuffix(".")  # a decimal at the end of a sentence
+            pieces.append(Token(number, number, "number", ends=not question[match.end() :].strip()))
             continue
         if kind != "word":
             pieces.append(Token(text, folded(text), kind))
@@ -245,6 +256,8 @@ def _span(
         phrase = tuple(token.plain for token in part)
         if length > 1 and _begins_a_time(tokens[place + length - 1 : place + length + 1], words):
             continue
+        if length > 1 and _goes_on_inside(part, words, lexed.spans):
+            continue
         if length > 1 and place and tokens[place - 1].kind == "number" and _ends_a_duration(part[:2], words):
             continue
         senses = [*words.phrases.get(phrase, ()), *names.phrases.get(phrase, ())]
@@ -264,6 +277,16 @@ def _span(
         lexed.corrected.append((token.text, product.value))
         return Span(token.text, (product,), place, place + 1, token.text[:1].isupper() and place > 0)
     return Span(token.text, tuple(_alone(token, names)), place, place + 1, token.text[:1].isupper() and place > 0)
+
+
+def _goes_on_inside(part: Sequence[Token], words: Lexicon, before: Sequence[Span]) -> bool:
+    """Whether words that begin a question that goes on, such as `and in`, stand after what is asked: each is read alone there."""
+    kinds = {sense.kind for sense in words.phrases.get(tuple(token.plain for token in part), ())}
+    joint = {sense.kind for sense in words.phrases.get((part[0].plain,), ())}
+    asked = any(
+        span.of("value", "month", "metric", "entity", "kind", "day", "last", "this", "quarter") for span in before
+    )
+    return kinds == {"carry"} and "and" in joint and asked
 
 
 def _begins_a_time(pair: Sequence[Token], words: Lexicon) -> bool:
@@ -299,6 +322,11 @@ def _alone(token: Token, names: Names) -> list[Sense]:
     """What a token means by itself."""
     if token.kind == "day":
         return [Sense("day", token.text)]
+    if token.kind == "month":
+        month, _, year = token.text.partition("/")
+        return [Sense("period", f"{year}-{month.zfill(2)}")]
+    if token.kind == "short_day":
+        return [Sense("short_day", token.text)]
     if token.kind == "period":
         return [Sense("period", re.sub(r"[\s/]+", "-", token.text.upper()))]
     if token.kind in ("number", "ordinal"):

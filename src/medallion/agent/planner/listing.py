@@ -197,7 +197,8 @@ class Listing(Counting):
         assert slots.without is not None  # noqa: S101 - asked for
         if slots.entity not in ("accounts", "deals") or slots.goal not in ("", "list", "count") or slots.metrics:
             raise Unclear("what had no touches is an account or a deal", "customers not touched this month")
-        states = slots.states or ((("open", True),) if slots.entity == "deals" else ())
+        ended = tuple((state, True) for state in OF_DEED.get(slots.deed, ()))
+        states = slots.states or ended or ((("open", True),) if slots.entity == "deals" else ())
         if slots.me and self.me is None:
             self._mine(metrics.views()[slots.entity])  # says so
         listed = self.of(_with(slots, without=None, goal="list", states=states))._listed(())[-1]

@@ -92,6 +92,8 @@ class Marking:
         self.other_way = ""  #: the other end of an order, where both are asked for
         self.listed: Rows | None = None  #: the rows of which it is about one by its number
         self.running = False  #: whether figures by time are added up
+        self.apart = False  #: whether a number is asked for of each of several values
+        self.number_of = False  #: whether the values of a split are counted
         self.everyone = False  #: whether nobody is left out who was
         self.notes: list[str] = []
 

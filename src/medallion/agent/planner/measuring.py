@@ -431,6 +431,7 @@ class Measuring(Banding):
             at = self.near(place, 1)
             if self._split_at(at):
                 self.use(place)
+                self.use(*[p for p in (place - 1,) if sense == Sense("by", "each") and self.has(p, "from")])
                 self.led = True
                 self._more_splits(at)
             elif sense and sense.name == "own":
@@ -578,6 +579,8 @@ class Measuring(Banding):
             if name.name in ("create", "close", "win", "lose", "due", "move", "sell"):
                 if {self.deed, name.name} == {"win", "lose"} and self._beside_deed(place):
                     continue
+                if self._won_of_opened(place):
+                    continue
                 if name.name == "sell" and self.turn and self.before is not None and self.before.metrics:
                     self.use(place)  # which product made the biggest difference
                     continue
@@ -602,6 +605,10 @@ class Measuring(Banding):
                         ]
                     )
         self._ahead()
+
+    def _won_of_opened(self, place: int) -> bool:
+        """Whether what was opened and has ended since is asked for at a place."""
+        raise NotImplementedError
 
     def _of_figure_before(self) -> bool:
         """Whether what is done is what was asked for before, since nothing is named."""

@@ -39,9 +39,9 @@ class Reading(Standing):
             Unclear: A span says something that no slot takes.
         """
         steps: tuple[Callable[[], None], ...] = (
-            self._asides, self._having_none, self._denied_twice, self._corrected, self._rated, self._declared, self._lagging, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._named, self._that_time, self._about, self._traded, self._open_things, self._covered, self._existing_or_new, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
-            self._who_did, self._picked_up, self._passed, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._ranked, self._in_stage_longest, self._dependent, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._measure, self._bought, self._splits, self._by_quarter, self._deeds,
-            self._attained, self._from_quota, self._duration_of_deals, self._managed, self._used, self._subject, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._conflicting, self._whose,
+            self._asides, self._having_none, self._denied_twice, self._corrected, self._rated, self._declared, self._lagging, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._active, self._money_lost, self._my_reps, self._dated, self._repeated, self._counted_values, self._named, self._that_time, self._about, self._traded, self._open_things, self._covered, self._existing_or_new, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
+            self._who_did, self._picked_up, self._passed, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._placed, self._ranked, self._taken_longest, self._in_stage_longest, self._dependent, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._measure, self._worth_said, self._bought, self._best_seller, self._splits, self._by_quarter, self._deeds,
+            self._attained, self._from_quota, self._duration_of_deals, self._managed, self._used, self._subject, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._sorted_values, self._conflicting, self._whose,
         )  # fmt: skip
         for step in steps:
             step()
@@ -59,7 +59,7 @@ class Reading(Standing):
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
             each=self._each(),
             further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of, without=self.without, columns=tuple(dict.fromkeys(self.columns)), bands=tuple(self.bands), other_way=self.other_way, premise=self.premise,
-            picks=self._picks(), fragment=self.is_fragment(), running=self.running, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
+            number_of=self.number_of, typical=any(span.of("deal_size") for span in self.spans), picks=self._picks(), fragment=self.is_fragment(), running=self.running, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
         )  # fmt: skip
         return replace(slots, complete=self.stands(slots), points=self.points_back())
 
@@ -343,7 +343,7 @@ class Reading(Standing):
         due |= any(Sense("intent", "forecast") in self.spans[place].senses for place in self.places("intent"))
         due |= self._asks_cover()
         future = self.goal == "plan" or bool(self.places("next")) or due
-        times = Times(self.spans, self.today, future=future)
+        times = Times(self.spans, self.today, future=future, day_first=self.lexed.language != "en")
         if times.doubt:
             raise Unclear(times.doubt)
         self.times = times.found

@@ -61,7 +61,7 @@ class Referring(Continuing):
         dims = [at for at in self.places("dim") if {sense.name for sense in self.spans[at].all("dim")} & _OWNERS]
         others = [at for at in self.places("verb", "dim") if at not in (*verbs, *dims)]
         records = {sense.name for span in self.spans for sense in span.all("entity")}
-        asks = bool(self.places("who")) and (verbs or dims or records) or (bool(dims) and bool(records))
+        asks = (bool(self.places("who")) and (verbs or dims or records)) or (bool(dims) and bool(records))
         if others or not asks or "interactions" in records or any(span.of("ours") for span in self.spans):
             return
         rows = self.before.rows if self.before is not None else None

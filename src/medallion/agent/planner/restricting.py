@@ -315,7 +315,10 @@ class Restricting(Marking):
         """
         deeds = {sense.name for span in self.spans for sense in span.all("verb") if sense.name in OF_DEED}
         done = {outcome for deed in deeds for outcome in OF_DEED[deed]}
-        done |= {sense.name for span in self.spans for sense in span.all("state") if sense.name in ("won", "lost")}
+        stated = {sense.name for span in self.spans for sense in span.all("state")}
+        done |= stated & {"won", "lost"}
+        if "closed" in stated and not done:
+            done = {*OF_DEED["close"]}
         if not state and done:
             if len(done) > 1:
                 raise Unclear("deals are won or lost, and the question counts both", "who won more than 3 deals")
@@ -436,7 +439,7 @@ class Restricting(Marking):
                 groups[-1] = (last[0], place, sense.name, [*last[3], sense.value])
             elif last and last[2] == sense.name and self._joined(last[1], place, "and", "or", "vs", "to"):
                 if self._joined(last[1], place, "vs") or (
-                    self.places("compare") and not self._joined(last[1], place, "or")
+                    (self.places("compare") or self.apart) and not self._joined(last[1], place, "or")
                 ):
                     self.versus = True
                     self.by.append(sense.name)
@@ -535,6 +538,8 @@ class Restricting(Marking):
         ):
             at -= 1
         sense = self.has(at, "not", "except", "never", "no")
+        if sense and sense.kind == "never" and self._never_done(at, place):
+            return False  # products never sold in France: not those sold elsewhere
         if sense and sense.name != "lately":
             self.use(at)
             if self.has(at - 1, "past") and any(
@@ -543,6 +548,11 @@ class Restricting(Marking):
                 self.use(at - 1)  # that did not come from events
             return True
         return False
+
+    def _never_done(self, first: int, last: int) -> bool:
+        """Whether what was never won, sold or bought stands between two places, and no records that it was not done to."""
+        done = {sense.name for span in self.spans[first:last] for sense in (*span.all("verb"), *span.all("state"))}
+        return bool(done & {*OF_DEED, "won", "lost", "bought"}) and bool(self.places("dim", "who"))
 
     def _unknown(self) -> None:
         """`without an owner`, `with a close date`: what is not known, or known."""

@@ -130,7 +130,7 @@ class Silence(Restricting):
             *[
                 at
                 for at in (first - 1, last + 1)
-                if self.has(at, "past", "with", "verb") and not self._says(at, "verb", "own")
+                if self.has(at, "past", "with", "verb") and not self._says(at, "verb", "own") and not self._is_deed(at)
             ]
         )
         self.take("still", "whom")
@@ -138,6 +138,10 @@ class Silence(Restricting):
             if self.has(place - 1, "with") and any(span.of("entity") for span in self.spans[:place]):
                 self.use(place - 1, place)
         self._own_objects()
+
+    def _is_deed(self, place: int) -> bool:
+        """Whether a verb says what happened to deals: `did we win without a meeting`."""
+        return bool({sense.name for sense in self.spans[place].all("verb")} & _DEEDS)
 
     def _names_records(self) -> bool:
         """Whether accounts or deals are named, none of them by its name."""

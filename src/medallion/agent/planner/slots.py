@@ -183,6 +183,8 @@ class Slots:
         running: Whether figures by time are added up from one to the next: `cumulative`.
         too: Whether it ends with `too`, or begins with `and`.
         everyone: Whether nobody is left out who was: `and west, everyone`.
+        number_of: Whether the values of a split are counted: `how many reps have more than 50 open deals`.
+        typical: Whether the size of deals is asked for, which is that of the deals won where it is not said of which.
         fragment: Whether it leaves open of what it asks: `last 3 touches?`, `was there a blocker`, `just the open ones`.
         complete: Whether it stands by itself, whatever was asked before (`standing`).
         points: Whether it has a word for something before it: `it`, `those`, `there`.
@@ -235,6 +237,8 @@ class Slots:
     running: bool = field(default=False, kw_only=True)
     too: bool = field(default=False, compare=False, kw_only=True)
     everyone: bool = field(default=False, compare=False, kw_only=True)
+    number_of: bool = field(default=False, kw_only=True)
+    typical: bool = field(default=False, compare=False, kw_only=True)
     fragment: bool = field(default=False, compare=False, kw_only=True)
     complete: bool = field(default=False, compare=False, kw_only=True)
     points: bool = field(default=False, compare=False, kw_only=True)
@@ -251,9 +255,11 @@ class Slots:
         amount = self.goal == "amount" and self.states
         best = self.ranks_values
         figure = self.by and any(threshold.column in metrics.metrics() for threshold in self.thresholds)
+        figure = figure or (self.by and any(limit.money and not limit.column for limit in self.thresholds))
         figure = figure or any(threshold.column == "days_in_stage" for threshold in self.thresholds)
         return bool(
             figure
+            or (self.number_of and self.by)
             or (self.share and self.rank and self.entity)
             or self.passage
             or self.metrics
@@ -274,7 +280,14 @@ class Slots:
     @property
     def ranks_values(self) -> bool:
         """Whether the best values of a split are asked for, and not by what: `who is our best rep`."""
-        return bool(self.rank and self.rank.way in ("best", "worst") and self.by and not self.by[0].startswith("time:"))
+        word = self.rank.word.casefold().split()[0] if self.rank and self.rank.word else ""
+        best = bool(self.rank) and (self.rank.way in ("best", "worst") or word in ("top", "bottom"))  # type: ignore[union-attr]
+        return bool(best and self.by and not (self.rank and self.rank.records))
+
+    def ranks_as(self, before: Slots) -> bool:
+        """Whether the best values of a split are asked for by the figure before, which was split in the same way."""
+        own = self.metrics or self.entity or self.goal not in ("", "list")
+        return bool(self.ranks_values and before.metrics and not own and {*self.by} <= {*before.by})
 
     def of_those(self, before: Slots) -> Slots:
         """Value alone, after deals were asked for, is what they come to: `total value?`."""
@@ -435,7 +448,7 @@ class Slots:
 
     def of_everything(self, before: Slots) -> bool:
         """Whether it is a whole question about the records of all accounts, after one about a single account or deal."""
-        own = self.about or self.where or self.me or self.team or self.thresholds or "customer_name" in self.by
+        own = self.about or self.where or self.me or self.team or "customer_name" in self.by
         subject = self.entity in ("deals", "interactions") or ((self.metrics or self.deed) and not self.entity)
         return len(before.about) == 1 and bool(subject) and not (own or self.goal in INTENTS or self.is_of_quotas)
 
@@ -443,7 +456,7 @@ class Slots:
         """Whether it goes on from what was asked before: it has no subject, says so, or is but another kind of touch."""
         if before is None:
             return False
-        if self.restricts(before) or self.narrows or (self.ranks_values and before.metrics) or self.measures(before):
+        if self.restricts(before) or self.narrows or self.ranks_as(before) or self.measures(before):
             return True
         ordered = (
             self.rank is not None and bool(self.fields) and not (self.entity or self.metrics or self.about or self.by)
@@ -621,6 +634,8 @@ class Slots:
 
     def carried(self, before: Slots) -> tuple[Slots, list[str]]:
         """The slots as a continuation of what was asked before, and what was taken over from it, in words."""
+        if self.goal == "list" and before.number_of and self.refers and not (self.where or self.times or self.by):
+            return replace(before, number_of=False, goal="", rows=None), ["all"]  # which ones
         if self.goal == "list" and not self.by and replace(self, by=before.by).moved:
             return replace(self, by=before.by, refers=False).carried(before)  # which ones dropped
         if self.goal == "list" and self.ranks_split_of(before):
@@ -674,7 +689,7 @@ class Slots:
         own_subject = self.goal == "attain" or any(getattr(self, name) for name in subject)
         kept: list[str] = []
         for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "bands", "without", "average", "compare", "turn", "about",
-                     "me", "team", "team_of", "versus", "running"):  # fmt: skip
+                     "me", "team", "team_of", "versus", "running", "number_of"):  # fmt: skip
             own, was = getattr(self, name), getattr(before, name)
             sorts = self.rank is not None and bool(self.fields) and name in ("entity", "deed")
             if own or not was or (own_subject and name in (*subject, "deed") and not sorts):
@@ -690,10 +705,14 @@ class Slots:
                 continue
             if self.goal == "list" and name in ("metrics", "turn", "compare") and not self.moved:
                 continue
+            if name == "number_of" and (self.by or self.goal == "list"):
+                continue
             if self.goal == "why" and name in ("by", "rank"):
                 continue  # a change is explained whole
             changes[name] = was
             kept.append(name)
+        if "metrics" in kept or "goal" in kept:
+            changes["typical"] = self.typical or before.typical
         if "rank" in kept:
             changes["other_way"] = before.other_way
         both = _beside_values(before.where, self.where) if self.versus and not self.times else None
@@ -723,6 +742,9 @@ class Slots:
             changes["times"] = (*before.times, *self.times)
             kept.append("times")
         if self.thresholds and before.thresholds:
+            if before.number_of and len(self.thresholds) == 1 and not self.thresholds[0].column:
+                changes["thresholds"] = (replace(self.thresholds[0], column=before.thresholds[-1].column),)
+                return replace(self, **changes), kept  # type: ignore[arg-type]  # and more than 40
             columns = {threshold.column for threshold in self.thresholds}
             others = tuple(threshold for threshold in before.thresholds if threshold.column not in columns)
             changes["thresholds"] = (*others, *self.thresholds)

@@ -512,19 +512,39 @@ class Subjects(Quotas):
             self.use(*self.places("dim", "list", "who"))
             self.goal = "overview"
         elif doing and self.places("how", "compare"):
-            self.take("how", "compare")
+            of_time = self._is_of_time()
+            self.take("how", "compare", "past")
             self.use(*doing)
             self.goal = "overview"
+            self.compare = self.compare or ("previous" if of_time else "")
         elif self.compare and len(self.times) == 1 and self.places("how", "compare"):
             self.take("how", "compare")  # how did last week compare with the week before
             self.goal = "overview"
         elif self.versus and (self.by or len(self.times) > 1) and not (self.states or self._goes_on_with_times()):
             self.goal = "overview"
+        elif len(self.times) == 2 and self._sets_times_apart():
+            self.goal, self.versus = "overview", True  # was May better than April
+        elif self.places("how") and self._is_of_time():
+            self.take("how", "past")  # how was May
+            self.goal, self.compare = "overview", "previous"
 
     def _goes_on_with_times(self) -> bool:
         """Whether nothing but times is said after a question of a figure: `this month vs last month`."""
         figure = self.before is not None and (self.before.metrics or self.before.entity)
         return bool(figure) and not (self.by or self.where or any(span.of("how", "compare") for span in self.spans))
+
+    def _sets_times_apart(self) -> bool:
+        """Whether a word such as `better than` stands between two times."""
+        first, then = sorted(time.place for time in self.times)
+        return any(span.of("gt", "lt", "best", "worst") for span in self.spans[first:then])
+
+    def _is_of_time(self) -> bool:
+        """Whether it is asked how one time was or is, and nothing of whom or what: it is put beside the one before it."""
+        others = self.where or self.me or self.by or self.thresholds or self.compare or self.versus
+        spans = [span for at, span in enumerate(self.spans) if not (self.quiet(at) or span.used)]
+        of_whom = any(span.of("me", "person", "they", "its") for span in self.spans)
+        alone = all(span.of("how", "past", "be", "verb", "ours", "so_far", "carry", "yes_no") for span in spans)
+        return len(self.times) == 1 and not self.times[0].edge and not others and alone and not of_whom
 
     def _names_nothing_else(self, name: str) -> bool:
         """Whether nothing is said but the name of a dimension, and who asks: `our reps`, `list the teams`."""

@@ -75,6 +75,10 @@ def _several(way: str, number: int, unit: str) -> str:
 
 #: Words before a month, and before a day of a month.
 _IN, _ON = frozenset({"in", "im", "en"}), frozenset({"on", "am", "le", "el"})
+_ARTICLES = frozenset({"the", "dem", "den"})
+_THE = frozenset({"the"})
+_ONE = frozenset({"a", "an", "one"})
+_OF = frozenset({"of", "in", "the", "von", "vom", "im", "des", "de", "du", "del", "la"})
 #: Kinds of words before a day of a month: `since May 24`.
 _BESIDE_DAYS = ("to", "from", "since", "until", "before", "after", "between", "and", "deadline")
 
@@ -87,8 +91,8 @@ class Times:
         doubt: What is not clear about a time; empty where all is.
     """
 
-    def __init__(self, spans: Sequence[Span], today: Today, *, future: bool) -> None:
-        self.spans, self.today, self.future = spans, today, future
+    def __init__(self, spans: Sequence[Span], today: Today, *, future: bool, day_first: bool = False) -> None:
+        self.spans, self.today, self.future, self.day_first = spans, today, future, day_first
         self.found: list[Time] = []
         self.doubt = ""
         place = 0
@@ -148,14 +152,15 @@ class Times:
             kind = "until"  # by the end of May
         if kind is None:
             return None
-        first = self._point(self._over(place + 1))
+        first = self._point(self._over(place + 1)) or self._day_before(self._over(place + 1), kind)
         if first is None:
             return None
         time, after = first
         if (
             kind in ("between", "from", "since")
-            and not (kind == "between" and self._compares)
-            and self._is(after, "to", "and" if kind == "between" else "until", "until")
+            and not (kind == "between" and self._compares and not self._are_days(time, after))
+            and not (kind == "from" and time.floating and self._moves)
+            and (self._is(after, "to", "and" if kind == "between" else "until", "until") or self._is_through(after))
         ):
             second = self._point(self._over(after + 1))
             if second is not None:
@@ -172,6 +177,21 @@ class Times:
         first_day = date.fromisoformat(self._edge(time.text, 0))
         return Time(f"until {first_day - timedelta(days=1)}", place, edge="until"), after
 
+    def _day_before(self, place: int, kind: str) -> tuple[Time, int] | None:
+        """The first of two days of a month that is named after the second: `between 10 and 20 June`."""
+        day, at = self.number(place), place + 1
+        if kind not in ("between", "from", "since") or day is None or not self._is(at, "and", "to", "until"):
+            return None
+        second = self._day_of_month(self._over(at + 1)) if self.number(self._over(at + 1)) is not None else None
+        if second is None or not 0 < day <= 31:
+            return None
+        try:
+            there = date.fromisoformat(second[0].text).replace(day=day)
+        except ValueError:
+            self.doubt = f"{day} is no day of that month"
+            return None
+        return Time(str(there), place), at
+
     def _from_to(self, place: int, earlier: Time, second: tuple[Time, int]) -> tuple[Time, int]:
         later, end = second
         earlier = self._same_year(earlier, later)
@@ -182,15 +202,26 @@ class Times:
 
     def _is_dash(self, place: int) -> bool:
         """Whether what stands at a place leads from the first to the last day of a time: `to`, or a dash."""
-        return self._is(place, "to", "until") or (
-            place < len(self.spans) and not self.spans[place].senses and self.spans[place].text in ("-", "\u2013")
+        return (
+            self._is(place, "to", "until")
+            or self._is_through(place)
+            or (place < len(self.spans) and not self.spans[place].senses and self.spans[place].text in ("-", "\u2013"))
         )
+
+    def _is_through(self, place: int) -> bool:
+        """Whether `through` stands at a place: `January through March`."""
+        return place < len(self.spans) and self.spans[place].text.casefold() in ("through", "thru")
 
     @property
     def _compares(self) -> bool:
         """Whether two times may be put against each other: how a figure moved from the one to the other."""
         kinds = ("vs", "compare", "up", "down", "change", "more", "fewer", "why")
         return any(span.of(*kinds) and not span.of("neutral") for span in self.spans)
+
+    @property
+    def _moves(self) -> bool:
+        """Whether it is asked how a figure moved from one time to another."""
+        return any(span.of("up", "down", "change") and not span.of("neutral", "last_year") for span in self.spans)
 
     def _same_year(self, earlier: Time, later: Time) -> Time:
         """`from January to March 2024`: the first is of the second's year."""
@@ -212,9 +243,11 @@ class Times:
         if place >= len(self.spans) or self.spans[place].used:
             return None
         for read in (
+            self._part_of,
             self._named,
             self._edge_of,
             self._day_of_month,
+            self._this_unit,
             self._said_after,
             self._month,
             self._relative,
@@ -229,6 +262,16 @@ class Times:
         span = self.spans[place]
         if written := span.of("day"):
             return Time(self._written(written.name), place), place + 1
+        if written := span.of("short_day"):
+            return self._short_day(written.name, place)
+        if span.of("ordinal") and self._is_bare_day(place):
+            return self._day_named(self.number(place) or 0, place)
+        if before := span.of("days_back"):
+            return Time(str(self.day - timedelta(days=int(before.name))), place), place + 1
+        if span.of("weekend"):
+            saturday = self.day - timedelta(days=self.day.weekday() + 2)  # the last one that is over
+            saturday += timedelta(days=7 * self.future)
+            return Time(f"{saturday} to {saturday + timedelta(days=1)}", place), place + 1
         if written := span.of("period"):
             return Time(written.name, place), place + 1
         now = span.of("now")
@@ -250,19 +293,175 @@ class Times:
             year = year or self.day.year - (week > self.day.isocalendar().week and not self.future)
             return Time(f"{year}-W{week:02}", place), after
         if weekday := span.of("weekday"):
+            if of_week := self._weekday_of(int(weekday.name), place):
+                return of_week
             back = (self.day.isoweekday() - int(weekday.name)) % 7 or 7
             there = self.day + timedelta(days=7 - back) if self.future else self.day - timedelta(days=back)
             return Time(str(there), place), place + 1
         return None
 
+    def _weekday_of(self, weekday: int, place: int) -> tuple[Time, int] | None:
+        """`Monday last week`, `Friday of this week`: that day of the week."""
+        at = self._past_of(place + 1)
+        rel = next((word for word in ("this", "last", "next") if self._is(at, word)), None)
+        if rel is None or self.unit(at + 1) != "week":
+            return None
+        monday = self.day - timedelta(days=self.day.weekday()) + timedelta(days={"last": -7, "next": 7}.get(rel, 0))
+        return Time(str(monday + timedelta(days=weekday - 1)), place), at + 2
+
     def _written(self, text: str) -> str:
         """A written day as ISO; one that may be two days is asked about."""
         if "-" in text:
             return text
+        head, year = text[:-2], text[-2:]
+        if not text[-4:].isdigit():
+            text = f"{head}20{year}"
         days = [day for day in periods.perhaps(text) if "." not in text or day[5:7] == text.split(".")[1].zfill(2)]
         if len(days) != 1:
             self.doubt = f"{text!r} may be {' or '.join(days)}: write one of them" if days else f"{text!r} is no day"
         return days[0] if days else text
+
+    def _short_day(self, text: str, place: int) -> tuple[Time, int] | None:
+        """`13/06`, `13.6.`: a day of the year that is nearest; one that may be two days is asked about."""
+        first, second = (int(part) for part in text.rstrip(".").replace(".", "/").split("/"))
+        before = self.spans[place - 1].text.casefold() if place else ""
+        if before in _IN and "/" in text and first <= 12 and self.day.year - 1 <= 2000 + second <= self.day.year:
+            return Time(f"{2000 + second}-{first:02}", place), place + 1  # in 06/25
+        orders = [(first, second)] if "." in text or self.day_first else [(first, second), (second, first)]
+        days = [there for day, month in orders if (there := self._day_in_year(day, month))]
+        both = dict.fromkeys(days)
+        if len(both) > 1 and (proven := self._proven_order()):
+            both = dict.fromkeys(days[:1] if proven == "day" else days[1:])
+        if len(both) != 1:
+            names = " or ".join(map(str, both))
+            self.doubt = f"{text!r} may be {names}: write one of them" if both else f"{text!r} is no day"
+            return None
+        return Time(str(next(iter(both))), place), place + 1
+
+    def _proven_order(self) -> str:
+        """Whether another day that is written short has its day or its month first for certain."""
+        for span in self.spans:
+            parts = [int(part) for part in written.name.split("/")] if (written := span.of("short_day")) and "/" in written.name else [0, 0]  # fmt: skip
+            if max(parts) > 12:
+                return "day" if parts[0] > 12 else "month"
+        return ""
+
+    def _day_in_year(self, day: int, month: int) -> date | None:
+        """The day of a month in the year in which it was last, or is next; None where there is no such day."""
+        for year in (self.day.year, self.day.year - 1, self.day.year + 1):
+            try:
+                there = date(year, month, day)
+            except ValueError:
+                continue
+            if (there >= self.day) if self.future else (there <= self.day):
+                return there
+        return None
+
+    def _is_bare_day(self, place: int) -> bool:
+        """Whether an ordinal in digits stands as a day of a month that is not named: `on the 13th`."""
+        at = place - 1
+        while at >= 0 and self.spans[at].text.casefold() in _ARTICLES:
+            at -= 1
+        led = at >= 0 and (self.spans[at].text.casefold() in _ON or self.spans[at].of(*_EDGES, "to", "deadline"))
+        after = self._over(place + 1)
+        return bool(led) and not self._is(
+            after, "month", "desc", "asc", "best", "worst", "entity", "dim", "kind", "unit", "quarter", "weekday", "last",
+        )  # fmt: skip
+
+    def _day_named(self, day: int, place: int) -> tuple[Time, int] | None:
+        """That day of the month in which it was last, or is next."""
+        for months in (0, 1 if self.future else -1, 2 if self.future else -2):
+            first = periods.add_months(self.day.replace(day=1), months)
+            there = first + timedelta(days=day - 1)
+            fits = there.month == first.month and ((there >= self.day) if self.future else (there <= self.day))
+            if day and fits:
+                return Time(str(there), place), place + 1
+        return None
+
+    def _are_days(self, time: Time, after: int) -> bool:
+        """Whether single days stand beside a place, which are the ends of a time and not put against each other."""
+        return bool(self.spans[after - 1].of("short_day")) and bool(time.text)
+
+    def _part_of(self, place: int) -> tuple[Time, int] | None:
+        """`the last week of May`, `the first two weeks of June`, `the second half of May`: days of a month or quarter."""
+        sense = self.spans[place].of("foremost", "nth", "last", "ordinal", "half")
+        if sense is None or not self._is(place, sense.kind):
+            return None
+        at, count, unit = place + 1, 1, "half"
+        if sense.kind != "half":
+            if (number := self.number(at)) is not None:
+                count, at = number, at + 1
+            named = self.unit(at)
+            if named not in ("day", "week", "month") or (count > 1 and sense.kind not in ("foremost", "last")):
+                return None
+            unit, at = named, at + 1
+        after = self._past_of(at)
+        if after == at and sense.kind != "half":
+            return None
+        whole = self._month(after) or self._relative(after) or (self._this_unit(after) if after > at else None)
+        if whole is None or whole[0].year or (sense.kind == "half" and self._is(after, "half")):
+            return None
+        time, end = whole
+        first, last = (date.fromisoformat(self._edge(time.text, edge)) for edge in (0, 1))
+        if unit == "half":
+            if (last - first).days > 31:
+                self.doubt = f"half of {time.text}: write its days"
+                return None
+            first, last = (first, first.replace(day=15)) if sense.name == "1" else (first.replace(day=16), last)
+        elif unit == "month":
+            months = (last.year - first.year) * 12 + last.month - first.month + 1
+            begin = months - count if sense.kind == "last" else 0 if sense.kind == "foremost" else int(sense.name) - 1
+            if not 0 <= begin <= months - count or months < 2:
+                self.doubt = f"there is no such month of {time.text}"
+                return None
+            first = periods.add_months(first, begin)
+            last = periods.add_months(first, count) - timedelta(days=1)
+        else:
+            days = count * (7 if unit == "week" else 1)
+            if sense.kind == "last":
+                first = last - timedelta(days=days - 1)
+            else:
+                place_in = 0 if sense.kind == "foremost" else int(sense.name) - 1
+                first, last = first + timedelta(days=days * place_in), min(first + timedelta(days=days * (place_in + 1) - 1), last)  # fmt: skip
+        if first > last:
+            self.doubt = f"there is no such part of {time.text}"
+            return None
+        return Time(f"{first} to {last}", place), end
+
+    def _past_of(self, place: int) -> int:
+        """The next place after `of`, `in` and articles."""
+        while place < len(self.spans) and not self.spans[place].used and (self.spans[place].text.casefold() in _OF):
+            place += 1
+        return place
+
+    def _this_unit(self, place: int) -> tuple[Time, int] | None:
+        """`the month` after a word that makes a time of it: `how is the month going`, `since the start of the week`."""
+        unit = self.unit(place)
+        if unit is None or unit == "day" or folded(self.spans[place].text) in _SEVERAL or not place:
+            return None
+        if self.spans[place - 1].text.casefold() not in _THE or self._is(
+            place + 1, "before", "before_that", "number", "num", "month", "quarter", "half", "ago", "last", "next", "after", "with",
+            "desc", "asc", "best", "worst",
+        ):  # fmt: skip
+            return None
+        after = self._past_of(place + 1)
+        begins = self._is(place + 1, "since", "from", "start") and unit == "week"
+        if (begins or after > place + 1) and (of_it := self._point(place + 2 if begins else after)):
+            return self._unit_of(unit, of_it, place)
+        lead = self.spans[place - 2] if place > 1 else None
+        edged = lead is not None and lead.of(
+            "prep", "since", "until", "start", "end", "during", "how", "be", "from", "within"
+        )
+        return (Time(f"this {unit}", place, year=unit == "year"), place + 1) if edged else None
+
+    def _unit_of(self, unit: str, of_it: tuple[Time, int], place: int) -> tuple[Time, int] | None:
+        """`the week of 9 June`, `the month of May`: the week of a day, or the month itself."""
+        time, end = of_it
+        day = date.fromisoformat(self._edge(time.text, 0))
+        if unit == "week" and str(day) == self._edge(time.text, 1):
+            year, week, _ = day.isocalendar()
+            return Time(f"{year}-W{week:02}", place), end
+        return (time, end) if time.floating.startswith(f"{unit}.") else None
 
     def _edge_of(self, place: int) -> tuple[Time, int] | None:
         """The end or the beginning of a period: a day."""
@@ -382,6 +581,8 @@ class Times:
         way = rel or ("next" if self.future else "last")
         if number is not None and (unit := self.unit(at + 1)) and way != "this":
             return Time(_several(way, number, f"{fiscal}{unit}"), place), at + 2
+        if rel in ("last", "next") and self._is(at, "fortnight"):
+            return Time(f"{rel} 14 days", place), at + 1
         if (unit := self.unit(at)) and rel:
             if folded(self.spans[at].text) in _SEVERAL:
                 return None  # the last months: how many is not said
@@ -432,6 +633,8 @@ class Times:
         unit = self.unit(place + 1) if number is not None else None
         if unit and self._is(place + 2, "ago"):
             return Time(f"{number} {unit}s ago", place), place + 3
+        if place and self.spans[place - 1].text.casefold() in _ONE and self.unit(place) and self._is(place + 1, "ago"):
+            return Time(f"1 {self.unit(place)}s ago", place), place + 2  # a week ago
         if self._is(place, "ago") and self.number(place + 1) is not None and (unit := self.unit(place + 2)):
             return Time(f"{self.number(place + 1)} {unit}s ago", place), place + 3  # il y a 3 mois, vor 3 Monaten
         return None
@@ -445,6 +648,9 @@ class Times:
             return None
         if self._is(place + 1, "unit", "magnitude", "percent", "entity", "currency", "field", "kind"):
             return None
+        if before >= 0 and self.spans[before].of("fiscal"):
+            self.spans[before].used = True
+            return Time(f"FY{number}", place), place + 1
         return Time(str(number), place, year=True), place + 1
 
     def _years(self) -> None:
