@@ -239,6 +239,11 @@ def test_a_day_that_may_be_a_year_is_asked_about(planner, question):
         ("has our win rate got worse this year", "win_rate in this year vs previous + win_rate in last year"),
         ("how much did revenue grow from April to May", "revenue in 2025-04 + revenue in 2025-05"),
         ("revenue from April to May", "revenue in 2025-04-01 to 2025-05-31"),
+        ("revenue January through March", "revenue in 2025-01-01 to 2025-03-31"),
+        ("how was May in Germany", "revenue,won_leads,win_rate,average_won_value where country = Germany in 2025-05"),
+        ("how is the win rate this month", "win_rate in this month"),
+        ("how was May not", "? I do not understand"),
+        ("deals lost in May by value", "list deals where lost and closed_date = 2025-05"),
         # the size of deals is that of those won
         ("average deal size this quarter", "average_won_value in this quarter"),
         ("median deal size", "median_deal_value where won"),
@@ -269,6 +274,7 @@ def test_a_day_that_may_be_a_year_is_asked_about(planner, question):
         ("how many of the leads created in March did we lose", "lost_leads where created_date = 2025-03"),
         # how many values
         ("how many reps have more than 50 open deals", "number of: asked Question(metrics=('open_leads',), by=(Split(name='owner'"),
+        ("how many reps have exactly 50 open deals", "number of: asked Question(metrics=('open_leads',), by=(Split(name='owner'"),
         ("how many countries do we sell to", "number of: asked Question(metrics=('revenue',), by=(Split(name='country'"),
         ("which reps have more than 50 open deals", "open_leads by owner having value > 50"),
         ("which reps are below 1m this quarter", "revenue,lost_leads,open_leads by owner in this quarter having revenue < 1000000"),

@@ -246,6 +246,8 @@ class Checking(Colloquial):
 
     def _helpers(self) -> None:
         """Verbs and joints that say the same as what was understood already."""
+        if self.metrics and self._asks_how_it_is() and not (self.by or self.rank or self.goal):
+            self.take("how")  # how is the win rate this month
         if self.metrics and self.by and self.led:
             self.take("how")  # how is revenue split by country
         for place in self.places("verb"):

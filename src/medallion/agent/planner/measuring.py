@@ -436,6 +436,9 @@ class Measuring(Banding):
                 self._more_splits(at)
             elif sense and sense.name == "own":
                 self.use(place)
+            elif self._orders_by_value(place, at):
+                self.use(place, at)  # lost deals in May by value: as lists of deals are anyway
+                self.goal = self.goal or "list"
             elif self.before is not None and self.before.by and self.before.rank and self._says_worth(place, at):
                 self.use(place, at)  # and by value, after who won the most deals
                 self.metrics.append(self._worth_of(self.before))
@@ -486,6 +489,14 @@ class Measuring(Banding):
             isinstance(condition, Test) and condition.name == "owner" and len(condition.values) > 1
             for condition in self.where
         )
+
+    def _orders_by_value(self, by: int, at: int) -> bool:
+        """Whether deals are named, and `by value` is the last that is said of them."""
+        deals = any(Sense("entity", "deals") in span.senses for span in self.spans[:by])
+        last = self.near(at, 1) >= len(self.spans)
+        plain = not (self.rank or self.places("metric", "count", "amount", "average", "median", "share"))
+        by_value = self.has(by, "by") == Sense("by") and self.has(at, "field") == Sense("field", "deal_value")
+        return deals and last and plain and by_value and (self.before is None or bool(self.places("entity")))
 
     def _says_worth(self, by: int, at: int) -> bool:
         """Whether a question says nothing but `by value`."""

@@ -524,6 +524,9 @@ class Subjects(Quotas):
             self.goal = "overview"
         elif len(self.times) == 2 and self._sets_times_apart():
             self.goal, self.versus = "overview", True  # was May better than April
+        elif self._asks_how_it_is() and self.where and self.times and not (self.by or self.thresholds):
+            self.take("how", "past")  # how was May in Germany, how was Ben Haddad last month
+            self.goal = "overview"
         elif self.places("how") and self._is_of_time():
             self.take("how", "past")  # how was May
             self.goal, self.compare = "overview", "previous"
@@ -532,6 +535,12 @@ class Subjects(Quotas):
         """Whether nothing but times is said after a question of a figure: `this month vs last month`."""
         figure = self.before is not None and (self.before.metrics or self.before.entity)
         return bool(figure) and not (self.by or self.where or any(span.of("how", "compare") for span in self.spans))
+
+    def _asks_how_it_is(self) -> bool:
+        """Whether it begins with `how is` or `how was`."""
+        first = next((at for at, span in enumerate(self.spans) if not span.of("carry") and not self.quiet(at)), 0)
+        after = self.spans[first + 1] if first + 1 < len(self.spans) else None
+        return bool(self.has(first, "how") and (after is None or after.of("be", "past", "yes_no") or after.used))
 
     def _sets_times_apart(self) -> bool:
         """Whether a word such as `better than` stands between two times."""
