@@ -81,7 +81,7 @@ ASKED = (
     Asked("deals lost by industry", "lost_leads", "industry"),
     Asked("how many deals do we have?", "total_leads"),
     Asked("open pipeline", "open_pipeline"),
-    Asked("open pipeline by stage", "open_pipeline", "stage"),
+    Asked("open pipeline by stage", "open_pipeline", "stage", {"status": ["open"]}),  # of the stages that open deals are in
     Asked("open deals by owner", "open_leads", "owner"),
     Asked("weighted pipeline", "weighted_pipeline"),
     Asked("silent deals", "silent_deals"),
