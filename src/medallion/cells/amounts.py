@@ -18,6 +18,8 @@ _ENGLISH = re.compile(rf"-?{_GROUPED}(?:\.[0-9]+)?")
 _CONTINENTAL = re.compile(r"-?[0-9]{1,3}(?:(?:\.[0-9]{3})+|(?: [0-9]{3})+),[0-9]+")
 #: A whole amount with a dash in place of its decimals, `43.500,-` or `350.-`: its other marks stand for thousands.
 _ROUND = re.compile(r"(-?(?:[0-9]{1,3}(?:([. ,'’])[0-9]{3})(?:\2[0-9]{3})*|[0-9]+))[.,][-–—]{1,2}")
+#: What closes an amount so that nothing can be added, `3,75,000/-` in India and `95,000/=` in East Africa.
+_CLOSED = re.compile(r"(?<=[0-9]) ?/[-–—=]{1,2}(?=[^0-9]*\Z)")
 _CREDIT, _MINUS_AFTER = re.compile(r"\( ?([^()-]*[^() -](?:[.,]-{1,2})?) ?\)"), re.compile(r"([^()-]*[0-9]) ?-")
 _COMMA = re.compile(r"[^0-9.,]*(?:[0-9]{1,3}(?:\.[0-9]{3})*|[0-9]+)(?:,[0-9]+)?[^0-9.,]*")
 _HOURS = re.compile(r"([0-9]{1,4}):([0-5][0-9]):([0-5][0-9])(?:\.0+)?")
@@ -57,10 +59,12 @@ def figures(text: str, few: bool = True, currency: str = "USD") -> str | None:
     ['350', '43500', '1500', '-1200', '-350', None, None]
     >>> [figures(text, currency="GBP") for text in ("(£15,134.05)", "£5-", "5 GBP", "€5")]
     ['-15134.05', '-5', '5', None]
+    >>> [figures(text, currency="INR") for text in ("Rs. 3,75,000/-", "₹ 12,50,000/- ", "95,000 /= INR", "(5/-)", "5/-3")]
+    ['375000', '1250000', '95000', '-5', None]
     """
     if _FIGURES[few].fullmatch(text):
         return text
-    bare = without_currency(text, currency)
+    bare = without_currency(_CLOSED.sub("", text), currency)
     if credit := _CREDIT.fullmatch(bare):
         bare = f"-{credit[1]}"
     if minus := _MINUS_AFTER.fullmatch(bare):

@@ -281,6 +281,11 @@ class Source(_Dated):
         return fillings
 
     @property
+    def is_of_ended(self) -> bool:
+        """Whether it lists records that have ended, of which a row needs no more than the key."""
+        return self.absent is not None and self.absent.when.strip().lower() == "true"
+
+    @property
     def lookups(self) -> frozenset[str]:
         """Entities that its columns are looked up in."""
         return frozenset(item.lookup for item in (self.columns or {}).values() if item.lookup)

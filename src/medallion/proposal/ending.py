@@ -5,7 +5,7 @@ from __future__ import annotations
 from medallion.contracts import CONFIDENT, yaml
 from medallion.contracts.filling import Condition, Merged
 from medallion.contracts.odcs import code
-from medallion.proposal import activities, marks, merges, vocabulary
+from medallion.proposal import activities, deletions, marks, merges, vocabulary
 from medallion.proposal.draft import Draft
 from medallion.proposal.feeds import Feed
 from medallion.proposal.profile import Column
@@ -40,6 +40,8 @@ def settle(draft: Draft, feed: Feed) -> None:
             )
         else:
             feed.life["absent"] = condition
+    if "absent" not in feed.life and not draft.is_derived(feed) and (all_of_it := deletions.of_whole(feed)):
+        feed.life["absent"] = all_of_it
     _no_business(draft, feed)
     if "mergedInto" not in feed.life and not draft.is_derived(feed) and (merged := _merges(draft, feed)):
         feed.life["mergedInto"] = merged

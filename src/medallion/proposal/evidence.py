@@ -92,13 +92,24 @@ def gaps(feed: Feed, entity: Entity) -> None:
         if dates and feed.entity == "leads":
             _ask(feed, "created_at", dates, entity, "no column is named as the day of opening")
     if feed.entity == "leads" and not {"customer_id", "company"} & {*feed.fillings}:
-        names = [c for c in feed.unmapped if _may_be_accounts(c)]
-        names.sort(key=lambda c: c.distinct, reverse=True)
+        said = [c for c in feed.unmapped if c.filled and _says_account(c, entity)]
+        names = [c for c in feed.unmapped if _may_be_accounts(c) and c not in said]
+        names = [*said, *sorted(names, key=lambda c: c.distinct, reverse=True)]
         if names:
             shown = " or ".join(f"{c.header!r} ({c.examples(2)})" for c in names[:3])
             problem = f"no column holds the account: is it {shown}? without one no deal has an account"
             feed.reason += f"; {problem}; write `customer_id: {{column: ...}}`"
             feed.confidence = min(feed.confidence, asking.ASKED)
+
+
+def _says_account(column: Column, leads: Entity) -> bool:
+    """Whether a header is perhaps that of the account, by its name or by its number."""
+    named = (vocabulary.header(column.header, leads, name) for name in ("customer_id", "company"))
+    return (
+        any(named)
+        and not any(column.share(kind) > 0.5 for kind in ("date", "flag", "email"))
+        and not worth.says_amount(column)
+    )
 
 
 def _is_number(column: Column) -> bool:
@@ -262,6 +273,21 @@ def nearest(table: Table, leads: Entity, system: System | None = None) -> Match 
     reason = f"{headers} are in words that are not known (--preset says what they mean); by its values a list of deals: {listed}"
     columns = {name: (column, Meaning(name, CONFIDENT, "by its values")) for name, column in chosen.items()} | named
     return Match(table, leads, 0.5, reason, columns)
+
+
+def by_state(table: Table, leads: Entity, system: System | None = None) -> Match | None:
+    """Match a table with too few known headers as deals if a column that says how deals stand tells won from lost and another
+    has amounts; it is asked about as a whole.
+    """
+    matched = match.assign(table, leads, system)
+    state = next((matched.columns[name][0] for name in ("status", "stage") if name in matched.columns), None)
+    ends = (
+        {meant.value for text in state.counts if (meant := vocabulary.value("leads.status", text))} if state else set()
+    )
+    if not {"won", "lost"} <= ends or not any(worth.is_amount(c) and c is not state for c in table.columns):
+        return None
+    reason = f"{matched.reason}; few of its headers are known, but {state.header if state else ''} tells won from lost: is each row a deal?"
+    return Match(table, leads, asking.ASKED, reason, matched.columns, matched.perhaps, matched.unread)
 
 
 def _counts_rows(column: Column) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from medallion.contracts import Entity
-from medallion.proposal import match, vocabulary
+from medallion.proposal import match, stages, vocabulary
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
 from medallion.proposal.systems import System
@@ -87,6 +87,8 @@ def settle(matches: list[Match], tables: list[Table], entities: Mapping[str, Ent
                     f"no column holds the amount: {item.table.file.name} has {item.columns['deal_value'][0].header} for each line, and a "
                     "contract adds no rows up: export the deals with the sum of theirs; or delete this confidence, and they have no amount"
                 )
+    for item in [m for m in settled.matches if m.entity.name == "leads" and _lists_stages(m, settled.matches)]:
+        settled.matches.remove(item)
     for table in [m.table for m in settled.matches if m.entity.name == "leads"]:
         ours = [m for m in settled.matches if m.table is table and m.entity.name == "leads"]
         if not ours:
@@ -138,6 +140,22 @@ def _are_lines(item: Match, deals: Match) -> bool:
     return bool({"status", "stage"} & {*deals.columns}) and any(
         _about_deals(c) or vocabulary.bare(c.header) == vocabulary.bare(key[0].header) for c in named
     )
+
+
+#: What deals have and no list of stages does.
+_OF_DEALS = {"customer_id", "company", "closed_at", "expected_close_date", "owner"}
+
+
+def _lists_stages(item: Match, matches: list[Match]) -> bool:
+    """Whether a table lists the stages that a column of other deals names: it says how each stands, and has nothing of a deal."""
+    listed = None if _OF_DEALS & {*item.columns} else stages.of(item.table)
+    if listed is None:
+        return False
+    for deals in (m for m in matches if m is not item and m.entity.name == "leads" and m.table is not item.table):
+        named = [deals.columns[name][0].header for name in ("stage", "status") if name in deals.columns]
+        if named and (use := stages.used([listed], deals.table, named)) and use.column.header in named:
+            return True
+    return False
 
 
 def _over_pivot(item: Match) -> str | None:

@@ -153,21 +153,30 @@ def _referred_to(draft: Draft, feed: Feed) -> tuple[Column, Column, Table] | Non
     used = {item.column for item in feed.fillings.values()}
     for column in feed.table.columns:
         is_coded = column.share("code") + column.share("number") > 0.9 and column.share("date") < 0.5
-        if (
-            not column.is_unique
-            or column.header in used
-            or not is_coded
-            or column.distinct < 5
-            or worth.says_amount(column)
-        ):
+        if not column.is_unique or column.header in used or not is_coded or worth.says_amount(column):
             continue
         small = all(text.isdigit() and len(text) < 4 for text in column.counts)  # are among any that count from one
+        few = column.distinct < 5
         for item in draft.matches:
+            own = item.columns.get(item.entity.key)
             for other in item.table.columns if item.entity.name == "leads" else ():
                 alike = fuzz.ratio(vocabulary.bare(column.header), vocabulary.bare(other.header)) >= 85
-                if (alike or not small) and other.among(column.forms, 0.9):
+                if (own and other is own[0]) or (few and (small or not alike)):
+                    continue
+                if (alike or not small) and (
+                    other.among(column.forms, 0.9) or (alike and _but_for_zeros(other, column))
+                ):
                     return column, other, item.table
     return None
+
+
+def _but_for_zeros(refers: Column, key: Column) -> bool:
+    """Whether a column has the numbers of another, all of one length, without the zeros before them."""
+    lengths, bare = {*map(len, key.counts)}, {text.lstrip("0") for text in key.counts}
+    if not refers.counts or not all(map(str.isdecimal, (*key.counts, *refers.counts))) or len(lengths) != 1:
+        return False
+    known = sum(text.lstrip("0") in bare for text in refers.counts)
+    return lengths.pop() > 3 and len(bare) == key.distinct and known >= 0.9 * refers.distinct
 
 
 def likely(table: Table, entities: Mapping[str, Entity]) -> set[str]:

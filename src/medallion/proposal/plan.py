@@ -14,6 +14,7 @@ from medallion.proposal import (
     closing_dates,
     currency_columns,
     date_columns,
+    deletions,
     ending,
     evidence,
     feeding,
@@ -53,6 +54,8 @@ def plan(
         matched = {id(item.table) for item in matches}
         others = [table for table in tables if id(table) not in matched]
         matches += [deals for table in others if (deals := evidence.nearest(table, entities["leads"], system))]
+        if not any(item.entity.name == "leads" for item in matches):
+            matches += [deals for table in others if (deals := evidence.by_state(table, entities["leads"], system))]
     settled = funnel.settle(matches, tables, entities, system)
     draft = Draft(tables, entities, settled, system, today)
     feeds = [feeding.feed(draft, item) for item in settled.matches]
@@ -173,6 +176,7 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
         if feed.entity in draft.entities and not draft.is_derived(feed):
             hyperlinks.ask(feed, draft.entities[feed.entity])
         _asked_once(feed)
+    deletions.add(draft)
     key_columns.all_short(draft)
     key_columns.without_zeros(draft)
     order = ["owners", "customers", "products", "contacts", *draft.further, "leads", "interactions", "stage_changes"]
@@ -182,7 +186,7 @@ def _complete(draft: Draft, feeds: list[Feed]) -> None:
 
 def _possible(draft: Draft, feed: Feed) -> bool:
     needed = {"leads": ("lead_id", "status"), "interactions": ("interaction_id", "occurred_at")}
-    return all(name in feed.fillings for name in needed.get(feed.entity, ()))
+    return deletions.is_list(feed) or all(name in feed.fillings for name in needed.get(feed.entity, ()))
 
 
 def _required(draft: Draft, feed: Feed) -> None:

@@ -66,7 +66,7 @@ _ANY_DATE = "|".join(f"(?:{pattern})" for pattern in _DATES.values())
 #: What may name a currency beside a figure.
 _SIGN = rf"(\s?({currencies.SIGN}|{'|'.join(sorted(money.CODES))})\s?)?"
 _SHAPES = {
-    "number": rf"[-−(]?{_SIGN}-?(\d{{1,2}}(,\d{{2}})+,\d{{3}}|\d{{1,3}}([.,\s'’]\d{{3}})+|\d+)([.,](\d+|[-–—]{{1,2}}))?\)?-?(\s?[%kKmM]|{_SIGN})-?",
+    "number": rf"[-−(]?{_SIGN}-?(\d{{1,2}}(,\d{{2}})+,\d{{3}}|\d{{1,3}}([.,\s'’]\d{{3}})+|\d+)([.,](\d+|[-–—]{{1,2}}))?(\s?/[-–—=]{{1,2}})?\)?-?(\s?[%kKmM]|{_SIGN})-?",
     "clock": r"\d{1,2}:\d{2}(:\d{2})?",
     "email": r"([^<>@]*<)?[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+>?",
     "phone": r"\+?[\d\s().-]{6,}\d( ?(x|ext\.?) ?\d+)?",

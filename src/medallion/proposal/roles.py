@@ -24,7 +24,13 @@ _SHORT = {
 }  # fmt: skip
 
 
+#: Nouns that begin as a role does.
+_NOUNS = {"project", "projects", "projekt", "projekte"}
+
+
 def _role_of(word: str) -> str:
+    if word in _NOUNS:
+        return ""
     if word in _SHORT:
         return _SHORT[word]
     return next((role for role, stems in _STEMS.items() if any(word.startswith(stem) for stem in stems)), "")
@@ -37,6 +43,8 @@ def of(header: str) -> tuple[str, Tokens]:
     (('planned', ('revenue',)), ('actual', ('revenue',)), ('weighted', ('umsatz',)), ('actual', ('abschlussdatum',)))
     >>> of("Montant pondéré"), of("Amount"), of("Gesch. Umsatz")
     (('weighted', ('montant',)), ('', ('amount',)), ('planned', ('umsatz',)))
+    >>> of("Projected Revenue"), of("Project ID")
+    (('planned', ('revenue',)), ('', ('project', 'id')))
     """
     words = vocabulary.tokens(header)
     named = [_role_of(word) for word in words]

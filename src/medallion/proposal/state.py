@@ -180,6 +180,12 @@ def contradicted(feed: Feed, leads: Entity, status: Filling | None, stage: Filli
     others = ended_otherwise(pairs, says)
     if not others:
         return
+    if confirming := _by_days(feed.table, status.column, says):
+        feed.comments.append(
+            f"status: {others.total():,} rows name such as {others.most_common(1)[0][0][1]!r} in {stage.column}; {confirming} are filled as "
+            f"{status.column} says, so that counts"
+        )
+        return
     (text, end), _ = others.most_common(1)[0]
     by = []
     for place, column in enumerate(columns):
@@ -191,6 +197,18 @@ def contradicted(feed: Feed, leads: Entity, status: Filling | None, stage: Filli
         f"{'; '.join(by)}{first}"
     )
     feed.fillings["status"] = item.model_copy(update={"confidence": min(item.confidence or 1, 0.6), "reason": reason})
+
+
+def _by_days(table: Table, header: str, says: Callable[[str], str | None]) -> str:
+    """The columns of the days of winning and losing, where exactly the deals have one that a column of states says were won and
+    lost; "" where that is not so.
+    """
+    won, lost = (_timestamp(table, word) for word in ("won", "lost"))
+    if not won or not lost or won is lost or not won.filled or not lost.filled:
+        return ""
+    pairs = table.counted(table.column(header), won, lost)
+    agree = all((says(text) == "won", says(text) == "lost") == (bool(at), bool(other)) for text, at, other in pairs)
+    return f"{won.header} and {lost.header}" if agree else ""
 
 
 def _by_values(feed: Feed, declared: Any) -> Filling | None:

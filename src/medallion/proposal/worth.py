@@ -144,7 +144,7 @@ def _as_decimal(column: Column) -> str:
     """The SQL for the figure in a cell; null for one that is not written as those of the column are, so that none is misread."""
     point, mark = (",", "[.]") if column.comma else ("[.]", ",")
     groups = f"({mark}[0-9]{{3}})*" if column.comma else "((,[0-9]{2})*,[0-9]{3})*"
-    bare = f"regexp_replace(`{column.name}`, '\\\\p{{L}}[.]|/[.]|[^0-9.,()−-]|[.,][-–—]+[^0-9]*$', '')"
+    bare = f"regexp_replace(`{column.name}`, '\\\\p{{L}}[.]|/[.]|/[-–—=]+|[^0-9.,()−-]|[.,][-–—]+[^0-9]*$', '')"
     figure = f"regexp_extract({bare}, '^-?[0-9]*{groups}({point}[0-9]+)?$', 0)"
     plain = f"replace(replace({figure}, '.', ''), ',', '.')" if column.comma else f"replace({figure}, ',', '')"
     return f"try_cast({plain} as decimal(18,4))"

@@ -23,7 +23,7 @@ from medallion.contracts.filling import ABSENT, COMPLETE, MERGED, OF, RECORD, SN
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
-from medallion.sources import currencies, delivery, headers, quoting, readers
+from medallion.sources import currencies, deletions, delivery, headers, quoting, readers
 from medallion.sources.delivery import FORMATS, Part
 from medallion.sources.files import UNREADABLE, Content, Place, fingerprint, read_through, text_lines
 from medallion.sources.headers import Header, Known
@@ -167,7 +167,9 @@ def scan(folder: str, entities: Mapping[str, Entity], memory: Memory | None = No
         claims = _claims(part, entities)
         fed |= {(claim.entities[0].name, claim.source.file) for claim in claims if claim.source}
         if not claims:
-            if isinstance(part, Part):
+            if isinstance(part, Part) and (deleted := _unsaid_deletions(part, entities, memory)):
+                refused.append(deleted)
+            elif isinstance(part, Part):
                 ignored.append(part.name)
             else:  # what is in it cannot be seen, so it may be anything
                 refused.append(Refusal(part.name, None, part.error.problem, part.error.remedy))
@@ -212,6 +214,34 @@ def _claims(part: Part | delivery.Unreadable, entities: Mapping[str, Entity]) ->
     ]
     named = tuple(item for item in entities.values() if not item.sources and _is_named(item, part.stems))
     return [*declared, _Claim(named)] if named else declared
+
+
+def _unsaid_deletions(part: Part, entities: Mapping[str, Entity], memory: Memory) -> Refusal | None:
+    """Refuse a file that is called a list of deleted records, of which no contract says anything: they would still count."""
+    is_said = any(_feeds(source, part) for entity in entities.values() for source in entity.sources)
+    listed = any(
+        source.merged_into
+        and source.merged_into.file
+        and fnmatch.fnmatchcase(part.stems[-1].lower(), source.merged_into.file.lower())
+        for entity in entities.values()
+        for source in entity.sources
+    )
+    if is_said or listed or not deletions.are_named(part.stems):
+        return None
+    try:
+        _, header = memory.looked(part, lambda: look(part, lambda cells: sum(map(bool, cells))))
+    except SourceError:
+        return None  # no table
+    names = [cell.strip() for cell in header.cells if cell.strip()]
+    key = deletions.key_of(names) or "COLUMN"
+    return Refusal(
+        part.name,
+        None,
+        f"{part.name}: line {header.line}: is called a list of deleted records (header: {_shown(names)}), and no contract says what it "
+        "is: the records that it names still count",
+        f"Say in a contract whose records these are, such as `- {{file: {delivery.split(part.stems[-1])[0]!r}, absent: 'true', columns: "
+        f"{{lead_id: {key}}}}}` among the sources of leads, or `ignore: true` in place of absent if they count.",
+    )
 
 
 def _patterns(entity: Entity) -> tuple[str, ...]:
@@ -589,7 +619,7 @@ def _declared(part: Part, header: Header, entity: Entity, source: Source, names:
             )
         if not lacking:
             mapping[name] = item.model_copy(update={"confidence": None, "reason": ""})
-        elif _is_needed(entity.column(name)):
+        elif _is_needed(entity.column(name)) and not (source.is_of_ended and name != entity.key):
             raise _UnfitError(
                 f"{part.name}: line {header.line}: has no column {lacking[0]!r}, which {entity.name}.{name} is filled "
                 f"from (header: {_shown(header.cells)})",
@@ -597,7 +627,7 @@ def _declared(part: Part, header: Header, entity: Entity, source: Source, names:
                 entity.name,
             )
     for column in entity.columns:
-        if _is_needed(column) and column.name not in given:
+        if _is_needed(column) and column.name not in given and not (source.is_of_ended and column.name != entity.key):
             raise _UnfitError(
                 f"{part.name}: the contract says nothing of {entity.name}.{column.name}, which is required",
                 f"Add it to the columns of {source.file}, or say `required: false` of the column.",

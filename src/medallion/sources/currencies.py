@@ -32,7 +32,7 @@ _BESIDE = _set(
 )
 #: Names that stand beside figures, the longest first.
 _BESIDE_FIGURES = sorted((name for name in NAMES if " " not in name), key=len, reverse=True)
-_FIGURE = r"[-+−(]?\s*\d[\d.,'’\s\u00a0]*(?:(?<=[.,])[-–—]{1,2}\s*)?"
+_FIGURE = r"[-+−(]?\s*\d[\d.,'’\s\u00a0]*(?:(?<=[.,])[-–—]{1,2}\s*|/[-–—=]{1,2}\s*)?"
 #: What stands for a currency beside a figure, as a regular expression.
 SIGN = f"{'|'.join(re.escape(sign) for sign in sorted(SIGNS, key=len, reverse=True))}|(?i:{'|'.join(_BESIDE_FIGURES)})"
 _PRICED = re.compile(
@@ -389,8 +389,13 @@ def only(columns: Iterable[Cells], amounts: Mapping[str, str]) -> str | None:
 
 
 def _beside(column: Cells) -> Counter[str]:
+    """The currencies beside the figures of a column; a sign of several is the one of them that others are in, as `Rs.` beside `₹`."""
     counts: Counter[str] = Counter()
     for text, count in column.counts.items():
         if code := in_amount(text):
             counts[code] += count
+    for sign in [code for code in counts if code in SHARED]:
+        plain = [code for code in SHARED[sign] if code in counts]
+        if len(plain) == 1:
+            counts[plain[0]] += counts.pop(sign)
     return counts
