@@ -27,6 +27,7 @@ from medallion.proposal import (
     merges,
     people,
     reference_columns,
+    reports,
     snapshots,
     stage_tables,
     state,
@@ -115,6 +116,9 @@ def _without_junctions(matches: list[Match]) -> list[Match]:
 
 def _complete(draft: Draft, feeds: list[Feed]) -> None:
     """Fill keys, references and states, and relax what is required but missing."""
+    for feed in feeds:
+        if feed.entity == "leads" and "lead_id" not in feed.fillings:
+            reports.settle(feed)
     for feed in list(feeds):
         key_columns.settle(draft, feed)
     key_columns.as_beside(draft, feeds)

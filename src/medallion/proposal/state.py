@@ -48,6 +48,7 @@ def status(feed: Feed, leads: Entity, system: System | None = None) -> None:
         values += tuple((text, "lost") for text, _ in gone)
         unknown = [pair for pair in unknown if pair not in gone]
         share += sum(count for _, count in gone) / max(column.filled, 1)
+        values += _standard(column, system, declared)
         listed = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
         confidence = min(filling.confidence or 0.9, 0.93 if ends == {"won", "lost"} else 0.82 if ends else 0.65)
         update: dict[str, Any] = {
@@ -98,6 +99,18 @@ def status(feed: Feed, leads: Entity, system: System | None = None) -> None:
         else "nothing tells the state of a deal"
     )
     feed.fillings["status"] = Filling(value="open", confidence=0.3, reason=reason)
+
+
+def _standard(column: Column, system: System | None, declared: Any) -> tuple[tuple[str, str], ...]:
+    """The stages that a system comes with and that no deal of the export is in yet, each with the state of its deals."""
+    known = system.stages.get(vocabulary.bare(column.header), {}) if system else {}
+    if not {*known} & {*column.counts}:
+        return ()
+    return tuple(
+        (text, state)
+        for text, state in known.items()
+        if text not in column.counts and text.lower() not in declared.spellings
+    )
 
 
 def _says_otherwise(feed: Feed, declared: Any) -> bool:

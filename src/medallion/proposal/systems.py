@@ -26,7 +26,8 @@ class System:
 
     Headers are in small letters without spaces and signs; a header that fills no column leads to None. `deleted` are
     those by which nothing but a deletion is said. `states` has headers of codes: those that say that a deal is over, and the
-    header whose cells say then that it was lost.
+    header whose cells say then that it was lost. `stages` has per header the stages that the system comes with, each with the state
+    of its deals.
     """
 
     name: str
@@ -34,6 +35,7 @@ class System:
     columns: Mapping[str, Mapping[str, str | None]]
     deleted: frozenset[str] = frozenset()
     states: Mapping[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
+    stages: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @cache
@@ -65,7 +67,7 @@ def read(path: Path) -> System:
     known = entities()
     columns: dict[str, dict[str, str | None]] = {}
     for entity, named in document.items():
-        if entity in ("name", "states", *lists):
+        if entity in ("name", "states", "stages", *lists):
             continue
         if entity not in known or not isinstance(named, dict):
             raise ContractError(
@@ -79,7 +81,7 @@ def read(path: Path) -> System:
                     f"The nearest one is {near[0]}; null is for a header that fills none.",
                 )
         columns[entity] = {bare(str(header)): column for header, column in named.items()}
-    return System(document["name"], lists["signature"], columns, lists["deleted"], states)
+    return System(document["name"], lists["signature"], columns, lists["deleted"], states, _stages(document, path))
 
 
 def _states(document: Mapping[str, Any], path: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -91,6 +93,24 @@ def _states(document: Mapping[str, Any], path: Path) -> list[tuple[str, dict[str
     ):
         return [(str(header), codes) for header, codes in given.items()]
     raise ContractError(f"{path}: states is {given!r}", "Write `states: {GBSTK: {over: [C], lost: ABGRU}}`.")
+
+
+def _stages(document: Mapping[str, Any], path: Path) -> dict[str, dict[str, str]]:
+    """What a preset says of the stages that its system comes with."""
+    given = document.get("stages") or {}
+    if not isinstance(given, dict) or not all(
+        isinstance(by_state, dict)
+        and {*by_state} <= {"open", "won", "lost"}
+        and all(isinstance(each, list) for each in by_state.values())
+        for by_state in given.values()
+    ):
+        raise ContractError(
+            f"{path}: stages is {given!r}", "Write `stages: {Stage: {open: [Proposal], won: [Signed], lost: [Gone]}}`."
+        )
+    return {
+        bare(str(header)): {str(stage): state for state, stages in by_state.items() for stage in stages}
+        for header, by_state in given.items()
+    }
 
 
 def recognized(headers: Iterable[Iterable[str]]) -> System | None:

@@ -18,11 +18,12 @@ from medallion.sources import units
 
 #: What a report is grouped by.
 _OF_GROUPS = ("status", "stage", "customer_id", "customer_name", "company", "owner", "source", "product_id", "currency")
-_TOTAL = re.compile(
+#: A word of a line that adds up records or counts them.
+TOTAL = re.compile(
     r"(?i)\W*((grand |sub)?total(s|en|es|e)?|sub[- ]?total|(zwischen|end|gesamt)?summen?|gesamt(ergebnis)?|suma( całkowita)?|"
     r"razem|ogółem|somme|total général|sous-total|totale( generale)?|subtotale|totaal|subtotaal|eindtotaal|celkem|součet|"
     r"итого|всего|合計|小計|総計|总计|合计|sum|i alt|sammanlagt|summa|yhteensä|összesen|végösszeg|toplam|genel toplam|"
-    r"count|anzahl|nombre|liczba)\W*(\(.*\)|\d+)?"
+    r"count|anzahl|nombre|liczba|recuento|conteo|conteggio|contagem|aantal|antal|antall|件数|計数|计数|записей)\W*(\(.*\)|\d+)?"
 )
 
 
@@ -74,14 +75,14 @@ def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | 
 
     def is_record(record: tuple[str, ...], count: int) -> bool:
         if record[place]:
-            return not _TOTAL.fullmatch(record[place]) or count > 0.6 * usual
+            return not TOTAL.fullmatch(record[place]) or count > 0.6 * usual
         is_header = len(headers & {*record}) >= _HEADERS
         is_part = sum(not record[at] for at in always) >= _LACKING
         return count > 0.6 * usual and not is_header and not is_part
 
     good = [is_record(record, count) for record, count in zip(records, filled, strict=True)]
     others = [record for record, is_good in zip(records, good, strict=True) if not is_good]
-    totals = [record for record in table.short if any(map(_TOTAL.fullmatch, record))]
+    totals = [record for record in table.short if any(map(TOTAL.fullmatch, record))]
     if (not others and not totals) or len(others) == len(records):
         return None
     kept = [record for record, is_good in zip(records, good, strict=True) if is_good]
@@ -93,7 +94,7 @@ def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | 
     total = read = None
     if amount is not None:
         at = table.columns.index(amount)
-        sums = [units.figure(record[at]) for record in others if any(map(_TOTAL.fullmatch, record)) and record[at]]
+        sums = [units.figure(record[at]) for record in others if any(map(TOTAL.fullmatch, record)) and record[at]]
         amounts = [units.signed(record[at]) or Decimal(0) for record in kept]
         every = sum(amounts, Decimal(0))
         once = {record[place] or n: each for n, (record, each) in enumerate(zip(kept, amounts, strict=True))}
@@ -109,11 +110,12 @@ def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | 
         if total is not None and abs(total - read) >= Decimal("0.02"):
             total = max(near)
     if others:
-        _leave_out(table, good, others)
+        leave_out(table, good, others)
     return NoRecords(len(others), (key, heads) if heads else None, lacking, total, read)
 
 
-def _leave_out(table: Table, good: list[bool], others: list[tuple[str, ...]]) -> None:
+def leave_out(table: Table, good: list[bool], others: list[tuple[str, ...]]) -> None:
+    """Take records out of a table that are none: those that are not good."""
     for at, column in enumerate(table.columns):
         column.counts.subtract(record[at] for record in others if record[at])
         column.counts = +column.counts
@@ -186,7 +188,7 @@ def grouped(feed: Feed, deals: Feed) -> None:
         if item is None or item.column is None:
             continue
         cells = [text for (text,) in feed.table.together(feed.table.column(item.column))]
-        heads = [text for text in cells if text and not _TOTAL.fullmatch(text)]
+        heads = [text for text in cells if text and not TOTAL.fullmatch(text)]
         is_state = name in ("status", "stage")  # the others may be empty
         is_few = (
             len(heads) < 2 or len(cells) < 2 * closing_dates.FEW
