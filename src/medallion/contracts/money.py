@@ -30,6 +30,7 @@ SIGNS = {
     "zł.": "PLN", "руб": "RUB", "руб.": "RUB", "р.": "RUB", "лв": "BGN", "лв.": "BGN", "грн": "UAH", "грн.": "UAH", "дин.": "RSD",
     "din.": "RSD", "ден.": "MKD", "lei": "RON", "S/": "PEN", "S/.": "PEN", "Rs": "Rs", "Rs.": "Rs", "Rp": "IDR", "Rp.": "IDR",
     "RM": "MYR", "₸": "KZT", "₾": "GEL", "₡": "CRC", "₦": "NGN", "₱": "PHP", "₲": "PYG", "₵": "GHS", "৳": "BDT", "₮": "MNT",
+    "KSh": "KES", "Ksh": "KES", "KSh.": "KES", "USh": "UGX", "TSh": "TZS",
 }  # fmt: skip
 NAMES = {
     "euro": "EUR", "euros": "EUR", "dollar": "USD", "dollars": "USD", "us dollar": "USD", "us dollars": "USD",

@@ -73,7 +73,23 @@ def _doubt(file: SourceFile, entity: Entity, default: str) -> currencies.Doubt |
     if code and accepted and code not in accepted:
         return currencies.not_shown(code, default)
     converted = not accepted
-    return currencies.doubt(columns, amounts, mapped, default, declared, converted) or _unit(file, amounts)
+    doubt = currencies.doubt(columns, amounts, mapped, default, declared, converted, file.above)
+    return doubt or (None if entity.sources else _above(file)) or _unit(file, amounts)
+
+
+def _above(file: SourceFile) -> currencies.Doubt | None:
+    """A doubt about amounts of which a line above the header says another unit, where no contract has been asked about it."""
+    item, said = file.mapping.get("deal_value"), units.above(file.above)
+    if item is None or item.unit or said is None:
+        return None
+    text, unit = said
+    column = next((header for header, name in file.columns if name == item.column), item.column)
+    say = f"`deal_value: {{column: {column}, unit: {unit}}}`" if unit else "an expression that gives whole amounts"
+    return currencies.Doubt(
+        f"the line {text!r} above the header says that amounts are in {unit or 'a unit that no contract has'}, and column {column!r} would count "
+        "as it is",
+        f"Let a contract say {say}, or `deal_value: {column}` if these are whole amounts (`medallion init` asks).",
+    )
 
 
 def _unit(file: SourceFile, amounts: Mapping[str, str]) -> currencies.Doubt | None:

@@ -81,7 +81,7 @@ def feed(draft: Draft, matched: Match) -> Feed:
         closing_dates.by_roles(feed, matched.entity)
     _twins(feed)
     if feed.entity == "leads":
-        worth.unit(feed)
+        worth.unit(feed, draft.system)
         evidence.accounts(feed)
         currency_columns.of_deals(draft, feed)
     elif feed.entity in draft.entities and "currency" not in draft.entities[feed.entity].column_names:

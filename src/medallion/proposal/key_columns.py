@@ -170,6 +170,13 @@ def _referred_to(draft: Draft, feed: Feed) -> tuple[Column, Column, Table] | Non
     return None
 
 
+def _without_zeros(feed: Feed, owners: list[Feed]) -> Column | None:
+    """The one column of a table whose numbers are those of the records of another but for leading zeros."""
+    keys = [feed_.column_of("customer_id") for feed_ in owners if feed_.entity == "customers"]
+    columns = [c for c in feed.table.columns if not c.is_unique and any(key and _but_for_zeros(c, key) for key in keys)]
+    return columns[0] if len(columns) == 1 else None
+
+
 def _but_for_zeros(refers: Column, key: Column) -> bool:
     """Whether a column has the numbers of another, all of one length, without the zeros before them."""
     lengths, bare = {*map(len, key.counts)}, {text.lstrip("0") for text in key.counts}
@@ -229,6 +236,9 @@ def find_padded(draft: Draft, feeds: list[Feed]) -> None:
             continue
         for feed in (other for other in feeds if other.entity != entity):
             refers = feed.column_of(name)
+            if refers is None and name not in feed.fillings and (refers := _without_zeros(feed, owners)):
+                reason = f"its numbers are those of {owners[0].table.file.name} but for leading zeros"
+                feed.fillings[name] = Filling(column=refers.header, confidence=0.9, reason=reason)
             written = {*refers.counts} if refers else set()
             known = {text for text in written if text.lstrip("0") in bare}
             if refers and len(written & texts) < 0.5 * len(written) and len(known) >= 0.9 * len(written):

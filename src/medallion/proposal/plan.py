@@ -117,8 +117,8 @@ def _without_junctions(matches: list[Match]) -> list[Match]:
 def _complete(draft: Draft, feeds: list[Feed]) -> None:
     """Fill keys, references and states, and relax what is required but missing."""
     for feed in feeds:
-        if feed.entity == "leads" and "lead_id" not in feed.fillings:
-            reports.settle(feed)
+        if feed.entity == "leads":
+            reports.settle(feed, has_key="lead_id" in feed.fillings)
     for feed in list(feeds):
         key_columns.settle(draft, feed)
     key_columns.as_beside(draft, feeds)

@@ -28,11 +28,12 @@ _OFF = Decimal("0.02")
 Record = tuple[str, ...]
 
 
-def settle(feed: Feed) -> None:
+def settle(feed: Feed, has_key: bool = False) -> None:
     """Leave out the lines of a report that are no deals, by a column that every deal fills and none of them, and take an empty
     cell of a column that it is grouped by for the one above.
 
-    Whoever knows the report is asked where no line confirms it with the sum of the deals.
+    Whoever knows the report is asked where no line confirms it with the sum of the deals. Lines that have no key of deals are left
+    out by that (`totals`), so where there `has_key` it is about the groups alone.
     """
     table = feed.table
     if table.of is not None or sum(batch.num_rows for batch in table.records) < table.rows:
@@ -57,6 +58,8 @@ def settle(feed: Feed) -> None:
         and any(each[at] and _is_sum(each[at]) for each in others)
         and not all(each[at] for each in deals)
     ]
+    if has_key and not grouped:
+        return
     item = feed.fillings.get("deal_value")
     at = table.columns.index(table.column(item.column)) if item and item.column else None
     total = sum((units.signed(each[at]) or Decimal(0) for each in deals), Decimal(0)) if at is not None else None

@@ -81,6 +81,10 @@ _KINDS = {"type", "category", "forecast", "status", "state", "semantics", "art",
           "estado", "statut", "etat", "stato", "rodzaj", "outcome", "result"}  # fmt: skip
 
 
+#: What Bitrix24 writes as the semantics of a stage: success, failure, in process.
+_SEMANTICS = {"s": "won", "f": "lost", "p": "open"}
+
+
 @dataclass(frozen=True)
 class Stages:
     """What a table says of stages: the SQL of a stage's state, and by each name that a stage has there its state."""
@@ -315,6 +319,8 @@ def _by_category(table: Table) -> _Ruled | None:
             continue
         meant = {text: vocabulary.value("leads.status", text) for text in column.counts}
         states = {text: meaning.value for text, meaning in meant.items() if meaning and meaning.confidence > 0.8}
+        if "semantics" in _words(column.header) and {text.lower() for text in meant} <= {*_SEMANTICS}:
+            states = {text: _SEMANTICS[text.lower()] for text in meant}
         if len(states) < len(meant) or not {"won", "lost"} <= set(states.values()):
             continue
         cases = " ".join(

@@ -36,6 +36,8 @@ class System:
     deleted: frozenset[str] = frozenset()
     states: Mapping[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
     stages: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: Headers of amounts that the system writes in hundredths.
+    cents: frozenset[str] = frozenset()
 
 
 @cache
@@ -58,7 +60,7 @@ def read(path: Path) -> System:
     if not isinstance(document, dict) or not isinstance(document.get("name"), str):
         raise ContractError(f"{path}: has no name", "Begin it with `name: My CRM`.")
     lists: dict[str, frozenset[str]] = {}
-    for word in ("signature", "deleted"):
+    for word in ("signature", "deleted", "cents"):
         listed = document.get(word) or []
         if not isinstance(listed, list):
             raise ContractError(f"{path}: {word} is {listed!r}", "Write a list of headers: [stagename, closedate].")
@@ -81,7 +83,9 @@ def read(path: Path) -> System:
                     f"The nearest one is {near[0]}; null is for a header that fills none.",
                 )
         columns[entity] = {bare(str(header)): column for header, column in named.items()}
-    return System(document["name"], lists["signature"], columns, lists["deleted"], states, _stages(document, path))
+    return System(
+        document["name"], lists["signature"], columns, lists["deleted"], states, _stages(document, path), lists["cents"]
+    )
 
 
 def _states(document: Mapping[str, Any], path: Path) -> list[tuple[str, dict[str, Any]]]:

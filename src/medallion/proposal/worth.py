@@ -10,6 +10,7 @@ from medallion.contracts import Entity, Filling
 from medallion.proposal import asking, cells, roles, vocabulary
 from medallion.proposal.feeds import Feed
 from medallion.proposal.profile import Column
+from medallion.proposal.systems import System
 from medallion.sources import units
 
 #: Share of values that must look like figures or dates.
@@ -180,12 +181,27 @@ def scaled(item: Filling, columns: list[Column]) -> Filling:
     return item.model_copy(update=update)
 
 
-def unit(feed: Feed) -> None:
-    """Find an amount in hundredths or thousands by a column beside it, or by its header."""
+def _in_unit_of_title(item: Filling, column: Column, title: str, unit: str) -> Filling:
+    """An amount in the unit that a line above the header says, which is asked about."""
+    text = next((text for text in column.counts if units.figure(text)), "")
+    size = (units.signed(text, column.comma) or Decimal(0)) * units.SIZES.get(unit, 1)
+    asks = f"is {text!r} {size:,.2f} (`unit: {unit}`)?" if unit else "write an expression that gives whole amounts"
+    reason = f"{item.reason}; the line {title!r} above the header says {unit or 'a unit that no contract has'}: {asks}"
+    return item.model_copy(
+        update={"unit": unit or None, "confidence": min(item.confidence or 1, asking.ASKED), "reason": reason}
+    )
+
+
+def unit(feed: Feed, system: System | None = None) -> None:
+    """Find an amount in hundredths or thousands by a column beside it, by its header, or by the system that it comes from."""
     filling = feed.fillings.get("deal_value")
     if filling is None:
         return
     filling = feed.fillings["deal_value"] = scaled(filling, feed.table.columns)
+    said = None if filling.unit or filling.column is None else units.above(feed.table.file.above)
+    if said and filling.column:
+        feed.fillings["deal_value"] = _in_unit_of_title(filling, feed.table.column(filling.column), *said)
+        return
     if filling.column is None or filling.unit:
         return
     column = feed.table.column(filling.column)
@@ -207,6 +223,13 @@ def unit(feed: Feed) -> None:
     if whole and units.says_cents(column.header):
         reason = f"{filling.reason}; in hundredths, as its name says"
         feed.fillings["deal_value"] = filling.model_copy(update={"unit": "cents", "reason": reason})
+    elif whole and system and vocabulary.bare(column.header) in system.cents:
+        text = next(iter(column.counts), "")
+        times = (units.signed(text, column.comma) or Decimal(0)) / 100
+        reason = f"{filling.reason}; {system.name} gives amounts in cents: is {text!r} {times:,.2f} (`unit: cents`)?"
+        feed.fillings["deal_value"] = filling.model_copy(
+            update={"unit": "cents", "reason": reason, "confidence": asking.ASKED}
+        )
 
 
 def below_zero(feed: Feed) -> int:

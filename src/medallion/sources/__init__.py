@@ -39,7 +39,7 @@ class SourceFile:
     """One export table and how to read it as one entity.
 
     `uri`, `member` of an archive and `sheet` of a workbook (for a JSON document the path of its list) say where it
-    lies. `columns` pairs each header, as written, with its bronze column; `mapping` gives what fills each canonical
+    lies. `above` has the texts of the lines above the header. `columns` pairs each header, as written, with its bronze column; `mapping` gives what fills each canonical
     column; `dates` has the formats that the values of its dates call for. `content_hash` is the SHA-256 of the unpacked
     content, so that a file delivered again under another name, or compressed, is known; for a sheet it is that of the
     workbook and its name. `accept` takes the file in whatever share of its rows is refused; `held` says why it was held
@@ -61,6 +61,7 @@ class SourceFile:
     member: str = ""
     sheet: str = ""
     header_line: int = 1
+    above: tuple[str, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
     mapping: dict[str, Filling] = field(default_factory=dict)
     dates: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -90,7 +91,8 @@ class SourceFile:
         columns = tuple((str(header), str(name)) for header, name in values["columns"])
         mapping = {name: _filling(json.dumps(item)) for name, item in values["mapping"].items()}
         dates = {str(name): tuple(formats) for name, formats in values.get("dates", {}).items()}
-        return cls(**{**values, "columns": columns, "mapping": mapping, "dates": dates})
+        above = tuple(values.get("above", ()))
+        return cls(**{**values, "above": above, "columns": columns, "mapping": mapping, "dates": dates})
 
     def with_dates(self, dates: Mapping[str, tuple[str, ...]]) -> SourceFile:
         """The file with its dates read by these formats, per canonical column, where no contract names any."""
@@ -522,6 +524,7 @@ def described(
         member=part.place.member,
         sheet=part.sheet,
         header_line=header.line,
+        above=header.above,
         columns=tuple(zip(header.cells, bronze_names(header.cells), strict=True)),
         mapping=dict(mapping or {}),
     )
@@ -536,7 +539,7 @@ def remapped(file: SourceFile, entities: Mapping[str, Entity]) -> SourceFile:
     base = file.name.removesuffix(f"#{file.sheet}").rpartition("/")[2]
     stem = delivery.split(base)[0]
     part = Part(file.uri, file.name, file.format, file.place, (file.sheet, stem) if file.sheet else (stem,), file.sheet)
-    header = Header(tuple(written for written, _ in file.columns), file.header_line, file.delimiter)
+    header = Header(tuple(written for written, _ in file.columns), file.header_line, file.delimiter, file.above)
     content = Content(
         file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted, file.slashed
     )

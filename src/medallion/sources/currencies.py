@@ -130,6 +130,18 @@ def in_header(header: str) -> str | None:
     return next((SIGNS[sign] for sign in symbols if sign in header), None)
 
 
+def above(texts: Iterable[str]) -> tuple[str, Counter[str]] | None:
+    """What stands above a header and names a currency, and the ISO codes that such texts name; None where none does.
+
+    >>> above(["Pipeline report", "All amounts in k EUR"]), above(["SHOW ALL", "As of 2026-11-20 EST"])
+    (('All amounts in k EUR', Counter({'EUR': 1})), None)
+    """
+    named = [
+        (text, code) for text in texts if (code := in_header(text)) and not (text.isupper() and code.lower() in WORDS)
+    ]
+    return (named[0][0], Counter(code for _, code in named)) if named else None
+
+
 def in_amount(text: str) -> str | None:
     """The ISO code that stands beside a figure; None for a figure alone, or for no amount.
 
@@ -200,6 +212,7 @@ def doubt(
     default: str,
     declared: bool = False,
     converted: bool = False,
+    above_header: Iterable[str] = (),
 ) -> Doubt | None:
     """What keeps a file's amounts from counting in the currency `default`; None when nothing does.
 
@@ -210,6 +223,7 @@ def doubt(
         default: Currency of an amount of which nothing is said.
         declared: Whether the contract itself says the currency of every row, or what an empty cell means.
         converted: Whether there is a table of rates for amounts in other currencies.
+        above_header: The texts of the lines above the header.
     """
     columns = list(columns)
     mapped_column = next((column for column in columns if column.name == mapped), None)
@@ -277,6 +291,13 @@ def doubt(
     if (named := figures_beside(columns, amounts)) and named[1] != default:
         cells = next(column.counts.total() for column in columns if column.header == named[0])
         return not_said(f"column {named[0]!r}", {named[1]: cells}, default)
+    said = (
+        None
+        if any(in_header(column.header) or _beside(column) for column in columns if column.name in amounts)
+        else above(above_header)
+    )
+    if said and amounts and {*said[1]} - {default}:
+        return not_said(f"the line {said[0]!r} above the header", said[1], default)
     return _without_value(columns, amounts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -14,6 +14,8 @@ _DELIMITERS = (",", ";", "\t", "|")
 _DEPTH = 30
 #: The standard library stops at cells of 128 KiB unless told otherwise; a note may be longer.
 _LONGEST_CELL = 1 << 30
+#: Of the texts above a header as many are kept, and so many characters of each.
+_MOST_TEXTS, _LONGEST_TEXT = 60, 120
 
 #: How many columns of a header somebody knows.
 Known = Callable[[Sequence[str]], int]
@@ -21,11 +23,12 @@ Known = Callable[[Sequence[str]], int]
 
 @dataclass(frozen=True)
 class Header:
-    """The cells of a header, the line on which it starts and the delimiter."""
+    """The cells of a header, the line on which it starts, the delimiter, and the texts of the lines above it."""
 
     cells: tuple[str, ...]
     line: int
     delimiter: str = ","
+    above: tuple[str, ...] = ()
 
 
 def of_text(head: str, known: Known, line: int | None = None) -> Header | None:
@@ -45,7 +48,7 @@ def _with(head: str, delimiter: str, known: Known, line: int | None) -> Header |
     if at is None:
         return None
     cells = grouped(records[at - 1][1], records[at][1]) if at else records[at][1]
-    return Header((*cells, *_ended(records, at)), records[at][0], delimiter)
+    return Header((*cells, *_ended(records, at)), records[at][0], delimiter, _texts(each for _, each in records[:at]))
 
 
 def grouped(above: Sequence[str], cells: Sequence[str]) -> list[str]:
@@ -93,7 +96,13 @@ def of_rows(rows: Sequence[Sequence[str]], known: Known, line: int | None = None
     at = _place(rows[: max(_DEPTH, line or 0)], known, None if line is None else line - 1)
     if at is None:
         return None
-    return Header(tuple(grouped(rows[at - 1] if at else [], _trimmed(rows[at]))), at + 1)
+    cells = tuple(grouped(rows[at - 1] if at else [], _trimmed(rows[at])))
+    return Header(cells, at + 1, above=_texts(rows[:at]))
+
+
+def _texts(records: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """The titles, notes and groups that stand above a header."""
+    return tuple(cell.strip()[:_LONGEST_TEXT] for cells in records for cell in cells if cell.strip())[:_MOST_TEXTS]
 
 
 def _trimmed(cells: Sequence[str]) -> list[str]:

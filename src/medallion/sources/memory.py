@@ -83,7 +83,9 @@ class Memory:
         known = self.now.get(part.uri, {}).get("looked", {}).get(part.name)
         if known:
             content, header = known
-            return Content(**content, head=b""), Header(**{**header, "cells": tuple(header["cells"])})
+            return Content(**content, head=b""), Header(
+                **{**header, "cells": tuple(header["cells"]), "above": tuple(header["above"])}
+            )
         try:
             table = look()
         except BaseException:

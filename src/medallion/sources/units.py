@@ -110,6 +110,11 @@ _WORTH = re.compile(
     rf"investment|{_RUPEES})(?![^\W_])"
 )
 _CR, _DEBIT = (re.compile(rf"(?<![^\W_])({words})(?![^\W_])") for words in ("crs?", "dr|debit"))
+#: Words for amounts in a title.
+_AMOUNTS = re.compile(
+    r"(?<![^\W_])(amounts?|values?|figures|money|revenues?|sales|beträge|betrag|werte|umsätze|umsatz|angaben|montants?|valeurs?|chiffres|importes?|"
+    r"valores|importi|valori|bedragen|kwoty|belopp|beløb|金額|金额|单位|單位|単位|단위)"
+)
 #: Numerals of Chinese, Japanese and Korean, and how much each is.
 _NUMERALS = {
     10: "十拾십",
@@ -144,6 +149,19 @@ def scale(header: str) -> str | None:
     if unit := next((unit for unit, words in _SCALES if re.search(edge.format(f"({words})"), text)), None):
         return unit
     return "crores" if _CR.search(text) and _WORTH.search(text) and not _DEBIT.search(text) else None
+
+
+def above(texts: Iterable[str]) -> tuple[str, str] | None:
+    """What stands above a header and says a unit of amounts, and that unit, as `scale` gives it; None where none does.
+
+    >>> above(["Deals 2025", "All amounts in k EUR"]), above(["Beträge in Tsd."]), above(["Team K", "2,000 rows"])
+    (('All amounts in k EUR', 'thousands'), ('Beträge in Tsd.', 'thousands'), None)
+    """
+    for text in texts:
+        says_amounts = currencies.in_header(text) or _AMOUNTS.search(unicodedata.normalize("NFKC", text).lower())
+        if says_amounts and not re.search(r"[<>=≥≤]|\d{3}", text) and (unit := scale(text)) is not None:
+            return text, unit
+    return None
 
 
 def _counted(text: str) -> int:
