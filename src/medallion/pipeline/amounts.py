@@ -79,10 +79,10 @@ def _doubt(file: SourceFile, entity: Entity, default: str) -> currencies.Doubt |
 
 def _above(file: SourceFile) -> currencies.Doubt | None:
     """A doubt about amounts of which a line above the header says another unit, where no contract has been asked about it."""
-    item, said = file.mapping.get("deal_value"), units.above(file.above)
-    if item is None or item.unit or said is None:
+    item, title = file.mapping.get("deal_value"), units.above(file.above)
+    if item is None or item.unit or title is None:
         return None
-    text, unit = said
+    text, unit = title
     column = next((header for header, name in file.columns if name == item.column), item.column)
     say = f"`deal_value: {{column: {column}, unit: {unit}}}`" if unit else "an expression that gives whole amounts"
     return currencies.Doubt(

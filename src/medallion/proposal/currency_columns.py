@@ -89,8 +89,8 @@ def _beside(
         return (named[0], {named[1]: 1}) if named[1] != "USD" else None
     if any(cell.is_currency for cell in columns):
         return None
-    if said := currencies.above(feed.table.file.above):
-        return (f"the line {said[0]!r} above the header", said[1]) if {*said[1]} - {"USD"} else None
+    if title := currencies.above(feed.table.file.above):
+        return (f"the line {title[0]!r} above the header", title[1]) if {*title[1]} - {"USD"} else None
     for table in (each for each in draft.tables if each is not feed.table):
         cells_of = (currencies.Cells(c.header, c.name, c.counts, c.rows - c.filled) for c in table.columns)
         if elsewhere := currencies.elsewhere(cells_of, "USD"):

@@ -48,9 +48,9 @@ def _feed(draft: Draft, table: Table) -> Feed | None:
         or not deletions.may_list([c.header for c in table.columns])
     ):
         return None
-    said = deletions.key_of([column.header for column in table.columns])
+    header = deletions.key_of([column.header for column in table.columns])
     columns = [c for c in table.columns if c.share("code") + c.share("number") > 0.9 and c.share("date") < 0.5]
-    columns.sort(key=lambda column: column.header != said)
+    columns.sort(key=lambda column: column.header != header)
     offers: list[tuple[int, float, int, str, Column]] = []
     for entity, keys in draft.known_keys().items():
         named = max(vocabulary.kind_of_file(stem, entity) for stem in table.stems)

@@ -92,9 +92,9 @@ def gaps(feed: Feed, entity: Entity) -> None:
         if dates and feed.entity == "leads":
             _ask(feed, "created_at", dates, entity, "no column is named as the day of opening")
     if feed.entity == "leads" and not {"customer_id", "company"} & {*feed.fillings}:
-        said = [c for c in feed.unmapped if c.filled and _says_account(c, entity)]
-        names = [c for c in feed.unmapped if _may_be_accounts(c) and c not in said]
-        names = [*said, *sorted(names, key=lambda c: c.distinct, reverse=True)]
+        named = [c for c in feed.unmapped if c.filled and _says_account(c, entity)]
+        names = [c for c in feed.unmapped if _may_be_accounts(c) and c not in named]
+        names = [*named, *sorted(names, key=lambda c: c.distinct, reverse=True)]
         if names:
             shown = " or ".join(f"{c.header!r} ({c.examples(2)})" for c in names[:3])
             problem = f"no column holds the account: is it {shown}? without one no deal has an account"
@@ -119,7 +119,11 @@ def _is_number(column: Column) -> bool:
     if units.scale(column.header) is not None:
         return False
     whole = all(re.fullmatch(r"-?\d+", text) for text in column.counts)
-    return whole and (column.is_unique or column.header.lower().endswith("id") or min(map(len, column.counts)) > 12)
+    round_ones = (
+        sum(text.endswith("0") for text in column.counts) > 0.6 * column.distinct
+    )  # numbers of records count on
+    is_own = column.is_unique and not round_ones
+    return whole and (is_own or column.header.lower().endswith("id") or min(map(len, column.counts)) > 12)
 
 
 def _newest(column: Column) -> int:

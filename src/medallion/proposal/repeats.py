@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 from medallion import figures
@@ -16,12 +17,15 @@ from medallion.proposal.feeds import Feed
 from medallion.proposal.match import named
 from medallion.proposal.profile import Column
 from medallion.proposal.systems import System
+from medallion.sources import units
 
 #: How sure a name must be to be that of the records' own identifier.
 _NAMED = 0.84
 #: Share of the identifiers in several rows of which a cell must be the same in all of their rows.
 _MOST = 0.95
 _ASKED = 0.6
+#: How far the figures of lines may be off the amount of their record.
+_OFF = Decimal("0.02")
 #: Words of a column that numbers the lines of a record.
 _LINES = frozenset(
     ["line", "lines", "item", "pos", "position", "positionsnr", "posnr", "zeile", "row", "linea", "ligne", "riga", "linha", "regel",
@@ -126,6 +130,12 @@ def key(feed: Feed, repeated: Repeated) -> Filling:
     if repeated.kind == "copies":
         return Filling(column=header, confidence=0.85, reason=f"its name; {counted}, and those of one are the same")
     differ = _listed(repeated.differing)
+    if repeated.kind == "lines" and (part := _adding_up(feed, repeated)):
+        reason = (
+            f"{counted}; the rows of one have the same state, account, amount and dates, and their {part.header} adds up to the amount, so they "
+            f"are lines of one deal, which counts once{_line_items(feed, header)}"
+        )
+        return Filling(column=header, confidence=0.9, reason=reason)
     if repeated.kind == "lines":
         reason = (
             f"{counted}; the rows of one have the same state, account, amount and dates and differ in {differ}: are they lines of "
@@ -152,6 +162,23 @@ def key(feed: Feed, repeated: Repeated) -> Filling:
         f"counts{other}. If each row is one of its own, write {apart}"
     )
     return Filling(column=header, confidence=_ASKED, reason=reason)
+
+
+def _adding_up(feed: Feed, repeated: Repeated) -> Column | None:
+    """The column whose figures are, for each record, together its amount."""
+    item = feed.fillings.get("deal_value")
+    if item is None or item.column is None or repeated.records == repeated.rows:
+        return None
+    amount = feed.table.column(item.column)
+    for part in (column for column in repeated.differing if column.share("number") > 0.9):
+        sums: dict[str, list[Decimal | None]] = {}
+        for key, whole, cell in feed.table.together(repeated.column, amount, part):
+            total = sums.setdefault(key, [units.signed(whole, amount.comma), Decimal(0)])
+            figure = units.signed(cell, part.comma)
+            total[1] = None if figure is None or total[1] is None else total[1] + figure
+        if all(whole is not None and added is not None and abs(whole - added) < _OFF for whole, added in sums.values()):
+            return part
+    return None
 
 
 def _listed(columns: tuple[Column, ...]) -> str:

@@ -33,7 +33,7 @@ def settle(feed: Feed, has_key: bool = False) -> None:
     cell of a column that it is grouped by for the one above.
 
     Whoever knows the report is asked where no line confirms it with the sum of the deals. Lines that have no key of deals are left
-    out by that (`totals`), so where there `has_key` it is about the groups alone.
+    out by that (`totals`), so where it `has_key`, it is about the groups alone, if a line confirms them.
     """
     table = feed.table
     if table.of is not None or sum(batch.num_rows for batch in table.records) < table.rows:
@@ -58,13 +58,13 @@ def settle(feed: Feed, has_key: bool = False) -> None:
         and any(each[at] and _is_sum(each[at]) for each in others)
         and not all(each[at] for each in deals)
     ]
-    if has_key and not grouped:
-        return
     item = feed.fillings.get("deal_value")
     at = table.columns.index(table.column(item.column)) if item and item.column else None
     total = sum((units.signed(each[at]) or Decimal(0) for each in deals), Decimal(0)) if at is not None else None
-    said = {units.signed(each[at]) for each in others if each[at]} if at is not None else set[Decimal | None]()
-    agrees = total is not None and any(each is not None and abs(each - total) < _OFF for each in said)
+    sums = {units.signed(each[at]) for each in others if each[at]} if at is not None else set[Decimal | None]()
+    agrees = total is not None and any(each is not None and abs(each - total) < _OFF for each in sums)
+    if has_key and not (grouped and agrees):
+        return
     named = {column.header for column in grouped}
     what = f"{figures.count(len(others), 'line')} of sums and notes, without {telling[0].header}, {'does' if len(others) == 1 else 'do'} not count"
     shown = f"; a line says {total:,.2f}, and so do the records" if agrees else ""

@@ -198,9 +198,9 @@ def unit(feed: Feed, system: System | None = None) -> None:
     if filling is None:
         return
     filling = feed.fillings["deal_value"] = scaled(filling, feed.table.columns)
-    said = None if filling.unit or filling.column is None else units.above(feed.table.file.above)
-    if said and filling.column:
-        feed.fillings["deal_value"] = _in_unit_of_title(filling, feed.table.column(filling.column), *said)
+    title = None if filling.unit or filling.column is None else units.above(feed.table.file.above)
+    if title and filling.column:
+        feed.fillings["deal_value"] = _in_unit_of_title(filling, feed.table.column(filling.column), *title)
         return
     if filling.column is None or filling.unit:
         return

@@ -291,13 +291,13 @@ def doubt(
     if (named := figures_beside(columns, amounts)) and named[1] != default:
         cells = next(column.counts.total() for column in columns if column.header == named[0])
         return not_said(f"column {named[0]!r}", {named[1]: cells}, default)
-    said = (
+    title = (
         None
         if any(in_header(column.header) or _beside(column) for column in columns if column.name in amounts)
         else above(above_header)
     )
-    if said and amounts and {*said[1]} - {default}:
-        return not_said(f"the line {said[0]!r} above the header", said[1], default)
+    if title and amounts and {*title[1]} - {default}:
+        return not_said(f"the line {title[0]!r} above the header", title[1], default)
     return _without_value(columns, amounts)
 
 

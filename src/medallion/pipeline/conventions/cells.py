@@ -105,6 +105,8 @@ def markers_of(file: SourceFile) -> list[str]:
         "stage_changes",
     ):  # a stage that is retired is still looked up
         return []
+    if (ended := file.mapping.get(ABSENT)) and (ended.sql or "").strip().lower() == "true":
+        return []  # every row of it says so
     unread = [
         (header, name)
         for header, name in file.columns
@@ -114,6 +116,13 @@ def markers_of(file: SourceFile) -> list[str]:
     if old and (system := systems.recognized([[header for header, _ in file.columns]])):
         old = {header for header in old if vocabulary.bare(header) not in system.deleted}
     return [name for header, name in unread if header not in old]
+
+
+def _telling(file: SourceFile) -> str:
+    """The column without which rows do not count by a contract, in the form that `init` writes; "" where none says so."""
+    counts = file.mapping.get(WHERE)
+    plain = re.fullmatch(r"trim\(coalesce\(`([^`]+)`, ''\)\) <> ''", (counts.sql or "") if counts else "")
+    return plain[1] if plain and plain[1] in {name for _, name in file.columns} else ""
 
 
 def activity_states(file: SourceFile) -> list[tuple[str, str]]:
@@ -182,6 +191,7 @@ def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[s
     unread, read_markers = set(markers_of(file)), _marks_read(file, entity) if listed else []
     item = file.mapping.get(entity.key)
     key = {item.column} if item and item.column and listed and entity.name == "leads" else set()
+    key |= {telling} if listed and (telling := _telling(file)) else set()
     with_errors = file.columns_read if cells is None and _may_have_errors(file) else set()
     read_all = dates | listed | key | with_errors | {name for _, name in read_markers}
     wanted = [name for _, name in file.columns if name in read_all]
@@ -197,7 +207,7 @@ def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[s
                 hashed = batch.column(name).filter(pc.starts_with(pc.fill_null(batch.column(name), ""), "#"))
                 texts = _counted(hashed, ())
                 seen[name].errors.update({text: n for text, n in texts.items() if text.lower() in ERRORS})
-            for name in key:  # a row without one is refused whatever it says: a total, a note
+            for name in key:  # a row without one is refused, or left out, whatever it says: a total, a note
                 batch = batch.filter(pc.fill_null(pc.not_equal(batch.column(name), ""), False))
             if pair:
                 both = [pc.utf8_trim_whitespace(pc.fill_null(batch.column(name), "")) for name in pair]

@@ -1,0 +1,255 @@
+"""Exports as users bring them: stages by identifiers, numbers without their zeros, sums of groups, titles, lists of deletions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pytest
+
+from conftest import NOW
+from medallion import proposal
+
+ACCOUNTS = "Company ID,Company Name\n11,Tarn Foods\n12,Halden AS\n13,Lumen\n"
+
+
+def _proposed(folder, files: Mapping[str, str]):
+    (folder / "in").mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / "in" / name).write_text(text)
+    return proposal.propose(str(folder / "in"), "mine")
+
+
+def _asked(found) -> list[str]:
+    return [f"{c['entity']}.{c['column']}" for c in found.columns if c["confidence"] < 0.8]
+
+
+def _accepted(folder, text: str) -> str:
+    """The path of a contract whose guesses have all been confirmed."""
+    (folder / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", text))
+    return str(folder / "c.yaml")
+
+
+STAGES = [
+    # what lists the stages, and the stages of deals that are open, won, lost and won
+    ("pipelines.csv", "pipeline_id,pipeline_label,stage_id,stage_label,display_order,is_closed,probability\n"
+     "7,Renewals,701,Talks,0,false,0.5\n7,Renewals,702,Stays,1,true,1.0\n7,Renewals,703,Leaves,2,true,0.0\n", "701 702 703 702"),
+    ("stages.csv", "stage_id,stage,position,is_won,is_lost\n1,Talks,1,no,no\n2,Stays,2,yes,no\n3,Leaves,3,no,yes\n", "1 2 3 2"),
+    ("statuses.csv", "ENTITY_ID,STATUS_ID,NAME,SORT,SEMANTICS\nX,C2:NEW,Talks,10,P\nX,C2:S8,Stays,20,S\nX,C2:F8,Leaves,30,F\n",
+     "C2:NEW C2:S8 C2:F8 C2:S8"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "content", "stages"), STAGES, ids=[item[0] for item in STAGES])
+def test_a_list_of_stages_is_no_deals_and_says_how_each_stands(tmp_path, deliver, rows, file, content, stages):
+    """The list had a name and a number in every row, and became seven deals worth 0 to 3 dollars."""
+    deals = "".join(
+        f"{n},Deal {n},{stage},{n}17,2025-01-0{n},2025-03-0{n},1{n % 3 + 1}\n"
+        for n, stage in enumerate(stages.split(), 1)
+    )
+    header = "Deal ID,Deal Name,Stage ID,Amount,Created Date,Close Date,Company ID\n"
+    files = {"companies.csv": ACCOUNTS, "deals.csv": header + deals, file: content}
+    found = _proposed(tmp_path, files)
+    assert [name for name in _asked(found) if name.startswith("leads.sta")] == []
+    _, lake = deliver(files, contracts=(_accepted(tmp_path, found.text),))
+    read = rows(lake, "select status, cast(deal_value as int) as value from silver.leads_clean order by lead_id")
+    assert [tuple(row.values()) for row in read] == [("open", 117), ("won", 217), ("lost", 317), ("won", 417)]
+
+
+ZEROS = [
+    # headers of the number in accounts and in deals, what accounts and deals have before it -> known accounts
+    ("Customer", "Customer", "0000", "", 3),
+    ("Customer", "Customer", "", "0000", 3),
+    ("Customer Number", "Customer", "0000", "", 3),
+    ("Kunde", "Kunde", "0000", "", 3),
+    ("Customer", "Customer", "", "9", 0),
+]
+
+
+@pytest.mark.parametrize(("own", "theirs", "padded", "bare", "known"), ZEROS)
+def test_deals_whose_account_numbers_have_lost_their_zeros_have_their_accounts(
+    tmp_path, own, theirs, padded, bare, known
+):
+    """They had none, and nothing was asked. Other numbers are asked about."""
+    accounts = "".join(f"{padded}{n};Firm {n};DE\n" for n in (104207, 104311, 198040))
+    deals = "".join(
+        f"O-{n};{bare}{key};Closed Won;{n}00;2025-01-1{n};2025-03-1{n}\n"
+        for n, key in enumerate((104207, 198040, 104311, 104207))
+    )
+    found = _proposed(
+        tmp_path,
+        {"customers.csv": f"{own};Name;Country\n{accounts}",
+         "opportunities.csv": f"Opportunity ID;{theirs};Stage;Amount;Created Date;Close Date\n{deals}"},
+    )  # fmt: skip
+    filled = {c["column"]: c for c in found.columns if c["entity"] == "leads"}
+    if known:
+        assert "^0+" in filled["customer_id"]["from"] or not padded
+        assert _asked(found) == []
+    else:
+        assert "customer_id" not in filled
+        assert f"no column holds the account: is it '{theirs}'" in found.text
+
+
+REPORT = """Owner,Stage,Deal,Account,Amount,Close Date,Created
+Colm,Proposal,Dryer,Wexcombe,41000,2026-12-18,2025-02-04
+,Subtotal,Sum,,41000,,
+,,Count,,1,,
+,Closed Won,Spares,Ostrava,7250.5,2025-04-11,2025-01-15
+,,Pilot,Wexcombe,3900,2025-02-28,2025-01-09
+,Subtotal,Sum,,11150.5,,
+Subtotal,,Sum,,52150.5,,
+Yara,Closed Lost,Rack,Fenwick,18000,2025-06-02,2025-02-20
+,,Bench,Ostrava,9900,2025-06-13,2025-04-01
+,Subtotal,Sum,,27900,,
+Total,,Sum,,{total},,
+"""
+
+
+def test_sums_of_a_report_in_groups_are_no_deals_and_groups_are_filled_down(tmp_path, deliver, rows):
+    files = {"pipeline.csv": REPORT.format(total=80050.5)}
+    found = _proposed(tmp_path, files)
+    assert _asked(found) == ["leads.lead_id"]  # nothing else tells the deals apart
+    _, lake = deliver(files, contracts=(_accepted(tmp_path, found.text),))
+    read = rows(
+        lake, "select owner, status, cast(deal_value as double) as value from silver.leads_clean order by value"
+    )
+    assert [tuple(row.values()) for row in read] == [
+        ("Colm", "won", 3900), ("Colm", "won", 7250.5), ("Yara", "lost", 9900), ("Yara", "lost", 18000), ("Colm", "open", 41000),
+    ]  # fmt: skip
+    assert rows(lake, "select * from silver.quarantine") == []
+
+
+def test_sums_that_no_line_confirms_are_asked_about(tmp_path):
+    found = _proposed(tmp_path, {"pipeline.csv": REPORT.format(total=70000)})
+    assert {"customers.where", "leads.where"} <= {*_asked(found)}
+
+
+LIST = "Project ID,Customer,Status,Value,Created Date,Closed Date\n"
+ITEMS = "P-1,Anstey,Won,12.5,2025-01-10,2025-03-07\nP-2,Borden,Lost,7.25,2025-01-24,2025-05-19\nP-3,Anstey,Open,0.8,2025-03-12,\n"
+ABOVE = [
+    ("Deal list,,,,,\nAll amounts in k EUR,,,,,\n", "unit: thousands", "every figure is shown in EUR"),
+    ("Deal,,,Money (k USD),Dates,\n", "unit: thousands", ""),
+    ("Pipeline,,,,,\nCurrency: CHF,,,,,\n", "", "the line 'Currency: CHF' above the header says CHF"),
+    ("Pipeline of Team K,,,,,\nSHOW ALL,,,,,\n", "", ""),
+]
+
+
+@pytest.mark.parametrize(("above", "unit", "currency"), ABOVE)
+def test_what_a_title_says_of_unit_and_currency_is_asked_about(tmp_path, above, unit, currency):
+    """12.5 thousand euros were read as 12.5 dollars."""
+    found = _proposed(tmp_path, {"projects.csv": above + LIST + ITEMS})
+    assert _asked(found) == (["leads.deal_value"] if unit or currency else [])
+    (value,) = [c for c in found.columns if c["column"] == "deal_value"]
+    assert ("is '12.5' 12,500.00" in value["reason"]) == bool(unit)
+    assert unit in found.text
+    assert currency in value["reason"]
+
+
+def test_a_run_without_a_contract_stops_at_a_title_that_says_another_unit_or_currency(deliver):
+    deals = "lead_id,customer_id,status,deal_value,created_at\nL1,C1,won,12.5,2025-01-10\n"
+    customers = "customer_id,customer_name\nC1,Anstey\n"
+    for title, says in (("All amounts in k USD", "amounts are in thousands"), ("Currency: CHF", "says CHF (1)")):
+        result, _ = deliver({"customers.csv": customers, "leads.csv": f"{title},,,,\n{deals}"})
+        (refusal,) = result.refused
+        assert f"the line '{title}' above the header" in refusal.problem
+        assert says in refusal.problem
+
+
+DEALS = "Deal ID,Company,Status,Amount,Created,Closed\nD-1,Tarn,won,100,2025-01-03,2025-02-01\nD-2,Halden,won,200,2025-01-04,2025-02-02\nD-3,Lumen,open,400,2025-01-05,\n"
+
+
+def test_a_list_of_deleted_records_is_not_passed_over(tmp_path, deliver, rows):
+    """It was no CRM export, left alone, and what it names still counted."""
+    contract = _accepted(tmp_path, _proposed(tmp_path, {"deals.csv": DEALS}).text)
+    deliver({"deals.csv": DEALS}, contracts=(contract,))
+    listed = {"Deals_deleted.csv": "Deal ID,Deleted At\nD-2,2025-03-01\n"}
+    result, lake = deliver(listed, contracts=(contract,))
+    (refusal,) = result.refused
+    assert "Deals_deleted.csv: line 1: is called a list of deleted records" in refusal.problem
+    entry = re.search(r"`- (\{.*?\}\})`", refusal.remedy)[1]
+    text = (tmp_path / "c.yaml").read_text()
+    (tmp_path / "c.yaml").write_text(text.replace("  - name: products", f"          - {entry}\n  - name: products"))
+    result, lake = deliver(listed, NOW + timedelta(days=1), contracts=(contract,))
+    assert not result.refused
+    assert [row["lead_id"] for row in rows(lake, "select lead_id from silver.leads_clean order by 1")] == ["D-1", "D-3"]
+
+
+DELETED = [
+    ("deals_deleted.csv", "Deal ID,Deleted At\nD-2,2025-03-01\n", []),
+    ("gelöschte Deals.csv", "Deal ID;Gelöscht am\nD-2;01.03.2025\n", []),
+    ("getDeleted.json", json.dumps({"deletedRecords": [{"id": "D-2", "deletedDate": "2025-03-01T08:15:00Z"}]}), []),
+    ("deals removed.csv", DEALS.replace("D-", "E-"), ["leads.absent"]),  # whole records: are they deleted?
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "content", "asked"), DELETED, ids=[item[0] for item in DELETED])
+def test_init_proposes_a_list_of_deleted_records(tmp_path, file, content, asked):
+    found = _proposed(tmp_path, {"deals.csv": DEALS, file: content})
+    assert [name for name in _asked(found) if name.endswith(".absent")] == asked
+    assert 'absent: {when: "true"' in found.text
+
+
+TIMES = "Deal ID,Company,Status,Stage,Value,Created,Won time,Lost time\n"
+
+
+def test_days_of_winning_and_losing_confirm_the_state(tmp_path):
+    good = "1,Tarn,Won,Proposal,100,2025-01-02,2025-02-01,\n2,Halden,Lost,Talks,200,2025-01-02,,2025-02-02\n3,Lumen,Open,Won - paperwork,400,2025-01-03,,\n"
+    assert "leads.status" not in _asked(_proposed(tmp_path, {"deals.csv": TIMES + good}))
+    other = good.replace("Won - paperwork,400,2025-01-03,,", "Won - paperwork,400,2025-01-03,2025-02-03,")
+    assert "leads.status" in _asked(_proposed(tmp_path, {"deals.csv": TIMES + other}))
+
+
+def test_an_offer_that_was_accepted_is_asked_about(tmp_path):
+    rows = "1,Tarn,Proposal accepted,100,2025-01-02,2025-02-01\n2,Halden,Lost,200,2025-01-02,2025-02-02\n3,Lumen,Offer sent,400,2025-01-03,\n"
+    found = _proposed(tmp_path, {"deals.csv": f"Deal ID,Company,Stage,Value,Created,Close Date\n{rows}"})
+    (status,) = [c for c in found.columns if c["column"] == "status"]
+    assert "open, won or lost: 'Proposal accepted' (1)?" in status["reason"]
+
+
+LINES = "Opportunity ID,Account Name,Stage,Amount,Close Date,Created Date,Product Name,Quantity,Total Price\n"
+
+
+@pytest.mark.parametrize(("last", "asked"), [(2000, []), (2500, ["leads.lead_id"])])
+def test_lines_that_add_up_to_the_amount_are_lines_of_one_deal(tmp_path, last, asked):
+    rows = "".join(
+        f"{deal},{account},Closed Won,13000,2025-03-18,2025-01-23,{product},{number},{total}\n"
+        for deal, account in (("O-1", "Hobart"), ("O-2", "Imber"))
+        for product, number, total in (("Suite", 10, 11000), ("Start", 1, last))
+    )
+    assert _asked(_proposed(tmp_path, {"report.csv": LINES + rows})) == asked
+
+
+def test_a_stage_that_comes_with_the_system_is_known_before_a_deal_is_in_it(tmp_path):
+    rows = "0068c00000Fp2aA,0018c00000Gr5bA,Kiln,Closed Won,20000,2025-03-12,2025-01-15\n0068c00000Fp2aD,0018c00000Gr5bA,Hall,Prospecting,15000,2025-12-05,2025-02-06\n"
+    found = _proposed(
+        tmp_path,
+        {"Account.csv": "Id,Name,BillingCountry\n0018c00000Gr5bA,Tarn,UK\n",
+         "Opportunity.csv": f"Id,AccountId,Name,StageName,Amount,CloseDate,CreatedDate\n{rows}"},
+    )  # fmt: skip
+    (status,) = [c for c in found.columns if (c["entity"], c["column"]) == ("leads", "status")]
+    assert {"Qualification", "Negotiation/Review"} <= {text for text, _ in status["values"]}
+
+
+def test_a_status_is_no_country():
+    from medallion import contracts
+    from medallion.proposal import vocabulary
+
+    entity = contracts.entities()["customers"]
+    assert vocabulary.header("Status", entity, "country") is None
+    assert vocabulary.header("Stát", entity, "country") is not None
+
+
+def test_cents_of_close_are_asked_about_where_nothing_beside_them_says_so(tmp_path):
+    deal = {"id": "oppo_1", "status_type": "won", "status_label": "Won", "value": 1250000, "value_currency": "USD",
+            "value_period": "one_time", "date_created": "2025-01-14", "date_won": "2025-03-03", "user_name": "Hana"}  # fmt: skip
+    lead = {
+        "id": "lead_1",
+        "display_name": "Pine",
+        "status_label": "Customer",
+        "opportunities": [deal, {**deal, "id": "oppo_2", "value": 300000}],
+    }
+    found = _proposed(tmp_path, {"leads.json": json.dumps([lead, {**lead, "id": "lead_2", "opportunities": []}])})
+    (value,) = [c for c in found.columns if c["column"] == "deal_value"]
+    assert "Close gives amounts in cents: is '1250000' 12,500.00" in value["reason"]
