@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -52,11 +50,11 @@ def named(frame: DataFrame, column: str, owners: DataFrame) -> DataFrame:
 
 
 def _by_text(owners: DataFrame) -> DataFrame:
-    texts = (comparable(F.col(name)).alias("_called") for name in ("owner_id", "email", "owner_name"))
-    named = (owners.select(text, "owner_id", "owner_name", "team", "manager") for text in texts)
-    each = reduce(DataFrame.unionByName, named).filter(F.col("_called").isNotNull())
+    texts = F.array(*(comparable(F.col(name)) for name in ("owner_id", "email", "owner_name")))
+    each = owners.select(F.explode(texts).alias("_called"), "owner_id", "owner_name", "team", "manager")
     return (
-        each.groupBy("_called")
+        each.filter(F.col("_called").isNotNull())
+        .groupBy("_called")
         .agg(
             F.countDistinct("owner_id").alias("_owners"),
             F.min("owner_id").alias("_owner_id"),
@@ -84,7 +82,11 @@ def leaders(owners: DataFrame) -> DataFrame:
         )
         chain = chain.join(above, F.col("_next") == F.col("_above"), how="left").drop("_next", "_above")
         chain = chain.withColumnRenamed("_then", "_next")
-    each = (chain.select("_owner_name", F.col(f"_leader_{level}").alias("leader")) for level in range(1, LEVELS + 1))
-    above = reduce(DataFrame.unionByName, each).filter(F.col("leader").isNotNull())
-    own = above.select(F.col("leader").alias("_owner_name"), "leader")  # who leads no one has no total as a leader
-    return above.unionByName(own).select(F.col("_owner_name").alias("owner_name"), "leader").distinct()
+    # of one plan: a union of what each level gives would have the whole chain once for each
+    pairs = (
+        F.struct(F.col(led).alias("owner_name"), F.col(leader).alias("leader"))
+        for leader in (f"_leader_{level}" for level in range(1, LEVELS + 1))
+        for led in ("_owner_name", leader)  # who leads no one has no total as a leader
+    )
+    each = chain.select(F.explode(F.array(*pairs)).alias("_pair")).filter(F.col("_pair.leader").isNotNull())
+    return each.select("_pair.owner_name", "_pair.leader").distinct()
