@@ -328,7 +328,7 @@ def meetings(folder, head, lines):
 
 
 @pytest.mark.parametrize("kind", SPANS)
-def test_meetings_from_and_to_take_the_time_between(tmp_path, deliver, rows, kind):
+def test_meetings_from_and_to_take_the_time_between(tmp_path, to_silver, rows, kind):
     head, first, second = SPANS[kind]
     single = (
         ""
@@ -339,7 +339,7 @@ def test_meetings_from_and_to_take_the_time_between(tmp_path, deliver, rows, kin
     )
     files, text = meetings(tmp_path, head, f"M1,A1,{first}\nM2,A1,{second}\n{single}")
     (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", text))
-    _, lake = deliver(files, contracts=(str(tmp_path / "c.yaml"),))
+    _, lake = to_silver(files, contracts=(str(tmp_path / "c.yaml"),))
     found = rows(lake, "select interaction_id, occurred_at, duration_minutes from silver.interactions_clean order by 1")
     assert [row["duration_minutes"] for row in found] == [45, 30, *([None] if single else [])]
     assert found[0]["occurred_at"].day == 4
@@ -365,7 +365,7 @@ UNITS = [
 
 
 @pytest.mark.parametrize(("header", "cells", "minutes", "asked"), UNITS)
-def test_durations_in_hours_and_beside_empty_cells(tmp_path, deliver, rows, header, cells, minutes, asked):
+def test_durations_in_hours_and_beside_empty_cells(tmp_path, to_silver, rows, header, cells, minutes, asked):
     """Parts of an hour were refused, and an empty cell beside hours and minutes ended the run with an error."""
     lines = "".join(f'M{n},A1,2025-03-0{n} 09:00,"{cell}"\n' if "," not in header else f"M{n},A1,{cell}\n"
                     for n, cell in enumerate(cells, 1))  # fmt: skip
@@ -374,7 +374,7 @@ def test_durations_in_hours_and_beside_empty_cells(tmp_path, deliver, rows, head
     (line,) = [line for line in text.splitlines() if "duration_minutes: {" in line]
     assert ("confidence: 0.6," in line) == asked
     (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", text))
-    _, lake = deliver(files, contracts=(str(tmp_path / "c.yaml"),))
+    _, lake = to_silver(files, contracts=(str(tmp_path / "c.yaml"),))
     found = rows(lake, "select duration_minutes from silver.interactions_clean order by interaction_id")
     assert [row["duration_minutes"] for row in found][:1] == [minutes]
     assert len(found) == 2

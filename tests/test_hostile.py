@@ -73,10 +73,10 @@ def test_what_cannot_be_opened_is_told_whatever_its_name(tmp_path, name):
     assert any(says in problem for problem in found), found
 
 
-def test_a_missing_quote_swallows_no_record(deliver, rows):
+def test_a_missing_quote_swallows_no_record(to_silver, rows):
     """Three records between two quotation marks, of which neither is the other's."""
     text = 'customer_id,customer_name\nC1,"Anvil\nC2,Bolt\nC3,"Cog" Ltd\nC4,Dowel\nC5,"Elm, and\nfriends"\n'
-    result, lake = deliver({"customers.csv": text})
+    result, lake = to_silver({"customers.csv": text})
     (account,) = result.accounts
     assert (account["accepted"], account["quarantined"]) == (2, 1)
     (refused,) = rows(lake, "select source_row, reasons[1] as reason, raw from silver.quarantine")
@@ -88,9 +88,9 @@ def test_a_missing_quote_swallows_no_record(deliver, rows):
     assert [tuple(row.values()) for row in kept] == [("C4", "Dowel"), ("C5", "Elm, and friends")]
 
 
-def test_a_note_may_have_lines_that_read_like_records(deliver, rows):
+def test_a_note_may_have_lines_that_read_like_records(to_silver, rows):
     text = 'customer_id,customer_name\nC1,"Anvil\nC2,Bolt\nC3,Cog"\nC4,"Dowel\nC5,""Elm"""\n'
-    result, lake = deliver({"customers.csv": text})
+    result, lake = to_silver({"customers.csv": text})
     (account,) = result.accounts
     assert (account["accepted"], account["quarantined"]) == (1, 1)  # of two quotation marks it cannot be told
     assert [row["n"] for row in rows(lake, "select customer_name as n from silver.customers_clean")] == [
@@ -101,21 +101,21 @@ def test_a_note_may_have_lines_that_read_like_records(deliver, rows):
 @pytest.mark.parametrize(
     "end", ["\r", pytest.param("\r\n", marks=pytest.mark.slow), pytest.param("\n", marks=pytest.mark.slow)]
 )
-def test_a_title_above_the_header_whatever_ends_a_line(deliver, end):
+def test_a_title_above_the_header_whatever_ends_a_line(to_silver, end):
     text = end.join(["Report", "of June", "customer_id,customer_name", "C1,Anvil", "C2,Bolt", ""])
-    result, _ = deliver({"customers.csv": text})
+    result, _ = to_silver({"customers.csv": text})
     assert [(a["rows_read"], a["accepted"]) for a in result.accounts] == [(2, 2)]
 
 
-def test_a_header_within_the_records_is_no_record(deliver, rows):
-    result, lake = deliver({"customers.csv": "\ufeff" + GOOD + "\ufeff" + GOOD.replace("C1", "C2")})
+def test_a_header_within_the_records_is_no_record(to_silver, rows):
+    result, lake = to_silver({"customers.csv": "\ufeff" + GOOD + "\ufeff" + GOOD.replace("C1", "C2")})
     assert [(a["accepted"], a["quarantined"]) for a in result.accounts] == [(2, 1)]
     assert "repeats the header" in rows(lake, "select reasons[1] as r from silver.quarantine")[0]["r"]
 
 
-def test_numbers_in_json_stay_as_they_were_written(deliver):
+def test_numbers_in_json_stay_as_they_were_written(to_silver):
     line = '{"product_id": 12345678901234567890.12, "product_name": "x", "list_price": 1234567890123456.78, "more": [1.10, {"a": 1e2}]}\n'
-    _, lake = deliver({"products.jsonl": line})
+    _, lake = to_silver({"products.jsonl": line})
     (found,) = _bronze(lake)
     assert found == ("12345678901234567890.12", "1234567890123456.78", '[1.10,{"a":1e2}]')
 
@@ -127,8 +127,8 @@ def _bronze(lake):
         return connection.execute("select product_id, list_price, more from bronze.products").fetchall()
 
 
-def test_json_lines_named_csv_are_json_lines(deliver, rows):
-    result, lake = deliver(
+def test_json_lines_named_csv_are_json_lines(to_silver, rows):
+    result, lake = to_silver(
         {"customers.csv": '{"CUSTOMER_ID": "other", "customer_id": "C1", "customer_name": "Anvil"}\n'}
     )
     assert result.accounts[0]["accepted"] == 1
@@ -182,13 +182,13 @@ def test_an_expression_is_one_over_a_row(tmp_path, sql, says):
         contracts.entities([path])
 
 
-def test_an_expression_that_the_engine_does_not_know_leaves_nothing_behind(deliver, tmp_path):
+def test_an_expression_that_the_engine_does_not_know_leaves_nothing_behind(to_silver, tmp_path):
     path = tmp_path / "mine.odcs.yaml"
     path.write_text(CONTRACT.replace("SQL", "nosuchfunction(customer_id)"))
     with pytest.raises(ContractError, match=r"customers.city: 'nosuchfunction\(customer_id\)' cannot be evaluated"):
-        deliver({"customers.csv": GOOD}, contracts=(path,))
+        to_silver({"customers.csv": GOOD}, contracts=(path,))
     path.write_text(CONTRACT.replace("SQL", "upper(customer_name)"))
-    result, _ = deliver({"customers.csv": GOOD}, contracts=(path,))
+    result, _ = to_silver({"customers.csv": GOOD}, contracts=(path,))
     assert result.accounts[0]["accepted"] == 1
 
 

@@ -321,7 +321,7 @@ LINKED = {
 @pytest.mark.parametrize(
     "kind", [kind if kind == "Notion" else pytest.param(kind, marks=pytest.mark.slow) for kind in LINKED]
 )
-def test_names_with_a_link_are_read_without_it(tmp_path, deliver, rows, kind):
+def test_names_with_a_link_are_read_without_it(tmp_path, to_silver, rows, kind):
     named = {"A1": "Halden AS", "A2": "Lumen, Optics", "A3": "Birch"}
     cells = ['"' + LINKED[kind].format(name=name, key=key).replace('"', '""') + '"' for key, name in named.items()]
     accounts = ACCOUNTS + "".join(f'{key},"{name}",Marine\n' for key, name in named.items())
@@ -332,7 +332,7 @@ def test_names_with_a_link_are_read_without_it(tmp_path, deliver, rows, kind):
     (tmp_path / "in" / "accounts.csv").write_text(accounts)
     (tmp_path / "in" / "deals.csv").write_text(deals)
     (tmp_path / "c.yaml").write_text(proposal.propose(str(tmp_path / "in"), "x").text)
-    _, lake = deliver({"accounts.csv": accounts, "deals.csv": deals}, contracts=(str(tmp_path / "c.yaml"),))
+    _, lake = to_silver({"accounts.csv": accounts, "deals.csv": deals}, contracts=(str(tmp_path / "c.yaml"),))
     found = rows(lake, "select lead_id, customer_name, d.company from silver.leads_clean d join silver.customers_clean using (customer_id) order by 1")  # fmt: skip
     assert [(row["lead_id"], row["customer_name"], row["company"]) for row in found] == [
         (f"D{n}", name, name) for n, name in enumerate(named.values(), 1)
@@ -357,7 +357,7 @@ LINKED_DEALS = [
         for case in LINKED_DEALS
     ],
 )
-def test_what_reads_linked_cells_reads_them_without_the_link(tmp_path, deliver, rows, kind, header, cells, states):
+def test_what_reads_linked_cells_reads_them_without_the_link(tmp_path, to_silver, rows, kind, header, cells, states):
     stages = ["Closed Won", "Closed Lost", "Negotiation"]
     columns = {"Company": ["Halden AS", "HALDEN AS.", "Lumen"], "Stage": stages} | {header: cells}
     if header == "Won":
@@ -374,7 +374,7 @@ def test_what_reads_linked_cells_reads_them_without_the_link(tmp_path, deliver, 
     (tmp_path / "in" / "deals.csv").write_text(deals)
     found = proposal.propose(str(tmp_path / "in"), "x")
     (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", found.text))
-    _, lake = deliver({"deals.csv": deals}, contracts=(str(tmp_path / "c.yaml"),))
+    _, lake = to_silver({"deals.csv": deals}, contracts=(str(tmp_path / "c.yaml"),))
     read = rows(lake, "select lead_id, status from silver.leads_clean")
     assert {row["lead_id"]: row["status"] for row in read} == states
     # accounts that deals alone name are one, whatever their case, and have no link
@@ -384,7 +384,7 @@ def test_what_reads_linked_cells_reads_them_without_the_link(tmp_path, deliver, 
 
 
 @pytest.mark.parametrize("kind", ["Notion", pytest.param("Markdown", marks=pytest.mark.slow)])
-def test_planned_activities_with_a_linked_state_do_not_count(tmp_path, deliver, rows, kind):
+def test_planned_activities_with_a_linked_state_do_not_count(tmp_path, to_silver, rows, kind):
     states = ["Completed", "Planned", "Completed", "Planned"]
     cells = [LINKED[kind].format(name=state, key=n) for n, state in enumerate(states)]
     deals = "Deal ID,Company,Stage,Amount,Created Date\nD1,Halden,Closed Won,10,2025-01-10\n"
@@ -396,7 +396,7 @@ def test_planned_activities_with_a_linked_state_do_not_count(tmp_path, deliver, 
     (tmp_path / "in" / "activities.csv").write_text(touches)
     text = proposal.propose(str(tmp_path / "in"), "x").text
     (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", text))
-    _, lake = deliver({"deals.csv": deals, "activities.csv": touches}, contracts=(str(tmp_path / "c.yaml"),))
+    _, lake = to_silver({"deals.csv": deals, "activities.csv": touches}, contracts=(str(tmp_path / "c.yaml"),))
     assert [row["interaction_id"] for row in rows(lake, "select interaction_id from silver.interactions_clean order by 1")] == ["T1", "T3"]  # fmt: skip
 
 
@@ -437,7 +437,7 @@ KNOWN_NAMES = [
 
 
 @pytest.mark.parametrize(("known", "asked", "matched"), KNOWN_NAMES)
-def test_deals_most_of_which_name_unknown_accounts_are_asked_about(tmp_path, deliver, rows, known, asked, matched):
+def test_deals_most_of_which_name_unknown_accounts_are_asked_about(tmp_path, to_silver, rows, known, asked, matched):
     """Those that are known keep their account, and the others stay as deals without one."""
     accounts = ACCOUNTS + "".join(f"A{n},Halden {n},Marine\n" for n in range(10))
     deals = "Deal ID,Company,Stage,Amount,Created Date\n" + "".join(
@@ -451,7 +451,7 @@ def test_deals_most_of_which_name_unknown_accounts_are_asked_about(tmp_path, del
     if asked:
         assert f"{10 - known} of 10 deals name accounts that are not in the table of accounts" in found.text
         (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", found.text))
-        _, lake = deliver({"accounts.csv": accounts, "deals.csv": deals}, contracts=(str(tmp_path / "c.yaml"),))
+        _, lake = to_silver({"accounts.csv": accounts, "deals.csv": deals}, contracts=(str(tmp_path / "c.yaml"),))
         read = rows(lake, "select count(*) as n, count(customer_id) as matched from silver.leads_clean")
         assert read == [{"n": 10, "matched": matched}]
 
@@ -510,7 +510,7 @@ COPIES = (
 
 
 @pytest.mark.parametrize(("other", "changed", "asked"), COPIES, ids=["contradict", "agree", "dated"])
-def test_copies_that_contradict_each_other_are_asked_about(tmp_path, deliver, other, changed, asked):
+def test_copies_that_contradict_each_other_are_asked_about(tmp_path, to_silver, other, changed, asked):
     head = "Lead ID,Account ID,Company,Status,Amount,Created Date" + (",Last Modified Date" if changed else "")
     row = f",2025-01-02{',' if changed else ''}{changed}\n"
     names = {"leads_dana.csv": "Open,20", "leads_marcus.csv": other}
@@ -524,7 +524,7 @@ def test_copies_that_contradict_each_other_are_asked_about(tmp_path, deliver, ot
         (tmp_path / "in" / name).write_text(text)
     found = proposal.propose(str(tmp_path / "in"), "x").text
     assert ("1 of the 3 deals that stand in several files" in found) == asked
-    result, _ = deliver(files)
+    result, _ = to_silver(files)
     unread = [item.name for item in result.refused if "nothing tells which file" in str(item)]
     assert unread == (["leads_dana.csv", "leads_marcus.csv"] if asked else [])
 
@@ -557,7 +557,7 @@ def test_parts_have_no_record_in_common(tmp_path, head, row, parts):
     assert parts or not any(source.key for source in contracts.entities([Override("x", found.text)])["leads"].sources)
 
 
-def test_two_states_of_the_same_deals_count_once(tmp_path, deliver, rows):
+def test_two_states_of_the_same_deals_count_once(tmp_path, to_silver, rows):
     """The newest version of each counts, by the column of modification."""
     files = {
         f"deals_2025-0{month}-28.csv": "Deal ID,Account,Stage,Amount,Created,Last Modified\n"
@@ -573,7 +573,7 @@ def test_two_states_of_the_same_deals_count_once(tmp_path, deliver, rows):
     found = proposal.propose(str(tmp_path / "in"), "x")
     assert [c for c in found.columns if c["column"] == "lead_id" and c["confidence"] < 0.8] == []
     (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", found.text))
-    _, lake = deliver(files, contracts=(str(tmp_path / "c.yaml"),))
+    _, lake = to_silver(files, contracts=(str(tmp_path / "c.yaml"),))
     read = rows(lake, "select count(*) as n, count_if(status = 'won') as won from silver.leads_clean")
     assert read == [{"n": 10, "won": 10}]
 
@@ -590,7 +590,7 @@ def test_touches_of_nobody_are_asked_about(tmp_path):
 # lists of deals whose headers say little
 
 
-def test_deals_by_their_values_beside_known_accounts(tmp_path, deliver, rows):
+def test_deals_by_their_values_beside_known_accounts(tmp_path, to_silver, rows):
     """The header of the amount says its unit, and the row number is no amount."""
     (tmp_path / "in").mkdir()
     names = ["Halden", "Lumen", "Birch"] * 3
@@ -610,7 +610,7 @@ def test_deals_by_their_values_beside_known_accounts(tmp_path, deliver, rows):
     assert {("leads", "deal_value"), ("leads", "currency")} <= asked
     assert "by its values a list of deals" in found.text
     (tmp_path / "c.yaml").write_text(re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", found.text))
-    _, lake = deliver(files, contracts=(str(tmp_path / "c.yaml"),))
+    _, lake = to_silver(files, contracts=(str(tmp_path / "c.yaml"),))
     read = rows(lake, "select lead_id, deal_value, currency, status from silver.leads_clean order by 1")
     assert [tuple(row.values()) for row in read][:2] == [
         ("SJ001", 181500, "CNY", "won"),

@@ -162,14 +162,14 @@ SCRIPTS = {
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_headers_and_figures_of_other_scripts_are_read(tmp_path, deliver, rows, script):
+def test_headers_and_figures_of_other_scripts_are_read(tmp_path, to_silver, rows, script):
     head, won, lost = SCRIPTS[script]
     deals = f"{head}\nD1,Halden,{won}\nD2,Lumen,{lost}\nD3,Halden,{won}\n"
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "deals.csv").write_text(deals)
     text = re.sub(r"confidence: 0\.[0-7]\d*,? ?", "", proposal.propose(str(tmp_path / "in"), "x").text)
     (tmp_path / "c.yaml").write_text(text)
-    _, lake = deliver({"deals.csv": deals}, contracts=(str(tmp_path / "c.yaml"),))
+    _, lake = to_silver({"deals.csv": deals}, contracts=(str(tmp_path / "c.yaml"),))
     query = "select status, cast(deal_value as double) as value, cast(created_at as date) as opened from silver.leads_clean order by lead_id"
     found = [tuple(row.values()) for row in rows(lake, query)]
     assert found[:2] == [("won", 64750.0, date(2025, 3, 17)), ("lost", 9000.5, date(2025, 2, 2))]
