@@ -11,6 +11,11 @@ import pytest
 
 # workers share the cores: threads of one that wait for those of another made trainings twice as slow
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# the engine's allocator gives no memory back between small statements: a twentieth of a run of the pipeline
+os.environ.setdefault("MIMALLOC_PURGE_DELAY", "-1")
+# an installation has its modules compiled: rewriting all assertions takes ten seconds of each worker, and commands import
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 main = sys.modules["__main__"]
 if not hasattr(main, "__file__"):  # a worker of pytest-xdist, which PySpark would take for its own doctests
     main.__file__ = __file__

@@ -115,33 +115,70 @@ def to_silver(deliver: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def sample(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A lakehouse with the shipped sample in it. Read it, do not write to it."""
-    from medallion import pipeline
-    from medallion.config import load
-    from medallion.lakehouse.store import Lakehouse
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """`built_once("sample", build)` is a folder as `build(folder)` fills it, which one worker does for all.
 
-    lake = Lakehouse(str(tmp_path_factory.mktemp("sample") / "lakehouse"))
-    pipeline.run(load(None, source=str(ROOT / "data"), lakehouse=lake.root), NOW)
-    return lake
+    Each worker has its own copy, so that no other one's test changes it. Read it, do not write to it.
+    """
+    from filelock import FileLock
+
+    own, is_alone = tmp_path_factory.getbasetemp(), "PYTEST_XDIST_WORKER" not in os.environ
+    built = own / "built" if is_alone else own.parent / "built"  # that of all workers
+    built.mkdir(exist_ok=True)
+    copies: dict[str, Path] = {}
+
+    def folder(name: str, build: Callable[[Path], object]) -> Path:
+        if name in copies:
+            return copies[name]
+        whole, done = built / name, built / f"{name}.done"
+        with FileLock(built / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(whole, ignore_errors=True)  # of a worker whose build failed
+                whole.mkdir()
+                build(whole)
+                done.touch()
+        copies[name] = whole if is_alone else Path(shutil.copytree(whole, own / "built" / name))
+        return copies[name]
+
+    return folder
 
 
 @pytest.fixture(scope="session")
-def two_reps(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A lakehouse with the exports of `two_reps`, with contacts, owners and quotas. Read it, do not write to it."""
-    from two_reps import FILES
+def brought(spark: Any, built_once: Callable[..., Path]) -> Callable[..., Any]:
+    """`brought("name", {"leads.csv": "lead_id,..."})` is a lakehouse with these exports, brought through once for all workers.
 
+    Read it, do not write to it. A folder of exports may be in the place of the texts; `now` and settings are those of the run.
+    """
     from medallion import pipeline
     from medallion.config import load
     from medallion.lakehouse.store import Lakehouse
 
-    folder = tmp_path_factory.mktemp("two_reps")
-    (folder / "in").mkdir()
-    for name, text in FILES.items():
-        (folder / "in" / name).write_text(text)
-    lake = Lakehouse(str(folder / "lakehouse"))
-    pipeline.run(load(None, source=str(folder / "in"), lakehouse=lake.root), NOW)
-    return lake
+    def lakehouse(name: str, exports: dict[str, str] | Path, now: datetime = NOW, **settings: Any) -> Any:
+        def build(folder: Path) -> None:
+            source = exports if isinstance(exports, Path) else folder / "in"
+            if not isinstance(exports, Path):
+                source.mkdir()
+                for file, text in exports.items():
+                    (source / file).write_text(text)
+            pipeline.run(load(None, source=str(source), lakehouse=str(folder / "lakehouse"), **settings), now)
+
+        return Lakehouse(str(built_once(name, build) / "lakehouse"))
+
+    return lakehouse
+
+
+@pytest.fixture(scope="session")
+def sample(brought: Callable[..., Any]) -> Any:
+    """A lakehouse with the shipped sample in it. Read it, do not write to it."""
+    return brought("sample", ROOT / "data")
+
+
+@pytest.fixture(scope="session")
+def two_reps(brought: Callable[..., Any]) -> Any:
+    """A lakehouse with the exports of `two_reps`, with contacts, owners and quotas. Read it, do not write to it."""
+    from two_reps import FILES
+
+    return brought("two_reps", FILES)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlglot
 from deltalake import write_deltalake
+from in_memory import in_memory
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
@@ -61,7 +62,7 @@ def client(sample):
 @pytest.fixture(scope="module")
 def connection(sample):
     with query.connect(sample) as found:
-        yield found
+        yield in_memory(found)
 
 
 def body(client, address, status=200):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from in_memory import in_memory
 
 from conftest import NOW
 from medallion import metrics
@@ -74,7 +75,7 @@ def reading(lake):
 @pytest.fixture(scope="module")
 def direct(lake):
     with query.connect(lake) as connection:
-        yield connection
+        yield in_memory(connection)
 
 
 WHERES = (

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pyarrow.parquet as pq
 import pytest
+from in_memory import in_memory
 
 from medallion import metrics
 from medallion.contracts import own
@@ -32,7 +33,7 @@ def body(client, address, status=200):
 @pytest.fixture(scope="module")
 def connection(sample):
     with query.connect(sample) as found:
-        yield found
+        yield in_memory(found)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import pyarrow.parquet as pq
 import pytest
+from in_memory import in_memory
 from mcp_clients import connected, document
 from test_powerbi_databricks import as_metric_views_do, blocks
 from typer.testing import CliRunner
@@ -100,7 +101,7 @@ ASKED = (
 def engines(sample):
     with query.connect(sample, layers=("gold", "silver")) as connection, serve(sample) as serving:
         yield {
-            "duckdb": connection,
+            "duckdb": in_memory(connection),
             "model": Evaluator(model.model(), of_model.read(connection, model.model())),
             "agent": (Tools(serving, Rules()), Planner(serving)),
             "views": blocks(),

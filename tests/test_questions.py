@@ -14,6 +14,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_memory import in_memory
 from typer.testing import CliRunner
 
 from medallion import contracts, metrics
@@ -36,7 +37,7 @@ TODAY = Today(date(2025, 6, 30))
 @pytest.fixture(scope="module")
 def served(sample):
     with query.connect(sample, layers=("gold", "silver")) as connection:
-        yield connection
+        yield in_memory(connection)
 
 
 def told(connection, *question, **more):

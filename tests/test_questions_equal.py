@@ -12,6 +12,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 import recomputed
+from in_memory import in_memory
 from typer.testing import CliRunner
 
 from medallion import metrics
@@ -30,7 +31,7 @@ SKIPPED = {"product", "product_category", "city", "segment", "account_manager", 
 @pytest.fixture(scope="module")
 def served(sample):
     with query.connect(sample, layers=("gold", "silver")) as connection:
-        yield connection
+        yield in_memory(connection)
 
 
 def same(one, other) -> bool:

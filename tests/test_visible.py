@@ -58,7 +58,7 @@ REP = Person("ann@us.example", "rep", ("Ann Lee",), (), False, 1)
 
 @pytest.fixture(scope="module")
 def lake(two_reps):
-    folder = Path(two_reps.root).parent
+    folder = Path(two_reps.root).parent  # of this worker alone
     (folder / "access.yaml").write_text(DECLARED)
     (folder / "config.yaml").write_text(f"lakehouse: {two_reps.root}\naccess: {folder / 'access.yaml'}\n")
     return two_reps
