@@ -191,7 +191,7 @@ def test_monetary_value_is_against_the_average_buyer(frame, mine, others, nobody
 
 
 SEGMENTS = [
-    # days since the last touch, days since each win -> recency, frequency, segment (B bought for the same sum)
+    # days since the last touch, days since each win -> recency, frequency, segment (who bought did for the same sum)
     (14, [200], 5, 2, "Champion"),
     (15, [200], 4, 2, "Champion"),
     (30, [], 4, 1, "Prospect"),
@@ -207,15 +207,19 @@ SEGMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("quiet", "wins", "recency", "frequency", "segment"), SEGMENTS)
-def test_segments(frame, quiet, wins, recency, frequency, segment):
+def test_segments(frame):
     today = at("2025-06-30")
-    touches = [] if quiet is None else [touch("1", "A", "call", "neutral", today - timedelta(days=quiet))]
-    leads = [
-        lead(str(n), "A", "won", D(10), at("2024-01-01"), today - timedelta(days=days)) for n, days in enumerate(wins)
-    ]
-    row = made(frame, ACCOUNTS, leads, touches)["A"]
-    assert (row["rfm_recency"], row["rfm_frequency"], row["segment"]) == (recency, frequency, segment)
+    leads, touches = [], []
+    for name, (quiet, wins, *_) in enumerate(SEGMENTS):
+        if quiet is not None:
+            touches.append(touch(str(name), str(name), "call", "neutral", today - timedelta(days=quiet)))
+        for n, days in enumerate(wins):
+            value, closed = D(60) / len(wins), today - timedelta(days=days)
+            leads.append(lead(f"{name}-{n}", str(name), "won", value, at("2024-01-01"), closed))
+    found = made(frame, [account(str(name)) for name in range(len(SEGMENTS))], leads, touches)
+    rows = [found[str(name)] for name in range(len(SEGMENTS))]
+    told = [(row["rfm_recency"], row["rfm_frequency"], row["segment"]) for row in rows]
+    assert list(zip(SEGMENTS, told, strict=True)) == [(case, case[2:]) for case in SEGMENTS]
 
 
 def test_a_small_buyer_is_no_champion(frame):
