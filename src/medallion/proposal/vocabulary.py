@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from rapidfuzz import fuzz
 
@@ -104,13 +104,25 @@ def without_noise(words: Tokens, entity: str) -> Tokens:
     return kept
 
 
+class _Named(NamedTuple):
+    """A phrase for a column: its words, whether it is weak, and what its words are compared by."""
+
+    words: Tokens
+    weak: bool
+    as_set: frozenset[str]
+    text: str
+    letters: int
+
+
 @cache
-def _phrases(entity: str, column: str) -> list[tuple[Tokens, bool]]:
-    """Phrases for a column as words, each with whether it is weak."""
-    return [
-        (tokens(str(phrase).removeprefix("~")), str(phrase).startswith("~"))
-        for phrase in _document()["columns"][entity].get(column, ())
-    ]
+def _phrases(entity: str, column: str) -> tuple[_Named, ...]:
+    """Phrases for a column as words."""
+    found = []
+    for phrase in _document()["columns"][entity].get(column, ()):
+        words = tokens(str(phrase).removeprefix("~"))
+        weak = str(phrase).startswith("~")
+        found.append(_Named(words, weak, frozenset(words), " ".join(words), len("".join(words))))
+    return tuple(found)
 
 
 def header(
@@ -132,29 +144,37 @@ def header(
     declared = entity.column(column)
     if any(bare(written) == bare(name) for name in (column, *declared.synonyms)):
         return Meaning(column, 0.96 if column == code(written) else 0.91, "its name")
-    rest = without_noise(words, entity.name)
+    best = _nearest(words, entity.name, column)
+    return Meaning(column, round(best, 2), "its name") if best >= 0.45 else None
+
+
+@cache
+def _nearest(words: Tokens, entity: str, column: str) -> float:
+    """How well the words of a header name a column by the phrase that is nearest to them; 0 by none."""
+    rest = without_noise(words, entity)
+    both, kept, text = set(words), set(rest), " ".join(rest)
     best = 0.0
-    for phrase, weak in _phrases(entity.name, column):
+    for phrase, weak, of_phrase, said, letters in _phrases(entity, column):
         if phrase in (words, rest):
             score = 0.7 if weak else 0.94 if phrase == words else 0.92
         elif weak or not rest:
             continue
-        elif len(phrase) > 1 and set(phrase) in (set(words), set(rest)):
+        elif len(phrase) > 1 and of_phrase in (both, kept):
             score = 0.88
         elif len(phrase) == len(rest) and all(map(_begins, rest, phrase)):
             score = 0.84
-        elif (close := fuzz.ratio(" ".join(phrase), " ".join(rest))) >= 86 and len("".join(phrase)) > 4:
+        elif letters > 4 and (close := fuzz.ratio(said, text, score_cutoff=86)) >= 86:
             score = 0.8 * close / 100
         elif len(rest) == 1 and len(phrase) == 1 and len(phrase[0]) >= 6 and rest[0].endswith(phrase[0]):
             score = 0.8
-        elif set(phrase) <= set(rest):
+        elif of_phrase <= kept:
             score = 0.76 - 0.07 * (len(rest) - len(phrase))
-        elif set(rest) < set(phrase) and len(rest[0]) > 2:
+        elif kept < of_phrase and len(rest[0]) > 2:
             score = 0.55
         else:
             continue
         best = max(best, score)
-    return Meaning(column, round(best, 2), "its name") if best >= 0.45 else None
+    return best
 
 
 def _begins(short: str, word: str) -> bool:

@@ -54,7 +54,10 @@ class Lexicon:
 
     def add(self, text: str, sense: Sense) -> None:
         """Give a phrase a sense; the dimension that it is the name of comes before what it means elsewhere."""
-        phrase = tuple(plain_words(text))
+        self.put(tuple(plain_words(text)), sense)
+
+    def put(self, phrase: Phrase, sense: Sense) -> None:
+        """As `add`, for a phrase that is split into words already."""
         if phrase:
             senses = self.phrases.setdefault(phrase, [])
             if sense not in senses:
@@ -68,6 +71,8 @@ def folded(text: str) -> str:
     >>> folded("Électrique Straße")
     'electrique strasse'
     """
+    if text.isascii():
+        return text.lower()
     parts = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in parts if not unicodedata.combining(letter))
 
@@ -113,9 +118,14 @@ def spellings(phrase: str) -> tuple[str, ...]:
 
 
 @cache
-def _written(language: str) -> dict[str, list[str]]:
+def _written(language: str) -> dict[str, list[Phrase]]:
     return {
-        tag: [spelling for text in texts for phrase in expanded(text) for spelling in spellings(phrase)]
+        tag: [
+            tuple(plain_words(spelling))
+            for text in texts
+            for phrase in expanded(text)
+            for spelling in spellings(phrase)
+        ]
         for tag, texts in _loaded(language).items()
     }
 
@@ -166,14 +176,14 @@ def _vocabulary(language: str, declared: tuple[tuple[str, Sense], ...]) -> Lexic
     vocabulary = Lexicon(language)
     own: set[str] = set()
     known = {sense.name for _, sense in declared if sense.kind == "metric"}
-    for tag, texts in _written(language).items():
+    for tag, phrases in _written(language).items():
         sense = sense_of(tag)
         if sense.kind == "metric" and sense.name not in known:
             continue  # of a table that this lakehouse does not have
-        for text in texts:
-            vocabulary.add(text, sense)
+        for phrase in phrases:
+            vocabulary.put(phrase, sense)
             if sense.kind != "value" or sense.name in ("role", "language"):
-                own.update(plain_words(text))
+                own.update(phrase)
     parts = {phrase[0] for phrase in vocabulary.phrases if len(phrase) == 1}
     composed = {name for of in meanings()["measures"].values() for name in of["count"].values()}
     composed |= set(meanings()["composed"])
