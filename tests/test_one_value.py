@@ -217,18 +217,16 @@ REFUSED = (
 )  # fmt: skip
 
 
-async def over_mcp(lake, name, arguments):
-    now = Current(lake)
-    try:
-        async with connected(mcp_server.server(Offered(now))) as client:
-            return document(await client.call_tool(name, arguments))
-    finally:
-        now.close()
+async def over_mcp(now, name, arguments):
+    async with connected(mcp_server.server(Offered(now))) as client:
+        return document(await client.call_tool(name, arguments))
 
 
 @pytest.mark.parametrize("part", range(2))
-def test_what_is_not_understood_is_refused_by_all(sample, engines, dashboard, monkeypatch, part):
+def test_what_is_not_understood_is_refused_by_all(sample, engines, dashboard, monkeypatch, request, part):
     monkeypatch.setattr(audit, "record", lambda *given: None)
+    now = Current(sample)
+    request.addfinalizer(now.close)
     client, tools = dashboard(sample), engines["agent"][0]
     for given, says in REFUSED[part::2]:
         line = [word for name, text in given.items() for word in (f"--{name.replace('_', '-')}", text)]
@@ -243,7 +241,7 @@ def test_what_is_not_understood_is_refused_by_all(sample, engines, dashboard, mo
         told = {name: [text] if name in ("by", "where", "having", "order") else text for name, text in given.items()}
         with pytest.raises(ContractError, match=re.escape(says)):
             tools.metric_value("revenue", **told)
-        answered = asyncio.run(over_mcp(sample, "metric_value", {"metric": "revenue", **told}))
+        answered = asyncio.run(over_mcp(now, "metric_value", {"metric": "revenue", **told}))
         assert answered["isError"], given
         assert says in answered["content"][0]["text"], given
 

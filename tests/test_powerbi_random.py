@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from in_memory import in_memory
 
 from medallion.care import metric_random
 from medallion.lakehouse import query
@@ -20,7 +21,7 @@ from medallion.powerbi.evaluate import Evaluator
 @pytest.fixture(scope="module")
 def served(sample):
     with query.connect(sample, layers=("gold", "silver")) as connection:
-        yield connection, rows.read(connection, model.model())
+        yield in_memory(connection), rows.read(connection, model.model())
 
 
 def asked(served, whole, count, seed):
