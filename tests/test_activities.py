@@ -327,7 +327,13 @@ def meetings(folder, head, lines):
     return files, proposal.propose(str(folder / "in"), "x").text
 
 
-@pytest.mark.parametrize("kind", SPANS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind if kind in ("ISO", "in French", "an arrow") else pytest.param(kind, marks=pytest.mark.slow)
+        for kind in SPANS
+    ],
+)
 def test_meetings_from_and_to_take_the_time_between(tmp_path, to_silver, rows, kind):
     head, first, second = SPANS[kind]
     single = (

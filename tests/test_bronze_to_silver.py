@@ -139,14 +139,20 @@ SECOND_DAY = {
 
 @pytest.fixture(scope="module")
 def two_days(spark, tmp_path_factory):
-    """The sample and its updates in one lakehouse, and the results of both runs."""
+    """Silver of the sample and its updates in one lakehouse, and the results of both runs."""
     from medallion import pipeline
     from medallion.config import load
     from medallion.lakehouse.store import Lakehouse
 
     lake = Lakehouse(str(tmp_path_factory.mktemp("two_days") / "lakehouse"))
-    first = pipeline.run(load(None, source=str(ROOT / "data"), lakehouse=lake.root), NOW)
-    second = pipeline.run(load(None, source=str(ROOT / "data/updates"), lakehouse=lake.root), NOW + timedelta(hours=4))
+    first, second = (
+        pipeline.run(
+            load(None, source=str(ROOT / folder), lakehouse=lake.root),
+            NOW + timedelta(hours=hours),
+            stages=[pipeline.BRONZE_TO_SILVER],
+        )
+        for folder, hours in (("data", 0), ("data/updates", 4))
+    )
     return lake, first, second
 
 
@@ -515,8 +521,11 @@ def test_a_second_run_changes_no_table(two_days):
     from medallion.config import load
 
     lake, _, _ = two_days
+    settings = load(None, source=str(ROOT / "data"), lakehouse=lake.root)
+    pipeline.run(settings, NOW + timedelta(days=8))  # adds gold
     before = {name: lake.version(name) for name in lake.tables()}
-    again = pipeline.run(load(None, source=str(ROOT / "data"), lakehouse=lake.root), NOW + timedelta(days=9))
+    assert any(name.startswith("gold.") for name in before)
+    again = pipeline.run(settings, NOW + timedelta(days=9))
     assert not again.changed
     assert {name: lake.version(name) for name in lake.tables()} == before
 

@@ -43,7 +43,7 @@ CHARTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("count", [0, 1, 40])
+@pytest.mark.parametrize("count", [0, pytest.param(1, marks=pytest.mark.slow), 40])
 @pytest.mark.parametrize("name", CHARTS)
 def test_any_number_of_categories(name, count):
     chart = charts.themed(CHARTS[name](count))

@@ -40,7 +40,7 @@ def connection(sample):
     "asked",
     [
         {},
-        {"by": ("owner",), "period": "2025-Q2"},
+        pytest.param({"by": ("owner",), "period": "2025-Q2"}, marks=pytest.mark.slow),
         {"by": ("month",), "period": "2025-Q2"},  # of what is open, at the end of each
         {"by": ("industry", "source"), "where": "not source = website"},
     ],

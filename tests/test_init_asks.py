@@ -429,7 +429,7 @@ def test_names_of_which_some_have_a_link_are_asked_about(tmp_path, linked, asked
 KNOWN_NAMES = [
     # deals that name a known account, of ten -> what is asked about, and deals that have an account
     (0, ["company"], 0),
-    (1, ["customer_id"], 1),
+    pytest.param(1, ["customer_id"], 1, marks=pytest.mark.slow),
     (4, ["customer_id"], 4),
     (9, [], 9),
     (10, [], 10),

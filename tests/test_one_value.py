@@ -172,7 +172,7 @@ def by_metric_view(asked, engines):
     return {tuple(row[:-1]): metrics.plain(row[-1]) for row in found}
 
 
-@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in (1, 2))])
 def test_thirty_questions_have_one_value_whoever_is_asked(sample, engines, dashboard, part):
     assert len({asked.words for asked in ASKED}) == 30
     client, different = dashboard(sample), []

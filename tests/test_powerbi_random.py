@@ -71,7 +71,9 @@ FAULTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [*list(FAULTS)[:2], *(pytest.param(fault, marks=pytest.mark.slow) for fault in list(FAULTS)[2:])]
+)
 def test_a_planted_fault_is_found(served, monkeypatch, fault):
     planted, metric = FAULTS[fault]
     whole = planted()

@@ -161,7 +161,9 @@ SCRIPTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize(
+    "script", [one if one == "Arabic" else pytest.param(one, marks=pytest.mark.slow) for one in SCRIPTS]
+)
 def test_headers_and_figures_of_other_scripts_are_read(tmp_path, to_silver, rows, script):
     head, won, lost = SCRIPTS[script]
     deals = f"{head}\nD1,Halden,{won}\nD2,Lumen,{lost}\nD3,Halden,{won}\n"

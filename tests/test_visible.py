@@ -284,7 +284,7 @@ def test_questions_and_explanations_give_nothing_of_another(lake):
             pytest.fail("another's deal is explained")
 
 
-@pytest.mark.parametrize("form", ["parquet", "csv"])
+@pytest.mark.parametrize("form", ["parquet", pytest.param("csv", marks=pytest.mark.slow)])
 def test_exports_have_nothing_of_another(lake, tmp_path, form):
     with lake.looking(REP):
         written = export(lake, tmp_path / "out", form)

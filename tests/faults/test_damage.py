@@ -126,7 +126,9 @@ def test_restoring_goes_past_a_journal_whose_data_are_lost(lake, which, begun):
         assert journal.half_done(lake) == []
 
 
-@pytest.mark.parametrize("name", ["silver.interactions_clean", "bronze.interactions"])
+@pytest.mark.parametrize(
+    "name", ["silver.interactions_clean", pytest.param("bronze.interactions", marks=pytest.mark.slow)]
+)
 def test_upkeep_does_not_cover_a_loss_that_the_rollback_of_a_run_brings_to_light(lake, tmp_path, monkeypatch, name):
     """Killed after `ops.runs` and before its manifest: until that is rolled back, the batch seems to have its gold."""
     (tmp_path / "third").mkdir()
