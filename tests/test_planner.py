@@ -349,7 +349,7 @@ UNDERSTOOD = {
     "how do referral deals convert compared to cold calls": "conversion_rate by source where source in (referral, cold_call)",
     "deals over 100k and no contact for two weeks": "open_leads where days_silent > 14 and deal_value > 100000 + list deals where days_silent > 14 and deal_value > 100000 and open",
     "which industry do we lose in most often": "lost_leads by industry order -lost_leads limit 1",
-    "what's open at Lumen Works": "list deals where customer_id = C004 and open",
+    "what's open at Lumen Works": "open_pipeline where customer_id = C004 + list deals where customer_id = C004 and open",
     "which 2 of my open deals have the best chance of being won": "list deals where open order -probability limit 2",
     "accounts by industry in countries other than Germany": "total_customers by industry where country != Germany",
     "how many customers bought more than once": "total_customers where won_deals > 1",

@@ -94,14 +94,30 @@ def test_declared_figures_have_names_in_each_language(language):
 @pytest.mark.parametrize(
     ("before", "question"),
     [
+        ("new customers this year", "how much did they bring"),
+        ("new customers this year", "how much revenue did they bring in"),
         ("neukunden dieses jahr", "wieviel haben die gebracht"),
         ("nouveaux clients cette année", "ils ont rapporté combien"),
         ("clientes nuevos este año", "cuanto han facturado"),
     ],
 )
-def test_what_is_worth_of_all_says_that_it_is_not_of_those_before(planner, before, question):
-    asked = planner.understand(question, planner.understand(before))
-    assert asked.notes == ("The conditions of the question before are not carried over; add `of those` to keep them.",)
+def test_what_accounts_brought_that_deals_cannot_say_is_not_that_of_all(planner, before, question):
+    assert told(planner.understand(question, planner.understand(before))) == (
+        "? what just those accounts brought is not read"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "question"),
+    [
+        ("accounts in Germany", "how much did they bring"),
+        ("Kunden in Deutschland", "wie viel haben die gebracht"),
+        ("clients en Allemagne", "combien ont-ils rapporté"),
+        ("clientes en Alemania", "cuánto han facturado"),
+    ],
+)
+def test_what_accounts_brought_is_of_just_those(planner, before, question):
+    assert told(planner.understand(question, planner.understand(before))) == "revenue where country = Germany"
 
 
 def test_others_after_a_record_are_not_those_of_the_source_called_other(planner):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import duckdb
 import pytest
@@ -10,6 +11,7 @@ import test_planner_colloquial
 from test_planner import LAST, TABLES, UNDERSTOOD, Quick, told
 
 from medallion.agent.planner import Declined, Planner
+from medallion.agent.planner.slots import Rows
 
 #: Questions of these tests that leave open of what they ask: a figure or a column alone, and records with one condition.
 LEAVE_OPEN = {
@@ -105,3 +107,93 @@ def test_the_account_of_a_declined_question_is_carried_by_a_reference_only(plann
     assert told(found).endswith(expected.split(" + ")[-1])
     assert "customer_id" in told(found) or "customer_id" not in expected
     assert not found.notes or any(note in line for line in found.notes)
+
+
+_OF_BEN, _OVERDUE = "open_pipeline where owner = 'Ben Haddad'", "open_pipeline where owner = 'Ben Haddad' and overdue"
+_BIGGEST = "list deals where customer_id = C004 and open order -deal_value limit 1"
+_ACCOUNT = "list accounts where customer_id = C004"
+_BOUGHT = "total_customers where country = Germany and industry = Retail and bought"
+
+
+@pytest.mark.parametrize(
+    ("dialog", "expected"),
+    [
+        # what some of them are worth
+        (["pipeline of Ben Haddad", "how many deals is that", "what are the ones in negotiation worth"], f"{_OF_BEN} and stage = negotiation"),
+        (["pipeline of Ben Haddad", "how many deals is that", "how many of them are overdue", "what are those worth"], _OVERDUE),
+        (["open deals of Ben Haddad", "what are the overdue ones worth"], _OVERDUE),
+        (["open deals of Ben Haddad", "how much is overdue"], _OVERDUE),
+        (["open deals of Ben Haddad", "how many are overdue", "what is their value"], _OVERDUE),
+        (["open deals of Ben Haddad", "what are the lost ones worth"], "lost_value where owner = 'Ben Haddad'"),
+        (["open deals of Ben Haddad", "what are the ones not in negotiation worth"], f"{_OF_BEN} and stage != negotiation"),
+        (["offene Deals von Ben Haddad", "was sind die überfälligen wert"], _OVERDUE),
+        (["Pipeline von Ben Haddad", "wie viele Deals sind das", "was sind die in Verhandlung wert"], f"{_OF_BEN} and stage = negotiation"),
+        (["affaires ouvertes de Ben Haddad", "combien valent celles qui sont en retard"], _OVERDUE),
+        (["affaires ouvertes de Ben Haddad", "combien d'entre elles sont en retard", "elles valent combien"], _OVERDUE),
+        (["negocios abiertos de Ben Haddad", "cuánto valen los vencidos"], _OVERDUE),
+        (["win rate of Ben Haddad", "what are those worth"], "? win rate is no number of records that are worth something"),
+        (["revenue by owner", "how much is overdue"], "open_pipeline where overdue"),
+        # which one
+        (["what is open at Lumen Works", "which one is the biggest"], _BIGGEST),
+        (["was ist bei Lumen Works offen", "welcher ist der größte"], _BIGGEST),
+        (["affaires ouvertes de Lumen Works", "laquelle est la plus grosse"], _BIGGEST),
+        (["negocios abiertos de Lumen Works", "cuál es el más grande"], _BIGGEST),
+        (["open deals of Ben Haddad", "which one is not overdue"], "list deals where owner = 'Ben Haddad' and open and not overdue"),
+        (["revenue by owner this quarter", "which one is the lowest"], "revenue by owner in this quarter order revenue limit 1"),
+        (["new customers per month this year", "which month was best"], "new_customers by time:month in this year order -new_customers limit 1"),
+        (["win rate by rep", "which rep is best"], "win_rate by owner order -win_rate limit 1"),
+        # whose it is, and how long ago somebody spoke to them
+        (["how many open deals do we have with Lumen Works", "who owns the account"], _ACCOUNT),
+        (["Lumen Works", "whose account is it"], _ACCOUNT),
+        (["Lumen Works", "wer betreut den Kunden"], _ACCOUNT),
+        (["Lumen Works", "qui gère le compte"], _ACCOUNT),
+        (["Lumen Works", "quién lleva la cuenta"], _ACCOUNT),
+        (["open deals in Germany", "who owns the account"], "? I do not understand 'who', 'owns' in the question"),
+        (["Lumen Works", "how many days since anybody spoke to them"], _ACCOUNT),
+        (["Lumen Works", "wie lange ist der letzte Kontakt her"], _ACCOUNT),
+        (["Lumen Works", "depuis combien de jours personne ne leur a parlé"], _ACCOUNT),
+        (["Lumen Works", "cuántos días hace que nadie habla con ellos"], _ACCOUNT),
+        (["Lumen Works", "how many days since anybody called them"], "? I do not understand 'how many days', 'since', 'called' in the question"),
+        # of accounts
+        (["how many customers in Germany", "how many of them have already bought", "only in Retail"], _BOUGHT),
+        (["combien de clients en Allemagne", "combien d'entre eux ont déjà acheté", "seulement dans le Retail"], _BOUGHT),
+        (["combien de clients en Allemagne", "combien n'ont jamais acheté"], "total_customers where country = Germany and not bought"),
+        # others
+        (["Lumen Works", "andere Deals?"], "? other than those before, or of the source that is called other?"),
+        (["Lumen Works", "d'autres affaires ?"], "? other than those before, or of the source that is called other?"),
+        (["Lumen Works", "¿otros negocios?"], "? other than those before, or of the source that is called other?"),
+        (["Lumen Works", "anything overdue?"], "list deals where customer_id = C004 and overdue"),
+        # times alone
+        (["revenue by owner", "this month vs last month"], "revenue by owner in this month + revenue by owner in last month"),
+        (["revenue by owner", "how did last week compare with the week before"], "revenue,won_leads,win_rate,average_won_value in last week vs previous"),
+    ],
+)  # fmt: skip
+def test_what_goes_on_is_of_the_records_before(planner, dialog, expected):
+    before = None
+    for question in dialog:
+        before = planner.understand(question, before)
+    assert told(before) == expected
+
+
+def test_days_and_owner_of_an_account_are_the_columns_that_are_shown(planner):
+    before = planner.understand("Lumen Works")
+    for question, field in (
+        ("how many days since anybody spoke to them", "days_silent"),
+        ("who owns the account", "owner"),
+    ):
+        assert planner.understand(question, before).slots.fields == (field,)
+
+
+def test_other_deals_of_the_account_leave_out_the_one_before(planner):
+    before = planner.understand("biggest open deal")
+    before = replace(before, slots=replace(before.slots, rows=Rows("lead_id", ("L-3",), ("C003",))))
+    for question in ("other deals of this account?", "any other deals there?"):
+        assert told(planner.understand(question, before)) == "list deals where lead_id != L-3 and customer_id = C003"
+
+
+def test_how_many_deals_a_ranking_was_of_are_counted_as_they_were(planner):
+    before = planner.understand("which rep had the most revenue last month")
+    before = replace(before, slots=replace(before.slots, rows=Rows("owner", ("Ben Haddad",))))
+    assert told(planner.understand("how many deals was that", before)) == (
+        "won_leads where owner = 'Ben Haddad' in last month"
+    )

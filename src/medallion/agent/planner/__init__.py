@@ -215,6 +215,8 @@ class Planner:
         if understood is None or not understood.slots.complete:
             return None
         was = before.slots if isinstance(before, Understood) else before.named
+        if was is not None and was.metrics and understood.slots.ranks_values and understood.slots.by == was.by:
+            return None  # which rep is best, after the win rate by rep
         notes = (*understood.notes, *_left_behind(understood.slots, was, before))
         return replace(understood, notes=notes, language=lex(question, self.names, before.language).language)
 

@@ -9,7 +9,7 @@ from medallion.agent.planner.colloquial import Colloquial
 from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense, lexicon, plain_words
 from medallion.agent.planner.marking import DASHES, QUIET, Unclear
-from medallion.agent.planner.slots import OF_DEED, TEAMS, Threshold, names_of
+from medallion.agent.planner.slots import OF_DEED, OF_OPEN, TEAMS, Threshold, names_of
 from medallion.metrics.conditions import Test
 
 #: Kinds of spans before which a dash is a pause: what is asked of what stands before it.
@@ -161,7 +161,7 @@ class Checking(Colloquial):
             self.entity = asks = "deals"  # closing next month
         done = (
             self.deed in ("win", "lose", "close", "create")
-            or {"won", "lost", "closed", "open"} & dict(self.states).keys()
+            or {"won", "lost", "closed", "open", *OF_OPEN} & dict(self.states).keys()
         )
         things = self.places("thing")
         if (self.yes_no or things) and (done or self.deed == "due" or (things and self.thresholds)) and not asks:
@@ -202,6 +202,8 @@ class Checking(Colloquial):
                 self.use(place)
         if self.about and self.states and self.goal in ("", "list") and not (self.entity or self.metrics or self.by):
             self.entity = "deals"  # what is open at Lumen Works
+            named = any(span.of("account") for span in self.spans) and not (self.yes_no or self.places("thing"))
+            self.worth_too = named and self.states == [("open", True)] and not (self.where or self.times)
             self.take("thing", "exists")
         if self.about and self.deed in ("win", "lose", "close") and things and not (self.entity or self.metrics):
             self.entity = "deals"  # did we lose anything there

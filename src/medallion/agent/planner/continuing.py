@@ -21,6 +21,12 @@ _OF_ROW = (
 #: Those that it may have beside a pronoun alone.
 _WITH_PRONOUN = ("entity", "by", "modal", "me", "ours", "to", "size", "state")
 
+#: Kinds of words before which a word for a person is an article, where it may be one: `el negocio más grande`.
+_AFTER_ARTICLES = (
+    "entity", "kind", "state", "field", "metric", "desc", "asc", "newest", "oldest", "best", "worst", "nth", "ordinal", "value",
+    "number", "num", "dim", "last", "next", "unit",
+)  # fmt: skip
+
 #: Those of a question about one contact.
 _OF_CONTACT = (
     "when",
@@ -151,6 +157,9 @@ class Continuing(Comparing):
 
     def _pronouns(self) -> None:
         """`it`, `they` and `hers` are of what was asked before: the account, deal or owner that it named, or its rows."""
+        for place, span in enumerate(self.spans):
+            if self.is_article(place):
+                span.senses = tuple(sense for sense in span.senses if sense.kind != "person")
         if self._contacts_before():
             return
         self._row_numbered()
@@ -182,6 +191,12 @@ class Continuing(Comparing):
         elif they and (self.before.where or self.before.entity):
             self._use_with_leads(*they)
             self.refers = True
+
+    def is_article(self, place: int) -> bool:
+        """Whether a word that may stand for somebody is an article where it stands."""
+        after = self.spans[place + 1] if place + 1 < len(self.spans) else None
+        person = self.spans[place].of("person") and self.spans[place].of("neutral")
+        return bool(person and after and after.of(*_AFTER_ARTICLES))
 
     def _contacts_before(self) -> bool:
         """`when was he last contacted`, after whom we know somewhere: of those contacts, never of the whole account.

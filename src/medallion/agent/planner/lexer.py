@@ -236,6 +236,8 @@ def _language(tokens: Sequence[Token], before: str | None) -> str:
     count = {name: sum(word in own[name] for word in words) for name in LANGUAGES}
     most = max(count.values())
     best = [name for name in LANGUAGES if count[name] == most]
+    known = {name: sum(word in lexicon(name).words for word in words) for name in best}  # names of countries, too
+    best = [name for name in best if known[name] == max(known.values())]
     return before if before in best else best[0]
 
 

@@ -55,6 +55,9 @@ class Listing(Counting):
         more = ["customer_id", *more] if view.field("customer_id") else more
         shown = tuple(dict.fromkeys((*view.key, *more, *view.listed)))
         listed = Records(entity, where, order=order, limit=limit, columns=shown)
+        if slots.worth_too and not (slots.rank or slots.by or slots.fields):
+            worth = self.of(_with(slots, goal="amount", worth_too=False))._asked()
+            return (*worth, listed)
         alone = (
             not slots.goal
             and not slots.rank

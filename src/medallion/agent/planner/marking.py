@@ -94,6 +94,7 @@ class Marking:
         self.running = False  #: whether figures by time are added up
         self.apart = False  #: whether a number is asked for of each of several values
         self.number_of = False  #: whether the values of a split are counted
+        self.worth_too = False  #: whether what is open at an account is asked for, with what it comes to
         self.everyone = False  #: whether nobody is left out who was
         self.notes: list[str] = []
 

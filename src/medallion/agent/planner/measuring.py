@@ -399,7 +399,8 @@ class Measuring(Banding):
             for place in self.places(kind):
                 if kind == "amount" and self.has(place, "metric", "field") and self.goal != "count":
                     continue
-                if kind == "count" and self.spans[place].of("amount") and not self.places("entity", "kind", "metric"):
+                of_money = self.spans[place].of("amount") and not self.places("entity", "kind", "metric")
+                if kind == "count" and of_money and not self._counts_records_before():
                     continue  # combien avons-nous vendu
                 if kind == "share":
                     self.share = True
@@ -423,6 +424,15 @@ class Measuring(Banding):
                 self.mean_too |= (kind, self.goal) == ("average", "median")
                 self.use(place)
         self.total |= self.take("total")
+
+    def _counts_records_before(self) -> bool:
+        """Whether `combien` is of the records before: `combien d'entre eux ont acheté`, `combien sont en retard`."""
+        was = self.before
+        if was is None or any(span.of("worth", "verb") for span in self.spans):
+            return False
+        pointed = any(span.of("more_of_it", "ones_of", "they") for span in self.spans)
+        bought = any(Sense("state", "bought") in span.senses for span in self.spans)
+        return bool(was.entity or was.metrics) and (pointed or bought or bool(self.states))
 
     def _splits(self) -> None:
         """What to split by."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from medallion.agent.planner.continuing import Continuing
 from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.measuring import unit_of
+from medallion.agent.planner.referring import Referring
 from medallion.agent.planner.slots import TEAMS, Rank, Threshold
 from medallion.metrics.conditions import Test
 
@@ -19,7 +19,7 @@ _OTHER_FIGURES = ("entity", "count", "amount", "average", "share")
 _ATTAINED = (("missed", "<"), ("short", "<"), ("reached", ">="))
 
 
-class Quotas(Continuing):
+class Quotas(Referring):
     """Reads what is asked of quotas."""
 
     def _covered(self) -> None:

@@ -39,8 +39,8 @@ class Reading(Standing):
             Unclear: A span says something that no slot takes.
         """
         steps: tuple[Callable[[], None], ...] = (
-            self._asides, self._having_none, self._denied_twice, self._corrected, self._rated, self._declared, self._lagging, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._active, self._money_lost, self._my_reps, self._dated, self._repeated, self._counted_values, self._named, self._that_time, self._about, self._traded, self._open_things, self._covered, self._existing_or_new, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
-            self._who_did, self._picked_up, self._passed, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._placed, self._ranked, self._taken_longest, self._in_stage_longest, self._dependent, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._measure, self._worth_said, self._bought, self._best_seller, self._splits, self._by_quarter, self._deeds,
+            self._asides, self._having_none, self._denied_twice, self._corrected, self._rated, self._declared, self._lagging, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._active, self._money_lost, self._my_reps, self._dated, self._repeated, self._counted_values, self._named, self._that_time, self._whose_record, self._about, self._other_deals, self._days_since, self._brought, self._traded, self._open_things, self._covered, self._existing_or_new, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
+            self._who_did, self._picked_up, self._passed, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._placed, self._ranked, self._taken_longest, self._in_stage_longest, self._dependent, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._worth, self._measure, self._the_ones, self._worth_said, self._bought, self._best_seller, self._splits, self._by_quarter, self._deeds,
             self._attained, self._from_quota, self._duration_of_deals, self._managed, self._used, self._subject, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._sorted_values, self._conflicting, self._whose,
         )  # fmt: skip
         for step in steps:
@@ -58,10 +58,12 @@ class Reading(Standing):
             self.average, self.contrast, narrow, tuple(self.notes), follows=(self.follows or self.refers) and not self.of_row, refers=self.refers, past=self.past,
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
             each=self._each(),
-            further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of, without=self.without, columns=tuple(dict.fromkeys(self.columns)), bands=tuple(self.bands), other_way=self.other_way, premise=self.premise,
+            further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of, without=self.without, columns=tuple(dict.fromkeys(self.columns)), worth_too=self.worth_too, bands=tuple(self.bands), other_way=self.other_way, premise=self.premise,
             number_of=self.number_of, typical=any(span.of("deal_size") for span in self.spans), picks=self._picks(), fragment=self.is_fragment(), running=self.running, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
         )  # fmt: skip
-        return replace(slots, complete=self.stands(slots), points=self.points_back())
+        return replace(
+            slots, complete=self.stands(slots), points=self.points_back(), nounless=self.names_no_records(slots)
+        )
 
     def _each(self) -> bool:
         """Whether a split is said as `each` or `per`, which asks for the first of each, not as `by`."""
@@ -267,7 +269,8 @@ class Reading(Standing):
                     *(f"tell me about {name}" for name in named[:1]),
                 )
             first = all(self.quiet(other) for other in range(place))
-            if "action" in only and first:
+            another = span.of("other") and span.text.isascii()  # andere, not ändere
+            if "action" in only and first and not another:
                 raise Unclear(
                     "nothing can be changed from a conversation",
                     remedy="Propose it with `medallion actions propose`; its `--help` says how.",

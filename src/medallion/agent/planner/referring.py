@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from medallion import metrics
 from medallion.agent.planner.continuing import Continuing
-from medallion.agent.planner.lexicon import folded, meanings
+from medallion.agent.planner.lexicon import Sense, folded, meanings
 from medallion.agent.planner.marking import RANKS, Unclear
+from medallion.metrics.conditions import Test
 
 #: Kinds of words for who sells or looks after something, and for whose it is.
 _WHOSE = ("who", "verb", "dim", "entity", "be", "list", "it", "its", "unnamed", "carry", "present")
@@ -17,7 +18,7 @@ _BESIDE_DAYS = (
     "last", "lastly", "lately", "carry", "be", "yes_no", "it", "present", "from",
 )  # fmt: skip
 #: Kinds of words that name who brought something in.
-_SUBJECTS = ("entity", "dim", "value", "account", "deal", "who", "me", "metric", "kind", "state")
+_SUBJECTS = ("entity", "dim", "value", "account", "deal", "who", "me", "kind", "state")
 
 
 class Referring(Continuing):
@@ -29,7 +30,8 @@ class Referring(Continuing):
             after = [at for at in range(place + 1, len(self.spans)) if not self.quiet(at)]
             led = [at for at in self.places("list", "amount", "count", "how") if at < place]
             limit = any(self.spans[at].of("gt", "ge", "lt", "le", "between", "number", "num") for at in after)
-            if limit or not (led or any(self.spans[at].of("amount") for at in after)):
+            asked = led or any(self.spans[at].of("amount") for at in after) or self.quiet(0)  # was sind die wert
+            if limit or not asked or (place and self.spans[place - 1].of("by", "with")):
                 continue
             self.use(place, *led[:1], *[at for at in after if self.has(at, "amount")])
             if not self.places("metric"):
@@ -43,6 +45,12 @@ class Referring(Continuing):
         named = self.places("entity", "metric", "kind", "account", "deal") or self.about
         if self.places("the_one") and (self.places(*RANKS) or self.rank) and not named:
             self.take("the_one")
+        elif self.places("the_one") and self.states and not named:
+            self.take("the_one")  # which one is not overdue
+            self.goal, self.refers = "list", True
+        ends = meanings()["ends_with_them"][self.lexed.language]
+        if self.goal == "count" and folded(self.spans[-1].text) in ends and not self.about:
+            self.refers = True
         ones = any(span.of("ones_of", "more_of_it") for span in self.spans)
         if ones and not named and self.goal == "amount":
             self.refers = True
@@ -59,10 +67,15 @@ class Referring(Continuing):
             return
         verbs = [at for at in self.places("verb") if self._says(at, "verb", "own")]
         dims = [at for at in self.places("dim") if {sense.name for sense in self.spans[at].all("dim")} & _OWNERS]
-        others = [at for at in self.places("verb", "dim") if at not in (*verbs, *dims)]
+        others = [at for at in self.places("verb", "dim") if at not in (*verbs, *dims) and not self.has(at, "entity")]
         records = {sense.name for span in self.spans for sense in span.all("entity")}
         asks = (bool(self.places("who")) and (verbs or dims or records)) or (bool(dims) and bool(records))
-        if others or not asks or "interactions" in records or any(span.of("ours") for span in self.spans):
+        if (
+            others
+            or not asks
+            or "interactions" in records
+            or any(span.of("ours") and not span.of("it") for span in self.spans)
+        ):
             return
         rows = self.before.rows if self.before is not None else None
         if "accounts" in records and record.kind == "deal":
@@ -71,6 +84,38 @@ class Referring(Continuing):
             return
         self.about, self.fields = [record], ["owner"]
         self.use(*range(len(self.spans)))
+
+    def _other_deals(self) -> None:
+        """`other deals?`, `any other open deals there`: those of the account before, without the deals that were shown.
+
+        Raises:
+            Unclear: It is not known which were shown.
+        """
+        was = self.before
+        record = was.record if was is not None else None
+        places = [at for at in self.places("other") if self._is_of_deals(self.near(at, 1, over=("state",)))]
+        if was is None or record is None or len(places) != 1 or self._names_others():
+            return
+        rows = was.rows if was.rows is not None and was.rows.entity == "deals" else None
+        keys = (record.key,) if record.kind == "deal" else rows.keys if rows else ()
+        account = record if record.kind == "account" else rows.one("accounts") if rows else None
+        if not keys or account is None:
+            raise Unclear("other than those before, or of the source that is called other?", remedy="Ask it whole.")
+        self.about, self.refers = [account], False
+        self.where.append(Test("lead_id", "!=", keys))
+        self.use(*places)
+        self.take("they", "its", "with", "exists", "thing")
+        self.use(*[at for at in self.places("entity") if self.has(at, "entity") == Sense("entity", "accounts")])
+
+    def _is_of_deals(self, place: int) -> bool:
+        return self.has(place, "entity") == Sense("entity", "deals")
+
+    def _names_others(self) -> bool:
+        """Whether records are described by more than their state: `other deals of Ben`, which may be of the source."""
+        return any(
+            span.of("account", "deal", "dim", "me", "number") or (span.all("value") and not span.of("other"))
+            for span in self.spans
+        )
 
     def _days_since(self) -> None:
         """`how many days since anybody spoke to them`, `how long ago was the last contact`: the days without a touch."""
@@ -96,27 +141,36 @@ class Referring(Continuing):
             Unclear: Which they are cannot be said of deals: those that were new in a time.
         """
         was = self.before
-        if was is None or self.about or not self.places("amount", "count") or self.places(*_SUBJECTS):
+        units = {metrics.metrics()[name].measure.unit for name in was.metrics} if was else set()
+        if (
+            was is None
+            or self.about
+            or not (was.entity == "accounts" or units == {"accounts"})
+            or not self.they_brought()
+        ):
             return
-        sells = [at for at in self.places("verb") if self._says(at, "verb", "sell")]
-        units = {metrics.metrics()[name].measure.unit for name in was.metrics if name in metrics.metrics()}
-        if not sells or not (was.entity == "accounts" or units == {"accounts"}) or not self._is_of_them():
-            return
-        if was.rows is not None and was.rows.entity == "accounts":
-            self.refers = True
-        elif was.times or was.states or was.thresholds or was.metrics not in ((), ("total_customers",)):
+        listed = was.rows is not None and was.rows.entity == "accounts"
+        described = was.times or was.states or was.thresholds or was.metrics not in ((), ("total_customers",))
+        if described and not listed:
             raise Unclear(
-                "what just those accounts brought is not read", "revenue by customer this year", remedy="Ask by what they are, such as their country or industry."
-            )  # fmt: skip
+                "what just those accounts brought is not read",
+                "revenue by customer this year",
+                remedy="Ask by what they are, such as their country or industry.",
+            )
         self.metrics, self.refers = ["revenue"], True
-        self.take("amount", "count", "they", "unnamed", "joined", "past")
-        self.use(*sells)
+        self.take("amount", "count", "they", "unnamed", "joined", "more_of_it", "past", "metric")
+        self.use(*[at for at in self.places("verb") if self._says(at, "verb", "sell")])
 
-    def _is_of_them(self) -> bool:
-        """Whether others than we did something: `they`, or a verb in the third person."""
-        if any(span.of("ourselves", "first_person") for span in self.spans):
+    def they_brought(self) -> bool:
+        """Whether it is asked how much others brought who are not named: `how much did they bring`, `cuánto han facturado`."""
+        asks = any(span.of("amount", "count") for span in self.spans)
+        sells = any(Sense("verb", "sell") in span.senses for span in self.spans)
+        figures = {sense.name for span in self.spans for sense in span.all("metric")} <= {"revenue"}
+        named = any(span.of(*_SUBJECTS) or span.of("ourselves", "first_person") for span in self.spans)
+        if not (asks and sells and figures) or named:
             return False
         words = {folded(word) for span in self.spans for word in span.text.split()}
-        endings = tuple(meanings()["they_did"][self.lexed.language])
-        named = any(span.of("they", "unnamed", "joined", "more_of_it") for span in self.spans)
-        return named or any(word.endswith(endings) for word in words if endings)
+        did = [str(word) for word in meanings()["they_did"][self.lexed.language]]
+        ends = tuple(word[1:] for word in did if word.startswith("-"))
+        others = words & {*did} or (ends and any(word.endswith(ends) for word in words))
+        return bool(others) or any(span.of("they", "more_of_it") for span in self.spans)

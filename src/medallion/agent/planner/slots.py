@@ -174,6 +174,7 @@ class Slots:
         each: Whether a split is said as `each` or `per`, not as `by`.
         with_total: Whether a split is asked for with its total.
         columns: What a list shows beside its usual columns.
+        worth_too: Whether what is open at an account is asked for: the list, and what it comes to.
         bands: Bands of values, each of which is asked about by itself.
         premise: What it takes for granted of a quota: that it was `missed`.
         other_way: The other end of an order, where both are asked for: `best and worst month`.
@@ -187,6 +188,7 @@ class Slots:
         typical: Whether the size of deals is asked for, which is that of the deals won where it is not said of which.
         fragment: Whether it leaves open of what it asks: `last 3 touches?`, `was there a blocker`, `just the open ones`.
         complete: Whether it stands by itself, whatever was asked before (`standing`).
+        nounless: Whether it asks how much or how many are in some state, and of no records: `how much is overdue`.
         points: Whether it has a word for something before it: `it`, `those`, `there`.
     """
 
@@ -230,6 +232,7 @@ class Slots:
     passage: tuple[str, str] | None = None
     without: tuple[str, str] | None = field(default=None, kw_only=True)
     columns: tuple[str, ...] = field(default=(), kw_only=True)
+    worth_too: bool = field(default=False, kw_only=True)
     bands: tuple[tuple[Threshold, ...], ...] = field(default=(), kw_only=True)
     other_way: str = field(default="", kw_only=True)
     premise: str = field(default="", compare=False, kw_only=True)
@@ -241,6 +244,7 @@ class Slots:
     typical: bool = field(default=False, compare=False, kw_only=True)
     fragment: bool = field(default=False, compare=False, kw_only=True)
     complete: bool = field(default=False, compare=False, kw_only=True)
+    nounless: bool = field(default=False, compare=False, kw_only=True)
     points: bool = field(default=False, compare=False, kw_only=True)
     picks: bool = field(default=False, compare=False, kw_only=True)
     rows: Rows | None = field(default=None, compare=False)
@@ -367,7 +371,7 @@ class Slots:
     def widens(self, before: Slots) -> bool:
         """Whether it names a figure or records alone, and what was asked before was of some rows only."""
         worth = self.goal == "amount" and self.deed != "" and replace(self, goal="")._is_bare
-        alone = not (self.where or self.me) and (worth or (self._is_bare and bool(self.metrics)))
+        alone = not (self.where or self.me) and (worth or self.nounless or (self._is_bare and bool(self.metrics)))
         own = {name for condition in self.where for name in names_of(condition)} <= OF_RECORD
         alone |= (
             self.fragment and own and bool(self.entity) and self.entity != before.entity and not (self.me or self.by)
@@ -469,8 +473,20 @@ class Slots:
             or self.refers
             or kind
             or ordered
+            or (self.nounless and before.of_deals_worth and not self._is_open_after_closed(before))
             or (self.goal == "why" and not self.metrics)
         )
+
+    def _is_open_after_closed(self, before: Slots) -> bool:
+        """Whether it asks for what open deals alone are, after deals that were closed: `how much is overdue`, after revenue."""
+        closed = {state for state, is_in in before.states if is_in} | OF_DEED.get(before.deed, set())
+        closed |= {state for state in map(_state_of_measure, before.metrics) if state}
+        return bool(closed & {"won", "lost", "closed"} and {state for state, _ in self.states} & {"open", *OF_OPEN})
+
+    @property
+    def of_deals_worth(self) -> bool:
+        """Whether it asks for deals, their number or their value, which some of them have too."""
+        return bool(_values(self.metrics)) if self.metrics else self.entity == "deals"
 
     @property
     def is_of_quotas(self) -> bool:
@@ -532,7 +548,8 @@ class Slots:
 
     def ranks_split_of(self, before: Slots) -> bool:
         """Whether it asks for the first of the values that the figure before was split by: `which is worst this year`."""
-        own = self.metrics or self.entity or self.fields or self.by or self.about or self.turn or self.deed
+        other_split = self.by and self.by != before.by
+        own = self.metrics or self.entity or self.fields or other_split or self.about or self.turn or self.deed
         split = before.metrics and before.by and not before.rank
         return bool(self.rank and self.rank.way in ("best", "worst", "desc", "asc") and split) and not own
 
@@ -560,8 +577,12 @@ class Slots:
         test = Test(rows.name, "=", rows.keys)
         where = self.where if test in self.where else (*self.where, test)
         worth = self.goal == "amount" and before.metrics and rows.entity != "deals"
+        counts = _counts(before.metrics) if self.goal == "count" and self.refers and self.entity == "deals" else ()
+        if counts and rows.entity != "deals":  # how many deals was that, after which rep won the most
+            return replace(self, goal="", entity="", metrics=counts).of_rows(rows, replace(before, metrics=counts))
         entity = self.entity or ("" if self.metrics or worth else rows.entity)
-        if not (worth or not (self.metrics or self.by or self.fields or entity)):
+        counted = self.metrics and self.metrics == before.metrics and self.refers
+        if not (worth or counted or not (self.metrics or self.by or self.fields or entity)):
             return replace(self, entity=entity, where=where, refers=False, follows=False)
         kept = {name: getattr(before, name) for name in ("metrics", "times", "states", "thresholds", "deed", "me")}
         own = {name: getattr(self, name) or value for name, value in kept.items()}
@@ -608,6 +629,8 @@ class Slots:
         bare = not (self.metrics or self.fields or self.entity or self.deed or self.beside_mean(before))
         if bare and self.goal in ("average", "median") and before.metrics and self.goal not in before.metrics[0]:
             return f"the {self.goal} of {' and '.join(before.metrics).replace('_', ' ')} is another figure"
+        if self.goal == "amount" and self.refers and bare and before.metrics and not _values(before.metrics):
+            return f"{' and '.join(before.metrics).replace('_', ' ')} is no number of records that are worth something"
         done = {state for state, is_in in before.states if is_in} | OF_DEED.get(before.deed, set())
         closes = self.deed == "close" or ("closed", True) in self.states
         if closes and not self.has_own_deals and done & {"won", "lost"} and not (self.rank and "lost" not in done):
@@ -765,6 +788,8 @@ class Slots:
             changes |= {"goal": "", "states": (*before.states, *done), "deed": "" if done else before.deed}
         if self.goal == "count" and not self.metrics and before.metrics:
             changes["metrics"] = _counts(before.metrics)
+        if self.goal == "amount" and (self.refers or self.nounless) and not self.metrics and before.metrics:
+            changes["metrics"] = _values(before.metrics)
         if not self.narrow:
             changes["narrow"] = before.narrow
             changes["of_before"] = self.share and not self.where and before.refers
@@ -791,6 +816,19 @@ def _state_of_measure(name: str) -> str | None:
     """The state of the deals that a metric is the number or value of; None where it is neither."""
     of = meanings()["measures"]["deals"]
     return next((state for kind in ("value", "count") for state, metric in of[kind].items() if metric == name), None)
+
+
+def _values(names: tuple[str, ...]) -> tuple[str, ...]:
+    """What the records are worth that metrics are the number or the value of; nothing where one of them is neither."""
+    of = meanings()["measures"]["deals"]
+    worth = {number: of["value"][state] for state, number in of["count"].items()}
+    values = [name if name in of["value"].values() or _is_money(name) else worth.get(name, "") for name in names]
+    return tuple(dict.fromkeys(values)) if all(values) else ()
+
+
+def _is_money(name: str) -> bool:
+    measure = metrics.metrics()[name].measure
+    return measure.additivity == "flow" and measure.format.type == "currency"
 
 
 def _counts(names: tuple[str, ...]) -> tuple[str, ...]:

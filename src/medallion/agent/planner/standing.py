@@ -21,7 +21,7 @@ from medallion.metrics.conditions import Test
 _NOUNS = (
     "metric", "entity", "kind", "outcome", "direction", "booked", "state", "field", "value", "number", "num", "ordinal", "newest",
     "oldest", "desc", "asc", "last", "this", "next", "unit", "month", "quarter", "today", "yesterday", "count", "amount", "total",
-    "average", "median", "carry", "and", "only", "still", "too", "exists", "past", "else", "foremost",
+    "average", "median", "carry", "and", "only", "still", "too", "exists", "past", "else", "foremost", "thing",
     "gt", "ge", "lt", "le", "between", "or_more", "or_less", "currency", "magnitude",
 )  # fmt: skip
 #: Kinds of words for something before them.
@@ -52,24 +52,24 @@ class Standing(Checking):
         whose = slots.by or slots.where or any(span.of("how", "compare") for span in self.spans)
         if slots.goal == "overview" and slots.versus and not whose:
             return False  # this month vs last month
+        if self.names_no_records(slots):
+            return False
         timeless = slots.is_of_quotas and not slots.times and not any(name.startswith("time:") for name in slots.by)
         return not (timeless or self.points_back() or self._leaves_open(slots))
+
+    def names_no_records(self, slots: Slots) -> bool:
+        """Whether it asks how much or how many are in some state or stage, and of no records: `how much is overdue`."""
+        asks = slots.goal in ("amount", "count") and (slots.states or slots.where) and not slots.says_whose
+        named = slots.metrics or slots.entity or slots.fields or slots.deed or slots.rank or slots.share or slots.times
+        nouns = any(span.of("entity", "metric", "kind", "dim", "ourselves", "exists", "people") for span in self.spans)
+        nouns |= any("pipeline" in span.text.casefold() for span in self.spans)  # how much is in the pipeline
+        return bool(asks) and not (named or nouns)
 
     def points_back(self) -> bool:
         """Whether a word stands for something that the question itself does not name before it: `it`, `other deals?`."""
         others = any(isinstance(part, Test) and part.values == ("other",) for part in self.where)
-        points = [place for place, span in enumerate(self.spans) if span.of(*_POINTING) and not self._is_article(place)]
-        return (others and self.is_fragment()) or not all(map(self._named_before, points))
-
-    def _is_article(self, place: int) -> bool:
-        """Whether a word that may stand for somebody is an article where it stands: `el negocio más grande`."""
-        after = self.spans[place + 1] if place + 1 < len(self.spans) else None
-        return bool(
-            self.spans[place].of("person")
-            and self.spans[place].of("neutral")
-            and after
-            and after.of(*_NOUNS, "nth", "best", "worst")
-        )
+        points = [place for place, span in enumerate(self.spans) if span.of(*_POINTING) and not self.is_article(place)]
+        return self.they_brought() or (others and self.is_fragment()) or not all(map(self._named_before, points))
 
     def _named_before(self, place: int) -> bool:
         """Whether a clause before a place names what stands there: `which reps lost more deals than they won`."""

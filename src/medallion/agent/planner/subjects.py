@@ -88,6 +88,7 @@ class Subjects(Quotas):
                 self.use(place)
                 continue
             of_before = self.before is not None and self.before.entity == "deals" and len(self.spans) == 1
+            of_before = of_before or (self.refers and self.before is not None and self.before.entity == "deals")
             asked = self.about or self.entity or self.rank or of_before or self.goal in ("when", "average", "median")
             if sense and asked:
                 self.fields.append(sense.name)
