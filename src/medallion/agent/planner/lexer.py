@@ -260,6 +260,8 @@ def _span(
             continue
         if length > 1 and _goes_on_inside(part, words, lexed.spans):
             continue
+        if length > 1 and _begins_a_number(tokens[place + length - 1 : place + length + 1], words):
+            continue
         if length > 1 and place and tokens[place - 1].kind == "number" and _ends_a_duration(part[:2], words):
             continue
         senses = [*words.phrases.get(phrase, ()), *names.phrases.get(phrase, ())]
@@ -295,6 +297,12 @@ def _begins_a_time(pair: Sequence[Token], words: Lexicon) -> bool:
     """Whether a word and the next are `this` and a unit of time, which no phrase before them parts: `of this year`."""
     kinds = [{sense.kind for sense in words.phrases.get((token.plain,), ())} for token in pair]
     return len(pair) == len(("this", "unit")) and bool(kinds[0] & {"this", "last"}) and "unit" in kinds[1]
+
+
+def _begins_a_number(pair: Sequence[Token], words: Lexicon) -> bool:
+    """Whether a word and the next ask for a number, which no phrase before them parts: `und wie viele`."""
+    senses = words.phrases.get(tuple(token.plain for token in pair), ())
+    return len(pair) == len(("how", "many")) and any(sense.kind in ("count", "amount") for sense in senses)
 
 
 def _part_of_name(token: Token, words: Lexicon, names: Names) -> Sense | None:

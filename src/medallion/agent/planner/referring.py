@@ -93,7 +93,8 @@ class Referring(Continuing):
         """
         was = self.before
         record = was.record if was is not None else None
-        places = [at for at in self.places("other") if self._is_of_deals(self.near(at, 1, over=("state",)))]
+        deals = Sense("entity", "deals")
+        places = [at for at in self.places("other") if self.has(self.near(at, 1, over=("state",)), "entity") == deals]
         if was is None or record is None or len(places) != 1 or self._names_others():
             return
         rows = was.rows if was.rows is not None and was.rows.entity == "deals" else None
@@ -106,9 +107,6 @@ class Referring(Continuing):
         self.use(*places)
         self.take("they", "its", "with", "exists", "thing")
         self.use(*[at for at in self.places("entity") if self.has(at, "entity") == Sense("entity", "accounts")])
-
-    def _is_of_deals(self, place: int) -> bool:
-        return self.has(place, "entity") == Sense("entity", "deals")
 
     def _names_others(self) -> bool:
         """Whether records are described by more than their state: `other deals of Ben`, which may be of the source."""
