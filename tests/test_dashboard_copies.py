@@ -101,7 +101,7 @@ def by_both_routes():
             yield name if seen[id(one.view), one.dimensions] <= 3 else pytest.param(name, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize("name", by_both_routes())
+@pytest.mark.parametrize("name", list(by_both_routes()))
 @pytest.mark.parametrize("under", ["the first and last condition", pytest.param("the others", marks=pytest.mark.slow)])
 def test_every_metric_by_both_routes(reading, direct, name, under):
     metric = metrics.named(name)

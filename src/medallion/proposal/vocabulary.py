@@ -117,12 +117,12 @@ class _Named(NamedTuple):
 @cache
 def _phrases(entity: str, column: str) -> tuple[_Named, ...]:
     """Phrases for a column as words."""
-    found = []
+    phrases = []
     for phrase in _document()["columns"][entity].get(column, ()):
         words = tokens(str(phrase).removeprefix("~"))
         weak = str(phrase).startswith("~")
-        found.append(_Named(words, weak, frozenset(words), " ".join(words), len("".join(words))))
-    return tuple(found)
+        phrases.append(_Named(words, weak, frozenset(words), " ".join(words), len("".join(words))))
+    return tuple(phrases)
 
 
 def header(
@@ -154,7 +154,7 @@ def _nearest(words: Tokens, entity: str, column: str) -> float:
     rest = without_noise(words, entity)
     both, kept, text = set(words), set(rest), " ".join(rest)
     best = 0.0
-    for phrase, weak, of_phrase, said, letters in _phrases(entity, column):
+    for phrase, weak, of_phrase, written, letters in _phrases(entity, column):
         if phrase in (words, rest):
             score = 0.7 if weak else 0.94 if phrase == words else 0.92
         elif weak or not rest:
@@ -163,7 +163,7 @@ def _nearest(words: Tokens, entity: str, column: str) -> float:
             score = 0.88
         elif len(phrase) == len(rest) and all(map(_begins, rest, phrase)):
             score = 0.84
-        elif letters > 4 and (close := fuzz.ratio(said, text, score_cutoff=86)) >= 86:
+        elif letters > 4 and (close := fuzz.ratio(written, text, score_cutoff=86)) >= 86:
             score = 0.8 * close / 100
         elif len(rest) == 1 and len(phrase) == 1 and len(phrase[0]) >= 6 and rest[0].endswith(phrase[0]):
             score = 0.8
