@@ -366,9 +366,7 @@ measures:
   display_name: Average deal value
   comment: Value per deal that has one.
   synonyms:
-  - average deal size
   - mean deal value
-  - deal size
   - average value
   format:
     type: currency
@@ -855,9 +853,7 @@ measures:
   display_name: Average deal value
   comment: Value per deal that has one.
   synonyms:
-  - average deal size
   - mean deal value
-  - deal size
   - average value
   format:
     type: currency
