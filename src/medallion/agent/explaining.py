@@ -303,9 +303,9 @@ def furthest(tools: Tools, records: Records) -> Found:
     passed = {} if stage and stage.values else dict(tools.reading(funnel))
     for other in dict.fromkeys(row["stage"] for row in finding.rows if row not in rows):
         if rows and other in passed and passed[other] == passed.get(rows[0]["stage"]):
-            one, another = sorted((other, rows[0]["stage"]))
+            earlier, later = sorted((other, rows[0]["stage"]))
             raise ContractError(
-                f"no deal has passed between {one} and {another} yet: which is further along is not known",
+                f"no deal has passed between {earlier} and {later} yet: which is further along is not known",
                 "Ask for open deals by stage.",
             )
     return dataclasses.replace(finding, title=f"{finding.title}, furthest along", rows=rows, total=len(rows))
