@@ -1638,7 +1638,7 @@ def test_what_would_lose_a_part_of_the_question_before_is_declined(planner, dial
         ("win rate by band of deal size", "? I do not understand"),
         ("win rate by deal size band", "? I do not understand"),
         ("revenue with stage and owner", "? "),
-        ("gap to quota", "? I do not understand 'gap'"),
+        ("gap to quota", "? there are no quotas in this lakehouse"),
         ("touches before the meeting", "? I do not understand 'before the meeting'"),
         ("is the team behind last month", "? "),
         ("how many calls did we get sent", "? sent by us, or by them?"),

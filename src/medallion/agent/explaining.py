@@ -17,7 +17,7 @@ from medallion.agent.facts import Field, Found, Kind
 from medallion.errors import ContractError
 from medallion.metrics import changes, over_time, periods
 from medallion.metrics.compilers.duckdb import answer, funnel
-from medallion.metrics.conditions import Condition
+from medallion.metrics.conditions import Condition, Test
 from medallion.metrics.periods import Today
 from medallion.metrics.question import MOST_ROWS, Order, Question, Records, Split
 
@@ -206,8 +206,8 @@ def passed_on(tools: Tools, first: str, then: str, period: str | None = None) ->
                   (start, end, first, then), note)  # fmt: skip
 
 
-def slipped_deals(tools: Tools, period: str, where: Iterable[Condition] = ()) -> Found:
-    """Open deals whose expected close was moved later in a period."""
+def slipped_deals(tools: Tools, period: str, where: Iterable[Condition] = ()) -> Found | list[Found]:
+    """Open deals whose expected close was moved later in a period; those overdue since then where none was ever moved."""
     span = periods.read(period, Today(tools.day))
     start, end = (span.first or date(1970, 1, 2)) - timedelta(days=1), min(span.last or tools.day, tools.day)
     rows = tools.serving.rows(_SLIPPED, [start, end])
@@ -224,9 +224,16 @@ def slipped_deals(tools: Tools, period: str, where: Iterable[Condition] = ()) ->
     )  # fmt: skip
     title = f"Open deals whose expected close was moved later, {span}"
     restriction = " where " + " and ".join(map(str, given)) if given else ""
-    return tools.found(
+    moved = tools.found(
         "slipped_deals", title + restriction, fields, ("lead_id",), rows, (_CHANGES, _DEALS), _SLIPPED, (start, end)
     )
+    if rows or tools.serving.rows(_SLIPPED, [date(1970, 1, 1), tools.day]):
+        return moved
+    moved = dataclasses.replace(
+        moved, note="No expected close was ever moved in these data; overdue since then are the deals below."
+    )
+    due = (*given, "overdue", f"expected_close_date = '{period}'")
+    return [moved, tools.asked(Records("deals", due, order=(Order("deal_value", True),), limit=25))]
 
 
 def beside_average(tools: Tools, records: Records, column: str, op: str, group: str | None = None) -> Found:
@@ -267,6 +274,37 @@ def without_touches(tools: Tools, records: Records, touches: Question) -> Found:
     period = f", {periods.read(touches.period, Today(tools.day))}" if touches.period else ""
     title = f"{finding.title}{',' if ' where ' in finding.title else ''} without touches{kind}{period}"
     return dataclasses.replace(finding, title=title, rows=rows, total=len(rows))
+
+
+def without_deals(tools: Tools, asked: Question | Records, bought: tuple[Question, ...], count: bool = False) -> Found:
+    """Accounts of a list or ranking that have none of some deals won, counted by account; only their number if asked for."""
+    if isinstance(asked, Records):
+        shown = tuple(dict.fromkeys((*asked.columns, "customer_id")))
+        asked = dataclasses.replace(asked, limit=MOST_ROWS, columns=shown)
+    finding = tools.asked(asked, "without_deals")
+    if finding.count > len(finding.rows):
+        raise ContractError(f"{finding.count:,} accounts are too many to look for their deals", "Narrow the list.")
+    with tools.serving.reading() as connection:
+        buyers = {row["customer_id"] for question in bought for row in answer(connection, question).rows}
+    rows = [row for row in finding.rows if row["customer_id"] not in buyers]
+    kinds = " or ".join(" and ".join(map(str, question.where)) for question in bought)
+    span = periods.read(bought[0].period, Today(tools.day)) if bought[0].period else ""
+    title = f"{finding.title}, without deals won where {kinds}{f', {span}' if span else ''}"
+    if not count:
+        return dataclasses.replace(finding, title=title, rows=rows, total=len(rows))
+    fields = (Field("value", "Accounts", "number"),)
+    return dataclasses.replace(finding, title=title, fields=fields, key=(), rows=[{"value": len(rows)}], total=1)
+
+
+def not_bought(tools: Tools, customer: str, by: str) -> Found:
+    """Products or categories that an account has not bought, with what all accounts bought of each."""
+    every = tools.asked(Question(("revenue", "won_leads"), (Split(by),), order=(Order("revenue", True),)), "not_bought")
+    with tools.serving.reading() as connection:
+        own = answer(connection, Question(("won_leads",), (Split(by),), (Test("customer_id", "=", (customer,)), "won")))
+    bought = {row[by] for row in own.rows if row["value"]}
+    rows = [row for row in every.rows if row[by] not in bought]
+    title = f"Not bought by {customer}, with what all accounts bought of it"
+    return dataclasses.replace(every, title=title, rows=rows, total=len(rows))
 
 
 def existing_or_new(tools: Tools, records: Records) -> Found:
@@ -368,6 +406,8 @@ EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
         slipped_deals,
         beside_average,
         without_touches,
+        without_deals,
+        not_bought,
         existing_or_new,
         furthest,
         rows_after,

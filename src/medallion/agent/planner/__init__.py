@@ -313,10 +313,14 @@ class Planner:
             notes.append("Carried over from the question before: times.")
         if not slots.has_subject:
             raise Unclear("the question does not say what is asked for", *self.closest(question))
-        team = self.names.team(slots.team_of or self.me) if slots.team else None
+        if before is not None and before.slots.speaker and not slots.speaker:
+            slots = replace(slots, speaker=before.slots.speaker)
+            notes += [f"I and my are {slots.speaker}, who said so before."] if slots.me else []
+        me = slots.speaker or self.me
+        team = self.names.team(slots.team_of or me) if slots.team else None
         slots, members = self._by_members(self._led(slots))
         notes += members
-        asked = Asking(slots, today, self.me, team).asked()
+        asked = Asking(slots.spoken(), today, me, team).asked()
         self._premise(slots)
         if counted_deals(slots, asked):
             notes.append(_ASK_WHICH)
@@ -327,7 +331,7 @@ class Planner:
             for request in asked
         ]
         lists = not any(isinstance(request, Question) for request in whole)
-        if slots.me and self.me is None and lists and not any(isinstance(request, Intent) for request in whole):
+        if slots.me and me is None and lists and not any(isinstance(request, Intent) for request in whole):
             notes.append("I do not know who you are, so these are everybody's: `--me NAME`, or `me` in the settings.")
         if slots.goal == "cover":
             asked, uncovered = self._covered(asked, today)

@@ -17,7 +17,7 @@ from medallion.agent.planner.slots import OF_OPEN, Slots, Threshold, beside, nam
 from medallion.agent.planner.times import Time
 from medallion.metrics import periods
 from medallion.metrics.conditions import And, Condition, Or, Test
-from medallion.metrics.question import Question
+from medallion.metrics.question import Order, Question, Records
 
 #: What a forecast may be split by (`medallion.learning.forecasts.DIMENSIONS`).
 _FORECAST_BY = ("owner", "product", "source", "industry", "country", "size_band", "stage", "quality")
@@ -133,6 +133,12 @@ class Asking(Listing):
             if any(test.name != "lead_quality" for test in self._tests()) or len(slots.where) > 1:
                 raise Unclear("a score is of one account or deal", f"why is {about.key} scored so high?")
             return (Intent("explain_score", {"key": about.key}),)
+        if goal == "call" and about:
+            self._only("score")
+            return self._why_call()
+        if goal == "lacking" and about:
+            self._only("lacking")
+            return (Intent("not_bought", {"customer": about.key, "by": slots.by[0]}),)
         if goal == "draft":
             key = about.key if about else "KEY"
             raise Unclear("a draft is a command of its own", remedy=f"Run `medallion draft {key} --kind email`.")
@@ -163,6 +169,12 @@ class Asking(Listing):
     def _attained(self) -> tuple[Asked, ...]:
         """What is expected of a time, the current quarter where none is named, beside its quota."""
         slots = self.slots
+        if "quota" not in metrics.metrics():
+            raise Unclear(
+                "there are no quotas in this lakehouse, so whether one is met is not known",
+                "revenue this quarter", "forecast for this quarter",
+                remedy="docs/PROPOSALS.md says which files have them.",
+            )  # fmt: skip
         self._only("attain")
         ends = [periods.read(time.text, self.today).last for time in slots.times]
         over = any(self.today.day and last and last < self.today.day for last in ends)
@@ -303,19 +315,47 @@ class Asking(Listing):
         )
 
     def _why(self) -> tuple[Asked, ...]:
+        """Why a figure moved, by its parts or by what is named; why it is what it is, beside that of all."""
         slots = self.slots
-        if not slots.metrics:
-            raise Unclear("why what?", "why did revenue drop in May?")
+        self._only("why")
         if {name.removeprefix("team_") for name in slots.metrics} & {*meanings()["current"]}:
             raise Unclear(
                 "why a quota was reached or missed is not computed: it is what was won beside the quota",
                 "why did revenue change this quarter", "quota, won value and gap by owner this quarter",
             )  # fmt: skip
+        restricted = bool(slots.where or slots.me)
+        if restricted and not slots.by and (not slots.metrics or not (slots.times or slots.compare)):
+            return self._beside_all()
+        if not slots.metrics and not (slots.times and (slots.turn or slots.by)) and not slots.judged:
+            raise Unclear("why what?", "why did revenue drop in May?")
+        names = slots.metrics or ("revenue",)
         if not slots.times and not slots.compare:
-            raise Unclear("in which time?", f"why did {slots.metrics[0].replace('_', ' ')} change last month?")
-        time, compare = self._change(slots.metrics) if len(slots.times) > 1 else (None, slots.compare or "previous")
-        asked = self._question(slots.metrics[:1], period=time)
-        return (Intent("explain_change", {"question": asked, "compare": compare}),)
+            raise Unclear("in which time?", f"why did {names[0].replace('_', ' ')} change last month?")
+        time, compare = self._change(names) if len(slots.times) > 1 else (None, slots.compare or "previous")
+        of = self.of(_with(slots, metrics=names, turn="", compare=""))
+        if slots.by:
+            asked = of._question(names[:1], period=time, compare=compare)
+            return (replace(asked, order=(Order("change", slots.turn != "down"),)),)
+        return (Intent("explain_change", {"question": of._question(names[:1], period=time), "compare": compare}),)
+
+    def _beside_all(self) -> tuple[Asked, ...]:
+        """The figures that are asked about, the main ones where none is named, beside those of all deals."""
+        slots = self.slots
+        names = slots.metrics or tuple(meanings()["overview"]["reasons"])
+        if len(slots.times) > 1:
+            raise Unclear("beside those of all, figures are of one time", "win rate by owner last month")
+        bare = _with(slots, metrics=names, turn="", compare="", versus=False, goal="")
+        everybody = _with(bare, where=(), me=False, team=False, team_of="")
+        return (*self.of(bare)._figures(names), *self.of(everybody)._figures(names))
+
+    def _why_call(self) -> tuple[Asked, ...]:
+        """What speaks for calling an account or about a deal: what is open, the last touch, the next step, and the score."""
+        about = self.slots.about[0]
+        score = Intent("explain_score", {"key": about.key})
+        if about.kind == "deal":
+            return (Records("deals", (Test("lead_id", "=", (about.key,)),)), score)
+        columns = ("customer_id", "customer_name", "lead_quality", "lead_score", "open_deals", "open_value", "won_value", "last_touch_date", "next_step")  # fmt: skip
+        return (Records("accounts", (Test("customer_id", "=", (about.key,)),), columns=columns), score)
 
     def _change(self, names: tuple[str, ...]) -> tuple[str, str]:
         """The later of two times, and how the earlier one relates to it: `previous` or `year-ago`."""
@@ -362,6 +402,8 @@ class Asking(Listing):
             return (self._beside_average(),)
         if slots.without:
             return (self._without_touches(),)
+        if slots.lacks:
+            return (self._without_deals(),)
         if slots.deed == "create" and len(slots.times) > 1 and {"won", "lost", "closed"} & states:
             raise Unclear(
                 "opened in one time and ended in another: only one of the two is read",

@@ -146,7 +146,9 @@ class Checking(Colloquial):
             if (
                 self.goal == "list"
                 and (
-                    self.deed in deeds or {"won", "lost"} & stated or (whole and {"open", "overdue", "silent"} & stated)
+                    self.deed in deeds
+                    or {"won", "lost"} & stated
+                    or (whole and {"open", "overdue", "silent", "slipped", "stuck"} & stated)
                 )
                 and not (self.entity or self.metrics or self.by or self.rank or self.about)
             ):

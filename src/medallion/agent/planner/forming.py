@@ -17,7 +17,7 @@ from medallion.metrics.question import Question, Records
 
 #: Slots that a question may fill, and by what is asked those that it uses; a slot that is not used declines the question.
 _SLOTS = ("metrics", "fields", "entity", "states", "where", "times", "deed", "by", "rank", "thresholds", "compare", "versus",
-          "turn", "share", "me", "about", "contrast", "average", "passage", "columns", "running", "without")  # fmt: skip
+          "turn", "share", "me", "about", "contrast", "average", "passage", "columns", "running", "without", "lacks")  # fmt: skip
 _USES: dict[str, frozenset[str]] = {
     name: frozenset(slots.split())
     for name, slots in {
@@ -32,7 +32,8 @@ _USES: dict[str, frozenset[str]] = {
         "existing": "where times me",
         "passage": "passage times",
         "overview": "where times by versus me compare contrast",
-        "why": "metrics times compare versus where turn states entity about",
+        "lacking": "about by metrics",
+        "why": "metrics times compare versus where turn states entity about by me",
         "one record": "about fields deed entity me",
         "figure": "metrics entity states where times deed by rank thresholds compare versus turn me about contrast",
         "share": "metrics entity states where times deed by thresholds share me about",

@@ -10,7 +10,17 @@ from typing import Any
 from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 
-from medallion.agent.planner.lexicon import ELIDED, LANGUAGES, Lexicon, Phrase, Sense, folded, lexicon, meanings
+from medallion.agent.planner.lexicon import (
+    ELIDED,
+    LANGUAGES,
+    Lexicon,
+    Phrase,
+    Sense,
+    folded,
+    lexicon,
+    meanings,
+    plain_words,
+)
 from medallion.agent.planner.names import Names
 
 _TOKEN = re.compile(
@@ -67,6 +77,11 @@ _TOP = re.compile(r"(top)-?(\d+)(?:-([^\W\d]+))?", re.IGNORECASE)
 #: Words of at least so many letters may be misspelt, by so many letters.
 _MISSPELT = ((9, 2), (4, 1))
 _SHORT = 5
+#: Letters that are left out first where words are written short.
+_VOWELS = frozenset("aeiou")
+#: Letters of the shortest part of a word that is made of two, and kinds of such parts.
+_PART = 4
+_OF_COMPOUNDS = frozenset({"metric", "entity", "kind", "up", "down", "field", "dim", "list", "count", "trend"})
 #: Letters of the shortest word that may be misspelt.
 _SHORTEST = 3
 
@@ -188,6 +203,43 @@ def _joined(tokens: Sequence[Token]) -> list[Token]:
     return joined
 
 
+def _parted_words(tokens: Sequence[Token], words: Lexicon, names: Names) -> list[Token]:
+    """Tokens with words that are said for two written as those: `Abschlüsse` as won deals, `Umsatzanstieg` as its parts."""
+    written_as = {folded(word): text for word, text in meanings()["said_as"][words.language].items()}
+    parted: list[Token] = []
+    for token in tokens:
+        before = words.phrases.get((parted[-1].plain,), ()) if parted else ()
+        stated = any(sense.kind == "state" for sense in before)
+        if token.kind == "word" and token.plain in written_as and not stated:
+            parts = plain_words(written_as[token.plain])
+        elif token.kind == "word" and words.language == "de" and len(token.plain) >= 2 * _PART:
+            parts = _parts(token.plain, words, names)
+        else:
+            parts = []
+        ends = [token.ends] if parts else []
+        parted += [
+            Token(part if at else token.text, part, "word", last)
+            for at, (part, last) in enumerate(zip(parts, [False] * (len(parts) - 1) + ends, strict=True))
+        ] or [token]
+    return parted
+
+
+def _parts(word: str, words: Lexicon, names: Names) -> list[str]:
+    """The two nouns that a German word which means nothing itself is made of: a figure or records, and what is said of it."""
+    if word in words.words or word in names.words:
+        return []
+    for at in range(_PART, len(word) - _PART + 1):
+        first, then = word[:at], word[at:]
+        heads = (first, first.removesuffix("s")) if first.endswith("s") else (first,)
+        kinds = {sense.kind for sense in words.phrases.get((then,), ())} & _OF_COMPOUNDS
+        known = next(
+            (head for head in heads if any(s.kind in _OF_COMPOUNDS for s in words.phrases.get((head,), ()))), ""
+        )
+        if kinds and known:
+            return [known, then]
+    return []
+
+
 def _words(text: str) -> list[Token]:
     """The words of a text without blanks: keys stay whole, hyphens part the others, endings and elisions fall."""
     text = _ENDING.sub("", ELIDED.sub("", text))
@@ -214,6 +266,7 @@ def lex(question: str, names: Names, before: str | None = None) -> Lexed:
     language = _language(tokens, before)
     words = lexicon(language)
     tokens = _joined(tokens) if language == "fr" else tokens
+    tokens = _parted_words(tokens, words, names)
     tokens, corrected = _corrected(tokens, words, names, {word for phrase in accounts for word in phrase})
     lexed = Lexed([], language, corrected)
     place = 0
@@ -387,10 +440,13 @@ def _corrected(
 
 
 def _common(word: str, language: str) -> str | None:
-    """The common word of which a word of three letters lacks one: `mny`; None where it is none or may be two."""
+    """The common word of which a word lacks its vowels, or one letter of four: `hw`, `whch`, `mny`; None where it is none or may be two."""
+    common = [folded(other) for other in meanings()["common"][language]]
+    if word[0] not in _VOWELS and not _VOWELS & {*word[1:]}:  # hw, shld, wht
+        same = [other for other in common if "".join(letter for letter in other if letter not in _VOWELS) == word]
+        return same[0] if len(same) == 1 else None
     if len(word) != _SHORTEST:
         return None
-    common = [folded(other) for other in meanings()["common"][language]]
     near = [
         other
         for other in common

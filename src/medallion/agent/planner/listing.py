@@ -63,6 +63,7 @@ class Listing(Counting):
             and not slots.rank
             and not slots.about
             and not slots.me
+            and not slots.speaker
             and entity in ("deals", "accounts", "interactions", "contacts")
         )
         if alone and len(names) == 1 and not slots.times:
@@ -215,6 +216,28 @@ class Listing(Counting):
         touches = Question(("touches",), (Split("customer_id"),), where, period or None)
         return Intent("without_touches", {"records": listed, "touches": touches})
 
+    def _without_deals(self) -> Intent:
+        """Accounts that have not bought some products, of those that bought others or of all that are named."""
+        slots = self.slots
+        if slots.entity != "accounts" or slots.goal not in ("", "list", "count") or slots.metrics or slots.by:
+            raise Unclear("what was not bought is asked of accounts", "customers that have not bought Routing")
+        positive = any(name in ("product", "category") for part in slots.where for name in names_of(part))
+        if slots.times and positive:
+            raise Unclear("is the time that of what was bought, or of what was not?", remedy="Ask without the time.")
+        bare = _with(slots, lacks=(), goal="list", times=slots.times if positive else ())
+        if positive:
+            bare = _with(bare, states=tuple({**dict(slots.states), "bought": True}.items()), goal="")
+            (listed,) = self.of(bare)._buyers()
+        else:
+            states = tuple(state for state in slots.states if state != ("bought", False))
+            listed = self.of(_with(bare, states=states))._listed(())[-1]
+        period = slots.times[0].text if slots.times and not positive else None
+        own = _with(self.slots, where=(), states=(), me=False, lacks=(), entity="", by=("customer_name",), times=())
+        bought = tuple(
+            self.of(_with(own, where=(product,)))._question(("won_leads",), period=period) for product in slots.lacks
+        )
+        return Intent("without_deals", {"asked": listed, "bought": bought, "count": slots.goal == "count"})
+
     def _stays(self) -> tuple[Asked, ...]:
         """Deals that moved to a stage, or have been in theirs for long."""
         self._only("stages")
@@ -222,9 +245,15 @@ class Listing(Counting):
             raise Unclear("stuck and moved are of open deals, whatever else they are", "which deals are stuck?")
         slots = self.slots
         view = metrics.views()["stage_changes"]
-        bare = self.of(_with(slots, states=(), thresholds=(), deed=""))
-        where = bare._where(view)
         long = [threshold for threshold in slots.thresholds if threshold.column == "days_in_stage"]
+        sizes = tuple(
+            replace(threshold, column=threshold.column or "deal_value")
+            for threshold in slots.thresholds
+            if threshold not in long
+        )
+        where = self.of(_with(slots, states=(), thresholds=sizes, deed="", by=()))._where(view)
+        if slots.goal in ("amount", "both"):
+            raise Unclear("of stays in stages there is a number, and no value", "which deals are stuck?")
         rank, limit = slots.rank, LISTED
         if (slots.fields or rank) and not (slots.fields in ((), ("days_in_stage",)) and rank and slots.deed != "move"):
             raise Unclear("deals in a stage are listed by how long they are in it", "which deals are stuck?")
@@ -232,7 +261,8 @@ class Listing(Counting):
             raise Unclear(
                 "the longest in a stage are deals: ask for them", "which deals are in negotiation the longest"
             )
-        if rank and not (rank.lasts or slots.fields):
+        sized = rank is not None and rank.way in ("desc", "asc") and not (rank.lasts or slots.fields)
+        if rank and not (rank.lasts or slots.fields or sized):
             raise Unclear(f"{rank.word!r} of the deals in a stage by what?", "deals longest in their stage")
         if slots.deed == "move":
             if not slots.times:
@@ -248,15 +278,18 @@ class Listing(Counting):
                 )
             where = (*where, Test("status", "=", ("open",)), Test("left_date", "unknown"))
             where = (*where, *(Test("days_in_stage", threshold.op, (threshold.value,)) for threshold in long))
-            if not (long or rank):
+            if not long and (rank is None or sized):
                 where = (*where, Test("days_in_stage", ">", ("30",)))
-            order = (Order("days_in_stage", rank is None or rank.way in ("desc", "worst")),)
+            column = "deal_value" if sized else "days_in_stage"
+            order = (Order(column, rank is None or rank.way in ("desc", "worst")),)
             limit = rank.limit or LISTED if rank else LISTED
         if slots.me and self.me is not None:
             where = (*where, self._mine(view))
         if slots.goal in ("count", "amount") or slots.by:
             return (Question(("stage_entries",), self._by(view), where),)
-        return (Records("stage_changes", where, order=order, limit=limit),)
+        more = ["deal_value"] * sized + [threshold.column for threshold in sizes]
+        columns = tuple(dict.fromkeys((*view.key, *more, *view.listed))) if more else ()
+        return (Records("stage_changes", where, order=order, limit=limit, columns=columns),)
 
     def _slipped(self) -> Intent:
         self._only("slipped deals")

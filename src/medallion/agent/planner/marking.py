@@ -6,7 +6,7 @@ from medallion.agent.planner.lexer import Lexed
 from medallion.agent.planner.lexicon import Sense
 from medallion.agent.planner.slots import About, Average, Rank, Rows, Slots, Threshold
 from medallion.agent.planner.times import Time
-from medallion.metrics.conditions import Condition
+from medallion.metrics.conditions import Condition, Test
 from medallion.metrics.periods import Today
 
 RANKS = ("desc", "asc", "best", "worst", "newest", "oldest", "likeliest")
@@ -77,6 +77,9 @@ class Marking:
         self.yes_no = bool(self.spans and self.spans[0].of("yes_no"))
         self.team = self.with_total = False
         self.team_of = ""  #: the owner whose team it is about
+        self.lacks: list[Test] = []  #: products that accounts have not bought
+        self.judged = False  #: whether it is said how good something is
+        self.speaker = ""  #: the owner who says who they are
         self.without: tuple[str, str] | None = (
             None  #: touches of which channel, or any, and in which time there were none
         )

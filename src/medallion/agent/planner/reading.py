@@ -8,8 +8,8 @@ from dataclasses import replace
 from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
 from medallion.agent.planner.marking import DASHES, QUIET, RANKS, Unclear
+from medallion.agent.planner.reasons import Reasons
 from medallion.agent.planner.slots import TEAMS, About, Slots, beside
-from medallion.agent.planner.standing import Standing
 from medallion.agent.planner.times import Times
 from medallion.metrics.conditions import tests
 
@@ -24,12 +24,16 @@ _WHEN = (
 _SINGULAR = ("ss", "mois", "mes")
 
 
+#: Words for who asks with all the others.
+_OURS = frozenset({"we", "our", "us", "unser", "unsere", "unseren", "unserer", "uns", "nous", "notre", "nos", "nuestro", "nuestra", "nuestros", "nuestras"})  # fmt: skip
+
+
 def _is_of_aside(span: Span) -> bool:
     """Whether a span tells what a question is for, when that is, or nothing."""
     return bool(span.of("aside", *_WHEN, *QUIET))
 
 
-class Reading(Standing):
+class Reading(Reasons):
     """One question being read."""
 
     def slots(self) -> Slots:
@@ -39,8 +43,8 @@ class Reading(Standing):
             Unclear: A span says something that no slot takes.
         """
         steps: tuple[Callable[[], None], ...] = (
-            self._asides, self._having_none, self._denied_twice, self._corrected, self._rated, self._declared, self._lagging, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._active, self._money_lost, self._my_reps, self._dated, self._repeated, self._counted_values, self._named, self._that_time, self._whose_record, self._about, self._other_deals, self._days_since, self._brought, self._traded, self._open_things, self._covered, self._existing_or_new, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
-            self._who_did, self._picked_up, self._passed, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._placed, self._ranked, self._taken_longest, self._in_stage_longest, self._dependent, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._worth, self._measure, self._the_ones, self._worth_said, self._bought, self._best_seller, self._splits, self._by_quarter, self._deeds,
+            self._asides, self._purposes, self._but, self._formerly, self._having_none, self._denied_twice, self._corrected, self._rated, self._declared, self._lagging, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._active, self._money_lost, self._my_reps, self._dated, self._repeated, self._counted_values, self._named, self._that_time, self._whose_record, self._about, self._existing, self._other_deals, self._days_since, self._brought, self._traded, self._open_things, self._covered, self._existing_or_new, self._caused, self._unanswered, self._preferred, self._reached_whom, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
+            self._who_did, self._picked_up, self._passed, self._lacking, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._placed, self._ranked, self._taken_longest, self._in_stage_longest, self._dependent, self._from_to, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._account_products, self._worth, self._measure, self._the_ones, self._worth_said, self._bought, self._best_seller, self._splits, self._by_quarter, self._deeds,
             self._attained, self._from_quota, self._duration_of_deals, self._managed, self._used, self._subject, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._sorted_values, self._conflicting, self._whose,
         )  # fmt: skip
         for step in steps:
@@ -59,7 +63,7 @@ class Reading(Standing):
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
             each=self._each(),
             further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of, without=self.without, columns=tuple(dict.fromkeys(self.columns)), worth_too=self.worth_too, bands=tuple(self.bands), other_way=self.other_way, premise=self.premise,
-            number_of=self.number_of, typical=any(span.of("deal_size") for span in self.spans), picks=self._picks(), fragment=self.is_fragment(), running=self.running, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
+            number_of=self.number_of, typical=any(span.of("deal_size") for span in self.spans), picks=self._picks(), fragment=self.is_fragment(), running=self.running, speaker=self.speaker, lacks=tuple(self.lacks), judged=self.judged, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
         )  # fmt: skip
         return replace(
             slots, complete=self.stands(slots), points=self.points_back(), nounless=self.names_no_records(slots)
@@ -199,13 +203,47 @@ class Reading(Standing):
                 self.use(place)
 
     def _speaker(self) -> None:
-        """`I am Tess Nair`: who asks is an owner, and what is theirs is what is asked for."""
-        for place in self.places("i_am"):
-            at = self.near(place, 1)
-            named = self.spans[at].all("value") if at < len(self.spans) else []
-            if any(sense.name == "owner" for sense in named):
-                self.use(place)
-                self.take("me")
+        """`I am Tess Nair`, `Greta Stroud here`: who asks is an owner, whose are what `I` and `my` stand for."""
+        for clause in self.clauses():
+            words = [place for place in clause if not self.quiet(place) and not self.has(place, "carry")]
+            says = [place for place in clause if self._introduces(place)]
+            named = [place for place in words if self._owner_at(place)]
+            whole = len(clause) == len(self.spans)
+            alone = len(named) == 1 and {*words} <= {*says, *named} and not whole
+            begins = bool(says) and named[:1] == [says[0] + 1] and self._begins_with(says[0])
+            if (alone and (says or self._says_me(0))) or (begins and self._says_me(says[0] + 2)):
+                self.speaker = self._owner_at(named[0])
+                self.use(named[0], *(clause if alone else says[:1]))
+                break
+        else:
+            return
+        others = any(self._owner_at(at) for at in range(len(self.spans)))
+        ours = any(span.of("ourselves", "my_team") or span.text.casefold() in _OURS for span in self.spans)
+        if self._says_me(0):
+            self.notes.append(f"I and my are {self.speaker}, who says so.")
+        elif others or ours:
+            self.notes.append(f"{self.speaker} asks; this is not restricted to theirs.")
+        else:
+            self.me = True
+            self.notes.append(f"Of {self.speaker}, who asks; say `our` to ask of everybody's.")
+
+    def _owner_at(self, place: int) -> str:
+        """The owner whose name stands at an unused place; empty where none does."""
+        senses = [] if self.spans[place].used else self.spans[place].all("value")
+        return next((sense.value for sense in senses if sense.name == "owner"), "")
+
+    def _introduces(self, place: int) -> bool:
+        """Whether a span leads to the name of who asks, or follows it: `I am`, `it's`, `here`."""
+        words = folded(self.spans[place].text)
+        return bool(self.has(place, "i_am")) or words in meanings()["introductions"][self.lexed.language]
+
+    def _begins_with(self, place: int) -> bool:
+        """Whether nothing but a greeting stands before a place."""
+        return all(self.quiet(at) or self.spans[at].of("carry") for at in range(place))
+
+    def _says_me(self, first: int) -> bool:
+        """Whether `I` or `my` is said from a place on."""
+        return any(span.of("me", "first_person") or self._says_mine(span) for span in self.spans[first:])
 
     def _corrected(self) -> None:
         """`no, won ones`: a no before a comma denies the question before, not what follows."""
@@ -231,6 +269,8 @@ class Reading(Standing):
             if only == {"undeclared"}:
                 name = span.senses[0].name
                 raise Unclear(f"{name} is no declared figure or dimension", "win rate by product", "revenue by product")
+            if only == {"absent"}:
+                self._refuse_absent(place)
             if "nodata" in only and only <= {"nodata"}:
                 raise Unclear(f"the data have nothing about {span.text!r}")
             drafts = any(Sense("intent", "draft") in other.senses for other in self.spans)
@@ -275,6 +315,30 @@ class Reading(Standing):
                     "nothing can be changed from a conversation",
                     remedy="Propose it with `medallion actions propose`; its `--help` says how.",
                 )
+
+    def _refuse_absent(self, place: int) -> None:
+        """Refuse a figure of records that this lakehouse has none of: quotas, people of accounts.
+
+        Raises:
+            Unclear: Always.
+        """
+        span = self.spans[place]
+        named = [other.text for other in self.spans if other.of("account", "deal")]
+        if span.of("absent") == Sense("absent", "contacts"):
+            raise Unclear(
+                f"{span.text!r}: people of accounts are personal data, which I do not read",
+                *(f"who is the account manager of {name}" for name in named[:1]),
+                remedy="Who may see them finds them on the account's page of the dashboard (`medallion dashboard`).",
+            )
+        if any(sense.name.removeprefix("team_") in meanings()["current"] for sense in span.all("absent")):
+            raise Unclear(
+                "there are no quotas in this lakehouse", "revenue this quarter by owner", "forecast for this quarter",
+                remedy="docs/PROPOSALS.md says which files have them.",
+            )  # fmt: skip
+        raise Unclear(
+            f"there is nothing in this lakehouse that {span.text!r} is computed from",
+            remedy="`medallion metrics list` says what there is; docs/PROPOSALS.md, which files can be added.",
+        )
 
     def _leads_team(self, place: int) -> bool:
         """`who leads West`: the manager of a team or a rep that is named, said as a dimension of theirs."""
@@ -324,7 +388,8 @@ class Reading(Standing):
                 for place in range(call + 1, len(self.spans))
                 if self.has(place, "value", "me", "account", "entity")
             ]
-            if wanted and not after and not self.places("state", "not", "never"):
+            past = any(span.of("past") for span in self.spans[:call])
+            if wanted and not after and not past and not self.places("state", "not", "never"):
                 self.goal = "plan"
                 self.use(call, *asks)
         if self.goal == "plan":
@@ -401,10 +466,7 @@ class Reading(Standing):
         if verbs and not self.goal and asks and not self.has(last, "metric", "field"):
             self.goal = "define"
             self.use(*verbs, *self.places("how"))
-        if why := self.places("why"):
-            self._refuse_why_it_ended()
-            self.goal = "score" if self.goal == "score" or (self.about and not self.places("metric")) else "why"
-            self.use(*why)
+        self._why()
         if self.goal == "score":
             self.take("intent", "size", "field", "verb", "entity")
         if self.goal == "draft" and not self.about:
@@ -413,18 +475,6 @@ class Reading(Standing):
             self.take("intent", "to", "modal", "kind", "dim")  # a follow-up email to
         if self.goal == "brief":
             self.use(*[place for place in self.places("verb", "entity", "list") if not self.has(place, "metric")])
-
-    def _refuse_why_it_ended(self) -> None:
-        """`why did we lose Lumen Works`: no score says that.
-
-        Raises:
-            Unclear: It is asked why a deal was won or lost.
-        """
-        senses = {sense for place in self.places("verb", "state") for sense in self.spans[place].senses}
-        lost = {Sense("verb", "lose"), Sense("state", "lost")} & senses
-        won = Sense("verb", "win") in senses and self.places("past")
-        if self.about and (lost or won):
-            raise Unclear("why a deal was won or lost is not in the data", f"tell me about {self.about[0].key}")
 
     def _fits(self, name: str, place: int) -> bool:
         if self.spans[place].of("dim") and self.has(self.near(place, -1), "by"):
@@ -435,6 +485,10 @@ class Reading(Standing):
             return not (self.spans[place].of("extent") and self.places("metric"))
         if name == "brief":
             return bool(self.about) and not self.places("metric", "field", "dim")
+        if name == "channels" and [record.kind for record in self.about] == ["account"]:
+            self.fields.append("preferred_channel")  # best channel for Lumen Works
+            self.use(place)
+            return False
         if name == "forecast" and self.spans[place].of("metric"):  # expected revenue of a time; else of the pipeline
             return bool(self.times) and not self.places("state", "entity", "value", "verb", "share", "average")
         if name == "forecast":

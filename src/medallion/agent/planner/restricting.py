@@ -187,6 +187,7 @@ class Restricting(Marking):
 
     def _thresholds(self) -> None:
         """Comparisons with numbers: `more than 5`, `under $5k`, `between 10 and 20`, `30 or more`."""
+        self._stuck_for()
         for place in range(len(self.spans)):
             kind = self.has(place, *_COMPARED)
             if kind is not None:
@@ -198,6 +199,22 @@ class Restricting(Marking):
                     self._threshold(place, place, number, op, number[3] + unit + 1)
         for place in self.places("currency"):
             self._currency(place)
+
+    def _stuck_for(self) -> None:
+        """`that have not moved in 30 days`, `stuck for a month`: longer than that in their stage."""
+        stuck = [place for place in self.places("state") if self._says(place, "state", "stuck")]
+        for place in self.places("number", "num", "unit") if len(stuck) == 1 else ():
+            unit = self.has(place, "unit") or self.has(place + 1, "unit")
+            number = self.has(place, "number", "num")
+            single = number is None and place > 0 and self.spans[place - 1].text.casefold() in ONE
+            count = number.name if number else "1" if single else ""
+            before = self.near(place, -1)
+            led = before in stuck or (self.has(before, "since", "within", "during") and self.near(before, -1) in stuck)
+            if led and unit and unit.name in DAYS and count.isdigit():
+                end = place + 2 if number else place + 1
+                op = ">=" if self.has(end, "or_more") else ">"
+                self.thresholds.append(Threshold("days_in_stage", op, str(int(count) * DAYS[unit.name])))
+                self.use(*stuck, *range(before, end), *([end] if op == ">=" else []))
 
     def _compare_with(self, place: int, kind: Sense) -> None:
         at = self.near(place, 1)
@@ -237,7 +254,8 @@ class Restricting(Marking):
         if unit and unit.name in DAYS:
             value = str(int(Decimal(value)) * DAYS[unit.name])
             end = max(end, after + 1)
-            column = "age_days" if age else ""
+            unmoved = any(self._says(position, "state", "stuck") for position in range(len(self.spans)))
+            column = "age_days" if age and not unmoved else ""
             for in_stage in (self.near(after, 1), left):
                 if 0 <= in_stage < len(self.spans) and self._says(in_stage, "field", "days_in_stage"):
                     column = "days_in_stage"  # seit über 30 Tagen in derselben Phase
@@ -274,7 +292,7 @@ class Restricting(Marking):
             if not column:
                 raise Unclear(f"{op} {value} deals of whom?", "owners with more than 3 open deals")
             self.use(right)
-        if not column and unit and not age:
+        if not column and unit:
             quiet = [
                 position
                 for position in range(len(self.spans))

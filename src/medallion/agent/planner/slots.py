@@ -186,6 +186,9 @@ class Slots:
         everyone: Whether nobody is left out who was: `and west, everyone`.
         number_of: Whether the values of a split are counted: `how many reps have more than 50 open deals`.
         typical: Whether the size of deals is asked for, which is that of the deals won where it is not said of which.
+        judged: Whether it says how good something is: `June looks great`.
+        lacks: Products that accounts have not bought, each as a condition on deals.
+        speaker: The owner who says so of themselves: `hi, it's Tess Nair`.
         fragment: Whether it leaves open of what it asks: `last 3 touches?`, `was there a blocker`, `just the open ones`.
         complete: Whether it stands by itself, whatever was asked before (`standing`).
         nounless: Whether it asks how much or how many are in some state, and of no records: `how much is overdue`.
@@ -246,6 +249,9 @@ class Slots:
     complete: bool = field(default=False, compare=False, kw_only=True)
     nounless: bool = field(default=False, compare=False, kw_only=True)
     points: bool = field(default=False, compare=False, kw_only=True)
+    speaker: str = field(default="", compare=False, kw_only=True)
+    judged: bool = field(default=False, compare=False, kw_only=True)
+    lacks: tuple[Test, ...] = field(default=(), kw_only=True)
     picks: bool = field(default=False, compare=False, kw_only=True)
     rows: Rows | None = field(default=None, compare=False)
     listed: Rows | None = field(default=None, compare=False)
@@ -292,6 +298,13 @@ class Slots:
         """Whether the best values of a split are asked for by the figure before, which was split in the same way."""
         own = self.metrics or self.entity or self.goal not in ("", "list")
         return bool(self.ranks_values and before.metrics and not own and {*self.by} <= {*before.by})
+
+    def spoken(self) -> Slots:
+        """What it asks, with who says who they are in place of `I` and `my`, unless somebody else is named too."""
+        named = any("owner" in names_of(part) for part in self.where)
+        if not (self.speaker and self.me) or self.team or named:
+            return self
+        return replace(self, where=(Test("owner", "=", (self.speaker,)), *self.where), me=False)
 
     def of_those(self, before: Slots) -> Slots:
         """Value alone, after deals were asked for, is what they come to: `total value?`."""
@@ -711,7 +724,7 @@ class Slots:
         subject = ("metrics", "fields", "entity")
         own_subject = self.goal == "attain" or any(getattr(self, name) for name in subject)
         kept: list[str] = []
-        for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "bands", "without", "average", "compare", "turn", "about",
+        for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "bands", "without", "lacks", "average", "compare", "turn", "about",
                      "me", "team", "team_of", "versus", "running", "number_of"):  # fmt: skip
             own, was = getattr(self, name), getattr(before, name)
             sorts = self.rank is not None and bool(self.fields) and name in ("entity", "deed")
@@ -861,6 +874,7 @@ def _beside_values(
 
 #: Goals that need nothing else to be asked for.
 INTENTS = (
+    "call",
     "existing",
     "cover",
     "overview",

@@ -108,6 +108,13 @@ class Subjects(Quotas):
             if own and self.places("who", "list"):
                 self.fields.append("owner")
                 self.use(*own, *self.places("who", "list"))
+            if self.goal == "amount" and self.fields and self.about[0].kind == "deal":
+                self.fields, self.goal = [*self.fields, "deal_value"], ""  # stage, owner and value of L-1
+            for place in self.places("and") if len({*self.fields}) + (self.goal == "when") > 1 else ():
+                beside = [self.near(place, step, over=("me", "they", "its")) for step in (-1, 1)]
+                if all(0 <= at < len(self.spans) and self.spans[at].used for at in beside):
+                    self.use(place)  # its value and its close date
+            self._of_its_deals()
             self._day_of()
         if "probability" in self.fields and self.about:  # how likely is it to come in
             self.use(
@@ -127,6 +134,19 @@ class Subjects(Quotas):
         if owned and self.refers and self.places("who"):
             self.by.append("owner")  # who owns them
             self.use(*owned, *self.places("who"))
+
+    def _of_its_deals(self) -> None:
+        """`when will the deal with Lumen Works close and how likely is it`: the open deals of the account, with these."""
+        own = {*self.fields} & {"probability", "expected_close_date", "deal_value", "stage", "owner"}
+        deals = self.entity == "deals" and [record.kind for record in self.about] == ["account"]
+        if not own or len(own) < len({*self.fields}) or not deals or self.deed in ("win", "lose", "create"):
+            return
+        if self.metrics or self.goal not in ("", "list", "when") or not {"open"} >= {*dict(self.states)}:
+            return
+        self.columns += ["expected_close_date"] * (self.goal == "when") + self.fields
+        self.fields, self.goal, self.deed = [], "list", ""
+        self.states = [("open", True)]
+        self.take("modal", "will")
 
     def _deals_understood(self) -> None:
         """`lost this quarter by rep`: what is won, lost or open are deals, where nothing else is named."""
@@ -584,7 +604,7 @@ class Subjects(Quotas):
             if negated and not self.states:
                 self.states.append(("any_deal", False))
             elif negated:
-                self.states = [(state, False) for state, _ in self.states]
+                self.states = [(state, is_in and state == "bought") for state, is_in in self.states]
             if not self.states and not self.rank:
                 return
             lead = self.near(place, -1, over=("state",))
