@@ -208,9 +208,10 @@ class Planner:
         if before is None:
             return None
         understood: Understood | None = None
+        speaker = before.slots.speaker if isinstance(before, Understood) else ""
         for language in dict.fromkeys(("", before.language)):
             with suppress(Unclear, ContractError):
-                understood = understood or self._understood(question, None, language)
+                understood = understood or self._understood(question, None, language, speaker)
         understood = understood or self._both(question, None)
         if understood is None or not understood.slots.complete:
             return None
@@ -220,7 +221,7 @@ class Planner:
         notes = (*understood.notes, *_left_behind(understood.slots, was, before))
         return replace(understood, notes=notes, language=lex(question, self.names, before.language).language)
 
-    def _understood(self, question: str, before: Before, language: str | None = None) -> Understood:
+    def _understood(self, question: str, before: Before, language: str | None = None, speaker: str = "") -> Understood:
         lexed = lex(question, self.names, before.language if before else language)
         unanswered = isinstance(before, Declined)
         if isinstance(before, Declined):
@@ -313,8 +314,9 @@ class Planner:
             notes.append("Carried over from the question before: times.")
         if not slots.has_subject:
             raise Unclear("the question does not say what is asked for", *self.closest(question))
-        if before is not None and before.slots.speaker and not slots.speaker:
-            slots = replace(slots, speaker=before.slots.speaker)
+        speaker = speaker or (before.slots.speaker if before is not None else "")
+        if speaker and not slots.speaker:
+            slots = replace(slots, speaker=speaker)
             notes += [f"I and my are {slots.speaker}, who said so before."] if slots.me else []
         me = slots.speaker or self.me
         team = self.names.team(slots.team_of or me) if slots.team else None

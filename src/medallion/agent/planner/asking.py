@@ -13,7 +13,7 @@ from medallion.agent.planner.forming import Asked, Intent, _with
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.listing import Listing
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import OF_OPEN, Slots, Threshold, beside, names_of
+from medallion.agent.planner.slots import OF_DEED, OF_OPEN, Slots, Threshold, beside, names_of
 from medallion.agent.planner.times import Time
 from medallion.metrics import periods
 from medallion.metrics.conditions import And, Condition, Or, Test
@@ -326,13 +326,14 @@ class Asking(Listing):
         restricted = bool(slots.where or slots.me)
         if restricted and not slots.by and (not slots.metrics or not (slots.times or slots.compare)):
             return self._beside_all()
-        if not slots.metrics and not (slots.times and (slots.turn or slots.by)) and not slots.judged:
+        counted = slots.deed in ("win", "lose") or slots.entity == "deals"
+        if not slots.metrics and not counted:
             raise Unclear("why what?", "why did revenue drop in May?")
-        names = slots.metrics or ("revenue",)
+        names = slots.metrics or self.of(_with(slots, goal="count", turn="", compare="", by=()))._metrics()
         if not slots.times and not slots.compare:
             raise Unclear("in which time?", f"why did {names[0].replace('_', ' ')} change last month?")
         time, compare = self._change(names) if len(slots.times) > 1 else (None, slots.compare or "previous")
-        of = self.of(_with(slots, metrics=names, turn="", compare=""))
+        of = self.of(_with(slots, metrics=names, turn="", compare="", deed="" if slots.deed in OF_DEED else slots.deed))
         if slots.by:
             asked = of._question(names[:1], period=time, compare=compare)
             return (replace(asked, order=(Order("change", slots.turn != "down"),)),)

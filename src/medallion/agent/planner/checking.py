@@ -199,7 +199,8 @@ class Checking(Colloquial):
             self.use(*[place for place in self.places("verb") if self._says(place, "verb", "sell")])
         narrows = ("gt", "ge", "lt", "le", "not", "no", "never", "between", "with")
         for place in self.places("and"):  # over 100k and no contact for two weeks
-            beside = [self.spans[at] for at in (place - 1, place + 1) if 0 <= at < len(self.spans)]
+            after = self.near(place, 1, over=("yes_no",))
+            beside = [self.spans[at] for at in (place - 1, after) if 0 <= at < len(self.spans)]
             if len(beside) > 1 and all(span.used for span in beside) and beside[1].of(*narrows):
                 self.use(place)
         if self.about and self.states and self.goal in ("", "list") and not (self.entity or self.metrics or self.by):
@@ -281,7 +282,7 @@ class Checking(Colloquial):
             self.use(len(self.spans) - 1)  # die nicht von der Website kommen
         if self.deed == "due":
             self.take("modal")  # sollen im Mai abgeschlossen werden
-        if self.states:
+        if self.states or self.where:
             self.take("still")
         if self.goal == "define":
             self.take("you", "how", "list", "past", "to")

@@ -33,7 +33,7 @@ _USES: dict[str, frozenset[str]] = {
         "passage": "passage times",
         "overview": "where times by versus me compare contrast",
         "lacking": "about by metrics",
-        "why": "metrics times compare versus where turn states entity about by me",
+        "why": "metrics times compare versus where turn states entity about by me deed",
         "one record": "about fields deed entity me",
         "figure": "metrics entity states where times deed by rank thresholds compare versus turn me about contrast",
         "share": "metrics entity states where times deed by thresholds share me about",

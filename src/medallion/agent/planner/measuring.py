@@ -380,12 +380,14 @@ class Measuring(Banding):
                 self.use(lead)
 
     def _in_the_pipeline(self) -> None:
-        """`how many deals are in my pipeline`: those that are open."""
+        """`how many deals are in my pipeline`: those that are open; what changed in it is no state."""
+        if self.goal == "changed":
+            self.use(*[place for place in self.places("state") if " " in self.spans[place].text])
         for place in self.places("metric"):
             at = self.near_word(place, -1, over=("me", "person", "its", "they"))
             counted = self.places("count", "both_of") or self.places("entity")
             if counted and self.has(place, "metric") == Sense("metric", "open_pipeline") and self._is_inside(at):
-                self.states.append(("open", True))
+                self.states += [] if self.goal == "changed" else [("open", True)]
                 self.use(place)
 
     def _is_inside(self, place: int) -> bool:

@@ -43,7 +43,7 @@ class Reading(Reasons):
             Unclear: A span says something that no slot takes.
         """
         steps: tuple[Callable[[], None], ...] = (
-            self._asides, self._purposes, self._but, self._formerly, self._having_none, self._denied_twice, self._corrected, self._rated, self._declared, self._lagging, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._active, self._money_lost, self._my_reps, self._dated, self._repeated, self._counted_values, self._named, self._that_time, self._whose_record, self._about, self._existing, self._other_deals, self._days_since, self._brought, self._traded, self._open_things, self._covered, self._existing_or_new, self._caused, self._unanswered, self._preferred, self._reached_whom, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
+            self._asides, self._purposes, self._but, self._formerly, self._having_none, self._denied_twice, self._corrected, self._rated, self._declared, self._lagging, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._active, self._money_lost, self._my_reps, self._dated, self._repeated, self._counted_values, self._named, self._that_time, self._whose_record, self._about, self._existing, self._other_deals, self._days_since, self._brought, self._traded, self._open_things, self._covered, self._existing_or_new, self._caused, self._unanswered, self._preferred, self._reached_whom, self._touched_account, self._touched_accounts, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
             self._who_did, self._picked_up, self._passed, self._lacking, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._placed, self._ranked, self._taken_longest, self._in_stage_longest, self._dependent, self._from_to, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._account_products, self._worth, self._measure, self._the_ones, self._worth_said, self._bought, self._best_seller, self._splits, self._by_quarter, self._deeds,
             self._attained, self._from_quota, self._duration_of_deals, self._managed, self._used, self._subject, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._sorted_values, self._conflicting, self._whose,
         )  # fmt: skip
@@ -218,7 +218,9 @@ class Reading(Reasons):
         else:
             return
         others = any(self._owner_at(at) for at in range(len(self.spans)))
-        ours = any(span.of("ourselves", "my_team") or span.text.casefold() in _OURS for span in self.spans)
+        ours = any(
+            span.of("ourselves", "my_team", "total", "every") or span.text.casefold() in _OURS for span in self.spans
+        )
         if self._says_me(0):
             self.notes.append(f"I and my are {self.speaker}, who says so.")
         elif others or ours:
@@ -383,10 +385,14 @@ class Reading(Reasons):
         if not self.goal and calls and asks and asks[0] < calls[-1]:
             call = calls[-1]
             wanted = [place for place in self.places("modal", "me") if place < call]
+            ranked = self.places("desc", "asc", "more", "last", "yesterday")  # quien llamo más: llamó
+            in_first_person = self.spans[call].of("first_person") is not None and not ranked
+            wanted += [call] * in_first_person
             after = [
                 place
                 for place in range(call + 1, len(self.spans))
                 if self.has(place, "value", "me", "account", "entity")
+                and not (in_first_person and self.has(place, "me"))
             ]
             past = any(span.of("past") for span in self.spans[:call])
             if wanted and not after and not past and not self.places("state", "not", "never"):
@@ -394,6 +400,7 @@ class Reading(Reasons):
                 self.use(call, *asks)
         if self.goal == "plan":
             self.take("modal", "first_thing", "verb")
+            self.use(*[at for at in (len(self.spans) - 1,) if folded(self.spans[at].text) == "an"])  # wen rufe ich an
             self.use(
                 *[place for place in self.places("entity") if self.has(place, "entity") == Sense("entity", "accounts")]
             )

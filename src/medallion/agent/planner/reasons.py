@@ -7,7 +7,7 @@ from datetime import date
 
 from medallion.agent.planner.lexicon import Sense, folded
 from medallion.agent.planner.marking import DASHES, Unclear
-from medallion.agent.planner.slots import Rank
+from medallion.agent.planner.slots import OF_DEED, Rank
 from medallion.agent.planner.standing import Standing
 from medallion.metrics import periods
 from medallion.metrics.conditions import Test
@@ -78,7 +78,12 @@ class Reasons(Standing):
             self.judged = any(span.of("judged") or span.text.casefold() in _GREAT for span in self.spans)
             self.take("judged", "cause", "intent")
             unsaid = not self.places("metric") and not self._restricted_why()
-            self.notes += ["Of revenue, since no figure is named."] if unsaid else []
+            moved = self.judged or self.places("up", "down", "change") or self.places("dim")
+            if unsaid and self.times and moved and not self._counts_deals():
+                self.metrics.append("revenue")
+                self.notes.append("Of revenue, since no figure is named.")
+            elif unsaid and self._counts_deals():
+                self.take("more", "fewer", "judged", "much")
 
     def _refuse_why_it_ended(self) -> None:
         """`why did we lose Lumen Works`: no score says that.
@@ -91,6 +96,11 @@ class Reasons(Standing):
         won = Sense("verb", "win") in senses and self.places("past")
         if self.about and (lost or won):
             raise Unclear("why a deal was won or lost is not in the data", f"tell me about {self.about[0].key}")
+
+    def _counts_deals(self) -> bool:
+        """Whether deals are named, or what became of them: `why did we lose so many deals`."""
+        done = any(sense.name in OF_DEED for span in self.spans for sense in span.all("verb"))
+        return done or any(Sense("entity", "deals") in span.senses for span in self.spans)
 
     def _restricted_why(self) -> bool:
         """Whether it is asked of whom or of what: a rep, a country, who asks."""
@@ -146,7 +156,8 @@ class Reasons(Standing):
         )
         others = self.places("not", "no", "never", "metric", "count", "amount", "modal", "unanswered", "state")
         others += self.places("when", "how", "why", "desc", "asc", "last", "newest", "more", "fewer")
-        if len(done) != 1 or not asked or not past or others or self.about or self.goal:
+        ahead = any(time.text.startswith(("next", "tomorrow", "from")) for time in self.times)
+        if len(done) != 1 or not asked or not past or ahead or others or self.about or self.goal:
             return
         sense = self.spans[done[0]].of("done") or self._called_at(done[0])
         self._touched_by_account(asked)
@@ -224,6 +235,15 @@ class Reasons(Standing):
 
     def _account_products(self) -> None:
         """`which products does Lumen Works already have`: what it bought by product; what it never bought, the others."""
+        if {record.kind for record in self.about} == {"account"} and len(self.about) > 1:
+            self._several_accounts()
+        if [record.kind for record in self.about] == ["account"] and self._is_scored():
+            return
+        if [record.kind for record in self.about] == ["account"] and (offers := self.places("offer")):
+            self.by, self.metrics, self.goal = ["product"], ["revenue"], "lacking"
+            self.use(*offers)
+            self.take("to", "still", "verb", "sold")
+            return
         if [record.kind for record in self.about] != ["account"] or self.metrics or self.goal not in ("", "list"):
             return
         named = [at for at in self.places("dim") if any(self._says(at, "dim", name) for name in _PRODUCTS)]
@@ -245,6 +265,62 @@ class Reasons(Standing):
         if products and len(products) == len(self.where) and products[0].op == "=" and self.yes_no and not asks:
             self.states.append(("won", True))  # does Lumen Works have Routing
             self.take("sold", "uses", "past")
+
+    def _several_accounts(self) -> None:
+        """`compare Lumen Works and Lumen Labs`: accounts side by side, where nothing else is asked of them."""
+        asks = self.places("metric", "entity", "dim", "field", "count", "amount", "verb", "state", "share")
+        named = [at for at, span in enumerate(self.spans) if span.used and span.of("account")]
+        joints = [at for at in range(named[0], named[-1]) if self.has(at, "and", "vs", "or")]
+        if not asks and not self.goal and (joints or self.places("compare")):
+            self.entity, self.goal = "accounts", "list"
+            self.use(*joints)
+            self.take("compare", "list")
+            self.versus = False
+
+    def _is_scored(self) -> bool:
+        """Whether it is asked if an account is hot: its band and score."""
+        banded = len(self.where) == 1 and isinstance(self.where[0], Test) and self.where[0].name == "lead_quality"
+        asks = self.places("entity", "metric", "dim", "field", "count", "amount", "list", "verb", "state", "why")
+        if banded and self.yes_no and not (asks or self.goal):
+            self.where, self.fields = [], ["lead_quality", "lead_score"]
+        return banded and bool(self.fields)
+
+    def _touched_account(self) -> None:
+        """`has anybody called Lumen Works this month`, `how often did we talk to them`: the touches of an account."""
+        done = [at for at in self.places("verb") if self._touches_at(at)] + self.places("done")
+        often = self.places("how_often")
+        asked = often or (self.yes_no and self.spans[0].of("yes_no"))
+        others = self.places(
+            "not", "no", "never", "metric", "entity", "count", "amount", "modal", "unanswered", "state"
+        )
+        others += self.places(
+            "when", "how", "why", "desc", "asc", "last", "newest", "more", "fewer", "latest", "lastly"
+        )
+        if len(self.about) != 1 or len(done) != 1 or not asked or others or self.goal or self.fields:
+            return
+        sense = self.spans[done[0]].of("done") or self._called_at(done[0])
+        self.where += [Test("channel", "=", (sense.name,))] if sense else []
+        self.where += [Test("direction", "=", ("outbound",))] if sense and sense.name in ("call", "email") else []
+        self.use(done[0], *often, *[at for at in (done[0] + 1,) if self.has(at, "to", "with")])
+        if often:
+            self.metrics.append("touches")
+        else:
+            self.entity = "interactions"
+        self.take("past", "ourselves", "first_person")
+
+    def _touched_accounts(self) -> None:
+        """`which customers had a meeting last week`, `accounts with a positive answer`: touches of a kind by account."""
+        asked = [at for at in self.places("entity") if self.has(at, "entity") == Sense("entity", "accounts")]
+        kinds = self.places("kind", "outcome", "booked")
+        others = self.places("not", "no", "never", "metric", "count", "amount", "modal", "state", "verb", "who", "dim", "unanswered", "done", "without", "except")  # fmt: skip
+        alone = [at for at in self.places("entity") if at not in asked]
+        if len(asked) != 1 or not kinds or others or alone or self.about or self.goal or asked[0] > kinds[0]:
+            return
+        if not self.times or not all(self.quiet(at) or self.spans[at].used or at in kinds or self.spans[at].of("with", "past", "list", "value", "me", "and", "yes_no", "to_us", "ours") for at in range(asked[0] + 1, len(self.spans))):  # fmt: skip
+            return
+        self._touched_by_account(asked)
+        self.use(*[at for at in self.places("with") if at > asked[0]])
+        self.take("past")
 
     def _lacking(self) -> None:
         """`that bought Tracker but not Routing`, `without Routing`: products that accounts have not bought."""

@@ -112,7 +112,8 @@ class Subjects(Quotas):
                 self.fields, self.goal = [*self.fields, "deal_value"], ""  # stage, owner and value of L-1
             for place in self.places("and") if len({*self.fields}) + (self.goal == "when") > 1 else ():
                 beside = [self.near(place, step, over=("me", "they", "its")) for step in (-1, 1)]
-                if all(0 <= at < len(self.spans) and self.spans[at].used for at in beside):
+                asks_more = any(self.spans[at].of("when", "who") for at in beside if 0 <= at < len(self.spans))
+                if not asks_more and all(0 <= at < len(self.spans) and self.spans[at].used for at in beside):
                     self.use(place)  # its value and its close date
             self._of_its_deals()
             self._day_of()
@@ -474,7 +475,8 @@ class Subjects(Quotas):
             }[sense.kind]  # fmt: skip
             if sense.kind == "outcome" and sense.name == "positive":
                 test = Test("positive", "is")
-            if sense.kind == "kind" and sense.name == "meeting" and self._booked():
+            brings = "channel" in self.by and not self.versus  # which channel brings the most meetings
+            if sense.kind == "kind" and sense.name == "meeting" and (self._booked() or brings):
                 test = Test("outcome", "=", ("meeting_booked",))
             if sense.kind in ("kind", "direction") and self._another_kind(place, test, sense.kind):
                 return
