@@ -175,12 +175,12 @@ def _of(language: str, same: _Same) -> Lexicon:
 def _vocabulary(language: str, declared: tuple[tuple[str, Sense], ...]) -> Lexicon:
     vocabulary = Lexicon(language)
     own: set[str] = set()
-    absent: list[tuple[str, Sense]] = []
+    absent: list[tuple[Phrase, Sense]] = []
     known = {sense.name for _, sense in declared if sense.kind == "metric"}
     for tag, phrases in _written(language).items():
         sense = sense_of(tag)
         if sense.kind == "metric" and sense.name not in known:
-            absent += [(text, Sense("absent", sense.name)) for text in texts]
+            absent += [(phrase, Sense("absent", sense.name)) for phrase in phrases]
             continue  # of a table that this lakehouse does not have
         for phrase in phrases:
             vocabulary.put(phrase, sense)
@@ -194,9 +194,9 @@ def _vocabulary(language: str, declared: tuple[tuple[str, Sense], ...]) -> Lexic
         if sense.name in composed and (parts.issuperset(words) or (len(words) > 1 and parts.intersection(words))):
             continue  # a number of records in a state: said by the words of both
         vocabulary.add(text, sense)
-    for text, sense in absent:
-        if tuple(plain_words(text)) not in vocabulary.phrases:
-            vocabulary.add(text, sense)
+    for phrase, sense in absent:
+        if phrase not in vocabulary.phrases:
+            vocabulary.put(phrase, sense)
     vocabulary.function = frozenset(own)
     vocabulary.words = frozenset(word for phrase in vocabulary.phrases for word in phrase)
     return vocabulary
