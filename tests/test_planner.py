@@ -1225,7 +1225,7 @@ def test_what_leaves_open_of_what_it_asks_is_about_the_account_or_deal_before(pl
     found = planner.understand(then, planner.understand(first))
     assert told(found) == expected
     if found and expected in ("win_rate", "open_leads", "list deals where overdue"):
-        assert "not of Lumen Works alone" in found.notes[-1]
+        assert "not Lumen Works alone" in found.notes[-1]
 
 
 @pytest.mark.parametrize(

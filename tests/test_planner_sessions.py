@@ -96,8 +96,8 @@ def test_records_with_two_conditions_are_not_narrowed_by_the_question_before(pla
         ("what is open there", "list deals where customer_id = C004 and open", "Lumen Works"),
         ("calls?", "list interactions where channel = call and customer_id = C004", "Lumen Works"),
         # and by nothing else, which says so
-        ("calls last week", "list interactions where channel = call and date = 'last week'", "not of Lumen Works alone"),
-        ("overdue deals", "open_leads where overdue + list deals where overdue", "not of Lumen Works alone"),
+        ("calls last week", "list interactions where channel = call and date = 'last week'", "not Lumen Works alone"),
+        ("overdue deals", "open_leads where overdue + list deals where overdue", "not Lumen Works alone"),
     ],
 )  # fmt: skip
 def test_the_account_of_a_declined_question_is_carried_by_a_reference_only(planner, question, expected, note):
@@ -159,9 +159,9 @@ _BOUGHT = "total_customers where country = Germany and industry = Retail and bou
         (["combien de clients en Allemagne", "combien d'entre eux ont déjà acheté", "seulement dans le Retail"], _BOUGHT),
         (["combien de clients en Allemagne", "combien n'ont jamais acheté"], "total_customers where country = Germany and not bought"),
         # others
-        (["Lumen Works", "andere Deals?"], "? other than those before, or of the source that is called other?"),
-        (["Lumen Works", "d'autres affaires ?"], "? other than those before, or of the source that is called other?"),
-        (["Lumen Works", "¿otros negocios?"], "? other than those before, or of the source that is called other?"),
+        (["Lumen Works", "andere Deals?"], "? other deals than those before, or deals of the source named other?"),
+        (["Lumen Works", "d'autres affaires ?"], "? other deals than those before, or deals of the source named other?"),
+        (["Lumen Works", "¿otros negocios?"], "? other deals than those before, or deals of the source named other?"),
         (["Lumen Works", "anything overdue?"], "list deals where customer_id = C004 and overdue"),
         # times alone
         (["revenue by owner", "this month vs last month"], "revenue by owner in this month + revenue by owner in last month"),

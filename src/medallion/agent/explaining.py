@@ -230,7 +230,7 @@ def slipped_deals(tools: Tools, period: str, where: Iterable[Condition] = ()) ->
     if rows or tools.serving.rows(_SLIPPED, [date(1970, 1, 1), tools.day]):
         return moved
     moved = dataclasses.replace(
-        moved, note="No expected close was ever moved in these data; overdue since then are the deals below."
+        moved, note="No expected close was ever moved in this data; the deals below became overdue in that period."
     )
     due = (*given, "overdue", f"expected_close_date = '{period}'")
     return [moved, tools.asked(Records("deals", due, order=(Order("deal_value", True),), limit=25))]
@@ -303,7 +303,7 @@ def not_bought(tools: Tools, customer: str, by: str) -> Found:
         own = answer(connection, Question(("won_leads",), (Split(by),), (Test("customer_id", "=", (customer,)), "won")))
     bought = {row[by] for row in own.rows if row["value"]}
     rows = [row for row in every.rows if row[by] not in bought]
-    title = f"Not bought by {customer}, with what all accounts bought of it"
+    title = f"Products that {customer} has not bought, with what all accounts bought of them"
     return dataclasses.replace(every, title=title, rows=rows, total=len(rows))
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from medallion import metrics
+from medallion.agent.planner import carrying
 from medallion.agent.planner.asking import Asking
 from medallion.agent.planner.forming import Asked, Intent
 from medallion.agent.planner.lexer import Lexed, lex, parted
@@ -48,7 +49,7 @@ _NEAR = {
 #: Of which records words of a kind are.
 _OF_KIND = {"kind": "interactions", "outcome": "interactions", "state": "deals", "verb": "deals"}
 #: How to see the deals that were counted.
-_ASK_WHICH = "For the list ask `which ones`."
+_ASK_WHICH = "Ask `which ones` for the list."
 #: Where contacts have names.
 _NAMES = "Names of contacts are personal data: who may see them finds them on the account's page of the dashboard."
 _USUAL = ("What is the win rate?", "Who should I call?", "Which channel works best?")
@@ -229,7 +230,7 @@ class Planner:
         today = Today(self.serving.as_of or date(1970, 1, 1), declarations().calendar.fiscal_year_starts)
         slots = Reading(lexed, today, self.serving.currency, before.slots if before else None).slots()
         notes = [*_notes(lexed), *slots.notes]
-        if unanswered and slots.leans(before.slots if before else None):
+        if unanswered and carrying.leans(slots, before.slots if before else None):
             raise Unclear(
                 "the question before was not answered, so what this one leaves open is not known",
                 *self.closest(question),
@@ -245,8 +246,8 @@ class Planner:
             return replace(understood, notes=(*understood.notes, *left))
         if unanswered and before is None and slots.of_all:
             notes.append("The question before was not answered, and nothing of it is carried over.")
-        of_owner = slots.of_owner(before.slots) if before is not None else None
-        if before is not None and (of_record := slots.of_record(before.slots)):
+        of_owner = carrying.of_owner(slots, before.slots) if before is not None else None
+        if before is not None and (of_record := carrying.of_record(slots, before.slots)):
             slots = self._of_account(of_record, before.slots)
             notes.append(f"Carried over from the question before: {slots.about[0].name}.")
             if before.slots.times and not slots.times:
@@ -262,7 +263,7 @@ class Planner:
             and slots.fragment
             and any(isinstance(p, Test) and p.values == ("other",) for p in slots.where)
         ):
-            raise Unclear("other than those before, or of the source that is called other?", remedy="Ask it whole.")
+            raise Unclear("other deals than those before, or deals of the source named other?", remedy="Ask it whole.")
         if before is None and slots.refers:
             raise Unclear("the question is about an answer before it, and there is none", *self.closest(question))
         if slots.ones and (before is None or before.slots.entity not in ("", slots.entity)) and slots.entity:
@@ -270,46 +271,46 @@ class Planner:
         if before is not None and slots.says_nothing:
             raise Unclear("there is no question in it", *self.closest(""))
         if before is not None:
-            slots = slots.of_those(before.slots)
-        if before is not None and slots.picks_of(before.slots) and before.slots.rows is not None:
+            slots = carrying.of_those(slots, before.slots)
+        if before is not None and carrying.picks_of(slots, before.slots) and before.slots.rows is not None:
             keys = before.slots.rows.keys
-            slots = replace(slots.of_rows(before.slots.rows, before.slots), narrows=False, restricted=False)
+            slots = replace(carrying.of_rows(slots, before.slots.rows, before.slots), narrows=False, restricted=False)
             notes.append(f"Of the {len(keys)} rows of the answer before.")
-        elif before is not None and slots.picks_of(before.slots):
+        elif before is not None and carrying.picks_of(slots, before.slots):
             raise Unclear(
                 "the last answer was a ranking, and its rows are not known any more", remedy="Ask it in one question."
             )
-        elif before is not None and slots.goes_on(before.slots):
+        elif before is not None and carrying.goes_on(slots, before.slots):
             rows = before.slots.rows
             furthest = slots.rank is not None and slots.rank.way == "furthest"
-            if (furthest or (slots.cuts(before.slots) and not slots.rank)) and rows is not None:
-                slots = slots.of_rows(rows, before.slots)
+            if (furthest or (carrying.cuts(slots, before.slots) and not slots.rank)) and rows is not None:
+                slots = carrying.of_rows(slots, rows, before.slots)
                 notes.append(
                     f"Of the {len(rows.keys)} rows of the answer before."
                     if len(rows.keys) > 1
                     else "Of the row of the answer before."
                 )
-        if before is not None and slots.goes_on(before.slots):
-            if slots.cuts(before.slots):
+        if before is not None and carrying.goes_on(slots, before.slots):
+            if carrying.cuts(slots, before.slots):
                 raise Unclear(
                     "the last answer was a ranking, and the question does not say which of its rows it means",
                     remedy="Ask by its name.",
                 )
-            if lost := slots.lost(before.slots):
+            if lost := carrying.lost(slots, before.slots):
                 raise Unclear(lost, remedy="Ask it whole.")
-            mean = slots.beside_mean(before.slots)
+            mean = carrying.beside_mean(slots, before.slots)
             if slots.is_of_nothing() and not mean and not (slots.whole and before.slots.by):
                 raise Unclear(
                     "the question does not say what to total or average", "average deal size", "win rate by owner"
                 )
-            slots, kept = slots.carried(before.slots)
+            slots, kept = carrying.carried(slots, before.slots)
             if kept:
                 notes.append(f"Carried over from the question before: {', '.join(kept)}.")
         elif before is not None and not of_owner:
             notes += _left_behind(slots, before.slots, before)
-        if before is not None and slots.times == () and before.slots.times and slots.of_person(before.slots):
+        if before is not None and slots.times == () and before.slots.times and carrying.of_person(slots, before.slots):
             notes.append("The time of the question before is not carried over; name it to keep it.")
-        if before is not None and slots.lacks_time_of(before.slots):
+        if before is not None and carrying.lacks_time_of(slots, before.slots):
             slots = replace(slots, times=before.slots.times)
             notes.append("Carried over from the question before: times.")
         if not slots.has_subject:
@@ -317,7 +318,7 @@ class Planner:
         speaker = speaker or (before.slots.speaker if before is not None else "")
         if speaker and not slots.speaker:
             slots = replace(slots, speaker=speaker)
-            notes += [f"I and my are {slots.speaker}, who said so before."] if slots.me else []
+            notes += [f"I and my mean {slots.speaker}, as said before."] if slots.me else []
         me = slots.speaker or self.me
         team = self.names.team(slots.team_of or me) if slots.team else None
         slots, members = self._by_members(self._led(slots))
@@ -556,11 +557,11 @@ def _left_behind(slots: Slots, was: Slots | None, before: Before) -> list[str]:
     if was is None:
         unanswered = isinstance(before, Declined) and slots.of_all
         return ["The question before was not answered, and nothing of it is carried over."] if unanswered else []
-    if slots.widens(was):
+    if carrying.widens(slots, was):
         way = "add `of those`" if slots.metrics or not slots.entity else "name them"
         return [f"The conditions of the question before are not carried over; {way} to keep them."]
-    if slots.of_everything(was):
-        return [f"This is of all accounts, not of {was.about[0].name} alone; name it to ask of it."]
+    if carrying.of_everything(slots, was):
+        return [f"This covers all accounts, not {was.about[0].name} alone; name it to ask about it."]
     return []
 
 

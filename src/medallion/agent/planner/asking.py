@@ -331,7 +331,7 @@ class Asking(Listing):
             raise Unclear("why what?", "why did revenue drop in May?")
         names = slots.metrics or self.of(_with(slots, goal="count", turn="", compare="", by=()))._metrics()
         if not slots.times and not slots.compare:
-            raise Unclear("in which time?", f"why did {names[0].replace('_', ' ')} change last month?")
+            raise Unclear("in which period?", f"why did {names[0].replace('_', ' ')} change last month?")
         time, compare = self._change(names) if len(slots.times) > 1 else (None, slots.compare or "previous")
         of = self.of(_with(slots, metrics=names, turn="", compare="", deed="" if slots.deed in OF_DEED else slots.deed))
         if slots.by:
@@ -344,13 +344,13 @@ class Asking(Listing):
         slots = self.slots
         names = slots.metrics or tuple(meanings()["overview"]["reasons"])
         if len(slots.times) > 1:
-            raise Unclear("beside those of all, figures are of one time", "win rate by owner last month")
+            raise Unclear("one rep is compared with everybody for one period at a time", "win rate by owner last month")
         bare = _with(slots, metrics=names, turn="", compare="", versus=False, goal="")
         everybody = _with(bare, where=(), me=False, team=False, team_of="")
         return (*self.of(bare)._figures(names), *self.of(everybody)._figures(names))
 
     def _why_call(self) -> tuple[Asked, ...]:
-        """What speaks for calling an account or about a deal: what is open, the last touch, the next step, and the score."""
+        """Reasons to call an account, or for and against a deal: what is open, the last touch, the next step and the score."""
         about = self.slots.about[0]
         score = Intent("explain_score", {"key": about.key})
         if about.kind == "deal":

@@ -305,20 +305,6 @@ class Checking(Colloquial):
             return True  # what industry is C004 in
         return not span.of("prep") and not self.spans[place - 1].of("prep")
 
-    def _declared(self) -> None:
-        """Refuse a figure of records that this lakehouse has none of, such as quotas.
-
-        Raises:
-            Unclear: There is such a figure.
-        """
-        known = metrics.metrics()
-        for span in self.spans:
-            if span.senses and all(sense.kind == "metric" and sense.name not in known for sense in span.senses):
-                raise Unclear(
-                    f"there is nothing in this lakehouse that {span.text!r} is computed from",
-                    remedy="`medallion metrics list` says what there is; docs/PROPOSALS.md, which files can be added.",
-                )
-
     def _named(self) -> None:
         """Refuse a word that tells to do something where a name is expected: `revenue of Get last month`.
 

@@ -220,10 +220,10 @@ class Listing(Counting):
         """Accounts that have not bought some products, of those that bought others or of all that are named."""
         slots = self.slots
         if slots.entity != "accounts" or slots.goal not in ("", "list", "count") or slots.metrics or slots.by:
-            raise Unclear("what was not bought is asked of accounts", "customers that have not bought Routing")
+            raise Unclear("only accounts can lack a product", "customers that have not bought Routing")
         positive = any(name in ("product", "category") for part in slots.where for name in names_of(part))
         if slots.times and positive:
-            raise Unclear("is the time that of what was bought, or of what was not?", remedy="Ask without the time.")
+            raise Unclear("is the period about what was bought, or about what was not?", remedy="Ask without the time.")
         bare = _with(slots, lacks=(), goal="list", times=slots.times if positive else ())
         if positive:
             bare = _with(bare, states=tuple({**dict(slots.states), "bought": True}.items()), goal="")
@@ -253,7 +253,7 @@ class Listing(Counting):
         )
         where = self.of(_with(slots, states=(), thresholds=sizes, deed="", by=()))._where(view)
         if slots.goal in ("amount", "both"):
-            raise Unclear("of stays in stages there is a number, and no value", "which deals are stuck?")
+            raise Unclear("stays in stages have a number, but no value", "which deals are stuck?")
         rank, limit = slots.rank, LISTED
         if (slots.fields or rank) and not (slots.fields in ((), ("days_in_stage",)) and rank and slots.deed != "move"):
             raise Unclear("deals in a stage are listed by how long they are in it", "which deals are stuck?")

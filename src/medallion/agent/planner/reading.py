@@ -43,7 +43,7 @@ class Reading(Reasons):
             Unclear: A span says something that no slot takes.
         """
         steps: tuple[Callable[[], None], ...] = (
-            self._asides, self._purposes, self._but, self._formerly, self._having_none, self._denied_twice, self._corrected, self._rated, self._declared, self._lagging, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._active, self._money_lost, self._my_reps, self._dated, self._repeated, self._counted_values, self._named, self._that_time, self._whose_record, self._about, self._existing, self._other_deals, self._days_since, self._brought, self._traded, self._open_things, self._covered, self._existing_or_new, self._caused, self._unanswered, self._preferred, self._reached_whom, self._touched_account, self._touched_accounts, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
+            self._asides, self._purposes, self._but, self._formerly, self._having_none, self._denied_twice, self._corrected, self._rated, self._lagging, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._active, self._money_lost, self._my_reps, self._dated, self._repeated, self._counted_values, self._named, self._that_time, self._whose_record, self._about, self._existing, self._other_deals, self._days_since, self._brought, self._traded, self._open_things, self._covered, self._existing_or_new, self._caused, self._unanswered, self._preferred, self._reached_whom, self._touched_account, self._touched_accounts, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
             self._who_did, self._picked_up, self._passed, self._lacking, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._placed, self._ranked, self._taken_longest, self._in_stage_longest, self._dependent, self._from_to, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._account_products, self._worth, self._measure, self._the_ones, self._worth_said, self._bought, self._best_seller, self._splits, self._by_quarter, self._deeds,
             self._attained, self._from_quota, self._duration_of_deals, self._managed, self._used, self._subject, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._sorted_values, self._conflicting, self._whose,
         )  # fmt: skip
@@ -222,12 +222,12 @@ class Reading(Reasons):
             span.of("ourselves", "my_team", "total", "every") or span.text.casefold() in _OURS for span in self.spans
         )
         if self._says_me(0):
-            self.notes.append(f"I and my are {self.speaker}, who says so.")
+            self.notes.append(f"I and my mean {self.speaker}, as the question says.")
         elif others or ours:
-            self.notes.append(f"{self.speaker} asks; this is not restricted to theirs.")
+            self.notes.append(f"{self.speaker} is asking; the answer is not limited to what is theirs.")
         else:
             self.me = True
-            self.notes.append(f"Of {self.speaker}, who asks; say `our` to ask of everybody's.")
+            self.notes.append(f"For {self.speaker}, who is asking; say `our` to ask about everybody's.")
 
     def _owner_at(self, place: int) -> str:
         """The owner whose name stands at an unused place; empty where none does."""
@@ -328,7 +328,7 @@ class Reading(Reasons):
         named = [other.text for other in self.spans if other.of("account", "deal")]
         if span.of("absent") == Sense("absent", "contacts"):
             raise Unclear(
-                f"{span.text!r}: people of accounts are personal data, which I do not read",
+                f"{span.text!r}: contact persons are personal data, which I do not read",
                 *(f"who is the account manager of {name}" for name in named[:1]),
                 remedy="Who may see them finds them on the account's page of the dashboard (`medallion dashboard`).",
             )
@@ -338,7 +338,7 @@ class Reading(Reasons):
                 remedy="docs/PROPOSALS.md says which files have them.",
             )  # fmt: skip
         raise Unclear(
-            f"there is nothing in this lakehouse that {span.text!r} is computed from",
+            f"this lakehouse has no data for {span.text!r}",
             remedy="`medallion metrics list` says what there is; docs/PROPOSALS.md, which files can be added.",
         )
 

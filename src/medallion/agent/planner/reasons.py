@@ -81,7 +81,7 @@ class Reasons(Standing):
             moved = self.judged or self.places("up", "down", "change") or self.places("dim")
             if unsaid and self.times and moved and not self._counts_deals():
                 self.metrics.append("revenue")
-                self.notes.append("Of revenue, since no figure is named.")
+                self.notes.append("Revenue, since no figure is named.")
             elif unsaid and self._counts_deals():
                 self.take("more", "fewer", "judged", "much")
 
@@ -231,7 +231,7 @@ class Reasons(Standing):
             self.use(place)
             self.take("when", "modal", "me", "best")
             self.use(*[at for at in self.places("entity") if self.has(at, "entity") == Sense("entity", "accounts")])
-            self.notes.append("Hours are in UTC; of few touches a rate says little.")
+            self.notes.append("Hours are in UTC; a rate of few touches says little.")
 
     def _account_products(self) -> None:
         """`which products does Lumen Works already have`: what it bought by product; what it never bought, the others."""

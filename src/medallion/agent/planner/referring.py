@@ -101,7 +101,7 @@ class Referring(Continuing):
         keys = (record.key,) if record.kind == "deal" else rows.keys if rows else ()
         account = record if record.kind == "account" else rows.one("accounts") if rows else None
         if not keys or account is None:
-            raise Unclear("other than those before, or of the source that is called other?", remedy="Ask it whole.")
+            raise Unclear("other deals than those before, or deals of the source named other?", remedy="Ask it whole.")
         self.about, self.refers = [account], False
         self.where.append(Test("lead_id", "!=", keys))
         self.use(*places)

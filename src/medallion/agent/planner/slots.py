@@ -294,11 +294,6 @@ class Slots:
         best = bool(self.rank) and (self.rank.way in ("best", "worst") or word in ("top", "bottom"))  # type: ignore[union-attr]
         return bool(best and self.by and not (self.rank and self.rank.records))
 
-    def ranks_as(self, before: Slots) -> bool:
-        """Whether the best values of a split are asked for by the figure before, which was split in the same way."""
-        own = self.metrics or self.entity or self.goal not in ("", "list")
-        return bool(self.ranks_values and before.metrics and not own and {*self.by} <= {*before.by})
-
     def spoken(self) -> Slots:
         """What it asks, with who says who they are in place of `I` and `my`, unless somebody else is named too."""
         named = any("owner" in names_of(part) for part in self.where)
@@ -306,20 +301,9 @@ class Slots:
             return self
         return replace(self, where=(Test("owner", "=", (self.speaker,)), *self.where), me=False)
 
-    def of_those(self, before: Slots) -> Slots:
-        """Value alone, after deals were asked for, is what they come to: `total value?`."""
-        worth = self.metrics == ("total_deal_value",) or (self.fields == ("deal_value",) and not self.rank)
-        bare = worth and not (self.entity or self.about or self.by or self.rank or self.goal in ("average", "median"))
-        of_deals = before.entity == "deals" or (before.deed and not before.entity)
-        cut = before.rank is not None and before.rank.limit is not None
-        if bare and cut:
-            return replace(self, refers=True)
-        if not bare or not of_deals:
-            return self
-        return replace(self, metrics=(), fields=(), goal="amount", refers=True)
-
     @property
-    def _is_bare(self) -> bool:
+    def is_bare(self) -> bool:
+        """Whether it has none of what restricts, splits or orders, but for conditions by name."""
         return not (self.goal or self.times or self.by or self.rank or self.states or self.thresholds or self.about)
 
     @property
@@ -328,7 +312,7 @@ class Slots:
         others = (
             self.where or self.me or self.team or self.compare or self.turn or self.share or self.versus or self.bands
         )
-        return bool(self.metrics) and replace(self, goal="")._is_bare and not (others or self.average or self.without)
+        return bool(self.metrics) and replace(self, goal="").is_bare and not (others or self.average or self.without)
 
     @property
     def is_kind_alone(self) -> bool:
@@ -368,30 +352,6 @@ class Slots:
             + sum(map(bool, others))
         )
 
-    def measures(self, before: Slots) -> bool:
-        """Whether it names a figure alone that is one of the deals which were asked for before, as a list or in number."""
-        alone = self._is_bare and len(self.metrics) == 1 and not (self.where or self.me or self.compare or self.turn)
-        listed = before.entity == "deals" and not (before.metrics or before.by or before.rank)
-        if not alone or not listed:
-            return False
-        metric = metrics.metrics()[self.metrics[0]]
-        states = {state for state, is_in in before.states if is_in} & {"open", "won", "lost"}
-        states |= {"open"} if before.deed == "due" else OF_DEED.get(before.deed, set())
-        return metric.view.entity == "deals" and not metrics.contradicted(
-            metric, [metrics.Filter("status", tuple(states))] if states else []
-        )
-
-    def widens(self, before: Slots) -> bool:
-        """Whether it names a figure or records alone, and what was asked before was of some rows only."""
-        worth = self.goal == "amount" and self.deed != "" and replace(self, goal="")._is_bare
-        alone = not (self.where or self.me) and (worth or self.nounless or (self._is_bare and bool(self.metrics)))
-        own = {name for condition in self.where for name in names_of(condition)} <= OF_RECORD
-        alone |= (
-            self.fragment and own and bool(self.entity) and self.entity != before.entity and not (self.me or self.by)
-        )
-        cut = before.rank is not None and before.rank.limit is not None
-        return alone and bool(before.where or before.times or before.states or before.thresholds or before.me or cut)
-
     @property
     def record(self) -> About | None:
         """The one account or deal that it is about, or that its answer found."""
@@ -404,113 +364,16 @@ class Slots:
         """Whether nothing but one account or deal is asked for: a summary of it, or a column."""
         return len(self.about) == 1 and not (self.metrics or self.entity or self.by or self.rank or self.states)
 
-    def of_owner(self, before: Slots) -> Slots | None:
-        """A fragment as one about the owner of the question before, or who asks: `win rate?`, `calls?`; None where it is none."""
-        owners = [part for part in before.where if names_of(part) == ["owner"]]
-        others = (
-            self.by or self.about or self.me or self.team or self.follows or self.refers or before.by or before.about
-        )
-        conditions = {name for condition in self.where for name in names_of(condition)}
-        overview = before.goal == "overview" and len(owners) == len(before.where)
-        subject = (overview and self.metrics) or (
-            self.entity in ("deals", "interactions") and self.entity != before.entity
-        )
-        of_one_owner = (len(owners) == 1) != before.me and not before.team
-        if (
-            not (self.fragment and subject and of_one_owner)
-            or others
-            or not conditions <= OF_RECORD
-            or self.is_of_quotas
-        ):
-            return None
-        times = self.times or (before.times if overview and self.metrics else ())
-        return replace(self, where=(*owners, *self.where), me=before.me, times=times)
-
-    def of_record(self, before: Slots) -> Slots | None:
-        """A fragment as a question about the one account or deal of the question before: `last 3 touches?`; None where it is none."""
-        record = before.record
-        worth = self.goal == "amount"
-        subject = (
-            self.metrics or self.entity in ("deals", "interactions") or (not self.entity and (self.states or worth))
-        )
-        others = self.by or self.me or self.team or self.compare or self.versus or self.share or self.turn or self.deed
-        conditions = {name for condition in self.where for name in names_of(condition)}
-        if record is None or not (self.fragment and subject) or self.about or others or not conditions <= OF_RECORD:
-            return None
-        counts = {metrics.metrics()[name].measure.unit for name in self.metrics} == {"accounts"}
-        if self.is_of_quotas or counts or (not before.is_of_record and self.goes_on(before)):
-            return None
-        of_people = "contacts" in self.metrics
-        entity = self.entity or ("" if self.metrics else "deals")
-        if record.kind == "deal" and not (of_people or entity == "interactions"):
-            return None
-        return replace(self, about=(record,), entity=entity, follows=False, refers=False, narrows=False)
-
     @property
     def of_all(self) -> bool:
         """Whether it goes on from what was asked before, or says nothing of which records it is."""
-        return self.follows or (self._is_bare and not (self.where or self.me))
-
-    def leans(self, named: Slots | None) -> bool:
-        """Whether it cannot be answered after a question that was not, of which nothing is known but whom it named."""
-        if named is not None and (self.of_record(named) or self.refers):
-            return False
-        open_ended = (
-            self.fragment
-            and self.goal not in INTENTS
-            and not (self.times or self.by or self.me or self.states or self.thresholds)
-        )
-        open_ended &= {name for part in self.where for name in names_of(part)} <= OF_RECORD
-        return not self.has_subject or (self.fragment and self.follows) or (open_ended and not self.about)
-
-    def of_everything(self, before: Slots) -> bool:
-        """Whether it is a whole question about the records of all accounts, after one about a single account or deal."""
-        own = self.about or self.where or self.me or self.team or "customer_name" in self.by
-        subject = self.entity in ("deals", "interactions") or ((self.metrics or self.deed) and not self.entity)
-        return len(before.about) == 1 and bool(subject) and not (own or self.goal in INTENTS or self.is_of_quotas)
-
-    def goes_on(self, before: Slots | None) -> bool:
-        """Whether it goes on from what was asked before: it has no subject, says so, or is but another kind of touch."""
-        if before is None:
-            return False
-        if self.restricts(before) or self.narrows or self.ranks_as(before) or self.measures(before):
-            return True
-        ordered = (
-            self.rank is not None and bool(self.fields) and not (self.entity or self.metrics or self.about or self.by)
-        )
-        kind = self._is_bare and self.entity == before.entity == "interactions" and len(self.where) == 1
-        return (
-            not self.has_subject
-            or (bool(before.bands) and self.by == ("size_band",))
-            or self.follows
-            or self.refers
-            or kind
-            or ordered
-            or (self.nounless and before.of_deals_worth and not self._is_open_after_closed(before))
-            or (self.goal == "why" and not self.metrics)
-        )
-
-    def _is_open_after_closed(self, before: Slots) -> bool:
-        """Whether it asks for what open deals alone are, after deals that were closed: `how much is overdue`, after revenue."""
-        closed = {state for state, is_in in before.states if is_in} | OF_DEED.get(before.deed, set())
-        closed |= {state for state in map(_state_of_measure, before.metrics) if state}
-        return bool(closed & {"won", "lost", "closed"} and {state for state, _ in self.states} & {"open", *OF_OPEN})
-
-    @property
-    def of_deals_worth(self) -> bool:
-        """Whether it asks for deals, their number or their value, which some of them have too."""
-        return bool(_values(self.metrics)) if self.metrics else self.entity == "deals"
+        return self.follows or (self.is_bare and not (self.where or self.me))
 
     @property
     def is_of_quotas(self) -> bool:
         """Whether it asks for quotas, or whether they are reached."""
         asked = {*self.metrics, *(threshold.column for threshold in self.thresholds)}
         return self.goal == "attain" or bool(asked & {*meanings()["current"]})
-
-    def lacks_time_of(self, before: Slots) -> bool:
-        """Whether it asks for quotas of no time, after a question of one: `did he hit his quota`."""
-        timed = len(before.times) == 1 and not before.times[0].edge and not (before.compare or self.compare)
-        return self.is_of_quotas and not self.times and timed and not any(name.startswith("time:") for name in self.by)
 
     @property
     def restrictions(self) -> frozenset[str]:
@@ -531,26 +394,6 @@ class Slots:
         more = self.where or self.times or self.states or self.rank or self.thresholds or self.compare or self.me
         return self.goal in ("average", "median") or bool(self.whole and not (more or self.goal))
 
-    def restricts(self, before: Slots) -> bool:
-        """Whether it names but the records that what was asked before is to be of: `for deals above 50k`."""
-        return self.restricted and self.names_records_only and bool(before.metrics or before.by or before.goal)
-
-    def picks_of(self, before: Slots) -> bool:
-        """Whether it is of some of the rows of a list that a ranking had cut: `just the ones due in May`."""
-        cut = before.rank is not None and before.rank.limit is not None and before.entity and not before.by
-        restricts = self.where or self.times or self.states or self.thresholds
-        alone = not (self.rank or self.metrics or self.by or self.about or self.goal not in ("", "list"))
-        return bool(self.picks and cut and restricts and alone and self.entity in ("", before.entity))
-
-    def cuts(self, before: Slots) -> bool:
-        """Whether it is about the first rows of an order, which what goes on from it would lose."""
-        cut = before.rank is not None and before.rank.limit is not None
-        if cut and self.by and not (self.rank or before.by or self.has_own_deals):
-            return True  # who owns it, after the biggest deal
-        if self.rank is not None:
-            return cut and self.rank.sorts
-        return cut and (self.refers or self.goal in ("count", "amount", "list"))
-
     @property
     def shown(self) -> int | None:
         """How many rows of an order its answer shows, after which there may be more; None where it has none."""
@@ -558,104 +401,6 @@ class Slots:
         if self.rank is None or self.rank.limit is None:
             return LISTED if listed and (self.rank is None or self.rank.way == "desc") else None
         return self.rank.limit
-
-    def ranks_split_of(self, before: Slots) -> bool:
-        """Whether it asks for the first of the values that the figure before was split by: `which is worst this year`."""
-        other_split = self.by and self.by != before.by
-        own = self.metrics or self.entity or self.fields or other_split or self.about or self.turn or self.deed
-        split = before.metrics and before.by and not before.rank
-        return bool(self.rank and self.rank.way in ("best", "worst", "desc", "asc") and split) and not own
-
-    def ranks_deals_of(self, before: Slots) -> bool:
-        """Whether it asks for the biggest or newest deal of those whose value or number was asked for."""
-        alone = not (
-            self.metrics or self.entity or self.fields or self.by or self.about or self.goal not in ("", "list")
-        )
-        ranks = (self.rank is None and self.refers and self.goal == "list") or (
-            self.rank is not None and not self.rank.sorts and (self.rank.sized or self.rank.way in ("newest", "oldest"))
-        )
-        whole = not (
-            before.by or before.rank or before.entity or before.deed or before.compare or before.turn or before.versus
-        )
-        measured = len(before.metrics) == 1 and _state_of_measure(before.metrics[0]) is not None
-        return alone and ranks and whole and measured and len(before.times) < 2
-
-    def of_person(self, before: Slots) -> bool:
-        """Whether a pronoun stands for the one value that the answer before found: `his win rate`."""
-        rows = before.rows
-        return rows is not None and not rows.entity and Test(rows.name, "=", rows.keys) in self.where
-
-    def of_rows(self, rows: Rows, before: Slots) -> Slots:
-        """The same of the rows of the answer before, which a ranking had cut."""
-        test = Test(rows.name, "=", rows.keys)
-        where = self.where if test in self.where else (*self.where, test)
-        worth = self.goal == "amount" and before.metrics and rows.entity != "deals"
-        counts = _counts(before.metrics) if self.goal == "count" and self.refers and self.entity == "deals" else ()
-        if counts and rows.entity != "deals":  # how many deals was that, after which rep won the most
-            return replace(self, goal="", entity="", metrics=counts).of_rows(rows, replace(before, metrics=counts))
-        entity = self.entity or ("" if self.metrics or worth else rows.entity)
-        counted = self.metrics and self.metrics == before.metrics and self.refers
-        if not (worth or counted or not (self.metrics or self.by or self.fields or entity)):
-            return replace(self, entity=entity, where=where, refers=False, follows=False)
-        kept = {name: getattr(before, name) for name in ("metrics", "times", "states", "thresholds", "deed", "me")}
-        own = {name: getattr(self, name) or value for name, value in kept.items()}
-        return replace(self, where=(*before.where, *where), refers=False, follows=False, **own)
-
-    def lost(self, before: Slots) -> str:
-        """What of the question before could not be kept, in words, so that this one would answer another; empty for nothing."""
-        if before.bands and (self.thresholds or self.share):
-            return "the question before is of several bands"
-        if before.other_way and self.rank is None and (self.goal in ("count", "amount", "list") or self.by):
-            return "the question before asked for both ends of an order"
-        if self.against:
-            values = not self.times and _beside_values(before.where, self.where) is None
-            if (
-                values
-                or (self.times and len(before.times) != 1)
-                or before.by
-                or before.rank
-                or before.share
-                or before.turn
-                or before.compare
-            ):
-                return "the question before has nothing that this can be put beside alone"
-        if (
-            self.rank
-            and self.rank.sorts
-            and ((self.metrics and before.metrics and self.metrics != before.metrics) or self.by)
-        ):
-            return "what was asked before is sorted by its own figure only"
-        if (
-            self.rank
-            and self.rank.sorts
-            and before.by
-            and (self.metrics or self.goal or self.entity)
-            and self.metrics != before.metrics
-        ):
-            return "what was asked before is sorted by its own figure only"
-        if self.measures(before) and before.times and self.metrics:
-            measure = metrics.metrics()[_of_state(self.metrics[0], before)].measure
-            if measure.period not in (None, _day_of(before)):
-                return (
-                    f"{measure.display_name.lower()} counts deals by another day than those that were asked for before"
-                )
-        bare = not (self.metrics or self.fields or self.entity or self.deed or self.beside_mean(before))
-        if bare and self.goal in ("average", "median") and before.metrics and self.goal not in before.metrics[0]:
-            return f"the {self.goal} of {' and '.join(before.metrics).replace('_', ' ')} is another figure"
-        if self.goal == "amount" and self.refers and bare and before.metrics and not _values(before.metrics):
-            return f"{' and '.join(before.metrics).replace('_', ' ')} is no number of records that are worth something"
-        done = {state for state, is_in in before.states if is_in} | OF_DEED.get(before.deed, set())
-        closes = self.deed == "close" or ("closed", True) in self.states
-        if closes and not self.has_own_deals and done & {"won", "lost"} and not (self.rank and "lost" not in done):
-            return "closed deals are won or lost, and the question before was of some of them"
-        return ""
-
-    def beside_mean(self, before: Slots) -> tuple[str, ...]:
-        """The mean of the question before and its median, where `median too` is said; nothing where it is not, or there is none."""
-        means = meanings()["averages"]["median"]
-        median = means.get(before.metrics[0]) if len(before.metrics) == 1 else None
-        too = self.too and self.goal == "median" and not (self.metrics or self.fields or self.entity or self.deed)
-        return (before.metrics[0], median) if too and median not in (None, before.metrics[0]) else ()
 
     @property
     def moved(self) -> bool:
@@ -667,209 +412,6 @@ class Slots:
     def has_own_deals(self) -> bool:
         """Whether it says itself which records it is about."""
         return bool(self.metrics or self.entity or self.about)
-
-    def carried(self, before: Slots) -> tuple[Slots, list[str]]:
-        """The slots as a continuation of what was asked before, and what was taken over from it, in words."""
-        if self.goal == "list" and before.number_of and self.refers and not (self.where or self.times or self.by):
-            return replace(before, number_of=False, goal="", rows=None), ["all"]  # which ones
-        if self.goal == "list" and not self.by and replace(self, by=before.by).moved:
-            return replace(self, by=before.by, refers=False).carried(before)  # which ones dropped
-        if self.goal == "list" and self.ranks_split_of(before):
-            return replace(self, goal="").carried(before)  # which is the worst
-        rates = self.metrics == ("win_rate",)
-        if before.bands and self.by == ("size_band",) and (rates or not self.metrics):
-            states = tuple(state for state in before.states if not (rates and state[0] in OF_LIFE))
-            bare = replace(self, by=(), goal="" if rates else self.goal, refers=False, entity="")
-            was = replace(before, states=states, goal="" if rates else before.goal)
-            was = replace(was, deed="" if rates else was.deed, entity="" if rates else was.entity)
-            return bare.carried(was)  # and the win rate of each size
-        if mean := self.beside_mean(before):
-            return replace(self, goal="", too=False).carried(replace(before, metrics=mean))
-        if self.everyone:
-            everybody = tuple(part for part in before.where if not left_out_owner(part))
-            return replace(self, everyone=False).carried(replace(before, where=everybody))
-        if self.ranks_deals_of(before):
-            state = _state_of_measure(before.metrics[0])
-            states = (*before.states, *(((state, True),) if state and (state, True) not in before.states else ()))
-            return self.carried(replace(before, metrics=(), entity="deals", goal="list", states=states))
-        if self.restricts(before):
-            worth = tuple(replace(threshold, column=threshold.column or "deal_value") for threshold in self.thresholds)
-            bare = replace(
-                self, entity="", restricted=False, thresholds=worth if self.entity == "deals" else self.thresholds
-            )
-            return bare.carried(before)
-        if self.narrows and before.entity in ("", self.entity):
-            worth = tuple(replace(threshold, column=threshold.column or "deal_value") for threshold in self.thresholds)
-            bare = replace(
-                self, narrows=False, entity="", thresholds=worth if self.entity == "deals" else self.thresholds
-            )
-            only = [state for state, is_in in self.states if is_in]
-            if before.deed == "close" and only in (["won"], ["lost"]):  # of those closed
-                bare = replace(bare, states=(), deed="win" if only == ["won"] else "lose")
-            return bare.carried(before)
-        same = self.about and self.about == before.about and before.entity == "interactions"
-        if same and self.metrics and metrics.metrics()[self.metrics[0]].view.entity != before.entity:
-            return self, []  # how much they have bought, after the last meeting with them
-        finer = {("won", True), ("lost", True)} & {*before.states}
-        if finer and ("closed", True) in self.states:  # who closed the largest, of those won
-            states = tuple(state for state in self.states if state != ("closed", True))
-            return replace(self, states=states).carried(before)
-        if self.deed == "close" and (finer or before.deed in ("win", "lose")):
-            return replace(self, deed="").carried(before)
-        if self.further:
-            rank = before.rank or Rank("desc")
-            passed = rank.skip + (before.shown or 0)
-            return replace(before, rank=replace(rank, count=self.further, skip=passed), rows=None), ["all but the rows"]
-        changes: dict[str, object] = {}
-        subject = ("metrics", "fields", "entity")
-        own_subject = self.goal == "attain" or any(getattr(self, name) for name in subject)
-        kept: list[str] = []
-        for name in ("goal", *subject, "states", "where", "times", "deed", "by", "rank", "thresholds", "bands", "without", "lacks", "average", "compare", "turn", "about",
-                     "me", "team", "team_of", "versus", "running", "number_of"):  # fmt: skip
-            own, was = getattr(self, name), getattr(before, name)
-            sorts = self.rank is not None and bool(self.fields) and name in ("entity", "deed")
-            if own or not was or (own_subject and name in (*subject, "deed") and not sorts):
-                continue
-            if name == "by" and (self.whole or (self.share and self.where)):
-                continue  # how much in total, what share of that is in negotiation
-            if (name in ("team", "team_of") and (self.me or (self.where and not self.team))) or (
-                name == "goal" and was == "overview" and own_subject
-            ):
-                continue
-            ranks = name == "rank" and not (self.goal == "amount" and before.by and self.follows)
-            if self.goal in ("count", "amount", "list") and (ranks or (name == "by" and self.goal == "list")):
-                continue
-            if self.goal == "list" and name in ("metrics", "turn", "compare") and not self.moved:
-                continue
-            if name == "number_of" and (self.by or self.goal == "list"):
-                continue
-            if self.goal == "why" and name in ("by", "rank"):
-                continue  # a change is explained whole
-            changes[name] = was
-            kept.append(name)
-        if "metrics" in kept or "goal" in kept:
-            changes["typical"] = self.typical or before.typical
-        if "rank" in kept:
-            changes["other_way"] = before.other_way
-        both = _beside_values(before.where, self.where) if self.versus and not self.times else None
-        if both is not None:
-            changes["where"], changes["by"] = both
-            kept.append("where")
-        elif self.refers and {name for part in self.where for name in names_of(part)} & {
-            name for part in before.where for name in names_of(part)
-        }:
-            changes["where"] = (*before.where, *(part for part in self.where if part not in before.where))
-            kept.append("where")
-        elif self.where and before.where:
-            own_names = {name for part in self.where for name in names_of(part)}
-            other_conditions = tuple(part for part in before.where if not own_names & {*names_of(part)})
-            changes["where"] = (*other_conditions, *self.where)
-            kept += ["where"] * bool(other_conditions)
-        if self.states and before.states and self.entity in ("", before.entity):
-            own_states = {state for state, _ in self.states}
-            other_states = tuple(
-                state
-                for state in before.states
-                if not (own_states & OF_LIFE and state[0] in OF_LIFE) and state[0] not in own_states
-            )
-            changes["states"] = (*other_states, *self.states)
-            kept += ["states"] * bool(other_states)
-        if self.versus and self.times and before.times and not self.compare:
-            changes["times"] = (*before.times, *self.times)
-            kept.append("times")
-        if self.thresholds and before.thresholds:
-            if before.number_of and len(self.thresholds) == 1 and not self.thresholds[0].column:
-                changes["thresholds"] = (replace(self.thresholds[0], column=before.thresholds[-1].column),)
-                return replace(self, **changes), kept  # type: ignore[arg-type]  # and more than 40
-            columns = {threshold.column for threshold in self.thresholds}
-            others = tuple(threshold for threshold in before.thresholds if threshold.column not in columns)
-            changes["thresholds"] = (*others, *self.thresholds)
-        if self.by and before.rank and not self.rank:
-            changes["rank"] = None
-        if self.by and before.versus and before.by and not self.versus and len(before.by) == len(self.by) == 1:
-            changes["by"] = (*self.by, *(name for name in before.by if name not in self.by))  # won vs lost, by product
-        if (
-            self.rank
-            and not own_subject
-            and changes.get("goal") in ("count", "amount")
-            and before.entity
-            and not (self.by or before.by)
-        ):
-            changes["goal"] = "list"  # the biggest of those that were counted
-        if self.measures(before):
-            done = [(state, True) for state in _STATE_OF.get(before.deed, ())]
-            changes |= {"goal": "", "states": (*before.states, *done), "deed": "" if done else before.deed}
-        if self.goal == "count" and not self.metrics and before.metrics:
-            changes["metrics"] = _counts(before.metrics)
-        if self.goal == "amount" and (self.refers or self.nounless) and not self.metrics and before.metrics:
-            changes["metrics"] = _values(before.metrics)
-        if not self.narrow:
-            changes["narrow"] = before.narrow
-            changes["of_before"] = self.share and not self.where and before.refers
-        return replace(self, **changes), kept  # type: ignore[arg-type]
-
-
-def _day_of(slots: Slots) -> str | None:
-    """The day by which a list or number of deals is meant."""
-    events = (slots.deed, *(state for state, is_in in slots.states if is_in))
-    return next((meanings()["days"][event] for event in events if event in meanings()["days"]), None)
-
-
-def _of_state(name: str, slots: Slots) -> str:
-    """The metric that one of all deals is of those in the state that slots are of: the average value of won deals."""
-    family: dict[str, str] = next((of for of in meanings()["measures"]["deals"].values() if of.get("") == name), {})
-    states = {*OF_DEED.get(slots.deed, ()), *(state for state, is_in in slots.states if is_in)}
-    return next((str(family[state]) for state in family if state in states), name)
-
-
-_STATE_OF = {"win": ("won",), "sell": ("won",), "lose": ("lost",), "close": ("closed",)}
-
-
-def _state_of_measure(name: str) -> str | None:
-    """The state of the deals that a metric is the number or value of; None where it is neither."""
-    of = meanings()["measures"]["deals"]
-    return next((state for kind in ("value", "count") for state, metric in of[kind].items() if metric == name), None)
-
-
-def _values(names: tuple[str, ...]) -> tuple[str, ...]:
-    """What the records are worth that metrics are the number or the value of; nothing where one of them is neither."""
-    of = meanings()["measures"]["deals"]
-    worth = {number: of["value"][state] for state, number in of["count"].items()}
-    values = [name if name in of["value"].values() or _is_money(name) else worth.get(name, "") for name in names]
-    return tuple(dict.fromkeys(values)) if all(values) else ()
-
-
-def _is_money(name: str) -> bool:
-    measure = metrics.metrics()[name].measure
-    return measure.additivity == "flow" and measure.format.type == "currency"
-
-
-def _counts(names: tuple[str, ...]) -> tuple[str, ...]:
-    """What counts the records that metrics are of; nothing where one of them is neither a number nor a value of records."""
-    of = meanings()["measures"]["deals"]
-    counts = [
-        name
-        if metrics.metrics()[name].measure.unit in ("deals", "accounts", "touches", "contacts")
-        else next((of["count"][state] for state, value in of["value"].items() if value == name), "")
-        for name in names
-    ]
-    return tuple(counts) if all(counts) else ()
-
-
-def _beside_values(
-    before: tuple[Condition, ...], own: tuple[Condition, ...]
-) -> tuple[tuple[Condition, ...], tuple[str, ...]] | None:
-    """Conditions and split that put a value beside that of the question before: `vs Kavya`; None where they are of different things."""
-    (condition,) = own if len(own) == 1 else (None,)
-    was = [
-        part
-        for part in before
-        if isinstance(part, Test) and isinstance(condition, Test) and part.name == condition.name
-    ]
-    if not isinstance(condition, Test) or len(was) != 1 or (condition.op, was[0].op) != ("=", "="):
-        return None
-    both = Test(condition.name, "=", (*was[0].values, *condition.values))
-    return (*(part for part in before if part is not was[0]), both), (condition.name,)
 
 
 #: Goals that need nothing else to be asked for.
