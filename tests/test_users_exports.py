@@ -92,6 +92,19 @@ def test_deals_whose_account_numbers_have_lost_their_zeros_have_their_accounts(
         assert f"no column holds the account: is it '{theirs}'" in found.text
 
 
+def test_small_numbers_of_another_thing_are_no_accounts(tmp_path):
+    """Quantities from 1 on are among the numbers of any accounts that count from one."""
+    accounts = "".join(f"{n:04},Firm {n},DE\n" for n in range(1, 41))
+    deals = "".join(f"O-{n},{n % 30 + 1},Closed Won,{n}00,2025-01-11,2025-03-11\n" for n in range(1, 31))
+    products = "SKU,Product,Warranty Months\n" + "".join(f"A-{n},Pump {n},{n % 3 * 12 + 12}\n" for n in range(9))
+    found = _proposed(
+        tmp_path,
+        {"customers.csv": f"Customer,Name,Country\n{accounts}", "products.csv": products,
+         "opportunities.csv": f"Opportunity ID,Quantity,Stage,Amount,Created Date,Close Date\n{deals}"},
+    )  # fmt: skip
+    assert "customer_id" not in {c["column"] for c in found.columns if c["entity"] == "leads"}
+
+
 REPORT = """Owner,Stage,Deal,Account,Amount,Close Date,Created
 Colm,Proposal,Dryer,Wexcombe,41000,2026-12-18,2025-02-04
 ,Subtotal,Sum,,41000,,
@@ -126,13 +139,29 @@ def test_sums_that_no_line_confirms_are_asked_about(tmp_path):
     assert {"customers.where", "leads.where"} <= {*_asked(found)}
 
 
+@pytest.mark.parametrize("empty", ["Account", "Owner"])
+def test_a_list_with_a_grand_total_is_not_grouped(tmp_path, empty):
+    """A cell that is empty stays so: the line above is another deal."""
+    lines = ["Deal ID,Account,Owner,Stage,Amount,Created", "D-1,Tarn,Colm,Open,100,2025-01-02", "D-2,Halden,Yara,Open,200,2025-01-03",
+             "D-3,Lumen,Colm,Open,300,2025-01-04", "D-4,Tarn,Yara,Open,400,2025-01-05"]  # fmt: skip
+    at = lines[0].split(",").index(empty)
+    lines[3] = ",".join("" if n == at else cell for n, cell in enumerate(lines[3].split(",")))
+    total = ["", "", "", "", "1000", ""]
+    total[at] = "Total"
+    found = _proposed(tmp_path, {"pipeline.csv": "\n".join([*lines, ",".join(total), ""])})
+    assert "fillDown" not in found.text
+
+
 LIST = "Project ID,Customer,Status,Value,Created Date,Closed Date\n"
 ITEMS = "P-1,Anstey,Won,12.5,2025-01-10,2025-03-07\nP-2,Borden,Lost,7.25,2025-01-24,2025-05-19\nP-3,Anstey,Open,0.8,2025-03-12,\n"
 ABOVE = [
     ("Deal list,,,,,\nAll amounts in k EUR,,,,,\n", "unit: thousands", "every figure is shown in EUR"),
     ("Deal,,,Money (k USD),Dates,\n", "unit: thousands", ""),
     ("Pipeline,,,,,\nCurrency: CHF,,,,,\n", "", "the line 'Currency: CHF' above the header says CHF"),
+    ("Pipeline 2025 - all values in thousands of USD,,,,,\n", "unit: thousands", ""),
+    ("Amounts in USD '000,,,,,\n", "unit: thousands", ""),
     ("Pipeline of Team K,,,,,\nSHOW ALL,,,,,\n", "", ""),
+    ("Deals with an amount above 10 k USD,,,,,\n", "", ""),
 ]
 
 
@@ -184,6 +213,37 @@ DELETED = [
 ]  # fmt: skip
 
 
+#: What names deals and may not mean that these are deleted.
+NOT_ALL_DELETED = [
+    ("notes_deleted.csv", "Note ID,Deal ID,Deleted At\nN-1,D-2,2025-03-01\n", "it has Note ID too"),
+    ("recycle_bin.csv", "Deal ID,Action,Day\nD-2,deleted,2025-03-01\nD-2,restored,2025-03-02\n", "has some of them several times"),
+    ("deals_deleted.csv", "Deal ID,Deleted At,Restored At\nD-2,2025-03-01,2025-03-02\n", "Restored At tells more"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "content", "doubt"), NOT_ALL_DELETED, ids=[item[0] for item in NOT_ALL_DELETED])
+def test_a_list_that_says_more_than_what_is_deleted_is_asked_about(tmp_path, file, content, doubt):
+    found = _proposed(tmp_path, {"deals.csv": DEALS, file: content})
+    assert "leads.absent" in _asked(found)
+    assert doubt in found.text
+
+
+@pytest.mark.parametrize(
+    "name", ["removed_from_campaign", "deletion_requests", "deals_deleted_flags", "deals_except_trash"]
+)
+def test_a_file_that_tells_of_something_else_deletes_nothing(tmp_path, name):
+    found = _proposed(tmp_path, {"deals.csv": DEALS, f"{name}.csv": "Deal ID,Day\nD-2,2025-03-01\n"})
+    assert "absent" not in found.text
+
+
+def test_whole_records_under_the_name_of_deleted_ones_are_not_counted_without_a_contract(deliver):
+    deals = "lead_id,customer_id,status,deal_value,created_at\nL1,C1,won,12.5,2025-01-10\n"
+    customers = "customer_id,customer_name\n{}\n"
+    files = {"customers.csv": customers.format("C1,Anstey"), "customers_deleted.csv": customers.format("C9,Borden")}
+    result, _ = deliver({**files, "leads.csv": deals})
+    assert ["customers_deleted.csv" in refusal.problem for refusal in result.refused] == [True]
+
+
 @pytest.mark.parametrize(("file", "content", "asked"), DELETED, ids=[item[0] for item in DELETED])
 def test_init_proposes_a_list_of_deleted_records(tmp_path, file, content, asked):
     found = _proposed(tmp_path, {"deals.csv": DEALS, file: content})
@@ -202,10 +262,10 @@ def test_days_of_winning_and_losing_confirm_the_state(tmp_path):
 
 
 def test_an_offer_that_was_accepted_is_asked_about(tmp_path):
-    rows = "1,Tarn,Proposal accepted,100,2025-01-02,2025-02-01\n2,Halden,Lost,200,2025-01-02,2025-02-02\n3,Lumen,Offer sent,400,2025-01-03,\n"
+    rows = "4,Wex,Quotation not accepted,50,2025-01-02,2025-02-01\n1,Tarn,Proposal accepted,100,2025-01-02,2025-02-01\n2,Halden,Lost,200,2025-01-02,2025-02-02\n3,Lumen,Offer sent,400,2025-01-03,\n"
     found = _proposed(tmp_path, {"deals.csv": f"Deal ID,Company,Stage,Value,Created,Close Date\n{rows}"})
     (status,) = [c for c in found.columns if c["column"] == "status"]
-    assert "open, won or lost: 'Proposal accepted' (1)?" in status["reason"]
+    assert "open, won or lost: 'Quotation not accepted' (1), 'Proposal accepted' (1)?" in status["reason"]
 
 
 LINES = "Opportunity ID,Account Name,Stage,Amount,Close Date,Created Date,Product Name,Quantity,Total Price\n"
@@ -239,6 +299,17 @@ def test_a_status_is_no_country():
     entity = contracts.entities()["customers"]
     assert vocabulary.header("Status", entity, "country") is None
     assert vocabulary.header("Stát", entity, "country") is not None
+
+
+def test_an_account_of_close_is_called_lead(tmp_path):
+    rows = "".join(
+        f"oppo_{n},lead_{n % 2},{('Pine', 'Oak')[n % 2]},won,Won,{n}00000,USD,2025-01-14,2025-03-03\n"
+        for n in (1, 2, 3)
+    )
+    header = "id,lead_id,lead_name,status_type,status_label,value,value_currency,date_created,date_won\n"
+    found = _proposed(tmp_path, {"opportunities.csv": header + rows})
+    of = {c["column"]: c["from"] for c in found.columns if c["entity"] == "leads"}
+    assert (of["customer_id"], of["company"], of.get("lead_name")) == ("lead_id", "lead_name", None)
 
 
 def test_cents_of_close_are_asked_about_where_nothing_beside_them_says_so(tmp_path):

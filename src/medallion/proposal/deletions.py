@@ -12,6 +12,7 @@ from medallion.proposal.profile import Column, Table
 from medallion.sources import deletions
 
 _WHAT = {"leads": "deals", "customers": "accounts", "interactions": "touches"}
+_ONE = {"leads": "deal", "customers": "account", "interactions": "touch"}
 #: Every row ends its record.
 _ALL = "true"
 
@@ -39,6 +40,20 @@ def of_whole(feed: Feed) -> Condition | None:
         'Then delete this confidence, and they leave the figures; else write when: "false", and they count'
     )
     return Condition(when=_ALL, confidence=asking.ASKED, reason=reason)
+
+
+def _doubt(table: Table, key: Column) -> str:
+    """What of a list may mean that not every record it names is gone; empty where it says no more than which, when, who and why."""
+    if not key.is_unique:
+        return f"{key.header} has some of them several times"
+    if others := [header for header in deletions.ids_of([c.header for c in table.columns]) if header != key.header]:
+        return f"it has {others[0]} too, which may be what was deleted"
+    telling = [
+        column.header
+        for column in table.columns
+        if column is not key and column.filled and (deletions.tells_state(column.header) or column.share("flag") > 0.5)
+    ]
+    return f"{telling[0]} tells more of each" if telling else ""
 
 
 def _feed(draft: Draft, table: Table) -> Feed | None:
@@ -79,5 +94,7 @@ def _feed(draft: Draft, table: Table) -> Feed | None:
         sure = asking.ASKED
     elif not known and named < 1:
         reason, sure = f"{reason}, none of which is in the export: are these {what}?", asking.ASKED
+    if doubt := _doubt(table, key):
+        reason, sure = f"{reason}; {doubt}: is every {_ONE[entity]} that it names deleted?", asking.ASKED
     feed.life["absent"] = Condition(when=_ALL, confidence=sure, reason=reason)
     return feed

@@ -92,7 +92,7 @@ def gaps(feed: Feed, entity: Entity) -> None:
         if dates and feed.entity == "leads":
             _ask(feed, "created_at", dates, entity, "no column is named as the day of opening")
     if feed.entity == "leads" and not {"customer_id", "company"} & {*feed.fillings}:
-        named = [c for c in feed.unmapped if c.filled and _says_account(c, entity)]
+        named = [c for c in feed.unmapped if c.filled and says_account(c, entity)]
         names = [c for c in feed.unmapped if _may_be_accounts(c) and c not in named]
         names = [*named, *sorted(names, key=lambda c: c.distinct, reverse=True)]
         if names:
@@ -102,7 +102,7 @@ def gaps(feed: Feed, entity: Entity) -> None:
             feed.confidence = min(feed.confidence, asking.ASKED)
 
 
-def _says_account(column: Column, leads: Entity) -> bool:
+def says_account(column: Column, leads: Entity) -> bool:
     """Whether a header is perhaps that of the account, by its name or by its number."""
     named = (vocabulary.header(column.header, leads, name) for name in ("customer_id", "company"))
     return (

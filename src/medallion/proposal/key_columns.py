@@ -17,6 +17,8 @@ from medallion.proposal.feeds import Feed, feed_of
 from medallion.proposal.profile import Column, Table
 
 _PLAIN_KEY = re.compile(r"[A-Z0-9][A-Z0-9_.:-]*")
+#: Digits of a number that counts things as often as it names a record.
+_SMALL = 3
 #: A number with letters before it, as CRMs give them.
 _CODE = re.compile(r"[^\W\d_]{1,4}[-_/#]?\d+")
 _NUMBER_WORDS = {"number", "id", "key", "code", "ref", "no", "nr", "nummer", "numero", "numer", "codigo", "codice", "n"}
@@ -170,10 +172,25 @@ def _referred_to(draft: Draft, feed: Feed) -> tuple[Column, Column, Table] | Non
     return None
 
 
-def _without_zeros(feed: Feed, owners: list[Feed]) -> Column | None:
-    """The one column of a table whose numbers are those of the records of another but for leading zeros."""
-    keys = [feed_.column_of("customer_id") for feed_ in owners if feed_.entity == "customers"]
-    columns = [c for c in feed.table.columns if not c.is_unique and any(key and _but_for_zeros(c, key) for key in keys)]
+def _without_zeros(draft: Draft, feed: Feed, owners: list[Feed]) -> Column | None:
+    """The one column of a table whose numbers are those of the accounts but for leading zeros.
+
+    Small numbers are those of any accounts that count from one, as quantities are: under a header of accounts alone they tell.
+    """
+    keys = [key for owner in owners if owner.entity == "customers" and (key := owner.column_of("customer_id"))]
+    declared = {column.name for column in draft.entities[feed.entity].columns}
+    if not keys or "customer_id" not in declared:
+        return None
+    columns = [
+        column
+        for column in feed.table.columns
+        if not column.is_unique
+        and any(_but_for_zeros(column, key) for key in keys)
+        and (
+            evidence.says_account(column, draft.entities["leads"])
+            or min(len(text.lstrip("0")) for text in column.counts) > _SMALL
+        )
+    ]
     return columns[0] if len(columns) == 1 else None
 
 
@@ -236,7 +253,7 @@ def find_padded(draft: Draft, feeds: list[Feed]) -> None:
             continue
         for feed in (other for other in feeds if other.entity != entity):
             refers = feed.column_of(name)
-            if refers is None and name not in feed.fillings and (refers := _without_zeros(feed, owners)):
+            if refers is None and name not in feed.fillings and (refers := _without_zeros(draft, feed, owners)):
                 reason = f"its numbers are those of {owners[0].table.file.name} but for leading zeros"
                 feed.fillings[name] = Filling(column=refers.header, confidence=0.9, reason=reason)
             written = {*refers.counts} if refers else set()

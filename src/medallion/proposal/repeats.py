@@ -11,7 +11,7 @@ from medallion import figures
 from medallion.contracts import Entity, Filling
 from medallion.contracts.filling import joined
 from medallion.contracts.odcs import code, names_in
-from medallion.proposal import vocabulary
+from medallion.proposal import vocabulary, worth
 from medallion.proposal.evidence import DAMAGED
 from medallion.proposal.feeds import Feed
 from medallion.proposal.match import named
@@ -165,12 +165,12 @@ def key(feed: Feed, repeated: Repeated) -> Filling:
 
 
 def _adding_up(feed: Feed, repeated: Repeated) -> Column | None:
-    """The column whose figures are, for each record, together its amount."""
+    """The column of amounts that add up, for each record, to the amount of it."""
     item = feed.fillings.get("deal_value")
     if item is None or item.column is None or repeated.records == repeated.rows:
         return None
     amount = feed.table.column(item.column)
-    for part in (column for column in repeated.differing if column.share("number") > 0.9):
+    for part in (each for each in repeated.differing if each.share("number") > 0.9 and worth.says_amount(each)):
         sums: dict[str, list[Decimal | None]] = {}
         for key, whole, cell in feed.table.together(repeated.column, amount, part):
             total = sums.setdefault(key, [units.signed(whole, amount.comma), Decimal(0)])

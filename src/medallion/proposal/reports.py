@@ -54,9 +54,7 @@ def settle(feed: Feed, has_key: bool = False) -> None:
     grouped = [
         column
         for at, column in enumerate(table.columns)
-        if deals[0][at]
-        and any(each[at] and _is_sum(each[at]) for each in others)
-        and not all(each[at] for each in deals)
+        if _heads_groups([d[at] for d in deals], [o[at] for o in others])
     ]
     item = feed.fillings.get("deal_value")
     at = table.columns.index(table.column(item.column)) if item and item.column else None
@@ -80,6 +78,12 @@ def settle(feed: Feed, has_key: bool = False) -> None:
             reason = f"{filling.reason}; the report is grouped by {filling.column}, so an empty cell is the one above"
             sure = max(filling.confidence or 1, CONFIDENT) if agrees else filling.confidence
             feed.fillings[name] = filling.model_copy(update={"fill_down": True, "confidence": sure, "reason": reason})
+
+
+def _heads_groups(cells: list[str], below: list[str]) -> bool:
+    """Whether a column says of each group of records once what they share: it begins with one, and a sum stands below each."""
+    heads = sum(map(bool, cells))
+    return bool(cells[0]) and heads < len(cells) and sum(bool(cell) and _is_sum(cell) for cell in below) >= heads
 
 
 def _deals(records: Iterable[Record]) -> list[bool]:

@@ -291,7 +291,10 @@ def _qualified(plain: Meaning, phrases: Sequence[_Phrase], best: _Phrase, writte
     if denied and best.value in _DENIED:
         meant = "open" if hedged and best.value == "won" else _DENIED[best.value]
         return Meaning(meant, 0.7, f"denies {best.said!r}")
-    if best.value == "open" and {*best.before, *best.after} & {*beside["accepted"]}:
+    words = {*best.before, *best.after}
+    if best.value == "open" and words & {*beside["accepted"]} and words & {*beside["denied"]}:
+        return Meaning("lost", 0.7, f"says that {best.said!r} was not accepted")
+    if best.value == "open" and words & {*beside["accepted"]} and not hedged:
         return Meaning("won", 0.7, f"says that {best.said!r} was accepted")
     percents = {*re.findall(r"(\d+)(?:[.,]\d+)?\s*%", written)} - {"0", "100"}
     if best.value in ("won", "lost") and (hedged or "?" in written or percents):

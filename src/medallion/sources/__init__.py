@@ -168,10 +168,11 @@ def scan(folder: str, entities: Mapping[str, Entity], memory: Memory | None = No
             continue
         claims = _claims(part, entities)
         fed |= {(claim.entities[0].name, claim.source.file) for claim in claims if claim.source}
-        if not claims:
-            if isinstance(part, Part) and (deleted := _unsaid_deletions(part, entities, memory)):
-                refused.append(deleted)
-            elif isinstance(part, Part):
+        by_name = not any(claim.source for claim in claims)
+        if isinstance(part, Part) and by_name and (deleted := _unsaid_deletions(part, entities, memory)):
+            refused.append(deleted)
+        elif not claims:
+            if isinstance(part, Part):
                 ignored.append(part.name)
             else:  # what is in it cannot be seen, so it may be anything
                 refused.append(Refusal(part.name, None, part.error.problem, part.error.remedy))
@@ -235,7 +236,8 @@ def _unsaid_deletions(part: Part, entities: Mapping[str, Entity], memory: Memory
     except SourceError:
         return None  # no table
     names = [cell.strip() for cell in header.cells if cell.strip()]
-    key = deletions.key_of(names) or "COLUMN"
+    if not (key := deletions.key_of(names)):
+        return None  # it names no records
     return Refusal(
         part.name,
         None,

@@ -410,13 +410,13 @@ def only(columns: Iterable[Cells], amounts: Mapping[str, str]) -> str | None:
 
 
 def _beside(column: Cells) -> Counter[str]:
-    """The currencies beside the figures of a column; a sign of several is the one of them that others are in, as `Rs.` beside `₹`."""
+    """The currencies beside the figures of a column; a sign of several is the one of them that as many others are in, as `Rs.` beside `₹`."""
     counts: Counter[str] = Counter()
     for text, count in column.counts.items():
         if code := in_amount(text):
             counts[code] += count
     for sign in [code for code in counts if code in SHARED]:
         plain = [code for code in SHARED[sign] if code in counts]
-        if len(plain) == 1:
+        if len(plain) == 1 and counts[plain[0]] >= counts[sign]:
             counts[plain[0]] += counts.pop(sign)
     return counts

@@ -14,7 +14,7 @@ _WORDS = re.compile(
 )
 #: Words beside them by which a file tells of something else, such as what is left without the records that were taken out.
 _OTHER = frozenset(
-    {
+    [
         "not",
         "without",
         "no",
@@ -25,11 +25,47 @@ _OTHER = frozenset(
         "senza",
         "sem",
         "zonder",
+        "except",
+        "excluding",
+        "excl",
+        "ausser",
+        "hors",
+        "salvo",
+        "incl",
+        "including",
+        "with",
+        "mit",
+        "avec",
+        "con",
         "duplicate",
         "duplicates",
         "undeleted",
         "restored",
-    }
+        "active",
+        "false",
+        "from",
+        "request",
+        "requests",
+        "pending",
+        "candidates",
+        "policy",
+        "flag",
+        "flags",
+    ]
+)
+#: Words of columns by which a list tells of each record whether it is gone, or that it came back.
+_STATES = (
+    "restor",
+    "undelet",
+    "recover",
+    "wiederher",
+    "status",
+    "state",
+    "action",
+    "aktion",
+    "request",
+    "approv",
+    "flag",
 )
 _LETTERS = str.maketrans({"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "ß": "ss"})
 #: More columns than a list of deleted records has.
@@ -62,12 +98,26 @@ def may_list(header: Sequence[str]) -> bool:
     return 0 < sum(bool(cell.strip()) for cell in header) <= _MOST
 
 
+def tells_state(header: str) -> bool:
+    """Whether a column of a list tells of each record whether it is gone: `Restored At`, `Action`.
+
+    >>> [tells_state(text) for text in ("Restored At", "Action", "Status", "Deleted At", "Deleted By", "Reason")]
+    [True, True, True, False, False, False]
+    """
+    return any(word.startswith(_STATES) for word in words_of(header))
+
+
+def ids_of(header: Sequence[str]) -> list[str]:
+    """The headers that may name records, by an identifier or number: not who deleted them, and in which batch."""
+    ids = {"id", "ids", "key", "number", "no", "nr", "nummer", "numero", "uuid", "guid", "code"}
+    named = [cell for cell in header if {*words_of(cell)} & ids]
+    return [cell for cell in named if not {"by", "user", "batch"} & {*words_of(cell)}]
+
+
 def key_of(header: Sequence[str]) -> str:
     """The header that names the records, "" where none does.
 
     >>> key_of(["id", "deletedDate"]), key_of(["Deleted On", "Opportunity ID"]), key_of(["Deal No."]), key_of(["Reason"])
     ('id', 'Opportunity ID', 'Deal No.', '')
     """
-    ids = {"id", "ids", "key", "number", "no", "nr", "nummer", "numero", "uuid", "guid", "code"}
-    named = [cell for cell in header if {*words_of(cell)} & ids]
-    return next((cell for cell in named if not {"by", "user", "batch"} & {*words_of(cell)}), "")
+    return next(iter(ids_of(header)), "")

@@ -115,6 +115,10 @@ _AMOUNTS = re.compile(
     r"(?<![^\W_])(amounts?|values?|figures|money|revenues?|sales|beträge|betrag|werte|umsätze|umsatz|angaben|montants?|valeurs?|chiffres|importes?|"
     r"valores|importi|valori|bedragen|kwoty|belopp|beløb|金額|金额|单位|單位|単位|단위)"
 )
+#: Years, quarters and ways to write thousands, whose digits are no amount.
+_YEARS = re.compile(r"(?i)(?<!\d)(?:19|20)\d\d(?!\d)|q[1-4](?!\d)|['’]?(?<!\d)000s?(?!\d)|[x×*] ?1[.,]?000(?!\d)")
+#: What a title filters by: a comparison, or an amount.
+_FILTERS = re.compile(r"[<>=≥≤]|\d")
 #: Numerals of Chinese, Japanese and Korean, and how much each is.
 _NUMERALS = {
     10: "十拾십",
@@ -156,10 +160,14 @@ def above(texts: Iterable[str]) -> tuple[str, str] | None:
 
     >>> above(["Deals 2025", "All amounts in k EUR"]), above(["Beträge in Tsd."]), above(["Team K", "2,000 rows"])
     (('All amounts in k EUR', 'thousands'), ('Beträge in Tsd.', 'thousands'), None)
+    >>> [above([text])[1] for text in ("Amounts in USD '000", "Pipeline 2025 - all values in thousands of USD", "Pipeline Q1 2025 (kEUR)")]
+    ['thousands', 'thousands', 'thousands']
+    >>> above(["Deals with an amount above 10 k EUR"]), above(["Revenue more than 1 million"]), above(["Amounts over 500 k EUR"])
+    (None, None, None)
     """
     for text in texts:
         says_amounts = currencies.in_header(text) or _AMOUNTS.search(unicodedata.normalize("NFKC", text).lower())
-        if says_amounts and not re.search(r"[<>=≥≤]|\d{3}", text) and (unit := scale(text)) is not None:
+        if says_amounts and not _FILTERS.search(_YEARS.sub("", text)) and (unit := scale(text)) is not None:
             return text, unit
     return None
 
