@@ -153,7 +153,12 @@ def brought(spark: Any, built_once: Callable[..., Path]) -> Callable[..., Any]:
     from medallion.config import load
     from medallion.lakehouse.store import Lakehouse
 
+    named: dict[str, object] = {}
+
     def lakehouse(name: str, exports: dict[str, str] | Path, now: datetime = NOW, **settings: Any) -> Any:
+        of_name = (exports, now, settings)
+        assert named.setdefault(name, of_name) == of_name, f"{name!r} stands for other exports or settings already"
+
         def build(folder: Path) -> None:
             source = exports if isinstance(exports, Path) else folder / "in"
             if not isinstance(exports, Path):

@@ -1,4 +1,4 @@
-"""Quotation marks after a backslash: which files escape them so, and what their cells are."""
+"""Quotation marks after a backslash or around whole records: which files have them so, and what their cells are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from medallion import contracts, sources
 from medallion.pipeline.conventions.cells import look
 from medallion.sources import parsing
-from medallion.sources.quoting import Doubled
+from medallion.sources.quoting import Doubled, Unwrapped
 
 HEAD = b"customer_id,customer_name,city\n"
 
@@ -48,6 +48,47 @@ def test_the_way_that_leaves_every_mark_in_its_place_is_taken(tmp_path, content,
     assert good == [found, ("C2", *found[1:])]
     assert malformed == 0
     assert lines == [2, 4 if b"two\n" in content else 3]
+
+
+WRAPPED = [
+    b'"C1,""Acme, Inc"",Ulm"\n"C2,Bolt,""3"""" x\nnext line"""\n',
+    b'"C1;Acme, Inc;Ulm"\n"C2;Bolt;""3"""" x\nnext line"""\n',
+    b'"C1\tAcme, Inc\tUlm"\n"C2\tBolt\t""3"""" x\nnext line"""',
+]
+
+
+@pytest.mark.parametrize("header_in_marks", [True, False])
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"All customers\n"])
+@pytest.mark.parametrize("content", WRAPPED)
+def test_records_in_marks_as_a_whole_are_read_as_what_stands_in_them(tmp_path, content, start, header_in_marks):
+    delimiter = content[3:4]
+    header = HEAD.strip().replace(b",", delimiter)
+    text = start + (b'"%s"\n' if header_in_marks else b"%s\n") % header + content
+    good, malformed, lines = cells(tmp_path, text)
+    assert good == [("C1", "Acme, Inc", "Ulm"), ("C2", "Bolt", '3" x\nnext line')]
+    assert malformed == 0
+    first = 2 + (b"All" in start)
+    assert lines == [first, first + 1]
+
+
+@pytest.mark.parametrize("size", range(1, 40))
+def test_a_record_in_marks_may_come_in_pieces(size):
+    content = b'"customer_id,customer_name"\r\n' + b'"C1,""Acme, """"A"""""""\r\n"C2,\r\nBolt"\r\nC3,x\r\n' * 3
+    stream = Unwrapped(io.BytesIO(content))
+    pieces = list(iter(lambda: stream.read(size), b""))
+    assert b"".join(pieces) == b"customer_id,customer_name\r\n" + b'C1,"Acme, ""A"""\r\nC2,\r\nBolt\r\nC3,x\r\n' * 3
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        HEAD + b'"C1,Acme,Ulm"\nC2,Bolt,Bonn\n',  # one such record among others is malformed
+        HEAD + b'"C1,Acme,Ulm"\n"C2,Bolt"\n',  # of other widths
+    ],
+)
+def test_a_record_in_marks_among_others_is_malformed(tmp_path, content):
+    good, malformed, _ = cells(tmp_path, content)
+    assert malformed == 2 - len(good) >= 1
 
 
 def test_what_decides_the_dates_reads_the_same_cells(tmp_path):

@@ -59,37 +59,49 @@ def test_a_list_of_stages_is_no_deals_and_says_how_each_stands(tmp_path, deliver
 
 
 ZEROS = [
-    # headers of the number in accounts and in deals, what accounts and deals have before it -> known accounts
-    ("Customer", "Customer", "0000", "", 3),
-    ("Customer", "Customer", "", "0000", 3),
-    ("Customer Number", "Customer", "0000", "", 3),
-    ("Kunde", "Kunde", "0000", "", 3),
-    ("Customer", "Customer", "", "9", 0),
+    # headers of the number in accounts and in deals, what accounts and deals have before it
+    ("Customer", "Customer", "0000", ""),
+    ("Customer", "Customer", "", "0000"),
+    ("Customer Number", "Customer", "0000", ""),
+    ("Kunde", "Kunde", "0000", ""),
 ]
 
 
-@pytest.mark.parametrize(("own", "theirs", "padded", "bare", "known"), ZEROS)
-def test_deals_whose_account_numbers_have_lost_their_zeros_have_their_accounts(
-    tmp_path, own, theirs, padded, bare, known
-):
-    """They had none, and nothing was asked. Other numbers are asked about."""
+def _numbered(own: str, theirs: str, padded: str, bare: str) -> dict[str, str]:
+    """Accounts and deals by number, with what stands before it in each."""
     accounts = "".join(f"{padded}{n};Firm {n};DE\n" for n in (104207, 104311, 198040))
     deals = "".join(
         f"O-{n};{bare}{key};Closed Won;{n}00;2025-01-1{n};2025-03-1{n}\n"
-        for n, key in enumerate((104207, 198040, 104311, 104207))
+        for n, key in enumerate((104207, 198040, 104311, 104207), 1)
     )
-    found = _proposed(
-        tmp_path,
-        {"customers.csv": f"{own};Name;Country\n{accounts}",
-         "opportunities.csv": f"Opportunity ID;{theirs};Stage;Amount;Created Date;Close Date\n{deals}"},
-    )  # fmt: skip
-    filled = {c["column"]: c for c in found.columns if c["entity"] == "leads"}
-    if known:
-        assert "^0+" in filled["customer_id"]["from"] or not padded
-        assert _asked(found) == []
-    else:
-        assert "customer_id" not in filled
-        assert f"no column holds the account: is it '{theirs}'" in found.text
+    return {
+        "customers.csv": f"{own};Name;Country\n{accounts}",
+        "opportunities.csv": f"Opportunity ID;{theirs};Stage;Amount;Created Date;Close Date\n{deals}",
+    }
+
+
+@pytest.mark.parametrize(("own", "theirs", "padded", "bare"), ZEROS)
+def test_deals_whose_account_numbers_have_lost_their_zeros_have_their_accounts(
+    tmp_path, deliver, rows, own, theirs, padded, bare
+):
+    """They had none, and nothing was asked."""
+    files = _numbered(own, theirs, padded, bare)
+    found = _proposed(tmp_path, files)
+    assert _asked(found) == []
+    _, lake = deliver(files, contracts=(_accepted(tmp_path, found.text),))
+    deals = rows(
+        lake,
+        "select lead_id, c.customer_name as account from silver.leads_clean l left join silver.customers_clean c "
+        "using (customer_id) order by lead_id",
+    )
+    firms = ["Firm 104207", "Firm 198040", "Firm 104311", "Firm 104207"]
+    assert [row["account"] for row in deals] == firms
+
+
+def test_deals_of_numbers_that_no_account_has_are_asked_about(tmp_path):
+    found = _proposed(tmp_path, _numbered("Customer", "Customer", "", "9"))
+    assert "customer_id" not in {c["column"] for c in found.columns if c["entity"] == "leads"}
+    assert "no column holds the account: is it 'Customer'" in found.text
 
 
 def test_small_numbers_of_another_thing_are_no_accounts(tmp_path):

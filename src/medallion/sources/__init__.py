@@ -9,7 +9,8 @@ import fnmatch
 import json
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from functools import lru_cache
@@ -44,7 +45,7 @@ class SourceFile:
     content, so that a file delivered again under another name, or compressed, is known; for a sheet it is that of the
     workbook and its name. `accept` takes the file in whatever share of its rows is refused; `held` says why it was held
     back, and `held_under` by which contracts and limits. With `slashed` a backslash says that the quotation mark after it
-    is one of the cell's.
+    is one of the cell's, with `wrapped` each record stands in quotation marks as a whole.
     """
 
     uri: str
@@ -58,6 +59,7 @@ class SourceFile:
     quoted: bool = False
     ends_quoted: bool = False
     slashed: bool = False
+    wrapped: bool = False
     member: str = ""
     sheet: str = ""
     header_line: int = 1
@@ -73,6 +75,13 @@ class SourceFile:
     def place(self) -> Place:
         """Where its bytes lie."""
         return Place.at(self.uri, self.member)
+
+    @contextmanager
+    def text(self) -> Iterator[Any]:
+        """The bytes of a delimited text, its quotation marks where the standard has them."""
+        with self.place.text() as stream:
+            bare = quoting.Unwrapped(stream) if self.wrapped else stream
+            yield quoting.Doubled(bare, self.delimiter) if self.slashed else bare
 
     @property
     def columns_read(self) -> set[str]:
@@ -392,7 +401,10 @@ def look(part: Part, known: Known, line: int | None = None) -> tuple[Content, He
         if part.format == "jsonl":
             return content, Header(tuple(_json_names(part, content.encoding)), 1)
         text = content.head.decode(content.encoding, errors="replace").lstrip("\ufeff")
-        header = headers.of_text(text, known, line)
+        bare = quoting.unwrapped(text) if content.quoted else None
+        if bare and (within := headers.of_text(bare, known, line)):
+            content = replace(content, wrapped=quoting.wraps(part.place, content.encoding, within))
+        header = within if content.wrapped else headers.of_text(text, known, line)
     if header and content.slashed:
         content = replace(content, slashed=quoting.escapes(part.place, content.encoding, header.delimiter))
     if header is None:
@@ -523,6 +535,7 @@ def described(
         quoted=content.quoted,
         ends_quoted=content.ends_quoted,
         slashed=content.slashed,
+        wrapped=content.wrapped,
         member=part.place.member,
         sheet=part.sheet,
         header_line=header.line,
@@ -543,7 +556,8 @@ def remapped(file: SourceFile, entities: Mapping[str, Entity]) -> SourceFile:
     part = Part(file.uri, file.name, file.format, file.place, (file.sheet, stem) if file.sheet else (stem,), file.sheet)
     header = Header(tuple(written for written, _ in file.columns), file.header_line, file.delimiter, file.above)
     content = Content(
-        file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted, file.slashed
+        *(file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted, file.slashed),
+        wrapped=file.wrapped,
     )
     for claim in _claims(part, known):
         try:

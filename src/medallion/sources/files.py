@@ -233,7 +233,7 @@ class Content:
     """What one pass over a text file tells: SHA-256 of the unpacked content, its size, encoding and beginning.
 
     `quoted` says that there are quotation marks, `ends_quoted` that one closes the text, `slashed` that a backslash stands
-    before one.
+    before one, `wrapped` that whole records stand in them.
     """
 
     digest: str
@@ -243,6 +243,7 @@ class Content:
     quoted: bool
     ends_quoted: bool = False
     slashed: bool = False
+    wrapped: bool = False
 
 
 def read_through(place: Place, name: str) -> Content:

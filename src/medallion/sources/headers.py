@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-_DELIMITERS = (",", ";", "\t", "|")
+#: What may separate the cells of a text.
+DELIMITERS = (",", ";", "\t", "|")
 #: Records looked at for a header that is not the first line.
 _DEPTH = 30
 #: The standard library stops at cells of 128 KiB unless told otherwise; a note may be longer.
@@ -36,7 +37,7 @@ def of_text(head: str, known: Known, line: int | None = None) -> Header | None:
 
     The delimiter is the one under which most of its cells are known, then under which there are most cells.
     """
-    candidates = [header for delimiter in _DELIMITERS if (header := _with(head, delimiter, known, line))]
+    candidates = [header for delimiter in DELIMITERS if (header := _with(head, delimiter, known, line))]
     return max(candidates, key=lambda header: (known(header.cells), len(header.cells)), default=None)
 
 

@@ -19,7 +19,7 @@ from pyarrow import csv as pacsv
 
 from medallion import progress
 from medallion.errors import SourceError
-from medallion.sources import SourceFile, headers, quoting, readers
+from medallion.sources import SourceFile, headers, readers
 from medallion.sources.files import UNREADABLE, text_lines
 from medallion.sources.readers import documents
 
@@ -60,9 +60,9 @@ def _parse_csv(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]
     if _only_header(file):
         return
     last: _Good | None = None
-    with file.place.text() as stream:
+    with file.text() as stream:
         reader = pacsv.open_csv(
-            quoting.Doubled(stream, file.delimiter) if file.slashed else stream,
+            stream,
             read_options=pacsv.ReadOptions(
                 use_threads=False,
                 block_size=_BLOCK,
@@ -107,7 +107,7 @@ def _only_header(file: SourceFile) -> bool:
     """Whether a small file is one record, the header: pyarrow fails on one without a line end."""
     if file.size_bytes > _BLOCK:
         return False
-    with file.place.text() as stream:
+    with file.text() as stream:
         text = stream.read().decode(file.encoding)
     text = "\n".join(re.split("\r\n|\r|\n", text)[file.header_line - 1 :])
     return not any(cells for _, cells in islice(headers.records_of(text, file.delimiter), 1, None))

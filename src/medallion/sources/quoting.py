@@ -1,4 +1,4 @@
-"""Whether a backslash before a quotation mark makes that mark one of the cell's, where the standard doubles it."""
+"""Texts that put quotation marks elsewhere than the standard does: after a backslash, or around whole records."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import codecs
 import csv
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
+from medallion.sources import headers
 from medallion.sources.files import Place
 
 _CHUNK = 1 << 20
@@ -15,6 +17,12 @@ _CHUNK = 1 << 20
 _PLAIN = re.compile(r"utf-8|latin-1|(windows-|cp)125\d")
 #: A backslash with what it stands before, and a mark.
 _TOKEN = re.compile(rb'\\[\\"]|"')
+#: A record, with its end: one that stands in marks as a whole, or any other.
+_RECORD = re.compile(
+    rb'(?:\xef\xbb\xbf)?"((?:[^"]|"")*+)"(\r\n|[\r\n]|\Z)|(?:[^"\r\n]|"(?:[^"]|"")*+"?)*+(?:\r\n|[\r\n]|\Z)'
+)
+#: So many of the first records decide whether they stand in marks as a whole.
+_FIRST = 30
 
 
 def escapes(place: Place, encoding: str, delimiter: str) -> bool:
@@ -24,6 +32,43 @@ def escapes(place: Place, encoding: str, delimiter: str) -> bool:
     """
     plain = _PLAIN.fullmatch(encoding) is not None
     return plain and not _is_whole(place, encoding, delimiter, None) and _is_whole(place, encoding, delimiter, "\\")
+
+
+def unwrapped(head: str) -> str | None:
+    r"""The beginning of a text whose records stand in quotation marks as a whole, each as one cell, without these marks.
+
+    A spreadsheet writes them so where all has been pasted into its first column. The header may stand without marks.
+
+    >>> unwrapped('"id,name,city"\n"1,""Acme, Inc"",Ulm"'), unwrapped('id,name\n"1,2"'), unwrapped('id,name\n"1",2')
+    ('id,name,city\n1,"Acme, Inc",Ulm', 'id,name\n1,2', None)
+    """
+    for delimiter in headers.DELIMITERS:
+        records = [cells for _, cells in islice(headers.records_of(head, delimiter), _FIRST) if any(cells)]
+        while records and len(records[0]) == 1 and delimiter not in records[0][0]:
+            del records[0]  # a title
+        if len(records) < 2 or not all(len(cells) == 1 for cells in records[1:]):
+            continue
+        first, *others = [[len(within) for _, within in headers.records_of(cells[0], delimiter)] for cells in records]
+        width = first if len(records[0]) == 1 else [len(records[0])]
+        if width > [1] and all(each == width for each in others):
+            return _RECORD.sub(_bare, head.encode()).decode()
+    return None
+
+
+def wraps(place: Place, encoding: str, header: headers.Header) -> bool:
+    """Whether every record of a text below its header is one cell, and every quotation mark is closed."""
+    csv.field_size_limit(1 << 30)
+    if not _PLAIN.fullmatch(encoding):
+        return False
+    try:
+        records = csv.reader(_lines(place, encoding), delimiter=header.delimiter, strict=True)
+        return all(len(cells) < 2 or records.line_num <= header.line for cells in records)
+    except csv.Error:
+        return False
+
+
+def _bare(match: re.Match[bytes]) -> bytes:
+    return match[0] if match[1] is None else match[1].replace(b'""', b'"') + match[2]
 
 
 def _is_whole(place: Place, encoding: str, delimiter: str, escape: str | None) -> bool:
@@ -45,6 +90,28 @@ def _lines(place: Place, encoding: str) -> Iterator[str]:
             yield from (f"{line}\n" for line in whole)
     if rest:
         yield rest
+
+
+class Unwrapped:
+    """A stream of bytes whose records stand in quotation marks as a whole, each as one cell, without these marks."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._rest, self.closed = stream, b"", False
+
+    def read(self, size: int = -1) -> bytes:
+        """Some more bytes, none at the end."""
+        while True:
+            read = bytes(self._stream.read(size if size > 0 else _CHUNK))
+            data, self._rest = self._rest + read, b""
+            if read:  # what comes next may belong to the last record
+                *_, last = [match.start() for match in _RECORD.finditer(data) if match[0]]
+                data, self._rest = data[:last], data[last:]
+            if data or not read:
+                return _RECORD.sub(_bare, data)
+
+    def close(self) -> None:
+        """Whoever opened the stream closes it."""
+        self.closed = True
 
 
 class Doubled:

@@ -21,7 +21,7 @@ from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
 from medallion.contracts.model import ERRORS, NO_DATES
 from medallion.contracts.odcs import names_in
 from medallion.proposal import activities, marks, systems, vocabulary
-from medallion.sources import SourceFile, parsing, quoting
+from medallion.sources import SourceFile, parsing
 from medallion.sources.files import UNREADABLE
 
 #: Distinct texts of a column that are kept.
@@ -255,7 +255,7 @@ def _may_have_errors(file: SourceFile) -> bool:
     """Whether some cells may have an error of a spreadsheet: texts are searched as a whole, before columns are."""
     if file.format != "csv" or "16" in file.encoding:
         return file.format in ("csv", "workbook")
-    with file.place.text() as stream:
+    with file.text() as stream:
         rest = b""
         while chunk := stream.read(_CHUNK):
             if _ERROR.search(rest + chunk):
@@ -384,9 +384,9 @@ def _counted(cells: pa.Array, empty: Collection[str]) -> Counter[str]:
 def _columns_of_csv(file: SourceFile, wanted: list[str]) -> Iterator[pa.RecordBatch]:
     """Some columns of a delimited text, without records that do not split into the header's cells."""
     names = [name for _, name in file.columns]
-    with file.place.text() as stream:
+    with file.text() as stream:
         yield from pacsv.open_csv(
-            quoting.Doubled(stream, file.delimiter) if file.slashed else stream,
+            stream,
             read_options=pacsv.ReadOptions(
                 use_threads=True,
                 block_size=8 << 20,
