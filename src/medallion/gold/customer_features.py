@@ -178,10 +178,10 @@ def customer_features(
     before, after = _steps(tuple(OWN), _of_contract())
     row = _with(before, row, as_of)
     early = (*ACCOUNT, *DEALS, *TOUCHES, *RECENT, *(feature for step in before for feature in step))
-    needed = reads(as_of, with_model)
+    needed = reads(as_of, with_model, with_stages)
     carried = {feature.name for feature in early}.union(_of_contract(), [_AVERAGE]).difference(needed)
     row = with_thresholds(row.select(*needed, F.struct(*sorted(carried)).alias(_CARRIED)), as_of)
-    row = with_probability(row.withColumn(_BAND.name, _BAND.column(as_of)), as_of, with_model)
+    row = with_probability(row.withColumn(_BAND.name, _BAND.column(as_of)), as_of, with_model, with_stages)
     row = row.withColumns({feature.name: feature.column(as_of) for feature in PROBABILITY})
 
     def column(name: str) -> SparkColumn:

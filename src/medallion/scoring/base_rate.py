@@ -56,9 +56,9 @@ def _place(as_of: AsOf) -> Column:
     return place
 
 
-def _places(as_of: AsOf) -> range:
-    """Places of the ages, once for each group of stages."""
-    return range(1, len(GROUPS) * len(ages(as_of.weights.horizon_days)) + 1)
+def _places(as_of: AsOf, with_stages: bool) -> range:
+    """Places of the ages, once for each group of stages where these add something."""
+    return range(1, (len(GROUPS) if with_stages else 1) * len(ages(as_of.weights.horizon_days)) + 1)
 
 
 def _age_and_group(place: int, as_of: AsOf) -> tuple[int, int]:
@@ -196,7 +196,7 @@ def by_account(as_of: AsOf, with_model: bool, with_stages: bool = False) -> list
     """
     none = F.lit(0).cast("decimal(18,2)")
     value = F.coalesce("deal_value", none)
-    at = {place: F.col("_place") == place for place in _places(as_of)}
+    at = {place: F.col("_place") == place for place in _places(as_of, with_stages)}
     aggregates = [
         F.count("_place").cast("double").alias("_rest"),
         F.sum(F.when(F.col("_place").isNotNull(), value)).alias("_rest_value"),
@@ -206,11 +206,9 @@ def by_account(as_of: AsOf, with_model: bool, with_stages: bool = False) -> list
             for k, at_place in at.items()
         ),
     ]
-    stage_odds: dict[int, Column] = {
-        group: F.max(F.when(F.col("_group") == group, F.col("_stage_odds"))) if with_stages else F.lit(1.0)
-        for group in GROUPS[1:]
-    }
-    aggregates += [F.coalesce(odds, F.lit(1.0)).alias(f"_stage_odds_{group}") for group, odds in stage_odds.items()]
+    for group in _apart(with_stages):
+        odds = F.max(F.when(F.col("_group") == group, F.col("_stage_odds")))
+        aggregates.append(F.coalesce(odds, F.lit(1.0)).alias(f"_stage_odds_{group}"))
     if not with_model:
         return aggregates
     p = F.col("_forecast")
@@ -224,32 +222,46 @@ def by_account(as_of: AsOf, with_model: bool, with_stages: bool = False) -> list
     return aggregates + [column.cast(_OF_MODEL[name]).alias(name) for name, column in of_model.items()]
 
 
-def reads(as_of: AsOf, with_model: bool) -> tuple[str, ...]:
+def _apart(with_stages: bool) -> tuple[int, ...]:
+    """Groups of stages that add something."""
+    return tuple(group for group in GROUPS if with_stages and group != USUAL)
+
+
+def reads(as_of: AsOf, with_model: bool, with_stages: bool = False) -> tuple[str, ...]:
     """The columns that the bands, `with_probability` and the features of `PROBABILITY` read."""
-    per_age = (f"_{name}_{k}" for name in ("open", "value") for k in _places(as_of))
-    of_stages = (f"_stage_odds_{group}" for group in GROUPS if group != USUAL)
+    per_age = (f"_{name}_{k}" for name in ("open", "value") for k in _places(as_of, with_stages))
+    of_stages = (f"_stage_odds_{group}" for group in _apart(with_stages))
     of_model = _OF_MODEL if with_model else ()
     return (*READS, "_rest", "_rest_value", *per_age, *of_stages, *of_model, "_rate", "_odds", "_told")
 
 
-def with_probability(customers: DataFrame, as_of: AsOf, with_model: bool) -> DataFrame:
-    """`customers` with the rate of their band at each age, and the forecasts of their open deals.
+def with_probability(customers: DataFrame, as_of: AsOf, with_model: bool, with_stages: bool = False) -> DataFrame:
+    """`customers` with what the features of `PROBABILITY` read: the rate of their band, and the forecasts of their open deals.
 
     Args:
         customers: Features with `lead_quality`, the deal counts, the aggregates of `by_account` and the row of `curve`;
             a window adds the bands up, so that the features are computed once.
         as_of: The as-of time; deals whose horizon is not over by then are too young to count.
         with_model: Whether a model scored any of the deals.
+        with_stages: Whether the stages of deals add something.
     """
     if not with_model:
         customers = customers.withColumns({name: F.lit(None).cast(kind) for name, kind in _OF_MODEL.items()})
-    rates = {}
-    for place in _places(as_of):
+    rates, places = {}, _places(as_of, with_stages)
+    for place in places:
         age, group = _age_and_group(place, as_of)
         rates[f"_at_{place}"] = _probability(
             F.lit(age), F.lit(1.0) if group == USUAL else F.col(f"_stage_odds_{group}")
         )
-    return _rated(customers, as_of).withColumns(rates)
+
+    def over_open(of_account: str, of_age: Callable[[Column], Column]) -> Column:
+        """The sum over the ages of what the account has at each times what a deal is worth there; null without such deals."""
+        return reduce(Column.__add__, (F.col(f"{of_account}_{k}") * of_age(F.col(f"_at_{k}")) for k in places))
+
+    rated = _rated(customers, as_of).withColumns(rates)
+    # a hair more than 1, so that a rate that is 1 when rounded has a logarithm
+    none_won = over_open("_open", lambda p: F.log(F.lit(1.0 + 1e-12) - p))
+    return rated.withColumns({"_none_won": none_won, "_rest_weighted": over_open("_value", lambda p: p)})
 
 
 def by_band(customers: DataFrame, deals: DataFrame, as_of: AsOf) -> DataFrame:
@@ -332,14 +344,6 @@ _OF_MODEL = {
 }
 
 
-def _over_open(as_of: AsOf, of_account: str, of_age: Callable[[Column], Column]) -> Column:
-    """The sum over the ages of what the account has at each times what a deal is worth there; null without such deals."""
-    return reduce(
-        Column.__add__,
-        (F.col(f"{of_account}_{k}") * of_age(F.col(f"_at_{k}")) for k in _places(as_of)),
-    )
-
-
 PROBABILITY = Features("base rate")
 #: Features that these and the bands are computed from.
 READS = ("lead_score", "won_leads", "lost_leads", "mature_leads", "converted_leads", "open_leads", "open_value")
@@ -348,9 +352,7 @@ READS = ("lead_score", "won_leads", "lost_leads", "mature_leads", "converted_lea
 @PROBABILITY.add("double", "probability")
 def probability_to_convert(as_of: AsOf) -> Column:
     """Probability that at least one open deal is won within 90 days: 1 - product(1 - p) over its open deals."""
-    # a hair more than 1, so that a rate that is 1 when rounded has a logarithm
-    rest = _over_open(as_of, "_open", lambda p: F.log(F.lit(1.0 + 1e-12) - p))
-    rest = F.when(F.col("_rest") > 0, rest).otherwise(F.lit(0.0))
+    rest = F.when(F.col("_rest") > 0, F.col("_none_won")).otherwise(F.lit(0.0))
     none = F.exp(F.coalesce("_nano_none", F.lit(0)).cast("double") / F.lit(1e9) + rest)
     return F.when(F.coalesce("open_leads", F.lit(0)) == 0, F.lit(0.0)).otherwise(rounded(F.lit(1.0) - none, 6))
 
@@ -368,7 +370,5 @@ def probability_source(as_of: AsOf) -> Column:
 def weighted_pipeline(as_of: AsOf) -> Column:
     """Value of each open deal times its probability, added up; null when there is a value but no probability."""
     scored = F.coalesce(F.col("_scored_weighted").cast("double"), F.lit(0.0))
-    rest = F.coalesce(
-        _over_open(as_of, "_value", lambda p: p), F.when(F.coalesce("_rest_value", F.lit(0)) == 0, F.lit(0.0))
-    )
+    rest = F.coalesce("_rest_weighted", F.when(F.coalesce("_rest_value", F.lit(0)) == 0, F.lit(0.0)))
     return F.when(F.col("open_value") == 0, F.col("open_value")).otherwise(rounded(scored + rest, 2))
