@@ -336,3 +336,92 @@ def test_cents_of_close_are_asked_about_where_nothing_beside_them_says_so(tmp_pa
     found = _proposed(tmp_path, {"leads.json": json.dumps([lead, {**lead, "id": "lead_2", "opportunities": []}])})
     (value,) = [c for c in found.columns if c["column"] == "deal_value"]
     assert "Close gives amounts in cents: is '1250000' 12,500.00" in value["reason"]
+
+
+STATES_OF_MONTHS = [
+    # names in the order of their letters, which is not that of their days; the state of the deals in each
+    ({"deals Apr 2025.csv": "won", "deals Feb 2025.csv": "open", "deals Mar 2025.csv": "open"}, "won"),
+    ({"deals_1.6.2025.csv": "open", "deals_5.5.2025.csv": "won"}, "open"),
+]
+
+
+@pytest.mark.parametrize(("files", "newest"), STATES_OF_MONTHS)
+def test_files_that_are_not_in_the_order_of_their_days_are_asked_about(tmp_path, deliver, rows, files, newest):
+    """The last by name counted, which was March beside April."""
+    exports = {
+        name: "lead_id,customer_id,status,deal_value,created_at\n"
+        + "".join(f"D-{n},C{n % 2},{state},{n}00,2025-01-0{n}\n" for n in range(1, 5))
+        + "D-9,C1,lost,900,2025-01-09\n"
+        for name, state in files.items()
+    }
+    exports["customers.csv"] = "customer_id,customer_name\nC0,Firm 0\nC1,Firm 1\n"
+    result, _ = deliver(exports)
+    assert {each.entity for each in result.refused} == {"leads"}
+    assert all("the days in the names of the files are in another order" in each.problem for each in result.refused)
+    found = _proposed(tmp_path, exports)
+    assert "leads.snapshot" in _asked(found)
+    _, lake = deliver(exports, contracts=(_accepted(tmp_path, found.text),))
+    states = rows(lake, "select distinct status from silver.leads_clean where lead_id <> 'D-9'")
+    assert states == [{"status": newest}]
+
+
+def test_two_columns_that_name_accounts_are_asked_about(tmp_path):
+    """The first of them was taken, and nobody was asked whose the deals are."""
+    accounts = "Account Number,Account Name\n" + "".join(f"A-{n},Firm {n}\n" for n in range(10, 18))
+    deals = "".join(f"D-{n},A-{n},A-{n + 4},Closed Won,{n}00,2025-01-{n},2025-03-{n}\n" for n in range(10, 14))
+    columns = "Deal Number,Sold-to Account,{},Stage,Amount,Created,Closed\n"
+    found = _proposed(tmp_path, {"accounts.csv": accounts, "deals.csv": columns.format("End User Account") + deals})
+    assert "leads.customer_id" in _asked(found)
+    assert "End User Account names accounts too, another one in 4 of 4 deals" in found.text
+    plain = columns.format("Partner Account").replace("Sold-to Account", "Account Number")
+    found = _proposed(tmp_path, {"accounts.csv": accounts, "deals.csv": plain + deals})
+    assert "leads.customer_id" not in _asked(found), "the header says it"
+
+
+def test_an_answer_of_the_web_api_of_dataverse_is_read_by_what_a_user_sees(tmp_path, deliver, rows):
+    """The owner was lost, and the states were numbers."""
+    shown = "@OData.Community.Display.V1.FormattedValue"
+    states = {0: "Open", 1: "Won", 2: "Lost"}
+    deals = [
+        {"opportunityid": f"9b20000{n}-51ab-f011-8f8e-000d3a000011", "name": f"Deal {n}", f"_parentaccountid_value{shown}": f"Firm {n}",
+         "_parentaccountid_value": f"7a10000{n}-51ab-f011-8f8e-000d3a000010", f"statecode{shown}": states[n], "statecode": n,
+         f"estimatedvalue{shown}": f"${n + 1},000.00", "estimatedvalue": (n + 1) * 1000, "actualvalue": 1900 if n == 1 else None,
+         "createdon": f"2025-01-1{n}T09:15:22Z", "actualclosedate": f"2025-03-1{n}" if n else None,
+         f"_ownerid_value{shown}": "Ines Calloway", "_ownerid_value": "c0000001-0000-f011-8f8e-000d3a000001"}
+        for n in states
+    ]  # fmt: skip
+    accounts = [
+        {"accountid": deal["_parentaccountid_value"], "name": deal[f"_parentaccountid_value{shown}"]} for deal in deals
+    ]
+    files = {"opportunities.json": json.dumps({"value": deals}), "accounts.json": json.dumps({"value": accounts})}
+    found = _proposed(tmp_path, files)
+    assert _asked(found) == []
+    _, lake = deliver(files, contracts=(_accepted(tmp_path, found.text),))
+    read = rows(lake, "select l.status, cast(deal_value as int) as value, owner, customer_name from silver.leads_clean l "
+                      "join silver.customers_clean using (customer_id) order by lead_id")  # fmt: skip
+    assert [tuple(row.values()) for row in read] == [
+        ("open", 1000, "Ines Calloway", "Firm 0"), ("won", 1900, "Ines Calloway", "Firm 1"), ("lost", 3000, "Ines Calloway", "Firm 2"),
+    ]  # fmt: skip
+
+
+GLUED = "dealid,dealname,accountname,dealstage,dealvalue,createdon,actualclosedate,salesrep\n"
+
+
+def test_names_that_a_database_writes_without_spaces_are_words(tmp_path):
+    deals = "".join(f"{n},Deal {n},Firm {n},Closed Won,{n}17,2025-01-0{n},2025-03-0{n},Ines\n" for n in range(1, 6))
+    found = _proposed(tmp_path, {"deals.csv": GLUED + deals})
+    filled = {c["column"]: c["from"] for c in found.columns if c["entity"] == "leads"}
+    expected = {
+        "deal_value": "dealvalue",
+        "created_at": "createdon",
+        "closed_at": "actualclosedate",
+        "owner": "salesrep",
+    }
+    assert {name: filled.get(name) for name in expected} == expected
+
+
+def test_a_japanese_header_means_what_it_ends_in(tmp_path):
+    header = "商談ID,取引先名,商談名,フェーズ,金額,作成日,商談所有者\n"
+    deals = "".join(f"OP-{n},会社{n},装置{n},受注,{n}00,2025/01/0{n},佐藤 恵\n" for n in range(1, 6))
+    found = _proposed(tmp_path, {"商談一覧.csv": header + deals})
+    assert {c["column"]: c["from"] for c in found.columns if c["entity"] == "leads"}["owner"] == "商談所有者"

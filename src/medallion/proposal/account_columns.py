@@ -15,6 +15,8 @@ from medallion.proposal.feeds import Feed
 
 #: The identifier of the first object in a list of JSON; Spark reads the expression too.
 _LISTED = re.compile('"id":"?([^",}]+)')
+#: So sure is a header that names the account plainly; and the share of rows in which two columns have to name known accounts.
+_PLAIN, _MOST = 0.9, 0.9
 #: Rows of unknown accounts are kept and counted as warnings.
 _WARNED = {"type": "custom", "engine": "medallion", "implementation": "reference", "severity": "warn"}
 
@@ -108,6 +110,25 @@ def of_records(draft: Draft, feed: Feed) -> None:
             draft.change(feed.entity, "customer_id", {"quality": [_WARNED]})
     if feed.entity == "leads":
         _mostly_unknown(draft, feed)
+        if not filling or (filling.confidence or 0) < _PLAIN:
+            _of_two(draft, feed)
+
+
+def _of_two(draft: Draft, feed: Feed) -> None:
+    """Ask about deals of which two columns name an account, and often not the same: who buys, say, and who uses."""
+    item = feed.fillings.get("customer_id")
+    if item is None or item.column is None or asking.is_asked(item):
+        return
+    known = (draft.named if item.by == "customer_name" else draft.keys)["customers"]
+    column = feed.table.column(item.column)
+    for other in (each for each in feed.table.columns if each is not column and each.among(known, _MOST)):
+        pairs = [(code(own), code(beside)) for own, beside in feed.table.together(column, other) if own and beside]
+        both = [pair for pair in pairs if known.issuperset(pair)]
+        apart = sum(own != beside for own, beside in both)
+        if len(both) > _MOST * len(pairs) and apart > len(both) / 2 and len(pairs) > feed.table.rows / 2:
+            reason = f"{item.reason}; {other.header} names accounts too, another one in {apart:,} of {len(both):,} deals: which is the account of the deal?"
+            feed.fillings["customer_id"] = item.model_copy(update={"confidence": asking.ASKED, "reason": reason})
+            return
 
 
 def _mostly_unknown(draft: Draft, feed: Feed) -> None:

@@ -38,12 +38,18 @@ def alike(files: Iterable[SourceFile]) -> list[list[SourceFile]]:
 
 
 def copies(files: Iterable[SourceFile]) -> list[list[SourceFile]]:
-    """The files of one entity with the same columns, of which the names do not tell the day."""
+    """The files of one entity with the same columns, of which the names do not tell the newest: they have no day, or the days
+    are in another order than the names, in which files are read.
+    """
     groups: dict[tuple[str, ...], list[SourceFile]] = {}
     for file in files:
-        if named_day(file.name) is None:
-            groups.setdefault((file.entity, *sorted(header for header, _ in file.columns)), []).append(file)
-    return [group for group in groups.values() if len(group) > 1]
+        groups.setdefault((file.entity, *sorted(header for header, _ in file.columns)), []).append(file)
+    of_one_kind = []
+    for group in groups.values():
+        days = [day for file in sorted(group, key=lambda file: file.name) if (day := named_day(file.name))]
+        undated = [file for file in group if named_day(file.name) is None]
+        of_one_kind.append(group if days != sorted(days) and not undated else undated)
+    return [group for group in of_one_kind if len(group) > 1]
 
 
 def contradicted(files: Sequence[SourceFile], records: Callable[[SourceFile], Records]) -> str | None:
@@ -57,10 +63,14 @@ def contradicted(files: Sequence[SourceFile], records: Callable[[SourceFile], Re
     if not others:
         return None
     key, stated = next(iter(others.items()))
+    if None not in map(named_day, (file.name for file in files)):
+        why = "the days in the names of the files are in another order than the names, in which they are read"
+    else:
+        why = "nothing tells which file is the newest"
     shown = ", ".join(f"{state} {value or ''}".strip() + f" in {file.name}" for file, (state, value) in stated[:3])
     return (
         f"{len(others):,} of the {len(several):,} deals that stand in several files have another state or value in each, such as "
-        f"{key!r} ({shown}), and nothing tells which file is the newest"
+        f"{key!r} ({shown}), and {why}"
     )
 
 
@@ -134,6 +144,11 @@ def propose(feeds: Sequence[Feed], entities: Mapping[str, Entity]) -> None:
             group, lambda file: _records(by_file[file.name, file.entity], entities[file.entity])
         ):
             feed = by_file[group[0].name, "leads"]
+            if None not in map(named_day, (file.name for file in group)):
+                state = f"{differs}: is each file the state of its day? Then the newest counts, and what it lacks is gone (snapshot: true)"
+                for each in (by_file[file.name, "leads"] for file in group):
+                    each.life["snapshot"] = Snapshot(value=True, confidence=0.5, reason=state)
+                continue
             feed.reason += (
                 f"; {differs}: which counts? Delete the sources of the others; or delete this confidence, and of two records the one "
                 "further down in the order of paths counts"

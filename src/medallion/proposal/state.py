@@ -54,7 +54,8 @@ def status(feed: Feed, leads: Entity, system: System | None = None) -> None:
         update: dict[str, Any] = {
             "values": values,
             "confidence": confidence,
-            "reason": f"{percent(share, 0)} of its values are understood",
+            "reason": f"{percent(share, 0)} of its values are understood"
+            + ("" if ends else ", and none is won or lost: are all of these deals open?"),
         }
         if unknown:
             guessed = tuple((text, _guess(text)) for text, _ in unknown)

@@ -49,12 +49,43 @@ def _extend(document: dict[str, Any], more: dict[str, Any]) -> None:
 def tokens(text: str) -> Tokens:
     """Words of a header: camel case split, no accents, lower case, signs and abbreviations written out.
 
+    A word that is none of the vocabulary's is parted where it is made of some, as databases write names.
+
     >>> tokens("StageName"), tokens("Opp_Amt (USD)"), tokens("Größe m²"), tokens("property_hs_timestamp")
     (('stage', 'name'), ('opportunity', 'amount', 'usd'), ('grosse', 'm2'), ('property', 'hs', 'timestamp'))
+    >>> tokens("actualvalue"), tokens("lastmodifieddate"), tokens("Abschlussdatum")
+    (('actual', 'value'), ('last', 'modified', 'date'), ('abschlussdatum',))
     """
     short = _document()["abbreviations"]
     signs = re.sub(r"[$€£]+", " price ", text.replace("#", " number "))
-    return tuple(short.get(word, word) for word in words_of(signs))
+    return tuple(short.get(part, part) for word in words_of(signs) for part in _parted(word))
+
+
+_IDEOGRAPH = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+#: Letters of a word that may be made of others, and of each of these.
+_GLUED, _PART = 8, 2
+
+
+def _parted(word: str) -> Tokens:
+    """A word in as few words of the vocabulary as make it up; itself where none do."""
+    words = _words()
+    if len(word) < _GLUED or word in words or not word.isascii():
+        return (word,)
+    parted: dict[int, Tokens] = {0: ()}
+    for end in range(_PART, len(word) + 1):
+        ways = [(*parted[at], word[at:end]) for at in parted if end - at >= _PART and word[at:end] in words]
+        if ways:
+            parted[end] = min(ways, key=len)
+    return parted.get(len(word), (word,))
+
+
+@cache
+def _words() -> frozenset[str]:
+    """The words of the phrases for columns."""
+    phrases = (
+        phrase for columns in _document()["columns"].values() for listed in columns.values() for phrase in listed
+    )
+    return frozenset(word for phrase in phrases for word in words_of(str(phrase)))
 
 
 #: Letters that are no letter with an accent.
@@ -91,6 +122,21 @@ def _unwrapped(written: str) -> str:
     ('amount', 'stage', 'attributes.type')
     """
     return re.sub(r"^(properties|fields|attributes(?!\.(type|url)$))\.", "", written)  # Salesforce tells the kind there
+
+
+#: What OData writes after the name of a column of codes, for that with what a user sees in place of them.
+_SHOWN = "@OData.Community.Display.V1.FormattedValue"
+
+
+def _looked_up(written: str) -> str:
+    """The name of a column without what OData writes around that of a reference to another record.
+
+    >>> _looked_up("_ownerid_value"), _looked_up("_ownerid_value@OData.Community.Display.V1.FormattedValue")
+    ('ownerid', 'owner')
+    """
+    coded = written.removesuffix(_SHOWN)
+    name = re.sub(r"^_(\w+)_value$", r"\1", coded)
+    return name.removesuffix("id") if name != coded != written else name
 
 
 @cache
@@ -140,12 +186,17 @@ def header(
     if standard and bare(written) in standard:
         named = standard[bare(written)] == column
         return Meaning(column, 0.97, f"{system} calls it so", standard=True) if named else None
-    words = tokens(_unwrapped(written))
+    words = tokens(_looked_up(_unwrapped(written)))
     declared = entity.column(column)
     if any(bare(written) == bare(name) for name in (column, *declared.synonyms)):
         return Meaning(column, 0.96 if column == code(written) else 0.91, "its name")
     best = _nearest(words, entity.name, column)
     return Meaning(column, round(best, 2), "its name") if best >= 0.45 else None
+
+
+def _ending(word: str) -> int:
+    """How long a word has to be for another one that ends in it to mean the same: a few signs say it where each is a word."""
+    return 3 if _IDEOGRAPH.match(word) else 6
 
 
 @cache
@@ -165,7 +216,9 @@ def _nearest(words: Tokens, entity: str, column: str) -> float:
             score = 0.84
         elif letters > 4 and (close := fuzz.ratio(written, text, score_cutoff=86)) >= 86:
             score = 0.8 * close / 100
-        elif len(rest) == 1 and len(phrase) == 1 and len(phrase[0]) >= 6 and rest[0].endswith(phrase[0]):
+        elif (
+            len(rest) == 1 and len(phrase) == 1 and len(phrase[0]) >= _ending(phrase[0]) and rest[0].endswith(phrase[0])
+        ):
             score = 0.8
         elif of_phrase <= kept:
             score = 0.76 - 0.07 * (len(rest) - len(phrase))

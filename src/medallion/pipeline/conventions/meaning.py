@@ -351,7 +351,10 @@ def repeated_deliveries(files: Sequence[SourceFile], entities: Mapping[str, Enti
     ]
     for group in snapshots.copies(deals):
         differs = snapshots.contradicted(group, lambda file: _records(file, entities[file.entity]))
-        remedy = "Remove the files that do not count from the folder, or export the deals once, with the day of their last change."
+        remedy = (
+            "Remove the files that do not count from the folder, name each by its day (deals_2025-01-31.csv), or export the deals "
+            "once, with the day of their last change."
+        )
         doubts |= {id(file): [Doubt(differs, remedy)] for file in group if differs and id(file) not in doubts}
     return doubts
 
