@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from medallion import metrics
-from medallion.agent.planner.forming import Asked, Intent, _with
+from medallion.agent.planner.forming import Asked, Intent, _with, any_of
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.listing import Listing
 from medallion.agent.planner.marking import Unclear
@@ -19,6 +19,8 @@ from medallion.metrics import periods
 from medallion.metrics.conditions import And, Condition, Or, Test
 from medallion.metrics.question import Order, Question, Records
 
+#: What the values of a split have of themselves, beside what their deals have.
+_OF_VALUES = {"owner": ("team", "owner_team", "owner_manager"), "product": ("category",), "city": ("country",)}
 #: What a forecast may be split by (`medallion.learning.forecasts.DIMENSIONS`).
 _FORECAST_BY = ("owner", "product", "source", "industry", "country", "size_band", "stage", "quality")
 
@@ -60,8 +62,6 @@ class Asking(Listing):
             )
             if not (bare.metrics or bare.entity or bare.thresholds or bare.deed):
                 bare = _with(bare, metrics=("total_leads",))  # how many products do we have
-            elif bare.deed in ("sell", "win") and not (bare.thresholds or bare.rank):
-                bare = _with(bare, thresholds=(Threshold("", ">", "0"),))  # how many countries do we sell to
             return tuple(map(self._number_of, self.of(bare).asked()))
         if self.slots.running:
             return tuple(map(self._running, self.of(_with(self.slots, running=False)).asked()))
@@ -82,10 +82,39 @@ class Asking(Listing):
         return bool(asked) and not (others or named & life)
 
     def _number_of(self, asked: Asked) -> Intent:
-        """How many values of a split there are: reps with more than 50 open deals, countries with any revenue."""
+        """How many values of a split have a figure: reps with more than 50 open deals, countries with any revenue."""
+        if isinstance(asked, Intent) and asked.tool == "without_figure":
+            return replace(asked, arguments={**asked.arguments, "count": True})
         if not isinstance(asked, Question) or len(asked.by) != 1 or asked.compare or asked.limit:
             raise Unclear("how many of what, and by what?", "how many reps have more than 50 open deals")
-        return Intent("number_of", {"asked": replace(asked, order=())})
+        return self._in_number_of(asked)
+
+    def _without_figure(self) -> Intent | None:
+        """The values of a split that have no deals of some kind: reps without open deals in Germany; None for other questions.
+
+        All values that there are stand in no answer about those deals, so they are asked for by themselves.
+        """
+        slots = self.slots
+        counts = {*meanings()["measures"]["deals"]["count"].values(), *meanings()["composed"]}
+        none = [limit for limit in slots.thresholds if (limit.op, limit.value) == ("=", "0") and limit.column in counts]
+        limits = tuple(
+            replace(limit, column=limit.column or "deal_value") for limit in slots.thresholds if limit not in none
+        )
+        restricted = slots.where or limits or slots.me or slots.about
+        if len(none) != 1 or len(slots.by) != 1 or slots.by[0].startswith("time:") or not restricted:
+            return None
+        if slots.goal not in ("", "list") or slots.metrics or slots.rank or slots.compare or slots.turn or slots.share:
+            raise Unclear("who has none of some deals is listed or counted", "which reps have no open deals")
+        if len(slots.times) > 1:
+            raise Unclear("none of some deals in which of the times?", "which reps won nothing in May")
+        (split,) = slots.by
+        of_values = {split, *_OF_VALUES.get(split, ())}
+        own = tuple(part for part in slots.where if {*names_of(part)} <= of_values)
+        mine = slots.me and split == "owner"
+        bare = _with(slots, thresholds=(), times=(), about=(), goal="", where=own, me=mine, team=slots.team and mine)
+        every = self.of(bare)._question(("total_leads",))
+        some = self.of(_with(slots, thresholds=limits, goal=""))._question((none[0].column,))
+        return Intent("without_figure", {"every": every, "some": replace(some, having=(any_of(some.metrics),))})
 
     @staticmethod
     def _running(asked: Asked) -> Intent:
@@ -403,8 +432,10 @@ class Asking(Listing):
             return (self._beside_average(),)
         if slots.without:
             return (self._without_touches(),)
-        if slots.lacks:
+        if slots.lacks or self._bought_nothing():
             return (self._without_deals(),)
+        if none := self._without_figure():
+            return (none,)
         if slots.deed == "create" and len(slots.times) > 1 and {"won", "lost", "closed"} & states:
             raise Unclear(
                 "opened in one time and ended in another: only one of the two is read",

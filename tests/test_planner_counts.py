@@ -1,0 +1,138 @@
+"""How many reps, countries or accounts have something, and which of them have none of it."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+from test_planner import LAST, TABLES, Quick, one, told
+
+from medallion.agent.answer import planned
+from medallion.agent.planner import Declined, Planner
+from medallion.agent.rules import Rules
+from medallion.agent.serving import serve
+from medallion.agent.tools import Tools
+
+
+@pytest.fixture(scope="module")
+def planner():
+    connection = duckdb.connect()
+    connection.execute(TABLES)
+    return Planner(Quick(None, connection, {}, LAST))
+
+
+@pytest.fixture(scope="module")
+def tools(sample):
+    with serve(sample) as serving:
+        yield Tools(serving, Rules())
+
+
+def plan(understood):
+    """The plan in words; what is counted or left out of what stands in it whole."""
+    if isinstance(understood, Declined):
+        return f"? {understood.reason}"
+    (asked,) = understood.asked
+    if getattr(asked, "tool", "") == "number_of":
+        return f"number of {one(asked.arguments['asked'])}"
+    if getattr(asked, "tool", "") == "without_figure":
+        counted = "number of " * asked.arguments.get("count", False)
+        return f"{counted}{one(asked.arguments['every'])} but {one(asked.arguments['some'])}"
+    if getattr(asked, "tool", "") == "without_deals":
+        counted = "number of " * asked.arguments["count"]
+        return f"{counted}{one(asked.arguments['asked'])} but {' or '.join(map(one, asked.arguments['bought']))}"
+    return told(understood)
+
+
+COUNTED = {
+    # who has a figure: something of it
+    "how many reps have open deals over 250k": "number of open_leads by owner where deal_value > 250000 having value > 0",
+    "how many reps have overdue deals": "number of open_leads by owner where overdue having value > 0",
+    "how many reps have more than 3 open deals": "number of open_leads by owner having value > 3",
+    "how many reps have fewer than 3 open deals": "number of open_leads by owner having value < 3",
+    "how many reps won or lost deals in June": "number of won_leads,lost_leads by owner in 2025-06 having won_leads > 0 or lost_leads > 0",
+    "how many countries do we sell to": "number of revenue by country having value > 0",
+    "how many products do we have": "number of total_leads by product having value > 0",
+    "how many reps have a win rate above 40%": "number of win_rate by owner having value > '40%'",
+    "wie viele Vertriebler haben offene Deals über 250k": "number of open_leads by owner where deal_value > 250000 having value > 0",
+    "combien de commerciaux ont des affaires ouvertes de plus de 250k": "number of open_leads by owner where deal_value > 250000 having value > 0",
+    "cuántos comerciales tienen negocios abiertos de más de 250k": "number of open_leads by owner where deal_value > 250000 having value > 0",
+    "how many customers bought this year": "number of won_leads by customer_id, customer_name where won in this year having value > 0",
+    "how many customers bought": "total_customers where bought",
+    # who has none, whatever it is limited to
+    "which reps have no open deals": "open_leads by owner having value = 0",
+    "how many reps have no open deals": "number of open_leads by owner having value = 0",
+    "which reps have no open deals in Germany": "total_leads by owner but open_leads by owner where country = Germany having value > 0",
+    "how many reps have no open deals in Germany": "number of total_leads by owner but open_leads by owner where country = Germany having value > 0",
+    "which reps have no open deals over 250k": "total_leads by owner but open_leads by owner where deal_value > 250000 having value > 0",
+    "reps with nothing won over 200k this year": "total_leads by owner but won_leads by owner where deal_value > 200000 in this year having value > 0",
+    "which reps have not won anything in Germany this month": "total_leads by owner but won_leads by owner where country = Germany in this month having value > 0",
+    "welche Vertriebler haben keine überfälligen Deals in Deutschland": "total_leads by owner but overdue_deals by owner where country = Germany having value > 0",
+    "quels commerciaux n'ont aucune affaire ouverte en Allemagne": "total_leads by owner but open_leads by owner where country = Germany having value > 0",
+    "qué comerciales no tienen negocios abiertos en Alemania": "total_leads by owner but open_leads by owner where country = Germany having value > 0",
+    "which reps have no silent deals": "silent_deals by owner having value = 0",
+    "which reps have deals that are not open": "total_leads by owner where not open",
+    "deals that are not open by rep": "total_leads by owner where not open",
+    "which reps had no open deals in June": "? who has no deals that are open",
+    "which months had no won deals over 250k": "? who has no deals that are won",
+    # accounts that bought nothing in a time, or ever
+    "how many customers did not buy": "total_customers where not bought",
+    "how many customers did not buy this year": "number of list accounts all but won_leads by customer_id, customer_name in this year having value > 0",
+    "accounts without a won deal this year": "list accounts all but won_leads by customer_id, customer_name in this year having value > 0",
+    "customers in Germany that bought nothing this year": "list accounts where country = Germany but won_leads by customer_id, customer_name in this year having value > 0",
+    "accounts without a won deal over 50k this year": "list accounts all but won_leads by customer_id, customer_name where deal_value > 50000 in this year having value > 0",
+    "wie viele Kunden haben dieses Jahr nichts gekauft": "number of list accounts all but won_leads by customer_id, customer_name in this year having value > 0",
+    "combien de clients n'ont rien acheté cette année": "number of list accounts all but won_leads by customer_id, customer_name in this year having value > 0",
+    "qué clientes no compraron nada este año": "list accounts all but won_leads by customer_id, customer_name in this year having value > 0",
+    "how many customers have not bought Forecast": "number of list accounts all but won_leads by customer_id, customer_name where product = Forecast having value > 0",
+    "who has not won anything in Germany this month": "? who has won nothing cannot be asked",
+    "customers who bought last year but not this year": "? ",
+    "accounts without any deals": "? whether an account has had any deal at all is not read",
+    "how much did customers that bought this year spend": "? accounts that bought are listed or counted",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("question", COUNTED)
+def test_who_has_something_and_who_has_none(planner, question):
+    asked, expected = plan(planner.understand(question)), COUNTED[question]
+    assert asked.startswith(expected) if expected.startswith("? ") else asked == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "truth"),
+    [
+        (
+            "how many reps have open deals over 100k",
+            "select count(distinct owner) as n from gold.deals where status = 'open' and deal_value > 100000",
+        ),
+        (
+            "how many reps have no open deals over 100k",
+            "select count(*) as n from (select owner from gold.deals where owner is not null group by 1 having count(*) filter (where status = 'open' and deal_value > 100000) = 0)",
+        ),
+        (
+            "how many customers bought in 2025",
+            "select count(distinct customer_id) as n from gold.deals where status = 'won' and closed_at >= '2025-01-01'",
+        ),
+        (
+            "how many customers did not buy in 2025",
+            "select count(*) as n from gold.customer_features where customer_id not in (select customer_id from gold.deals where status = 'won' and closed_at >= '2025-01-01')",
+        ),
+    ],
+)  # fmt: skip
+def test_numbers_are_those_of_the_data(tools, question, truth):
+    [finding] = planned(tools, Planner(tools.serving), question).found
+    assert [row["value"] for row in finding.rows] == [row["n"] for row in tools.serving.rows(truth)]
+
+
+def test_accounts_whose_deals_of_a_product_were_lost_have_not_bought_it(tools):
+    [name] = [row["product_name"] for row in tools.serving.rows("select product_name from gold.deals where status = 'lost' group by 1 order by count(*) desc limit 1")]  # fmt: skip
+    [finding] = planned(tools, Planner(tools.serving), f"how many customers have not bought {name}").found
+    truth = "select count(*) as n from gold.customer_features where customer_id not in (select customer_id from gold.deals where status = 'won' and product_name = ?)"
+    assert finding.rows[0]["value"] == tools.serving.rows(truth, [name])[0]["n"]
+
+
+def test_which_they_are_is_said_in_words(tools):
+    answer = planned(tools, Planner(tools.serving), "how many countries do we sell to")
+    assert answer.text.startswith("Countries with revenue: ")
+    assert "These are " in answer.text
+    [finding] = planned(tools, Planner(tools.serving), "which reps have no open deals over 100k").found
+    assert finding.title == "Owners without open deals where deal_value > 100000"
+    assert {*finding.rows[0]} == {"owner"} if finding.rows else True
