@@ -85,7 +85,11 @@ class Asking(Listing):
         """How many values of a split have a figure: reps with more than 50 open deals, countries with any revenue."""
         if isinstance(asked, Intent) and asked.tool == "without_figure":
             return replace(asked, arguments={**asked.arguments, "count": True})
-        if not isinstance(asked, Question) or len(asked.by) != 1 or asked.compare or asked.limit:
+        accounts = isinstance(asked, Question) and {split.name for split in asked.by} == {
+            "customer_id",
+            "customer_name",
+        }
+        if not isinstance(asked, Question) or not (len(asked.by) == 1 or accounts) or asked.compare or asked.limit:
             raise Unclear("how many of what, and by what?", "how many reps have more than 50 open deals")
         return self._in_number_of(asked)
 

@@ -94,10 +94,19 @@ class Measuring(Banding):
             return
         (place,) = done
         name = self.spans[place].all("done")[0].name
+        to_us = self._reaches_us(place)
         self.spans[place].senses = (Sense("kind", name),)
-        if name in ("call", "email"):
+        if to_us:  # who called us most
+            self.by.append("customer_name")
+            self.use(*self.places("who"))
+            self.where += [Test("direction", "=", ("inbound",))] if name in ("call", "email") else []
+        elif name in ("call", "email"):
             self.where.append(Test("direction", "=", ("outbound",)))
         self.goal = "count"
+
+    def _reaches_us(self, place: int) -> bool:
+        """Whether the touch at a place is one of theirs to us."""
+        raise NotImplementedError
 
     def _picked_up(self) -> None:
         """`how often do people pick up when we call`: the share of our calls that did not end without an answer."""
@@ -292,6 +301,8 @@ class Measuring(Banding):
             place, sense = kinds[0]
             self.rank, self.entity = Rank("newest", 1, self.spans[place].text), "interactions"
             self.where.append(Test("channel", "=", (sense.name,)))
+            if sense.name in ("call", "email") and self._reaches_us(place):  # when did they last ring us
+                self.where.append(Test("direction", "=", ("inbound",)))
             self.use(place, *lastly)
 
     def _nth(self) -> None:
