@@ -97,6 +97,56 @@ def test_who_has_something_and_who_has_none(planner, question):
 
 
 @pytest.mark.parametrize(
+    "question",
+    [
+        "how many people did we call", "which people did we call last week", "how many people did we talk to last week",
+        "how many people did Ben Haddad call this week", "how many people called us this week", "how many people bought Forecast",
+        "how many people did we sell to", "how many people did we lose in June", "how many people are in Germany",
+        "how many reps did we call", "wie viele Leute haben wir im Juni angerufen", "wie viele Personen haben wir angerufen",
+        "wie viele Leute haben gekauft", "combien de gens avons-nous appelés en juin",
+    ],
+)  # fmt: skip
+def test_people_to_whom_something_was_done_are_not_reps(planner, question):
+    asked = planner.understand(question)
+    assert "are accounts meant?" in asked.reason
+    assert all(not isinstance(planner.understand(near), Declined) for near in asked.closest)
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("how many people won a deal in June", "number of won_leads by owner in 2025-06 having value > 0"),
+        ("how many people have open deals over 250k", "number of open_leads by owner where deal_value > 250000 having value > 0"),
+        ("how many people sold more than 3 deals in June", "number of won_leads by owner in 2025-06 having value > 3"),
+        ("people with more than 50 open deals", "open_leads by owner having value > 50"),
+        ("which person won the most deals", "won_leads by owner order -won_leads limit 1"),
+        ("which people made calls in June", "touches by owner where channel = call in 2025-06"),
+        ("which rep lost the most money", "lost_value by owner order -lost_value limit 1"),
+        # by value is an order of a list, and no split
+        ("open deals by value", "list deals where open"),
+        ("how many deals by stage", "total_leads by stage"),
+        ("how many deals by value", "? by value: as a list in that order, or by bands"),
+        ("number of open deals by value", "? by value: as a list in that order, or by bands"),
+        ("share of deals by value", "? by value: as a list in that order, or by bands"),
+        # the size of deals beside another figure is that of those won, as it is alone
+        ("wins and average deal size in May", "won_leads,average_won_value in 2025-05"),
+        ("average deal size and win rate in May", "average_won_value,win_rate in 2025-05"),
+        ("Umsatz und durchschnittliche Dealgröße im Mai", "revenue,average_won_value in 2025-05"),
+        ("number of touches and average deal size in May", "touches,average_won_value in 2025-05"),
+        ("wins and median deal size in May", "won_leads,median_deal_value where won and closed_date = 2025-05"),
+        ("open pipeline and average deal size", "? the size of which deals"),
+        ("average deal size and win rate by stage", "average_deal_value,win_rate by stage"),
+        # worth, in any place
+        ("and the pipeline worth", "open_pipeline"),
+        ("was sind die offenen Deals zusammen wert", "open_pipeline"),
+    ],
+)  # fmt: skip
+def test_what_stands_next_to_it(planner, question, expected):
+    asked = plan(planner.understand(question))
+    assert asked.startswith(expected) if expected.startswith("? ") else asked == expected
+
+
+@pytest.mark.parametrize(
     ("question", "truth"),
     [
         (

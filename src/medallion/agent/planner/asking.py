@@ -12,8 +12,8 @@ from medallion import metrics
 from medallion.agent.planner.forming import Asked, Intent, _with, any_of
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.listing import Listing
-from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import OF_DEED, OF_OPEN, Slots, Threshold, beside, names_of
+from medallion.agent.planner.marking import Unclear, without_quotas
+from medallion.agent.planner.slots import OF_DEED, OF_OPEN, Slots, Threshold, beside, names_of, selected
 from medallion.agent.planner.times import Time
 from medallion.metrics import periods
 from medallion.metrics.conditions import And, Condition, Or, Test
@@ -44,6 +44,8 @@ class Asking(Listing):
         Raises:
             Unclear: The slots do not make a question.
         """
+        if self._is_typical_beside():
+            return self.of(_with(self._typical_beside(), typical=False)).asked()
         if self._is_typical():
             return self.of(_with(self.slots, typical=False, states=(*self.slots.states, ("won", True)))).asked()
         if self.slots.bands:
@@ -69,6 +71,38 @@ class Asking(Listing):
         skip = self.slots.rank.skip if self.slots.rank else 0
         return tuple(self._after(request, skip) for request in asked) if skip else asked
 
+    def _is_typical_beside(self) -> bool:
+        """Whether the size of deals is asked for beside other figures, and it is not said of which deals: `wins and average deal size`."""
+        slots = self.slots
+        sizes = {"average_deal_value", "median_deal_value"} & {*slots.metrics}
+        return slots.typical and bool(sizes) and len(slots.metrics) > len(sizes) and not self._says_which_deals()
+
+    def _typical_beside(self) -> Slots:
+        """The slots with the size of deals as that of those won, where the others are of deals won, of how many are, or of no deals.
+
+        Raises:
+            Unclear: The others are of open, lost or all deals, or there is no median of the deals won beside them.
+        """
+        names = self.slots.metrics
+        others = [metrics.metrics()[name] for name in names if name not in ("average_deal_value", "median_deal_value")]
+        states = {selected(metric) for metric in others if metric.view.entity == "deals"}
+        if states == {frozenset({"won"})}:
+            return _with(self.slots, states=(*self.slots.states, ("won", True)))
+        if "median_deal_value" in names or not frozenset[str]().union(*states) >= ({"won"} if states else set()):
+            raise Unclear(
+                "the size of which deals: of those won, or of all?",
+                "average deal size of won deals this quarter", "average size of all deals",
+            )  # fmt: skip
+        means = {"average_deal_value": "average_won_value"}
+        return _with(self.slots, metrics=tuple(means.get(name, name) for name in names))
+
+    def _says_which_deals(self) -> bool:
+        """Whether it is said of which deals a size is asked for."""
+        slots, life = self.slots, {"stage", "status", "probability", "lead_id"}
+        named = {*slots.by} | {name for part in slots.where for name in names_of(part)}
+        others = slots.states or slots.deed or slots.whole or slots.about or slots.bands or slots.share
+        return bool(others or named & life)
+
     def _is_typical(self) -> bool:
         """Whether the size of deals is asked for and not of which: of those won, which the average deal size is of."""
         slots = self.slots
@@ -76,10 +110,7 @@ class Asking(Listing):
         asked = slots.typical and slots.metrics and {*slots.metrics} <= sizes
         mean = not slots.metrics and slots.entity == "deals" and slots.goal in ("average", "median")
         asked = asked or (mean and slots.fields in ((), ("deal_value",)) and (slots.typical or bool(slots.rank)))
-        life = {"stage", "status", "probability", "lead_id"}
-        named = {*slots.by} | {name for part in slots.where for name in names_of(part)}
-        others = slots.states or slots.deed or slots.whole or slots.about or slots.bands or slots.share
-        return bool(asked) and not (others or named & life)
+        return bool(asked) and not self._says_which_deals()
 
     def _number_of(self, asked: Asked) -> Intent:
         """How many values of a split have a figure: reps with more than 50 open deals, countries with any revenue."""
@@ -203,11 +234,7 @@ class Asking(Listing):
         """What is expected of a time, the current quarter where none is named, beside its quota."""
         slots = self.slots
         if "quota" not in metrics.metrics():
-            raise Unclear(
-                "there are no quotas in this lakehouse, so whether one is met is not known",
-                "revenue this quarter", "forecast for this quarter",
-                remedy="docs/PROPOSALS.md says which files have them.",
-            )  # fmt: skip
+            raise without_quotas("revenue this quarter", so="so whether one is met is not known")
         self._only("attain")
         ends = [periods.read(time.text, self.today).last for time in slots.times]
         over = any(self.today.day and last and last < self.today.day for last in ends)

@@ -9,7 +9,7 @@ from typing import Any
 from medallion import metrics
 from medallion.agent.planner.forming import Asked, Forming, Intent, _with, any_of
 from medallion.agent.planner.lexicon import meanings
-from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.marking import Unclear, without_quotas
 from medallion.agent.planner.slots import OF_DEED, TEAMS, beside, names_of, selected
 from medallion.agent.planner.times import Time
 from medallion.metrics import Metric, MetricView
@@ -25,9 +25,7 @@ class Counting(Forming):
         slots = self.slots
         of_quota = {*slots.metrics, *(threshold.column for threshold in slots.thresholds)} & {*meanings()["current"]}
         if of_quota and not of_quota & metrics.metrics().keys():
-            raise Unclear(
-                "there are no quotas in this lakehouse", remedy="docs/PROPOSALS.md says which files have them."
-            )
+            raise without_quotas("revenue this quarter by owner")
         if slots.metrics == ("quota_gap",):
             return self._of_teams(tuple(meanings()["overview"]["quota"]))
         if slots.goal == "both" and not slots.entity and len(slots.metrics) == 1:

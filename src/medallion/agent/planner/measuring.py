@@ -514,12 +514,22 @@ class Measuring(Banding):
         )
 
     def _orders_by_value(self, by: int, at: int) -> bool:
-        """Whether deals are named, and `by value` is the last that is said of them."""
+        """Whether deals are named, and `by value` is the last that is said of them: an order of a list.
+
+        Raises:
+            Unclear: Their number or an average is asked for, which values neither order nor split.
+        """
         deals = any(Sense("entity", "deals") in span.senses for span in self.spans[:by])
         last = self.near(at, 1) >= len(self.spans)
         plain = not (self.rank or self.places("metric", "count", "amount", "average", "median", "share"))
         by_value = self.has(by, "by") == Sense("by") and self.has(at, "field") == Sense("field", "deal_value")
-        return deals and last and plain and by_value and (self.before is None or bool(self.places("entity")))
+        listed = deals and last and plain and by_value and (self.before is None or bool(self.places("entity")))
+        if listed and (self.goal not in ("", "list") or self.share):
+            raise Unclear(
+                "by value: as a list in that order, or by bands of it?",
+                "open deals by value", "how many deals by size: under 10k, 10k to 50k, above",
+            )  # fmt: skip
+        return listed
 
     def _says_worth(self, by: int, at: int) -> bool:
         """Whether a question says nothing but `by value`."""

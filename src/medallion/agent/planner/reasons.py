@@ -218,8 +218,7 @@ class Reasons(Standing):
 
     def _called_at(self, place: int) -> Sense | None:
         """The channel of a verb for calling: `did Ben call`."""
-        called = self.spans[place].text.casefold() in ("call", "ring", "phone", "dial")
-        return self.spans[place].of("kind") or (Sense("done", "call") if called else None)
+        return self.spans[place].of("kind") or (Sense("done", "call") if self.spans[place].of("calls") else None)
 
     def _in_past(self) -> bool:
         """Whether the time that is named is over, or today."""
