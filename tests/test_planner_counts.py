@@ -56,6 +56,8 @@ COUNTED = {
     "combien de commerciaux ont des affaires ouvertes de plus de 250k": "number of open_leads by owner where deal_value > 250000 having value > 0",
     "cuántos comerciales tienen negocios abiertos de más de 250k": "number of open_leads by owner where deal_value > 250000 having value > 0",
     "how many customers bought this year": "number of won_leads by customer_id, customer_name where won in this year having value > 0",
+    "how many customers did we win in June": "? accounts that are won: those that are new, or all",
+    "how many new customers did we win in June": "new_customers in 2025-06",
     "how many customers bought": "total_customers where bought",
     # who has none, whatever it is limited to
     "which reps have no open deals": "open_leads by owner having value = 0",
@@ -177,6 +179,13 @@ def test_accounts_whose_deals_of_a_product_were_lost_have_not_bought_it(tools):
     [finding] = planned(tools, Planner(tools.serving), f"how many customers have not bought {name}").found
     truth = "select count(*) as n from gold.customer_features where customer_id not in (select customer_id from gold.deals where status = 'won' and product_name = ?)"
     assert finding.rows[0]["value"] == tools.serving.rows(truth, [name])[0]["n"]
+
+
+def test_a_call_that_was_not_made_is_said_to_be_one_of_either_side(planner):
+    assert planner.understand("which customers have we not called this month").notes == (
+        "A call counts whichever side made it.",
+    )
+    assert not planner.understand("customers without a meeting this month").notes
 
 
 def test_which_they_are_is_said_in_words(tools):

@@ -363,15 +363,19 @@ def number_of(tools: Tools, asked: Question) -> Found:
     finding = tools.asked(asked, "number_of")
     name = finding.key[0]
     rows = [row for row in finding.rows if row[name] is not None]
-    labels = " or ".join(metrics.named(metric).measure.display_name.lower() for metric in asked.metrics)
-    limit = asked.having[0] if len(asked.having) == len(asked.metrics) == 1 else None
-    written = f"{limit.op} {limit.values[0]}" if isinstance(limit, Test) and limit.values else ""
-    without = written == "= 0"
-    having = f" {written}" if written not in ("", "> 0", "= 0") else ""
+    labels = {metric: metrics.named(metric).measure.display_name.lower() for metric in asked.metrics}
+    limits = [test for test in asked.having if isinstance(test, Test) and test.values]
+    first = next(iter(labels))
+    each = [(labels.get(test.name, labels[first]), f"{test.op} {test.values[0]}") for test in limits]
+    having = " and ".join(
+        f"without {label}" if limit == "= 0" else f"with {label}{'' if limit == '> 0' else f' {limit}'}"
+        for label, limit in each
+    )
+    having = having or f"with {' or '.join(labels.values())}"
     where = f" where {' and '.join(map(str, asked.where))}" if asked.where else ""
     period = f", {periods.read(asked.period, Today(tools.day))}" if asked.period else ""
     count = finding.count - (len(finding.rows) - len(rows))
-    title = f"{_plural(finding, name)} {'without' if without else 'with'} {labels}{having}{where}{period}"
+    title = f"{_plural(finding, name)} {having}{where}{period}"
     return _counted(tools, finding, title, rows, count, "number_of")
 
 

@@ -377,6 +377,8 @@ class Counting(Forming):
         products = [name for part in self.slots.where for name in names_of(part) if name in ("product", "category")]
         if len(products) > 1 or self.slots.anded:
             raise Unclear("of which products: of one of them, or of each?", "customers that bought this year")
+        if self.slots.goal == "count" and self.slots.deed in ("win", "close"):
+            raise Unclear("accounts that are won: those that are new, or all that bought?", "new customers this month", "how many customers bought this month")  # fmt: skip
         if self.slots.goal in ("amount", "average", "median"):
             raise Unclear("accounts that bought are listed or counted", "how many customers bought this month", "which customers bought this month")  # fmt: skip
         deals = _with(self.slots, entity="", goal="", states=(("won", True),), by=("customer_name",), deed="")
