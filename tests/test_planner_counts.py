@@ -138,6 +138,7 @@ def test_people_to_whom_something_was_done_are_not_reps(planner, question):
         ("wins and median deal size in May", "won_leads,median_deal_value where won and closed_date = 2025-05"),
         ("open pipeline and average deal size", "? the size of which deals"),
         ("average deal size and win rate by stage", "average_deal_value,win_rate by stage"),
+        ("which products has Lumen Works never bought in 2024", "? what an account never bought is of all time"),
         # worth, in any place
         ("and the pipeline worth", "open_pipeline"),
         ("was sind die offenen Deals zusammen wert", "open_pipeline"),

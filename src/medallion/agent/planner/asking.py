@@ -201,6 +201,11 @@ class Asking(Listing):
             self._only("score")
             return self._why_call()
         if goal == "lacking" and about:
+            if slots.times:
+                raise Unclear(
+                    "what an account never bought is of all time: ask without the time, or what it bought then",
+                    f"which products has {about.key} never bought", f"deals won with {about.key} this year",
+                )  # fmt: skip
             self._only("lacking")
             return (Intent("not_bought", {"customer": about.key, "by": slots.by[0]}),)
         if goal == "draft":
