@@ -54,7 +54,13 @@ DIRECTED = {
     "qué clientes hemos llamado la semana pasada": _BY.format(_OUT),
     "who called us most last month": "touches by customer_id, customer_name where direction = inbound and channel = call in last month order -touches limit 1",
     "who called most last month": "touches by owner where direction = outbound and channel = call in last month order -touches limit 1",
+    "which customers did we email last week": "touches by customer_id, customer_name where direction = outbound and channel = email in last week",
+    "welche Kunden wurden letzte Woche angerufen": _BY.format(_OUT),
     # not read
+    "welche Kunden haben letzte Woche angerufen": "? ",
+    "quels clients ont appelé la semaine dernière": "? ",
+    "quels clients m'ont appelé la semaine dernière": "? ",
+    "qué clientes llamaron la semana pasada": "? ",
     "who called Lumen Works": "? I do not understand 'called'",
     "which reps called us": "? I do not understand 'called'",
     "which customers have not called us this month": "? I do not understand 'not', 'called'",

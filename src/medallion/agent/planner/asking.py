@@ -146,7 +146,9 @@ class Asking(Listing):
         of_values = {split, *_OF_VALUES.get(split, ())}
         own = tuple(part for part in slots.where if {*names_of(part)} <= of_values)
         of_asker = slots.me and split == "owner"
-        bare = _with(slots, thresholds=(), times=(), about=(), goal="", where=own, me=of_asker, team=slots.team and of_asker)
+        bare = _with(
+            slots, thresholds=(), times=(), about=(), goal="", where=own, me=of_asker, team=slots.team and of_asker
+        )
         every = self.of(bare)._question(("total_leads",))
         some = self.of(_with(slots, thresholds=limits, goal=""))._question((none[0].column,))
         return Intent("without_figure", {"every": every, "some": replace(some, having=(any_of(some.metrics),))})

@@ -163,7 +163,7 @@ class Reasons(Standing):
         ahead = any(time.text.startswith(("next", "tomorrow", "from")) for time in self.times)
         if len(done) != 1 or not asked or not past or ahead or others or self.about or self.goal:
             return
-        if counted and to_us and self.places("who"):
+        if (counted and to_us and self.places("who")) or self._they_did(done[0], asked, to_us=to_us):
             return
         self._touched_by_account(asked)
         self._of_touch(done[0])
@@ -206,11 +206,27 @@ class Reasons(Standing):
                 after += 1
             return after in ours
         by_us = [at for at in ours if at and self.spans[at - 1].of("from", "by", "via")]  # von uns angerufen
-        words = [word for at, span in enumerate(self.spans) if at not in ours for word in plain_words(span.text)]
+        return bool(ours) and not (by_us or self._we_did_it(ours))
+
+    def _we_did_it(self, objects: list[int]) -> bool:
+        """Whether a verb or pronoun says that we did something, in languages where it alone says so; objects are none."""
+        words = [word for at, span in enumerate(self.spans) if at not in objects for word in plain_words(span.text)]
         did = [str(word) for word in meanings()["we_did"][self.lexed.language]]
         ends = tuple(word[1:] for word in did if word.startswith("-"))
-        first = {*words} & {*did} or (ends and any(word.endswith(ends) for word in words))
-        return bool(ours) and not (by_us or first)
+        return bool({*words} & {*did} or (ends and any(word.endswith(ends) for word in words)))
+
+    def _they_did(self, place: int, asked: list[int], *, to_us: bool) -> bool:
+        """Whether accounts are those who called or wrote, to nobody that is named: `welche Kunden haben gestern angerufen`."""
+        sense = self.spans[place].of("done")
+        directed = sense is not None and sense.name in ("call", "email")
+        accounts = all(self.has(at, "entity") for at in asked)
+        if to_us or not (directed and accounts) or self.lexed.language == "en":
+            return False
+        ours = any(span.of("ourselves", "first_person", "me") for span in self.spans)
+        owners = any(sense.name == "owner" for span in self.spans for sense in span.all("value"))
+        words = {word for span in self.spans for word in plain_words(span.text)}
+        passive = words & {*map(str, meanings()["passive"][self.lexed.language])}
+        return not (ours or owners or passive or self._we_did_it([]))
 
     def _touches_at(self, place: int) -> bool:
         names = {sense.name for sense in self.spans[place].all("verb")}
@@ -362,6 +378,8 @@ class Reasons(Standing):
         if not self.times or not all(self.quiet(at) or self.spans[at].used or at in kinds or self.spans[at].of("with", "past", "list", "value", "me", "and", "yes_no", "to_us", "ours") for at in range(asked[0] + 1, len(self.spans))):  # fmt: skip
             return
         self._touched_by_account(asked)
+        if any(self.spans[at].of("kind") == Sense("kind", "email") and self._we_at(at - 1) for at in kinds):
+            self.where.append(Test("direction", "=", ("outbound",)))  # which customers did we email
         self.use(*[at for at in self.places("with") if at > asked[0]])
         self.take("past")
 
