@@ -289,7 +289,7 @@ def without_deals(tools: Tools, asked: Question | Records, bought: tuple[Questio
     rows = [row for row in finding.rows if row["customer_id"] not in buyers]
     kinds = " or ".join(" and ".join(map(str, question.where)) for question in bought)
     span = periods.read(bought[0].period, Today(tools.day)) if bought[0].period else ""
-    title = f"{finding.title}, without deals won where {kinds}{f', {span}' if span else ''}"
+    title = f"{finding.title}, without deals won{f' where {kinds}' if kinds else ''}{f', {span}' if span else ''}"
     if not count:
         return dataclasses.replace(finding, title=title, rows=rows, total=len(rows))
     fields = (Field("value", "Accounts", "number"),)
@@ -363,15 +363,55 @@ def number_of(tools: Tools, asked: Question) -> Found:
     finding = tools.asked(asked, "number_of")
     name = finding.key[0]
     rows = [row for row in finding.rows if row[name] is not None]
-    split = finding.field(name)
-    label = split.label if split else name
+    labels = {metric: metrics.named(metric).measure.display_name.lower() for metric in asked.metrics}
+    limits = [test for test in asked.having if isinstance(test, Test) and test.values]
+    first = next(iter(labels))
+    each = [(labels.get(test.name, labels[first]), f"{test.op} {test.values[0]}") for test in limits]
+    having = " and ".join(
+        f"without {label}" if limit == "= 0" else f"with {label}{'' if limit == '> 0' else f' {limit}'}"
+        for label, limit in each
+    )
+    having = having or f"with {' or '.join(labels.values())}"
+    where = f" where {' and '.join(map(str, asked.where))}" if asked.where else ""
+    period = f", {periods.read(asked.period, Today(tools.day))}" if asked.period else ""
+    count = finding.count - (len(finding.rows) - len(rows))
+    title = f"{_plural(finding, name)} {having}{where}{period}"
+    return _counted(tools, finding, title, rows, count, "number_of")
+
+
+def without_figure(tools: Tools, every: Question, some: Question, count: bool = False) -> Found:
+    """The values of a split that are in one answer and not in another: reps without open deals; only their number if asked for."""
+    finding = tools.asked(every, "without_figure")
+    name = finding.key[0]
+    with tools.serving.reading() as connection:
+        having = {row[name] for row in answer(connection, some).rows}
+    rows = [{name: row[name]} for row in finding.rows if row[name] is not None and row[name] not in having]
+    label = metrics.named(some.metrics[0]).measure.display_name.lower()
+    where = f" where {' and '.join(map(str, some.where))}" if some.where else ""
+    period = f", {periods.read(some.period, Today(tools.day))}" if some.period else ""
+    title = f"{_plural(finding, name)} without {label}{where}{period}"
+    if count:
+        return _counted(tools, finding, title, rows, len(rows), "without_figure")
+    fields = tuple(field for field in finding.fields if field.name == name)
+    return dataclasses.replace(finding, title=title, fields=fields, rows=rows, total=len(rows), note="")
+
+
+def _counted(tools: Tools, finding: Found, title: str, rows: list[dict[str, Any]], count: int, tool: str) -> Found:
+    """The number of rows of a finding, with the values that they are of where they are few."""
+    name = finding.key[0]
+    shown = next((field for field in finding.fields if field.name == "customer_name"), finding.field(name))
+    of_row = shown or Field(name, name)
+    which = ", ".join(of_row.written(row[of_row.name], finding.currency) for row in rows[:_NAMED])
+    note = f"These are {which}{' and others' if len(rows) > _NAMED else ''}." if rows else ""
     fields = (Field("value", "Number", "number"),)
-    named = Field(name, label).written if split is None else split.written
-    which = ", ".join(named(row[name], finding.currency) for row in rows[:_NAMED])
-    note = f"{label}: {which}{', and others' if len(rows) > _NAMED else ''}." if rows else ""
-    return tools.found("number_of", f"Number of values of {label.lower()}: {finding.title}", fields, (),
-        [{"value": finding.count - (len(finding.rows) - len(rows))}], finding.tables, finding.sql, finding.bindings, note,
-    )  # fmt: skip
+    return tools.found(tool, title, fields, (), [{"value": count}], finding.tables, finding.sql, finding.bindings, note)
+
+
+def _plural(finding: Found, name: str) -> str:
+    """What several values of a split are called: owners, countries."""
+    split = finding.field(name)
+    label = "Account" if name == "customer_id" else (split.label if split else name).removesuffix(" name")
+    return f"{label[:-1]}ies" if label.endswith("y") else f"{label}s"
 
 
 def running_total(tools: Tools, asked: Question) -> Found:
@@ -413,6 +453,7 @@ EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
         rows_after,
         running_total,
         number_of,
+        without_figure,
         share_of_first,
         passed_on,
     )

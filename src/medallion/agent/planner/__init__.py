@@ -392,7 +392,7 @@ class Planner:
             limit.op == "=" and limit.value == "0" and limit.column.endswith("_leads") for limit in slots.thresholds
         )
         facts = self.names.facts
-        if not none or slots.by != ("owner",) or slots.where or facts is None or not facts.there("silver.owners_clean"):
+        if not none or slots.by != ("owner",) or facts is None or not facts.there("silver.owners_clean"):
             return []
         rows = self.serving.rows(
             "select distinct owner_name from silver.owners_clean where owner_name not in "

@@ -9,16 +9,18 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from medallion import metrics
-from medallion.agent.planner.forming import Asked, Intent, _with
+from medallion.agent.planner.forming import Asked, Intent, _with, any_of
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.listing import Listing
-from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import OF_DEED, OF_OPEN, Slots, Threshold, beside, names_of
+from medallion.agent.planner.marking import Unclear, without_quotas
+from medallion.agent.planner.slots import OF_DEED, OF_OPEN, Slots, Threshold, beside, names_of, selected
 from medallion.agent.planner.times import Time
 from medallion.metrics import periods
 from medallion.metrics.conditions import And, Condition, Or, Test
 from medallion.metrics.question import Order, Question, Records
 
+#: What the values of a split have of themselves, beside what their deals have.
+_OF_VALUES = {"owner": ("team", "owner_team", "owner_manager"), "product": ("category",), "city": ("country",)}
 #: What a forecast may be split by (`medallion.learning.forecasts.DIMENSIONS`).
 _FORECAST_BY = ("owner", "product", "source", "industry", "country", "size_band", "stage", "quality")
 
@@ -42,6 +44,8 @@ class Asking(Listing):
         Raises:
             Unclear: The slots do not make a question.
         """
+        if self._is_typical_beside():
+            return self.of(_with(self._typical_beside(), typical=False)).asked()
         if self._is_typical():
             return self.of(_with(self.slots, typical=False, states=(*self.slots.states, ("won", True)))).asked()
         if self.slots.bands:
@@ -60,14 +64,44 @@ class Asking(Listing):
             )
             if not (bare.metrics or bare.entity or bare.thresholds or bare.deed):
                 bare = _with(bare, metrics=("total_leads",))  # how many products do we have
-            elif bare.deed in ("sell", "win") and not (bare.thresholds or bare.rank):
-                bare = _with(bare, thresholds=(Threshold("", ">", "0"),))  # how many countries do we sell to
             return tuple(map(self._number_of, self.of(bare).asked()))
         if self.slots.running:
             return tuple(map(self._running, self.of(_with(self.slots, running=False)).asked()))
         asked = self._intent() or self._fact() or self._asked()
         skip = self.slots.rank.skip if self.slots.rank else 0
         return tuple(self._after(request, skip) for request in asked) if skip else asked
+
+    def _is_typical_beside(self) -> bool:
+        """Whether the size of deals is asked for beside other figures, and it is not said of which deals: `wins and average deal size`."""
+        slots = self.slots
+        sizes = {"average_deal_value", "median_deal_value"} & {*slots.metrics}
+        return slots.typical and bool(sizes) and len(slots.metrics) > len(sizes) and not self._says_which_deals()
+
+    def _typical_beside(self) -> Slots:
+        """The slots with the size of deals as that of those won, where the others are of deals won, of how many are, or of no deals.
+
+        Raises:
+            Unclear: The others are of open, lost or all deals, or there is no median of the deals won beside them.
+        """
+        names = self.slots.metrics
+        others = [metrics.metrics()[name] for name in names if name not in ("average_deal_value", "median_deal_value")]
+        states = {selected(metric) for metric in others if metric.view.entity == "deals"}
+        if states == {frozenset({"won"})}:
+            return _with(self.slots, states=(*self.slots.states, ("won", True)))
+        if "median_deal_value" in names or not frozenset[str]().union(*states) >= ({"won"} if states else set()):
+            raise Unclear(
+                "the size of which deals: of those won, or of all?",
+                "average deal size of won deals this quarter", "average size of all deals",
+            )  # fmt: skip
+        means = {"average_deal_value": "average_won_value"}
+        return _with(self.slots, metrics=tuple(means.get(name, name) for name in names))
+
+    def _says_which_deals(self) -> bool:
+        """Whether it is said of which deals a size is asked for."""
+        slots, life = self.slots, {"stage", "status", "probability", "lead_id"}
+        named = {*slots.by} | {name for part in slots.where for name in names_of(part)}
+        others = slots.states or slots.deed or slots.whole or slots.about or slots.bands or slots.share
+        return bool(others or named & life)
 
     def _is_typical(self) -> bool:
         """Whether the size of deals is asked for and not of which: of those won, which the average deal size is of."""
@@ -76,16 +110,48 @@ class Asking(Listing):
         asked = slots.typical and slots.metrics and {*slots.metrics} <= sizes
         mean = not slots.metrics and slots.entity == "deals" and slots.goal in ("average", "median")
         asked = asked or (mean and slots.fields in ((), ("deal_value",)) and (slots.typical or bool(slots.rank)))
-        life = {"stage", "status", "probability", "lead_id"}
-        named = {*slots.by} | {name for part in slots.where for name in names_of(part)}
-        others = slots.states or slots.deed or slots.whole or slots.about or slots.bands or slots.share
-        return bool(asked) and not (others or named & life)
+        return bool(asked) and not self._says_which_deals()
 
     def _number_of(self, asked: Asked) -> Intent:
-        """How many values of a split there are: reps with more than 50 open deals, countries with any revenue."""
-        if not isinstance(asked, Question) or len(asked.by) != 1 or asked.compare or asked.limit:
+        """How many values of a split have a figure: reps with more than 50 open deals, countries with any revenue."""
+        if isinstance(asked, Intent) and asked.tool == "without_figure":
+            return replace(asked, arguments={**asked.arguments, "count": True})
+        accounts = isinstance(asked, Question) and {split.name for split in asked.by} == {
+            "customer_id",
+            "customer_name",
+        }
+        if not isinstance(asked, Question) or not (len(asked.by) == 1 or accounts) or asked.compare or asked.limit:
             raise Unclear("how many of what, and by what?", "how many reps have more than 50 open deals")
-        return Intent("number_of", {"asked": replace(asked, order=())})
+        return self._in_number_of(asked)
+
+    def _without_figure(self) -> Intent | None:
+        """The values of a split that have no deals of some kind: reps without open deals in Germany; None for other questions.
+
+        All values that there are stand in no answer about those deals, so they are asked for by themselves.
+        """
+        slots = self.slots
+        counts = {*meanings()["measures"]["deals"]["count"].values(), *meanings()["composed"]}
+        none = [limit for limit in slots.thresholds if (limit.op, limit.value) == ("=", "0") and limit.column in counts]
+        limits = tuple(
+            replace(limit, column=limit.column or "deal_value") for limit in slots.thresholds if limit not in none
+        )
+        restricted = slots.where or limits or slots.me or slots.about
+        if len(none) != 1 or len(slots.by) != 1 or slots.by[0].startswith("time:") or not restricted:
+            return None
+        if slots.goal not in ("", "list") or slots.metrics or slots.rank or slots.compare or slots.turn or slots.share:
+            raise Unclear("who has none of some deals is listed or counted", "which reps have no open deals")
+        if len(slots.times) > 1:
+            raise Unclear("none of some deals in which of the times?", "which reps won nothing in May")
+        (split,) = slots.by
+        of_values = {split, *_OF_VALUES.get(split, ())}
+        own = tuple(part for part in slots.where if {*names_of(part)} <= of_values)
+        of_asker = slots.me and split == "owner"
+        bare = _with(
+            slots, thresholds=(), times=(), about=(), goal="", where=own, me=of_asker, team=slots.team and of_asker
+        )
+        every = self.of(bare)._question(("total_leads",))
+        some = self.of(_with(slots, thresholds=limits, goal=""))._question((none[0].column,))
+        return Intent("without_figure", {"every": every, "some": replace(some, having=(any_of(some.metrics),))})
 
     @staticmethod
     def _running(asked: Asked) -> Intent:
@@ -137,6 +203,11 @@ class Asking(Listing):
             self._only("score")
             return self._why_call()
         if goal == "lacking" and about:
+            if slots.times:
+                raise Unclear(
+                    "what an account never bought is of all time: ask without the time, or what it bought then",
+                    f"which products has {about.key} never bought", f"deals won with {about.key} this year",
+                )  # fmt: skip
             self._only("lacking")
             return (Intent("not_bought", {"customer": about.key, "by": slots.by[0]}),)
         if goal == "draft":
@@ -170,11 +241,7 @@ class Asking(Listing):
         """What is expected of a time, the current quarter where none is named, beside its quota."""
         slots = self.slots
         if "quota" not in metrics.metrics():
-            raise Unclear(
-                "there are no quotas in this lakehouse, so whether one is met is not known",
-                "revenue this quarter", "forecast for this quarter",
-                remedy="docs/PROPOSALS.md says which files have them.",
-            )  # fmt: skip
+            raise without_quotas("revenue this quarter", so="so whether one is met is not known")
         self._only("attain")
         ends = [periods.read(time.text, self.today).last for time in slots.times]
         over = any(self.today.day and last and last < self.today.day for last in ends)
@@ -403,8 +470,10 @@ class Asking(Listing):
             return (self._beside_average(),)
         if slots.without:
             return (self._without_touches(),)
-        if slots.lacks:
+        if slots.lacks or self._bought_nothing():
             return (self._without_deals(),)
+        if none := self._without_figure():
+            return (none,)
         if slots.deed == "create" and len(slots.times) > 1 and {"won", "lost", "closed"} & states:
             raise Unclear(
                 "opened in one time and ended in another: only one of the two is read",

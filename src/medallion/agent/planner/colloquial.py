@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from medallion.agent.planner.lexicon import Sense
 from medallion.agent.planner.marking import RANKS, Unclear
-from medallion.agent.planner.slots import OF_LIFE, Rank
+from medallion.agent.planner.slots import OF_LIFE, TEAMS, Rank
 from medallion.agent.planner.subjects import Subjects
 from medallion.metrics.conditions import Test
 
@@ -14,12 +14,22 @@ from medallion.metrics.conditions import Test
 _LASTING = {"win": "average_cycle_days", "close": "average_cycle_days", "sell": "average_cycle_days", "lose": "average_days_to_loss"}  # fmt: skip
 #: Metrics of how long something takes.
 _CYCLE = "average_cycle_days"
-#: Metrics that are an amount of money.
-_MONEY = frozenset(
-    {"open_pipeline", "weighted_pipeline", "total_deal_value", "revenue", "lost_value", "average_deal_value", "average_won_value"}
-)  # fmt: skip
 #: Kinds of words that a value of a split is asked for by.
 _SPLITS = ("who", "dim", "unit")
+#: Kinds of words that say what who sells has or does.
+_OF_SELLERS = (
+    "entity",
+    "metric",
+    "field",
+    "kind",
+    "exists",
+    "ourselves",
+    "missed",
+    "reached",
+    "short",
+    "my_team",
+    "intent",
+)
 #: Kinds of words that are records or figures, where a dimension has the same name.
 _NO_COUNTS = ("people", "entity", "metric", "kind", "value")
 
@@ -49,7 +59,7 @@ class Colloquial(Subjects):
             span.of("state") == Sense("state", "lost") or Sense("verb", "lose") in span.senses for span in self.spans
         )
         for span in self.spans if lost else ():
-            if span.text.casefold() == "money" and Sense("metric", "revenue") in span.senses:
+            if span.of("money") and Sense("metric", "revenue") in span.senses:
                 span.senses = (Sense("metric", "lost_value"),)
 
     def _my_reps(self) -> None:
@@ -87,6 +97,45 @@ class Colloquial(Subjects):
             for place in (again, *same):
                 self.spans[place].senses = (Sense("neutral"),)
             self.use(again, *same)
+
+    def _persons(self) -> None:
+        """`how many people did we call`: accounts or their contacts, and not who sells.
+
+        Raises:
+            Unclear: People are named to whom something was done, or who are not said to sell.
+        """
+        for place in self.places("dim", "humans"):
+            humans = self.has(place, "humans") is not None
+            before = self.near(place, -1)
+            asked = before >= 0 and self.spans[before].of("count", "list", "whom")
+            if not asked or not (humans or self.has(place, "dim") == Sense("dim", "owner")):
+                continue
+            done = [at for at in range(place + 1, len(self.spans)) if self._is_done(at)]
+            bought = humans and any(Sense("state", "bought") in span.senses for span in self.spans)
+            to_us = humans and any(map(self._reaches_us, done))
+            owners = any(sense.name in ("owner", *TEAMS) for span in self.spans for sense in span.all("value"))
+            sells = any(span.of(*_OF_SELLERS) or span.of("verb", "state") for span in self.spans)
+            idle = humans and not (sells or done or owners) and any(span.of("value") for span in self.spans)
+            if bought or to_us or idle or (done and self._we_between(place, done[0])):
+                raise Unclear(
+                    f"{self.spans[place].text!r}: are accounts meant? People of theirs are not counted",
+                    "how many customers did we call this month", "how many customers called us this month",
+                    "how many customers bought this month", "how many reps have open deals",
+                )  # fmt: skip
+
+    def _is_done(self, place: int) -> bool:
+        """Whether something that is done to others stands at a place: called, met, won, sold to."""
+        names = {sense.name for sense in self.spans[place].all("verb")}
+        others = self.spans[place].of("done", "kind") or names & {"touch", "contact", "win", "lose", "sell"}
+        deals = any(span.of("entity", "metric") and not span.of("kind") for span in self.spans[place:])
+        return bool(others) and not deals
+
+    def _we_between(self, first: int, last: int) -> bool:
+        """Whether we, or a rep by name, stand between two places, as who does it."""
+        return any(
+            span.of("ourselves", "me", "first_person") or any(sense.name == "owner" for sense in span.all("value"))
+            for span in self.spans[first + 1 : last + 1]
+        )
 
     def _counted_values(self) -> None:
         """`how many reps have more than 50 open deals`: which they are, and of these the number."""
@@ -212,27 +261,7 @@ class Colloquial(Subjects):
         led = rank < verb and any(self.spans[at].of("to", "modal") for at in between)
         return not over and (verb < rank or led)
 
-    def _worth_said(self) -> None:
-        """`what are our open deals worth`, `what's the pipeline worth`: what they come to, asked for after them."""
-        places = self.places("worth")
-        if len(places) != 1 or self.rank or self.about or self.goal not in ("", "amount"):
-            return
-        (place,) = places
-        after = [at for at in range(place + 1, len(self.spans)) if not self.quiet(at) and not self.spans[at].used]
-        figures = {sense.name for span in self.spans[:place] for sense in span.all("metric")}
-        money = bool(figures & _MONEY)
-        if any(not self.spans[at].of("total", "now", "to_us", "neutral", "ours", "together") for at in after):
-            return
-        first = next((at for at in range(len(self.spans)) if not self.quiet(at)), 0)
-        asks = self.spans[first].of("list", "amount", "yes_no", "be", "carry")
-        named = money or self._is_of_deals()
-        if not asks or not named:
-            return
-        self.use(place, *[at for at in after if self.has(at, "together")])
-        self.goal = "" if money else "amount"
-        self.use(*[at for at in self.places("list", "amount") if at == first])
-
-    def _sorted_values(self) -> None:
+    def _staged_deals(self) -> None:
         """`how many are in negotiation`, `how much money is in negotiation`: deals, which alone are in a stage."""
         stages = [part for part in self.where if isinstance(part, Test) and part.name == "stage"]
         own = (

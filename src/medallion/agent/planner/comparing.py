@@ -22,7 +22,7 @@ _LAST = {f"last {unit}": f"this {unit}" for unit in ("day", "week", "month", "qu
 _DONE = {"win": "won", "sell": "won", "lose": "lost", "won": "won", "lost": "lost"}
 
 #: Metrics that count deals in a state of today.
-_NOW = {"open": "open_leads", "overdue": "overdue_deals"}
+_NOW = {"open": "open_leads", "overdue": "overdue_deals", "silent": "silent_deals", "untouched": "never_touched_deals"}
 
 #: Units of time of which the one that is not over is left out of what rises or falls.
 _UNITS = ("week", "month", "quarter", "year")
@@ -120,25 +120,40 @@ class Comparing(Measuring):
         whose = self.places("who") or [at for at in self.places("dim") if self.has(at, "dim") in people]
         denied = [at for at in self.places("not", "no", "never") if not self._says(at, "not", "lately")]
         doubled = len(denied) != (1 if both else 0) if nothing else len(denied) != 1
-        things = [at for at in self.places("thing", "entity") if self.has(at, "thing") or self._is_deals_at(at)]
-        figure = self.where or self.about or self.places("metric", "count", "amount", "more", "fewer", *RANKS)
-        if len(done) == 1 and whose and self.where and any(self.has(at, "never") for at in denied):
-            raise Unclear(
-                "who never won or lost anything of some deals has no row among them, so they are not known",
-                "reps with nothing won",
-            )
+        first = min([*denied, *nothing], default=len(self.spans))  # deals that are not open are others
+        things = [at for at in self.places("thing", "entity") if self.has(at, "thing") or (self._is_deals_at(at) and at > first)]  # fmt: skip
+        figure = self.about or self.places("metric", "count", "amount", "more", "fewer", *RANKS)
         doubled |= any(self.has(at, "thing") for at in things) and any(self.has(at, "no") for at in denied)
         if len(done) != 1 or not whose or doubled or not (nothing or things) or figure:
+            self._refuse_none_left(denied)
             return
-        if self.thresholds:
+        if (self.where or self.thresholds) and not any(self.has(at, "dim") for at in whose):
+            limit = "a limit on the value of deals" if self.thresholds else "what limits the deals"
             raise Unclear(
-                "who has won nothing cannot be asked together with a limit on the value of deals",
-                "reps with nothing won",
-            )
+                f"who has won nothing cannot be asked together with {limit}: say of whom",
+                "which reps won nothing over 50k this year", "which reps have no open deals in Germany",
+            )  # fmt: skip
         (place, state) = done[0]
         self.thresholds.append(Threshold(_NOW.get(state) or f"{state}_leads", "=", "0"))
         self.use(place, *denied, *nothing, *things)
         self.take("with", "still")
+
+    def _refuse_none_left(self, denied: list[int]) -> None:
+        """Refuse that somebody has no deals of a kind that `_nothing` does not read: it would be read as deals not of that kind.
+
+        Raises:
+            Unclear: It is said so.
+        """
+        whose = [at for at in self.places("dim", "unit") if not self.has(at - 1, "by")]
+        accounts = any(Sense("entity", "accounts") in span.senses for span in self.spans)
+        for place in denied if not (accounts or self.about) else ():
+            after = self.near(place, 1)
+            state = self.has(after, "state") or (self._is_deals_at(after) and self.has(self.near(after, 1), "state"))
+            if state and self.has(place, "no") and any(at < place for at in whose):
+                raise Unclear(
+                    f"who has no deals that are {state.name.replace('_', ' ')} is not read of this",
+                    "which reps have no open deals", "which reps won nothing last month",
+                )  # fmt: skip
 
     def _denied_twice(self) -> None:
         """`no tienen ninguna`, `n'ont aucune`, `nunca compraron nada`: in French and Spanish two words that deny deny once."""

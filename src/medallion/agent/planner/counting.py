@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from medallion import metrics
-from medallion.agent.planner.forming import Asked, Forming, Intent, _with
+from medallion.agent.planner.forming import Asked, Forming, Intent, _with, any_of
 from medallion.agent.planner.lexicon import meanings
-from medallion.agent.planner.marking import Unclear
+from medallion.agent.planner.marking import Unclear, without_quotas
 from medallion.agent.planner.slots import OF_DEED, TEAMS, beside, names_of, selected
 from medallion.agent.planner.times import Time
 from medallion.metrics import Metric, MetricView
@@ -25,9 +25,7 @@ class Counting(Forming):
         slots = self.slots
         of_quota = {*slots.metrics, *(threshold.column for threshold in slots.thresholds)} & {*meanings()["current"]}
         if of_quota and not of_quota & metrics.metrics().keys():
-            raise Unclear(
-                "there are no quotas in this lakehouse", remedy="docs/PROPOSALS.md says which files have them."
-            )
+            raise without_quotas("revenue this quarter by owner")
         if slots.metrics == ("quota_gap",):
             return self._of_teams(tuple(meanings()["overview"]["quota"]))
         if slots.goal == "both" and not slots.entity and len(slots.metrics) == 1:
@@ -379,8 +377,10 @@ class Counting(Forming):
         products = [name for part in self.slots.where for name in names_of(part) if name in ("product", "category")]
         if len(products) > 1 or self.slots.anded:
             raise Unclear("of which products: of one of them, or of each?", "customers that bought this year")
-        if self.slots.goal in ("count", "amount", "average"):
-            raise Unclear("how many accounts bought in a time is not a figure that there is", "new customers this month", "which customers bought this month")  # fmt: skip
+        if self.slots.goal == "count" and self.slots.deed in ("win", "close"):
+            raise Unclear("accounts that are won: those that are new, or all that bought?", "new customers this month", "how many customers bought this month")  # fmt: skip
+        if self.slots.goal in ("amount", "average", "median"):
+            raise Unclear("accounts that bought are listed or counted", "how many customers bought this month", "which customers bought this month")  # fmt: skip
         deals = _with(self.slots, entity="", goal="", states=(("won", True),), by=("customer_name",), deed="")
         asked = self.of(deals)._question(("revenue", "won_leads"))
         where = (
@@ -388,7 +388,15 @@ class Counting(Forming):
             if any(str(condition) == "won" for condition in asked.where)
             else (*asked.where, Test("won", "is"))
         )
+        if self.slots.goal == "count":
+            return (self._in_number_of(replace(asked, metrics=("won_leads",), where=where)),)
         return (replace(asked, where=where, order=(Order("revenue", True),)),)
+
+    @staticmethod
+    def _in_number_of(asked: Question) -> Intent:
+        """How many rows of an answer have something of one of its figures, or what the question wants of them."""
+        having = asked.having or (any_of(asked.metrics),)
+        return Intent("number_of", {"asked": replace(asked, having=having, order=())})
 
     def _in_the_first(self) -> bool:
         """Whether the question asks how much of a figure the top rows hold: `how much of our pipeline is in the top 5 deals`."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from medallion import metrics
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.names import Team
@@ -151,6 +152,11 @@ class Forming:
             if positive and own and state in ("won", "bought") and entity != "accounts":
                 continue
             text = _state(entity, state)
+            if not text and state == "any_deal":
+                raise Unclear(
+                    "whether an account has had any deal at all is not read",
+                    "customers that never bought anything", "accounts without open deals",
+                )  # fmt: skip
             if not text:
                 raise Unclear(f"{labelled(entity)} are not {state}", f"how many {labelled(entity)} are there?")
             test = parse(text)
@@ -272,6 +278,16 @@ def _with(slots: Slots, **changes: Any) -> Slots:
 def _state(entity: str, state: str) -> str:
     """The condition of a state on the records of an entity; empty where it has none."""
     return str(meanings()["states"].get(entity, {}).get(state, ""))
+
+
+def any_of(names: tuple[str, ...]) -> Condition:
+    """The condition that there is something of one of some figures: a number above 0, a known rate."""
+    tests: list[Condition] = []
+    for name in names:
+        column = "value" if len(names) == 1 else name
+        adds = metrics.metrics()[name].measure.additivity != "ratio" and name not in meanings()["current"]
+        tests.append(Test(column, ">", ("0",)) if adds else Test(column, "known"))
+    return Or(tuple(tests)) if len(tests) > 1 else tests[0]
 
 
 def labelled(entity: str) -> str:

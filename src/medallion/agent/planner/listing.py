@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from medallion import metrics
 from medallion.agent.planner.counting import Counting
-from medallion.agent.planner.forming import Asked, Intent, _with
+from medallion.agent.planner.forming import Asked, Intent, _with, any_of
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.slots import LISTED, OF_DEED, OF_LIFE, Rank, names_of
@@ -216,11 +216,18 @@ class Listing(Counting):
         touches = Question(("touches",), (Split("customer_id"),), where, period or None)
         return Intent("without_touches", {"records": listed, "touches": touches})
 
+    def _bought_nothing(self) -> bool:
+        """Whether accounts are asked for that bought nothing in a time, which is no state of an account as never having bought is."""
+        denied = {("bought", False), ("won", False)} & {*self.slots.states}
+        return self.slots.entity == "accounts" and bool(denied) and bool(self.slots.times)
+
     def _without_deals(self) -> Intent:
-        """Accounts that have not bought some products, of those that bought others or of all that are named."""
+        """Accounts that have not bought some products, or nothing in a time, of those that bought others or of all that are named."""
         slots = self.slots
         if slots.entity != "accounts" or slots.goal not in ("", "list", "count") or slots.metrics or slots.by:
             raise Unclear("only accounts can lack a product", "customers that have not bought Routing")
+        if len(slots.times) > 1 or slots.rank or slots.deed:
+            raise Unclear("accounts that bought nothing in which time?", "customers that bought nothing this year")
         positive = any(name in ("product", "category") for part in slots.where for name in names_of(part))
         if slots.times and positive:
             raise Unclear("is the period about what was bought, or about what was not?", remedy="Ask without the time.")
@@ -229,12 +236,25 @@ class Listing(Counting):
             bare = _with(bare, states=tuple({**dict(slots.states), "bought": True}.items()), goal="")
             (listed,) = self.of(bare)._buyers()
         else:
-            states = tuple(state for state in slots.states if state != ("bought", False))
-            listed = self.of(_with(bare, states=states))._listed(())[-1]
+            states = tuple(state for state in slots.states if state not in (("bought", False), ("won", False)))
+            sizes = () if self._bought_nothing() else slots.thresholds  # no deal over 50k won this year
+            listed = self.of(_with(bare, states=states, thresholds=sizes))._listed(())[-1]
         period = slots.times[0].text if slots.times and not positive else None
-        own = _with(self.slots, where=(), states=(), me=False, lacks=(), entity="", by=("customer_name",), times=())
+        own = _with(
+            self.slots, where=(), states=(), me=False, lacks=(), entity="", by=("customer_name",), times=(), goal=""
+        )
+        own = _with(
+            own, thresholds=tuple(replace(limit, column=limit.column or "deal_value") for limit in slots.thresholds)
+        )
+        if slots.lacks:
+            own = _with(own, thresholds=())
+        of_each: list[tuple[Test, ...]] = [(product,) for product in slots.lacks] or [()]
         bought = tuple(
-            self.of(_with(own, where=(product,)))._question(("won_leads",), period=period) for product in slots.lacks
+            replace(
+                self.of(_with(own, where=product))._question(("won_leads",), period=period),
+                having=(any_of(("won_leads",)),),
+            )
+            for product in of_each
         )
         return Intent("without_deals", {"asked": listed, "bought": bought, "count": slots.goal == "count"})
 

@@ -52,6 +52,13 @@ class Unclear(Exception):  # noqa: N818 - no error: the question is asked back
         self.unknown = unknown
 
 
+def without_quotas(*closest: str, so: str = "") -> Unclear:
+    """That quotas are asked for and there are none, with questions that can be answered instead."""
+    reason = ", ".join(["there are no quotas in this lakehouse", *([so] if so else [])])
+    remedy = "docs/PROPOSALS.md says which files have them."
+    return Unclear(reason, *closest, "forecast for this quarter", remedy=remedy)
+
+
 class Marking:
     """The spans of a question being read, and what was found so far: what is understood is marked as used."""
 

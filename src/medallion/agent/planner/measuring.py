@@ -94,10 +94,19 @@ class Measuring(Banding):
             return
         (place,) = done
         name = self.spans[place].all("done")[0].name
+        to_us = self._reaches_us(place)
         self.spans[place].senses = (Sense("kind", name),)
-        if name in ("call", "email"):
+        if to_us:  # who called us most
+            self.by.append("customer_name")
+            self.use(*self.places("who"))
+            self.where += [Test("direction", "=", ("inbound",))] if name in ("call", "email") else []
+        elif name in ("call", "email"):
             self.where.append(Test("direction", "=", ("outbound",)))
         self.goal = "count"
+
+    def _reaches_us(self, place: int) -> bool:
+        """Whether the touch at a place is one of theirs to us."""
+        raise NotImplementedError
 
     def _picked_up(self) -> None:
         """`how often do people pick up when we call`: the share of our calls that did not end without an answer."""
@@ -292,6 +301,8 @@ class Measuring(Banding):
             place, sense = kinds[0]
             self.rank, self.entity = Rank("newest", 1, self.spans[place].text), "interactions"
             self.where.append(Test("channel", "=", (sense.name,)))
+            if sense.name in ("call", "email") and self._reaches_us(place):  # when did they last ring us
+                self.where.append(Test("direction", "=", ("inbound",)))
             self.use(place, *lastly)
 
     def _nth(self) -> None:
@@ -503,12 +514,22 @@ class Measuring(Banding):
         )
 
     def _orders_by_value(self, by: int, at: int) -> bool:
-        """Whether deals are named, and `by value` is the last that is said of them."""
+        """Whether deals are named, and `by value` is the last that is said of them: an order of a list.
+
+        Raises:
+            Unclear: Their number or an average is asked for, which values neither order nor split.
+        """
         deals = any(Sense("entity", "deals") in span.senses for span in self.spans[:by])
         last = self.near(at, 1) >= len(self.spans)
         plain = not (self.rank or self.places("metric", "count", "amount", "average", "median", "share"))
         by_value = self.has(by, "by") == Sense("by") and self.has(at, "field") == Sense("field", "deal_value")
-        return deals and last and plain and by_value and (self.before is None or bool(self.places("entity")))
+        listed = deals and last and plain and by_value and (self.before is None or bool(self.places("entity")))
+        if listed and (self.goal not in ("", "list") or self.share):
+            raise Unclear(
+                "by value: as a list in that order, or by bands of it?",
+                "open deals by value", "how many deals by size: under 10k, 10k to 50k, above",
+            )  # fmt: skip
+        return listed
 
     def _says_worth(self, by: int, at: int) -> bool:
         """Whether a question says nothing but `by value`."""

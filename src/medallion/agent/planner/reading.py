@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
-from medallion.agent.planner.marking import DASHES, QUIET, RANKS, Unclear
+from medallion.agent.planner.marking import DASHES, QUIET, RANKS, Unclear, without_quotas
 from medallion.agent.planner.reasons import Reasons
 from medallion.agent.planner.slots import TEAMS, About, Slots, beside
 from medallion.agent.planner.times import Times
@@ -43,9 +43,9 @@ class Reading(Reasons):
             Unclear: A span says something that no slot takes.
         """
         steps: tuple[Callable[[], None], ...] = (
-            self._asides, self._purposes, self._but, self._formerly, self._having_none, self._denied_twice, self._corrected, self._rated, self._lagging, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._active, self._money_lost, self._my_reps, self._dated, self._repeated, self._counted_values, self._named, self._that_time, self._whose_record, self._about, self._existing, self._other_deals, self._days_since, self._brought, self._traded, self._open_things, self._covered, self._existing_or_new, self._caused, self._unanswered, self._preferred, self._reached_whom, self._touched_account, self._touched_accounts, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
-            self._who_did, self._picked_up, self._passed, self._lacking, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._placed, self._ranked, self._taken_longest, self._in_stage_longest, self._dependent, self._from_to, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._account_products, self._worth, self._measure, self._the_ones, self._worth_said, self._bought, self._best_seller, self._splits, self._by_quarter, self._deeds,
-            self._attained, self._from_quota, self._duration_of_deals, self._managed, self._used, self._subject, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._sorted_values, self._conflicting, self._whose,
+            self._asides, self._purposes, self._but, self._formerly, self._having_none, self._denied_twice, self._corrected, self._rated, self._lagging, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._active, self._money_lost, self._my_reps, self._dated, self._repeated, self._persons, self._counted_values, self._named, self._that_time, self._whose_record, self._about, self._existing, self._other_deals, self._days_since, self._brought, self._traded, self._open_things, self._covered, self._existing_or_new, self._caused, self._unanswered, self._preferred, self._reached_whom, self._touched_account, self._touched_accounts, self._last_done, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
+            self._who_did, self._picked_up, self._passed, self._lacking, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._placed, self._ranked, self._taken_longest, self._in_stage_longest, self._dependent, self._from_to, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._account_products, self._worth, self._measure, self._the_ones, self._bought, self._best_seller, self._splits, self._by_quarter, self._deeds,
+            self._attained, self._from_quota, self._duration_of_deals, self._managed, self._used, self._subject, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._staged_deals, self._conflicting, self._whose,
         )  # fmt: skip
         for step in steps:
             step()
@@ -333,10 +333,7 @@ class Reading(Reasons):
                 remedy="Who may see them finds them on the account's page of the dashboard (`medallion dashboard`).",
             )
         if any(sense.name.removeprefix("team_") in meanings()["current"] for sense in span.all("absent")):
-            raise Unclear(
-                "there are no quotas in this lakehouse", "revenue this quarter by owner", "forecast for this quarter",
-                remedy="docs/PROPOSALS.md says which files have them.",
-            )  # fmt: skip
+            raise without_quotas("revenue this quarter by owner")
         raise Unclear(
             f"this lakehouse has no data for {span.text!r}",
             remedy="`medallion metrics list` says what there is; docs/PROPOSALS.md, which files can be added.",

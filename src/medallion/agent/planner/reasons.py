@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from medallion.agent.planner.lexicon import Sense, folded
+from medallion.agent.planner.lexicon import Sense, folded, meanings, plain_words
 from medallion.agent.planner.marking import DASHES, Unclear
 from medallion.agent.planner.slots import OF_DEED, Rank
 from medallion.agent.planner.standing import Standing
@@ -150,22 +150,83 @@ class Reasons(Standing):
     def _reached_whom(self) -> None:
         """`which customers did I talk to today`, `who did we call yesterday`: the accounts of our touches."""
         done = [at for at in self.places("verb") if self._touches_at(at)] + self.places("done")
-        asked = self.places("whom") or self._accounts_asked() or self._asked_of_us()
+        to_us = len(done) == 1 and self._reaches_us(done[0])
+        asked = self.places("whom") or self._accounts_asked() or (self.places("who") if to_us else self._asked_of_us())
         past = (
             self.places("past") or any(span.of("first_person", "ourselves") for span in self.spans) or self._in_past()
         )
-        others = self.places("not", "no", "never", "metric", "count", "amount", "modal", "unanswered", "state")
+        past = past or (to_us and self.places("done", "verb") == done)
+        counted = [at for at in self.places("count") if self.near(at, 1) in asked]
+        others = self.places("not", "no", "never", "metric", "amount", "modal", "unanswered", "state")
+        others += [at for at in self.places("count") if at not in counted]
         others += self.places("when", "how", "why", "desc", "asc", "last", "newest", "more", "fewer")
         ahead = any(time.text.startswith(("next", "tomorrow", "from")) for time in self.times)
         if len(done) != 1 or not asked or not past or ahead or others or self.about or self.goal:
             return
-        sense = self.spans[done[0]].of("done") or self._called_at(done[0])
+        if (counted and to_us and self.places("who")) or self._they_did(done[0], asked, to_us=to_us):
+            return
         self._touched_by_account(asked)
-        self.where += [Test("channel", "=", (sense.name,))] if sense else []
-        self.where += [Test("direction", "=", ("outbound",))] if sense and sense.name in ("call", "email") else []
+        self._of_touch(done[0])
+        self.number_of |= bool(counted)  # how many customers called us
+        self.use(*counted)
         self.use(done[0], *[at for at in (done[0] + 1,) if self.has(at, "to", "with")])
         self.use(*[at for at in range(asked[0]) if self.has(at, "with")])
         self.take("past")
+
+    def _last_done(self) -> None:
+        """`when did we last call them`, `when did they last call us`: the last touch that went out, or that came in."""
+        for place in self.places("kind", "metric"):
+            to_us, sense = self._reaches_us(place), self.has(place, "kind", "metric")
+            called = self.has(place, "kind") and self.spans[place].of("verb") and self.has(place - 1, "last")
+            if called and sense and sense.name in ("call", "email") and (to_us or self._we_at(place - 2)):
+                self.where.append(Test("direction", "=", ("inbound" if to_us else "outbound",)))
+            elif sense == Sense("metric", "touched_customers") and to_us:
+                self.where.append(Test("direction", "=", ("inbound",)))  # customers contacted us
+
+    def _we_at(self, place: int) -> bool:
+        """Whether a word for us, or for who asks, stands at a place."""
+        return 0 <= place < len(self.spans) and self.spans[place].of("ourselves", "me") is not None
+
+    def _of_touch(self, place: int) -> None:
+        """The channel and direction of the touch at a place: what we did went out, what was done to us came in."""
+        sense = self.spans[place].of("done") or self._called_at(place)
+        to_us = self._reaches_us(place)
+        self.where += [Test("channel", "=", (sense.name,))] if sense else []
+        directed = sense.name in ("call", "email") if sense else to_us and not self.spans[place].of("converses")
+        self.where += [Test("direction", "=", ("inbound" if to_us else "outbound",))] if directed else []
+
+    def _reaches_us(self, place: int) -> bool:
+        """Whether the touch at a place is one of theirs to us: `called us`, `haben uns angerufen`, `nos llamaron`."""
+        if self.spans[place].of("hears"):
+            return True
+        ours = [at for at, span in enumerate(self.spans) if span.of("to_us", "to_me") and not span.of("list")]
+        if self.lexed.language == "en":
+            after = place + 1
+            while after < len(self.spans) and after not in ours and (self.quiet(after) or self.spans[after].of("to")):
+                after += 1
+            return after in ours
+        by_us = [at for at in ours if at and self.spans[at - 1].of("from", "by", "via")]  # von uns angerufen
+        return bool(ours) and not (by_us or self._we_did_it(ours))
+
+    def _we_did_it(self, objects: list[int]) -> bool:
+        """Whether a verb or pronoun says that we did something, in languages where it alone says so; objects are none."""
+        words = [word for at, span in enumerate(self.spans) if at not in objects for word in plain_words(span.text)]
+        did = [str(word) for word in meanings()["we_did"][self.lexed.language]]
+        ends = tuple(word[1:] for word in did if word.startswith("-"))
+        return bool({*words} & {*did} or (ends and any(word.endswith(ends) for word in words)))
+
+    def _they_did(self, place: int, asked: list[int], *, to_us: bool) -> bool:
+        """Whether accounts are those who called or wrote, to nobody that is named: `welche Kunden haben gestern angerufen`."""
+        sense = self.spans[place].of("done")
+        directed = sense is not None and sense.name in ("call", "email")
+        accounts = all(self.has(at, "entity") for at in asked)
+        if to_us or not (directed and accounts) or self.lexed.language == "en":
+            return False
+        ours = any(span.of("ourselves", "first_person", "me") for span in self.spans)
+        owners = any(sense.name == "owner" for span in self.spans for sense in span.all("value"))
+        words = {word for span in self.spans for word in plain_words(span.text)}
+        passive = words & {*map(str, meanings()["passive"][self.lexed.language])}
+        return not (ours or owners or passive or self._we_did_it([]))
 
     def _touches_at(self, place: int) -> bool:
         names = {sense.name for sense in self.spans[place].all("verb")}
@@ -173,8 +234,7 @@ class Reasons(Standing):
 
     def _called_at(self, place: int) -> Sense | None:
         """The channel of a verb for calling: `did Ben call`."""
-        called = self.spans[place].text.casefold() in ("call", "ring", "phone", "dial")
-        return self.spans[place].of("kind") or (Sense("done", "call") if called else None)
+        return self.spans[place].of("kind") or (Sense("done", "call") if self.spans[place].of("calls") else None)
 
     def _in_past(self) -> bool:
         """Whether the time that is named is over, or today."""
@@ -190,7 +250,7 @@ class Reasons(Standing):
             at
             for at in self.places("entity")
             if self.has(at, "entity") == Sense("entity", "accounts")
-            and any(self.spans[before].of("list") for before in (self.near(at, -1),) if before >= 0)
+            and any(self.spans[before].of("list", "count") for before in (self.near(at, -1),) if before >= 0)
         ]
 
     def _asked_of_us(self) -> list[int]:
@@ -289,7 +349,8 @@ class Reasons(Standing):
         """`has anybody called Lumen Works this month`, `how often did we talk to them`: the touches of an account."""
         done = [at for at in self.places("verb") if self._touches_at(at)] + self.places("done")
         often = self.places("how_often")
-        asked = often or (self.yes_no and self.spans[0].of("yes_no"))
+        begins = self.spans[0].of("yes_no", "exists") and (self.yes_no or self.spans[0].of("exists"))  # haben wir
+        asked = often or begins or (len(done) == 1 and self._reaches_us(done[0]))
         others = self.places(
             "not", "no", "never", "metric", "entity", "count", "amount", "modal", "unanswered", "state"
         )
@@ -298,9 +359,7 @@ class Reasons(Standing):
         )
         if len(self.about) != 1 or len(done) != 1 or not asked or others or self.goal or self.fields:
             return
-        sense = self.spans[done[0]].of("done") or self._called_at(done[0])
-        self.where += [Test("channel", "=", (sense.name,))] if sense else []
-        self.where += [Test("direction", "=", ("outbound",))] if sense and sense.name in ("call", "email") else []
+        self._of_touch(done[0])
         self.use(done[0], *often, *[at for at in (done[0] + 1,) if self.has(at, "to", "with")])
         if often:
             self.metrics.append("touches")
@@ -319,6 +378,8 @@ class Reasons(Standing):
         if not self.times or not all(self.quiet(at) or self.spans[at].used or at in kinds or self.spans[at].of("with", "past", "list", "value", "me", "and", "yes_no", "to_us", "ours") for at in range(asked[0] + 1, len(self.spans))):  # fmt: skip
             return
         self._touched_by_account(asked)
+        if any(self.spans[at].of("kind") == Sense("kind", "email") and self._we_at(at - 1) for at in kinds):
+            self.where.append(Test("direction", "=", ("outbound",)))  # which customers did we email
         self.use(*[at for at in self.places("with") if at > asked[0]])
         self.take("past")
 

@@ -17,6 +17,10 @@ _BESIDE_DAYS = (
     "since", "ago", "not", "no", "never", "past", "they", "its", "thing", "me", "ourselves", "account", "deal", "with", "to", "prep",
     "last", "lastly", "lately", "carry", "be", "yes_no", "it", "present", "from",
 )  # fmt: skip
+#: Metrics that are an amount of money.
+_MONEY = frozenset(
+    {"open_pipeline", "weighted_pipeline", "total_deal_value", "revenue", "lost_value", "average_deal_value", "average_won_value"}
+)  # fmt: skip
 #: Kinds of words that name who brought something in.
 _SUBJECTS = ("entity", "dim", "value", "account", "deal", "who", "me", "kind", "state")
 
@@ -30,10 +34,16 @@ class Referring(Continuing):
             after = [at for at in range(place + 1, len(self.spans)) if not self.quiet(at)]
             led = [at for at in self.places("list", "amount", "count", "how") if at < place]
             limit = any(self.spans[at].of("gt", "ge", "lt", "le", "between", "number", "num") for at in after)
-            asked = led or any(self.spans[at].of("amount") for at in after) or self.quiet(0)  # was sind die wert
+            first = next((at for at in range(len(self.spans)) if not self.quiet(at)), 0)
+            figures = {sense.name for span in self.spans[:place] for sense in span.all("metric")}
+            of_deals = any(Sense("entity", "deals") in span.senses for span in self.spans)
+            begins = self.spans[first].of("yes_no", "be", "carry") and (of_deals or figures & _MONEY)  # and is it worth
+            asked = (
+                led or any(self.spans[at].of("amount") for at in after) or self.quiet(0) or begins
+            )  # was sind die wert
             if limit or not asked or (place and self.spans[place - 1].of("by", "with")):
                 continue
-            self.use(place, *led[:1], *[at for at in after if self.has(at, "amount")])
+            self.use(place, *led[:1], *[at for at in after if self.has(at, "amount", "together")])
             if not self.places("metric"):
                 self.goal = "amount"
             return

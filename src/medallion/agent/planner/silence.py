@@ -81,6 +81,8 @@ class Silence(Restricting):
             if (self.times and self._has_deed()) or self._by_them(at):
                 continue
             self.without = (sense.name, self.times[0].text if self.times else "")
+            if sense.kind == "done" and sense.name in ("call", "email"):  # whom we have not called
+                self.notes.append(f"A{'n' * (sense.name == 'email')} {sense.name} counts whichever side made it.")
             self.times = []
             self.use(*(p for p in range(place, at + 1) if not self.spans[p].of("me")))
             self._use_around(place, at)
