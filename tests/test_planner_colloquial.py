@@ -414,7 +414,7 @@ REASONS = {
     "why did we lose L-1": "? why a deal was won or lost is not in the data",
     "how much is stuck in the same stage for over 30 days": "? ",
     "are we on track for our quota this quarter?": "? there are no quotas in this lakehouse",
-    "who is my contact person at Lumen Works": "? 'who is my contact person at': contact persons are personal data",
+    "who is my contact person at Lumen Works": "? 'who is my contact person at': contacts are personal data",
 }  # fmt: skip
 
 

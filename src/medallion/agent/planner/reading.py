@@ -328,7 +328,7 @@ class Reading(Reasons):
         named = [other.text for other in self.spans if other.of("account", "deal")]
         if span.of("absent") == Sense("absent", "contacts"):
             raise Unclear(
-                f"{span.text!r}: contact persons are personal data, which I do not read",
+                f"{span.text!r}: contacts are personal data, which I do not read",
                 *(f"who is the account manager of {name}" for name in named[:1]),
                 remedy="Who may see them finds them on the account's page of the dashboard (`medallion dashboard`).",
             )
