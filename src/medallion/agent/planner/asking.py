@@ -13,7 +13,7 @@ from medallion.agent.planner.forming import Asked, Intent, _with
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.listing import Listing
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import OF_DEED, OF_OPEN, Slots, Threshold, beside, names_of
+from medallion.agent.planner.slots import OF_DEED, OF_LIFE, OF_OPEN, Slots, Threshold, beside, names_of
 from medallion.agent.planner.times import Time
 from medallion.metrics import periods
 from medallion.metrics.conditions import And, Condition, Or, Test
@@ -42,6 +42,8 @@ class Asking(Listing):
         Raises:
             Unclear: The slots do not make a question.
         """
+        if self._denies_of_open():
+            return self.of(_with(self.slots, states=(("open", True), *self.slots.states))).asked()
         if self._is_typical():
             return self.of(_with(self.slots, typical=False, states=(*self.slots.states, ("won", True)))).asked()
         if self.slots.bands:
@@ -68,6 +70,14 @@ class Asking(Listing):
         asked = self._intent() or self._fact() or self._asked()
         skip = self.slots.rank.skip if self.slots.rank else 0
         return tuple(self._after(request, skip) for request in asked) if skip else asked
+
+    def _denies_of_open(self) -> bool:
+        """Whether deals are asked for that are not overdue or silent, which open deals alone can be."""
+        slots = self.slots
+        every = {"total_leads", "total_deal_value", "average_deal_value", "median_deal_value"}
+        of_deals = {*slots.metrics} <= every and (slots.entity == "deals" or slots.metrics)
+        denied = any(state in OF_OPEN and not is_in for state, is_in in slots.states)
+        return bool(of_deals and denied and not slots.deed and not {state for state, _ in slots.states} & OF_LIFE)
 
     def _is_typical(self) -> bool:
         """Whether the size of deals is asked for and not of which: of those won, which the average deal size is of."""
@@ -380,6 +390,9 @@ class Asking(Listing):
         if slots.share and slots.goal in ("when", "average", "median"):
             raise Unclear(f"a share and {slots.goal!r} are two questions", "share of revenue by country")
         states = {state for state, positive in slots.states if positive}
+        for state, wording in (("slipped", "that slipped, not of those that did not"), ("stuck", "that are stuck, not of those that are not")):  # fmt: skip
+            if (state, False) in slots.states:
+                raise Unclear(f"there is a list of the deals {wording}", f"which deals {wording.split(',')[0][5:]}", "open deals that are not overdue")  # fmt: skip
         if "slipped" in states:
             return (self._slipped(),)
         if ("new", False) in slots.states or ("new" in states and not self._new()):

@@ -415,6 +415,7 @@ class Reading(Reasons):
         due |= bool(
             ends and [place for place in self.places("present") if Sense("verb", "close") in self.spans[place].senses]
         )
+        due |= bool(ends and self._closings_at())
         due |= any(Sense("intent", "forecast") in self.spans[place].senses for place in self.places("intent"))
         due |= self._asks_cover()
         future = self.goal == "plan" or bool(self.places("next")) or due
