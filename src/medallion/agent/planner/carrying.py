@@ -84,7 +84,7 @@ def of_owner(slots: Slots, before: Slots) -> Slots | None:
     if not (slots.fragment and subject and of_one_owner) or others or not conditions <= OF_RECORD or slots.is_of_quotas:
         return None
     times = slots.times or (before.times if overview and slots.metrics else ())
-    return replace(slots, where=(*owners, *slots.where), me=before.me, times=times)
+    return replace(slots, where=(*owners, *slots.where), me=before.me, asker=slots.asker or before.asker, times=times)
 
 
 def of_record(slots: Slots, before: Slots) -> Slots | None:
@@ -229,7 +229,7 @@ def of_rows(slots: Slots, rows: Rows, before: Slots) -> Slots:
     counted = slots.metrics and slots.metrics == before.metrics and slots.refers
     if not (worth or counted or not (slots.metrics or slots.by or slots.fields or entity)):
         return replace(slots, entity=entity, where=where, refers=False, follows=False)
-    kept = {name: getattr(before, name) for name in ("metrics", "times", "states", "thresholds", "deed", "me")}
+    kept = {name: getattr(before, name) for name in ("metrics", "times", "states", "thresholds", "deed", "me", "asker")}
     own = {name: getattr(slots, name) or value for name, value in kept.items()}
     return replace(slots, where=(*before.where, *where), refers=False, follows=False, **own)
 
@@ -371,6 +371,8 @@ def carried(slots: Slots, before: Slots) -> tuple[Slots, list[str]]:
         kept.append(name)
     if "metrics" in kept or "goal" in kept:
         changes["typical"] = slots.typical or before.typical
+    if "me" in kept:
+        changes["asker"] = slots.asker or before.asker
     if "rank" in kept:
         changes["other_way"] = before.other_way
     both = _beside_values(before.where, slots.where) if slots.versus and not slots.times else None

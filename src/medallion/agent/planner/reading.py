@@ -63,7 +63,7 @@ class Reading(Reasons):
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
             each=self._each(),
             further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of, without=self.without, columns=tuple(dict.fromkeys(self.columns)), worth_too=self.worth_too, bands=tuple(self.bands), other_way=self.other_way, premise=self.premise,
-            number_of=self.number_of, typical=any(span.of("deal_size") for span in self.spans), picks=self._picks(), fragment=self.is_fragment(), running=self.running, speaker=self.speaker, lacks=tuple(self.lacks), judged=self.judged, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
+            number_of=self.number_of, typical=any(span.of("deal_size") for span in self.spans), picks=self._picks(), fragment=self.is_fragment(), running=self.running, speaker=self.speaker, asker=self.asker, greets=self.greets, lacks=tuple(self.lacks), judged=self.judged, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
         )  # fmt: skip
         return replace(
             slots, complete=self.stands(slots), points=self.points_back(), nounless=self.names_no_records(slots)
@@ -203,31 +203,57 @@ class Reading(Reasons):
                 self.use(place)
 
     def _speaker(self) -> None:
-        """`I am Tess Nair`, `Greta Stroud here`: who asks is an owner, whose are what `I` and `my` stand for."""
+        """`I am Tess Nair`, `Greta Stroud here`: who asks is an owner, whose are what `I` and `my` stand for.
+
+        Where nobody says who they are, `for Tess Nair, my open deals`, that is so in this question alone.
+        """
         for clause in self.clauses():
             words = [place for place in clause if not self.quiet(place) and not self.has(place, "carry")]
             says = [place for place in clause if self._introduces(place)]
             named = [place for place in words if self._owner_at(place)]
-            whole = len(clause) == len(self.spans)
-            alone = len(named) == 1 and {*words} <= {*says, *named} and not whole
+            alone = len(named) == 1 and {*words} <= {*says, *named}
+            others = any(not self.quiet(at) and not self.has(at, "carry") for at in range(len(self.spans)) if at not in clause)  # fmt: skip
             begins = bool(says) and named[:1] == [says[0] + 1] and self._begins_with(says[0])
-            if (alone and (says or self._says_me(0))) or (begins and self._says_me(says[0] + 2)):
-                self.speaker = self._owner_at(named[0])
+            greets = alone and not others and bool(says) and self._leads_to_name(says, named[0], clause)
+            if greets or (alone and others and (says or self._says_me(0))) or (begins and self._says_me(says[0] + 2)):
+                owner = self._owner_at(named[0])
+                self.speaker, self.asker, self.greets = (owner if says else ""), owner, greets
                 self.use(named[0], *(clause if alone else says[:1]))
+                if alone and others:  # the rest is read as if it stood alone
+                    self.spans = [span for at, span in enumerate(self.spans) if at not in clause]
                 break
         else:
             return
-        others = any(self._owner_at(at) for at in range(len(self.spans)))
-        ours = any(
-            span.of("ourselves", "my_team", "total", "every") or span.text.casefold() in _OURS for span in self.spans
-        )
+        if self.greets:
+            return
+        named_too = any(self._owner_at(at) for at in range(len(self.spans)))
         if self._says_me(0):
-            self.notes.append(f"I and my mean {self.speaker}, as the question says.")
-        elif others or ours:
-            self.notes.append(f"{self.speaker} is asking; the answer is not limited to what is theirs.")
+            self.notes.append(f"I and my mean {self.asker}, as the question says.")
+        elif named_too or self._is_of_everybody():
+            self.notes.append(f"{self.asker} is asking; the answer is not limited to what is theirs.")
         else:
             self.me = True
-            self.notes.append(f"For {self.speaker}, who is asking; say `our` to ask about everybody's.")
+            self.notes.append(f"For {self.asker}, who is asking; say `our` to ask about everybody's.")
+
+    def _leads_to_name(self, says: list[int], name: int, clause: list[int]) -> bool:
+        """Whether a clause introduces somebody where nothing else is said: `I'm Tess Nair`, `Tess Nair here`; not `is it Tess Nair`."""
+        led = any(at < name and (self.has(at, "i_am") or not self.spans[at].of("yes_no")) for at in says)
+        return led or (name == min(clause) or any(at > name for at in says))
+
+    def _is_of_everybody(self) -> bool:
+        """Whether it is of all of us, or puts one owner beside the others: `our win rate`, `who sold most`, `pipeline by rep`."""
+        whose = {"owner", "account_manager", "owner_manager", *TEAMS}
+        return any(
+            span.of("ourselves", "my_team", "total", "every", "who", "everyone", "mates")
+            or span.text.casefold() in _OURS
+            or whose & {sense.name for sense in span.all("dim")}
+            for span in self.spans
+        )
+
+    def introduced(self) -> str:
+        """The owner who says who they are, whatever else is asked; empty where nobody does."""
+        self._speaker()
+        return self.speaker
 
     def _owner_at(self, place: int) -> str:
         """The owner whose name stands at an unused place; empty where none does."""
