@@ -63,6 +63,13 @@ NESTED = {
     "Umsatz in den letzten zwei Monaten des Jahres 2024": "revenue in 2024-11-01 to 2024-12-31",
     "chiffre d'affaires de la dernière semaine de 2024": "revenue in 2024-12-25 to 2024-12-31",
     "ingresos de los últimos dos meses de 2024": "revenue in 2024-11-01 to 2024-12-31",
+    "Umsatz in den ersten zwei Monaten von 2025": "revenue in 2025-01-01 to 2025-02-28",
+    "Umsatz in der ersten Woche des Quartals": "revenue in 2025-04-01 to 2025-04-07",
+    "chiffre d'affaires des trois premiers mois de 2025": "revenue in 2025-01-01 to 2025-03-31",
+    "chiffre d'affaires de la première semaine de juin": "revenue in 2025-06-01 to 2025-06-07",
+    "chiffre d'affaires du dernier mois du trimestre": "revenue in 2025-06-01 to 2025-06-30",
+    "ingresos de la primera semana de junio": "revenue in 2025-06-01 to 2025-06-07",
+    "ingresos del primer mes de 2025": "revenue in 2025-01-01 to 2025-01-31",
     # a time beside another is two times
     "revenue last month and in 2024": "revenue in last month + revenue in 2024",
     "revenue last month vs 2024": "revenue in last month + revenue in 2024",
@@ -88,6 +95,7 @@ DENIED = {
     "how many deals are not overdue": "open_leads where not overdue",
     "value of deals that are not overdue": "open_pipeline where not overdue",
     "affaires pas en retard": "open_leads where not overdue + list deals where open and not overdue",
+    "cuántos negocios no están atrasados": "open_leads where not overdue",
     "nicht überfällige Deals": "open_leads where not overdue + list deals where open and not overdue",
     "deals that are not silent": "open_leads where not silent + list deals where open and not silent",
     "won deals that are not overdue": "? overdue is known of open deals only: it is not kept for deals that have ended",
@@ -115,6 +123,18 @@ def test_what_is_offered_for_a_time_that_may_come_can_be_answered(planner, quest
     offered = planner.understand(question).closest
     assert offered
     assert not [other for other in offered if isinstance(planner.understand(other), Declined)]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "expected"),
+    [
+        ("deals due next month", "and in August", "list deals where open and expected_close_date = 2025-08"),
+        ("deals due next month", "revenue in August", "revenue in 2024-08"),
+        ("deals won in May", "and in August", "won_leads,revenue in 2024-08"),
+    ],
+)
+def test_another_month_after_deals_that_are_due_is_the_coming_one(planner, first, then, expected):
+    assert told(planner.understand(then, planner.understand(first))) == expected
 
 
 @pytest.mark.parametrize("question", NESTED)

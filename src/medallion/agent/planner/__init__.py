@@ -326,6 +326,7 @@ class Planner:
             slots, kept = carrying.carried(slots, before.slots)
             if kept:
                 notes.append(f"Carried over from the question before: {', '.join(kept)}.")
+            notes += _replaced(slots, before.slots)
         elif before is not None and not of_owner:
             notes += _left_behind(slots, before.slots, before)
         if before is not None and slots.times == () and before.slots.times and carrying.of_person(slots, before.slots):
@@ -587,7 +588,16 @@ def _left_behind(slots: Slots, was: Slots | None, before: Before) -> list[str]:
         return [f"The conditions of the question before are not carried over; {way} to keep them."]
     if carrying.of_everything(slots, was):
         return [f"This covers all accounts, not {was.about[0].name} alone; name it to ask about it."]
+    if dropped := carrying.drops(slots, was):
+        return [f"The conditions of the question before are not carried over ({dropped}); name them to keep them."]
     return []
+
+
+def _replaced(slots: Slots, was: Slots) -> list[str]:
+    """A note on limits of the question before in whose place others of the same figure have come."""
+    gone = [limit for limit in was.thresholds if slots.thresholds and limit not in slots.thresholds]
+    limits = ", ".join(f"{limit.op} {limit.value}{'%' if limit.percent else ''}" for limit in gone)
+    return [f"The limit of the question before ({limits}) is replaced."] if limits else []
 
 
 def counted_deals(slots: Slots, asked: tuple[Asked, ...]) -> bool:

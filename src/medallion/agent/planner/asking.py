@@ -13,7 +13,7 @@ from medallion.agent.planner.forming import Asked, Intent, _with
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.listing import Listing
 from medallion.agent.planner.marking import Unclear
-from medallion.agent.planner.slots import OF_DEED, OF_LIFE, OF_OPEN, Slots, Threshold, beside, names_of
+from medallion.agent.planner.slots import OF_DEED, OF_LIFE, OF_OPEN, TEAMS, Slots, Threshold, beside, names_of
 from medallion.agent.planner.times import Time
 from medallion.metrics import periods
 from medallion.metrics.conditions import And, Condition, Or, Test
@@ -350,13 +350,16 @@ class Asking(Listing):
         return (Intent("explain_change", {"question": of._question(names[:1], period=time), "compare": compare}),)
 
     def _beside_all(self) -> tuple[Asked, ...]:
-        """The figures that are asked about, the main ones where none is named, beside those of all deals."""
+        """The figures that are asked about, the main ones where none is named, beside those of all deals; of one rep in Germany, beside all there."""
         slots = self.slots
         names = slots.metrics or tuple(meanings()["overview"]["reasons"])
         if len(slots.times) > 1:
             raise Unclear("one rep is compared with everybody for one period at a time", "win rate by owner last month")
         bare = _with(slots, metrics=names, turn="", compare="", versus=False, goal="")
-        everybody = _with(bare, where=(), me=False, team=False, team_of="")
+        whose = {"owner", "account_manager", *TEAMS}
+        others = tuple(part for part in slots.where if not whose & {*names_of(part)})
+        person = slots.me or slots.team or len(others) < len(slots.where)
+        everybody = _with(bare, where=others if person else (), me=False, team=False, team_of="")
         return (*self.of(bare)._figures(names), *self.of(everybody)._figures(names))
 
     def _why_call(self) -> tuple[Asked, ...]:

@@ -63,7 +63,7 @@ class Reading(Reasons):
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
             each=self._each(),
             further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of, without=self.without, columns=tuple(dict.fromkeys(self.columns)), worth_too=self.worth_too, bands=tuple(self.bands), other_way=self.other_way, premise=self.premise,
-            number_of=self.number_of, typical=any(span.of("deal_size") for span in self.spans), picks=self._picks(), fragment=self.is_fragment(), running=self.running, speaker=self.speaker, asker=self.asker, greets=self.greets, lacks=tuple(self.lacks), judged=self.judged, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
+            number_of=self.number_of, typical=any(span.of("deal_size") for span in self.spans), picks=self._picks(), fragment=self.is_fragment(), running=self.running, speaker=self.speaker, asker=self.asker, greets=self.greets, of_entity=self.of_entity, lacks=tuple(self.lacks), judged=self.judged, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
         )  # fmt: skip
         return replace(
             slots, complete=self.stands(slots), points=self.points_back(), nounless=self.names_no_records(slots)
@@ -442,6 +442,7 @@ class Reading(Reasons):
             ends and [place for place in self.places("present") if Sense("verb", "close") in self.spans[place].senses]
         )
         due |= bool(ends and self._closings_at())
+        due |= self._goes_on_ahead()
         due |= any(Sense("intent", "forecast") in self.spans[place].senses for place in self.places("intent"))
         due |= self._asks_cover()
         future = self.goal == "plan" or bool(self.places("next")) or due
@@ -462,6 +463,11 @@ class Reading(Reasons):
         if so_far:  # je, but not je Branche
             self.use(*so_far)
             self.past = False
+
+    def _goes_on_ahead(self) -> bool:
+        """Whether nothing but another time is said after deals that are due: `and in August`."""
+        due = self.before is not None and self.before.deed == "due"
+        return due and not self.places("metric", "verb", "entity", "state", "kind", "past", "intent")
 
     def _about(self) -> None:
         for place in self.places("account", "deal"):

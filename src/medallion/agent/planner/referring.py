@@ -155,7 +155,7 @@ class Referring(Continuing):
                 "revenue by customer this year",
                 remedy="Ask by what they are, such as their country or industry.",
             )
-        self.metrics, self.refers = ["revenue"], True
+        self.metrics, self.refers, self.of_entity = ["revenue"], True, "accounts"
         self.take("amount", "count", "they", "unnamed", "joined", "more_of_it", "past", "metric")
         self.use(*[at for at in self.places("verb") if self._says(at, "verb", "sell")])
 

@@ -190,6 +190,7 @@ class Slots:
         lacks: Products that accounts have not bought, each as a condition on deals.
         speaker: The owner who says so of themselves, here or before: `hi, it's Tess Nair`.
         asker: The owner whom `I` and `my` mean in this question: the speaker, or who is named for it alone.
+        of_entity: The records of the question before that a figure is of: accounts, of `how much did they bring`.
         greets: Whether somebody says who they are, and nothing else.
         fragment: Whether it leaves open of what it asks: `last 3 touches?`, `was there a blocker`, `just the open ones`.
         complete: Whether it stands by itself, whatever was asked before (`standing`).
@@ -253,6 +254,7 @@ class Slots:
     points: bool = field(default=False, compare=False, kw_only=True)
     speaker: str = field(default="", compare=False, kw_only=True)
     asker: str = field(default="", compare=False, kw_only=True)
+    of_entity: str = field(default="", compare=False, kw_only=True)
     greets: bool = field(default=False, compare=False, kw_only=True)
     judged: bool = field(default=False, compare=False, kw_only=True)
     lacks: tuple[Test, ...] = field(default=(), kw_only=True)

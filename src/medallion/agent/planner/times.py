@@ -290,7 +290,7 @@ class Times:
                 return Time(kind, place), place + 1
         week = self.number(place + 1) if self.unit(place) == "week" else None
         if week and self._is(self._over(place + 3 if self._is(place + 2, "prep") else place + 2), "month"):
-            self.doubt = f"week {week} of a month: write its days, or the number of the week in the year"
+            self.doubt = f"weeks are counted in a year, not in a month: write the first and last day, or the week as {self.day.year}-W23"
         if week and week <= 53 and not self._is(place + 2, "unit", "percent", "magnitude"):  # week 24
             year, after = self._a_year(place + 2)
             year = year or self.day.year - (week > self.day.isocalendar().week and not self.future)
@@ -426,7 +426,7 @@ class Times:
             count = count * size
             begin = months - count if sense.kind == "last" else 0 if sense.kind == "foremost" else size * (int(sense.name) - 1)  # fmt: skip
             if not 0 <= begin <= months - count or months < 2 * size:
-                self.doubt = f"there is no such {unit} of {time.text}"
+                self.doubt = f"{time.text} has no such {unit}"
                 return None
             first = periods.add_months(first, begin)
             last = periods.add_months(first, count) - timedelta(days=1)
@@ -438,7 +438,7 @@ class Times:
                 place_in = 0 if sense.kind == "foremost" else int(sense.name) - 1
                 first, last = first + timedelta(days=days * place_in), min(first + timedelta(days=days * (place_in + 1) - 1), last)  # fmt: skip
         if first > last:
-            self.doubt = f"there is no such part of {time.text}"
+            self.doubt = f"{time.text} has no such {unit}"
             return None
         return Time(f"{first} to {last}", place), end
 
@@ -456,16 +456,19 @@ class Times:
     def _whole(self, place: int, led: bool) -> tuple[Time, int] | None:
         """The time at a place that another one is a part of; `led` where a word such as `of` leads to it."""
         written = self._named(place) if led and self._is(place, "period") else None
-        of_year = (
-            (self._year(place) or (self._year(place + 1) if self.unit(place) == "year" else None)) if led else None
-        )
-        return (
-            written
-            or self._month(place)
-            or self._relative(place)
-            or of_year
-            or (self._this_unit(place) if led else None)
-        )
+        if not led:
+            return self._month(place) or self._relative(place)
+        of_year = self._year(place + 1) if self.unit(place) == "year" else self._year(place)
+        return written or self._month(place) or self._relative(place) or of_year or self._current(place)
+
+    def _current(self, place: int) -> tuple[Time, int] | None:
+        """`the quarter`, `des Quartals`, `du trimestre`: the current one, of which a part is named."""
+        unit = self.unit(place)
+        led = self.spans[place - 1].text.casefold() in _PART_OF | {"la"}
+        alone = unit not in (None, "day") and self.number(place + 1) is None and not self._is(place + 1, "last", "next")
+        if led and alone and folded(self.spans[place].text) not in _SEVERAL:
+            return Time(f"this {unit}", place, year=unit == "year"), place + 1
+        return self._this_unit(place)
 
     def _past_of(self, place: int) -> int:
         """The next place after `of`, `in` and articles."""
