@@ -594,7 +594,9 @@ def _left_behind(slots: Slots, was: Slots | None, before: Before) -> list[str]:
 
 
 def _replaced(slots: Slots, was: Slots) -> list[str]:
-    """A note on limits of the question before in whose place others of the same figure have come."""
+    """A note on limits of the question before in whose place others have come, or on a split that is not of one owner alone."""
+    if was.me and not slots.me and "owner" in slots.by:
+        return ["This covers everybody, not only what is yours as the question before."]
     gone = [limit for limit in was.thresholds if slots.thresholds and limit not in slots.thresholds]
     limits = ", ".join(f"{limit.op} {limit.value}{'%' if limit.percent else ''}" for limit in gone)
     return [f"The limit of the question before ({limits}) is replaced."] if limits else []

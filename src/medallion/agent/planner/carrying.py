@@ -201,6 +201,11 @@ def cuts(slots: Slots, before: Slots) -> bool:
     return cut and (slots.refers or slots.goal in ("count", "amount", "list"))
 
 
+def of_others(slots: Slots) -> bool:
+    """Whether it names another owner or splits by owner, so that what was mine before is everybody's or theirs."""
+    return "owner" in slots.by or any("owner" in names_of(part) for part in slots.where)
+
+
 def measures_first(slots: Slots, before: Slots) -> bool:
     """Whether another figure is asked for after the first values of a split: `and the win rate`, after the best seller."""
     alone = not (slots.by or slots.rank or slots.about or slots.entity or slots.share or slots.turn)
@@ -422,6 +427,8 @@ def carried(slots: Slots, before: Slots) -> tuple[Slots, list[str]]:
         sorts = slots.rank is not None and bool(slots.fields) and name in ("entity", "deed")
         if own or not was or (own_subject and name in (*subject, "deed") and not sorts):
             continue
+        if name == "me" and of_others(slots):
+            continue  # and by rep, and Ben's
         if name == "by" and (slots.whole or (slots.share and slots.where)):
             continue  # how much in total, what share of that is in negotiation
         if (name in ("team", "team_of") and (slots.me or (slots.where and not slots.team))) or (

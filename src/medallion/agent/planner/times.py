@@ -290,7 +290,7 @@ class Times:
                 return Time(kind, place), place + 1
         week = self.number(place + 1) if self.unit(place) == "week" else None
         if week and self._is(self._over(place + 3 if self._is(place + 2, "prep") else place + 2), "month"):
-            self.doubt = f"weeks are counted in a year, not in a month: write the first and last day, or the week as {self.day.year}-W23"
+            self.doubt = f"week {week} of a month is not read: write its first and last day, or the week of the year as {self.day.year}-W23"
         if week and week <= 53 and not self._is(place + 2, "unit", "percent", "magnitude"):  # week 24
             year, after = self._a_year(place + 2)
             year = year or self.day.year - (week > self.day.isocalendar().week and not self.future)
