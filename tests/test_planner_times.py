@@ -20,6 +20,8 @@ AHEAD = {
     "combien d'affaires ouvertes en T3": "? what is due in 2025-Q3, or what was open in 2024-Q3? Say the year",
     "how many open deals next quarter": "open_leads where expected_close_date = 'next quarter'",
     "how many open deals in 2025-Q3": "open_leads where expected_close_date = 2025-Q3",
+    "pipeline due in the first half of August": "open_value_due in 2025-08-01 to 2025-08-15",
+    "deals due in the first week of July": "list deals where open and expected_close_date = '2025-07-01 to 2025-07-07'",
     # the past one is nearer, or it is said which
     "pipeline in May": "open_pipeline in 2025-05",
     "pipeline in Q1": "open_pipeline in 2025-Q1",
@@ -76,7 +78,9 @@ NESTED = {
     "revenue in the last two months": "revenue in last 2 months",
     "revenue in May of last year": "revenue in 2024-05",
     "revenue in the second half of 2024": "revenue in 2024-07-01 to 2024-12-31",
+    "revenue last month of Ben Haddad": "revenue where owner = 'Ben Haddad' in last month",
     # what may be either is asked about
+    "revenue in the last weeks of 2024": "? I do not understand 'last', 'weeks' in the question",
     "revenue last week 2024": "? 'last week 2024' may be two times or a part of one: write its first and last day",
     "Umsatz letzte Woche 2024": "? 'letzte Woche 2024' may be two times or a part of one: write its first and last day",
     "revenue in the last 1 month": "? 'last 1 month' may be 2025-05-01 to 2025-05-31 or 2025-06-01 to 2025-06-30: write one of them",

@@ -442,7 +442,7 @@ class Reading(Reasons):
             ends and [place for place in self.places("present") if Sense("verb", "close") in self.spans[place].senses]
         )
         due |= bool(ends and self._closings_at())
-        due |= self._goes_on_ahead()
+        due |= self._goes_on_ahead() or any(Sense("metric", "open_value_due") in span.senses for span in self.spans)
         due |= any(Sense("intent", "forecast") in self.spans[place].senses for place in self.places("intent"))
         due |= self._asks_cover()
         future = self.goal == "plan" or bool(self.places("next")) or due

@@ -403,6 +403,8 @@ class Times:
                 count > 1 and sense.kind not in ("foremost", "last")
             ):
                 return None
+            if folded(self.spans[at].text) in _SEVERAL and at == head + 1 == place + 1:
+                return None  # the last weeks of 2024: how many is not said
             unit, at = named, at + 1
         after = self._past_of(at)
         if after == at and sense.kind != "half":
