@@ -91,12 +91,16 @@ def planned(tools: Tools, planner: Planner, question: str, before: Before = None
         return Answer(
             question, "", declined=understood.reason, remedy=understood.remedy, closest=closest, context=understood
         )
+    if not understood.asked:  # somebody says who they are
+        text, *notes = understood.notes
+        return Answer(question, text, notes=tuple(notes), understood=understood, context=understood)
     try:
         findings = [finding for asked in understood.asked for finding in called(tools, asked)]
     except MedallionError as error:
         closest = planner.closest(question)
         named = Slots(about=understood.slots.about) if understood.slots.about else None
-        context = Declined(error.problem, closest, error.remedy, named, understood.language)
+        speaker = understood.slots.speaker
+        context = Declined(error.problem, closest, error.remedy, named, understood.language, speaker=speaker)
         return Answer(question, "", declined=error.problem, remedy=error.remedy, closest=closest, context=context)
     understood = replace(understood, slots=replace(understood.slots, rows=rows_of(understood, findings)))
     ledger = Ledger()

@@ -83,6 +83,7 @@ class Declined:
         named: Whom or what it named that there is, which a question that follows may be about.
         language: The one that it is in.
         choice: The question, the part of an account's name in it that several have, and all that is known of the name.
+        speaker: The owner who has said who they are, whose `my` means in what follows.
     """
 
     reason: str
@@ -91,10 +92,17 @@ class Declined:
     named: Slots | None = field(default=None, compare=False)
     language: str = field(default="", compare=False)
     choice: tuple[str, str, str] | None = field(default=None, compare=False)
+    speaker: str = field(default="", compare=False)
 
 
 #: What a question may go on from: the one before it, understood or not.
 Before = Understood | Declined | None
+
+
+def speaker_of(before: Before) -> str:
+    """The owner who has said who they are in a question before; empty where nobody has."""
+    return before.slots.speaker if isinstance(before, Understood) else before.speaker if before else ""
+
 
 #: Kinds of words that mean something named before.
 _PRONOUNS = ("it", "unnamed", "they", "its", "person")
@@ -127,7 +135,16 @@ class Planner:
         if isinstance(understood, Understood) or not plain_words(question[:LONGEST]):
             return understood
         named, language = self._named(question[:LONGEST], before)
-        return replace(understood, named=named, language=language)
+        speaker = self._reading(question[:LONGEST], before).introduced() or speaker_of(before)
+        return replace(understood, named=named, language=language, speaker=speaker)
+
+    def _reading(self, question: str, before: Before) -> Reading:
+        """A question as it is read from its first word on, by itself."""
+        lexed = lex(question, self.names, before.language if before else None)
+        return Reading(lexed, self._today(), self.serving.currency)
+
+    def _today(self) -> Today:
+        return Today(self.serving.as_of or date(1970, 1, 1), declarations().calendar.fiscal_year_starts)
 
     def _named(self, question: str, before: Before) -> tuple[Slots | None, str]:
         """What a declined question named: one account, deal or owner, or that of the question before; and its language."""
@@ -180,21 +197,21 @@ class Planner:
         if not accounts:
             return None
         whole = asked.replace(part, accounts[0])
-        chosen = self._answered(whole, None)
+        chosen = self._answered(whole, None, before.speaker)
         return (
             replace(chosen, notes=(f"Read as {whole!r}.", *chosen.notes)) if isinstance(chosen, Understood) else chosen
         )
 
-    def _answered(self, question: str, before: Before) -> Understood | Declined:
+    def _answered(self, question: str, before: Before, speaker: str = "") -> Understood | Declined:
         """What a question asks, or why it is declined; what it named is left out."""
         if len(question) > LONGEST:
             return Declined(f"the question has {len(question):,} letters; {LONGEST:,} are read", self.closest(""))
         if not plain_words(question):
             return Declined("there is no question", self.closest(""))
         try:
-            return self._alone(question, before) or self._understood(question, before)
+            return self._alone(question, before) or self._understood(question, before, None, speaker)
         except Unclear as error:
-            if both := self._both(question, before):
+            if both := self._both(question, before, speaker):
                 return both
             if named := self._named_in_part(question, error.unknown, before):
                 return named
@@ -209,11 +226,11 @@ class Planner:
         if before is None:
             return None
         understood: Understood | None = None
-        speaker = before.slots.speaker if isinstance(before, Understood) else ""
+        speaker = speaker_of(before)
         for language in dict.fromkeys(("", before.language)):
             with suppress(Unclear, ContractError):
                 understood = understood or self._understood(question, None, language, speaker)
-        understood = understood or self._both(question, None)
+        understood = understood or self._both(question, None, speaker)
         if understood is None or not understood.slots.complete:
             return None
         was = before.slots if isinstance(before, Understood) else before.named
@@ -224,12 +241,15 @@ class Planner:
 
     def _understood(self, question: str, before: Before, language: str | None = None, speaker: str = "") -> Understood:
         lexed = lex(question, self.names, before.language if before else language)
+        speaker = speaker or speaker_of(before)
         unanswered = isinstance(before, Declined)
         if isinstance(before, Declined):
             before = Understood((), before.named, before.language) if before.named else None
-        today = Today(self.serving.as_of or date(1970, 1, 1), declarations().calendar.fiscal_year_starts)
+        today = self._today()
         slots = Reading(lexed, today, self.serving.currency, before.slots if before else None).slots()
         notes = [*_notes(lexed), *slots.notes]
+        if slots.greets:
+            return _greeting(slots.speaker, before.slots if before else Slots(), lexed.language)
         if unanswered and carrying.leans(slots, before.slots if before else None):
             raise Unclear(
                 "the question before was not answered, so what this one leaves open is not known",
@@ -241,7 +261,7 @@ class Planner:
             and before is not None
             and not (slots.points or slots.refers or slots.follows or slots.is_kind_alone)
         ):
-            understood = self._understood(question, None, lexed.language)
+            understood = self._understood(question, None, lexed.language, speaker)
             left = _left_behind(understood.slots, before.slots, before)
             return replace(understood, notes=(*understood.notes, *left))
         if unanswered and before is None and slots.of_all:
@@ -306,6 +326,7 @@ class Planner:
             slots, kept = carrying.carried(slots, before.slots)
             if kept:
                 notes.append(f"Carried over from the question before: {', '.join(kept)}.")
+            notes += _replaced(slots, before.slots)
         elif before is not None and not of_owner:
             notes += _left_behind(slots, before.slots, before)
         if before is not None and slots.times == () and before.slots.times and carrying.of_person(slots, before.slots):
@@ -315,11 +336,10 @@ class Planner:
             notes.append("Carried over from the question before: times.")
         if not slots.has_subject:
             raise Unclear("the question does not say what is asked for", *self.closest(question))
-        speaker = speaker or (before.slots.speaker if before is not None else "")
         if speaker and not slots.speaker:
-            slots = replace(slots, speaker=speaker)
-            notes += [f"I and my mean {slots.speaker}, as said before."] if slots.me else []
-        me = slots.speaker or self.me
+            slots = replace(slots, speaker=speaker, asker=slots.asker or speaker)
+            notes += [f"I and my mean {speaker}, as said before."] if slots.me and slots.asker == speaker else []
+        me = slots.asker or self.me
         team = self.names.team(slots.team_of or me) if slots.team else None
         slots, members = self._by_members(self._led(slots))
         notes += members
@@ -489,12 +509,12 @@ class Planner:
             return ()
         return (error.without,)
 
-    def _both(self, question: str, before: Before) -> Understood | None:
+    def _both(self, question: str, before: Before, speaker: str = "") -> Understood | None:
         """Two questions in one, where each can be answered by itself and neither restricts the other."""
         pairs: list[tuple[Understood, Understood]] = []
         for first, then, apart in parted(question, self.names):
             with suppress(Unclear, ContractError):
-                former = self._understood(first, before)
+                former = self._understood(first, before, None, speaker)
                 if former.slots.about:
                     latter = self._understood(then, former)
                     if latter.slots.about != former.slots.about:
@@ -520,7 +540,7 @@ class Planner:
     def _second(self, question: str, first: Understood) -> Understood:
         """The second of two questions: by itself, or about what the first one found where it says so."""
         try:
-            return self._understood(question, None)
+            return self._understood(question, None, None, first.slots.speaker)
         except (Unclear, ContractError):
             understood = self._understood(question, first)
             if not understood.slots.refers:
@@ -536,8 +556,8 @@ class Planner:
         for part in parts if len(parts) > 1 else ():
             if len(part.split()) > 1 and len(answerable) < MOST_PARTS:
                 with suppress(Unclear, ContractError):
-                    self._understood(part, before)
-                    answerable.append(part)
+                    if self._understood(part, before).asked:
+                        answerable.append(part)
         return tuple(answerable)
 
     def closest(self, question: str) -> tuple[str, ...]:
@@ -552,6 +572,12 @@ class Planner:
         return tuple(dict.fromkeys([*questions, *_USUAL]))[: max(len(_USUAL), len(labels) + 1)]
 
 
+def _greeting(speaker: str, before: Slots, language: str) -> Understood:
+    """What is said to somebody who only says who they are; what was asked before can still be gone on from."""
+    text = f"Hello, {speaker}. From now on, `I` and `my` mean {speaker}."
+    return Understood((), replace(before, speaker=speaker, asker=speaker), language, (text,))
+
+
 def _left_behind(slots: Slots, was: Slots | None, before: Before) -> list[str]:
     """A note on what a question does not take over from the one before it, where a reader might think that it does."""
     if was is None:
@@ -562,7 +588,18 @@ def _left_behind(slots: Slots, was: Slots | None, before: Before) -> list[str]:
         return [f"The conditions of the question before are not carried over; {way} to keep them."]
     if carrying.of_everything(slots, was):
         return [f"This covers all accounts, not {was.about[0].name} alone; name it to ask about it."]
+    if dropped := carrying.drops(slots, was):
+        return [f"The conditions of the question before are not carried over ({dropped}); name them to keep them."]
     return []
+
+
+def _replaced(slots: Slots, was: Slots) -> list[str]:
+    """A note on limits of the question before in whose place others have come, or on a split that is not of one owner alone."""
+    if was.me and not slots.me and "owner" in slots.by:
+        return ["This covers everybody, not only what is yours as the question before."]
+    gone = [limit for limit in was.thresholds if slots.thresholds and limit not in slots.thresholds]
+    limits = ", ".join(f"{limit.op} {limit.value}{'%' if limit.percent else ''}" for limit in gone)
+    return [f"The limit of the question before ({limits}) is replaced."] if limits else []
 
 
 def counted_deals(slots: Slots, asked: tuple[Asked, ...]) -> bool:

@@ -13,7 +13,17 @@ from medallion.agent.planner.forming import Asked, Intent, _with, any_of
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.listing import Listing
 from medallion.agent.planner.marking import Unclear, without_quotas
-from medallion.agent.planner.slots import OF_DEED, OF_OPEN, Slots, Threshold, beside, names_of, selected
+from medallion.agent.planner.slots import (
+    OF_DEED,
+    OF_LIFE,
+    OF_OPEN,
+    TEAMS,
+    Slots,
+    Threshold,
+    beside,
+    names_of,
+    selected,
+)
 from medallion.agent.planner.times import Time
 from medallion.metrics import periods
 from medallion.metrics.conditions import And, Condition, Or, Test
@@ -44,6 +54,8 @@ class Asking(Listing):
         Raises:
             Unclear: The slots do not make a question.
         """
+        if self._denies_of_open():
+            return self.of(_with(self.slots, states=(("open", True), *self.slots.states))).asked()
         if self._is_typical_beside():
             return self.of(_with(self._typical_beside(), typical=False)).asked()
         if self._is_typical():
@@ -102,6 +114,14 @@ class Asking(Listing):
         named = {*slots.by} | {name for part in slots.where for name in names_of(part)}
         others = slots.states or slots.deed or slots.whole or slots.about or slots.bands or slots.share
         return bool(others or named & life)
+
+    def _denies_of_open(self) -> bool:
+        """Whether deals are asked for that are not overdue or silent, which open deals alone can be."""
+        slots = self.slots
+        every = {"total_leads", "total_deal_value", "average_deal_value", "median_deal_value"}
+        of_deals = {*slots.metrics} <= every and (slots.entity == "deals" or slots.metrics)
+        denied = any(state in OF_OPEN and not is_in for state, is_in in slots.states)
+        return bool(of_deals and denied and not slots.deed and not {state for state, _ in slots.states} & OF_LIFE)
 
     def _is_typical(self) -> bool:
         """Whether the size of deals is asked for and not of which: of those won, which the average deal size is of."""
@@ -407,13 +427,16 @@ class Asking(Listing):
         return (Intent("explain_change", {"question": of._question(names[:1], period=time), "compare": compare}),)
 
     def _beside_all(self) -> tuple[Asked, ...]:
-        """The figures that are asked about, the main ones where none is named, beside those of all deals."""
+        """The figures that are asked about, the main ones where none is named, beside those of all deals; of one rep in Germany, beside all there."""
         slots = self.slots
         names = slots.metrics or tuple(meanings()["overview"]["reasons"])
         if len(slots.times) > 1:
             raise Unclear("one rep is compared with everybody for one period at a time", "win rate by owner last month")
         bare = _with(slots, metrics=names, turn="", compare="", versus=False, goal="")
-        everybody = _with(bare, where=(), me=False, team=False, team_of="")
+        whose = {"owner", "account_manager", *TEAMS}
+        others = tuple(part for part in slots.where if not whose & {*names_of(part)})
+        person = slots.me or slots.team or len(others) < len(slots.where)
+        everybody = _with(bare, where=others if person else (), me=False, team=False, team_of="")
         return (*self.of(bare)._figures(names), *self.of(everybody)._figures(names))
 
     def _why_call(self) -> tuple[Asked, ...]:
@@ -447,6 +470,9 @@ class Asking(Listing):
         if slots.share and slots.goal in ("when", "average", "median"):
             raise Unclear(f"a share and {slots.goal!r} are two questions", "share of revenue by country")
         states = {state for state, positive in slots.states if positive}
+        for state, wording in (("slipped", "that slipped, not of those that did not"), ("stuck", "that are stuck, not of those that are not")):  # fmt: skip
+            if (state, False) in slots.states:
+                raise Unclear(f"there is a list of the deals {wording}", f"which deals {wording.split(',')[0][5:]}", "open deals that are not overdue")  # fmt: skip
         if "slipped" in states:
             return (self._slipped(),)
         if ("new", False) in slots.states or ("new" in states and not self._new()):

@@ -15,6 +15,7 @@ from medallion.agent.planner.slots import (
     Rank,
     Rows,
     Slots,
+    Threshold,
     left_out_owner,
     names_of,
 )
@@ -84,7 +85,7 @@ def of_owner(slots: Slots, before: Slots) -> Slots | None:
     if not (slots.fragment and subject and of_one_owner) or others or not conditions <= OF_RECORD or slots.is_of_quotas:
         return None
     times = slots.times or (before.times if overview and slots.metrics else ())
-    return replace(slots, where=(*owners, *slots.where), me=before.me, times=times)
+    return replace(slots, where=(*owners, *slots.where), me=before.me, asker=slots.asker or before.asker, times=times)
 
 
 def of_record(slots: Slots, before: Slots) -> Slots | None:
@@ -128,6 +129,16 @@ def of_everything(slots: Slots, before: Slots) -> bool:
     own = slots.about or slots.where or slots.me or slots.team or "customer_name" in slots.by
     subject = slots.entity in ("deals", "interactions") or ((slots.metrics or slots.deed) and not slots.entity)
     return len(before.about) == 1 and bool(subject) and not (own or slots.goal in INTENTS or slots.is_of_quotas)
+
+
+def drops(slots: Slots, before: Slots) -> str:
+    """The conditions of the question before that a whole question with none of its own is not of, in words; empty for none."""
+    own = slots.where or slots.me or slots.team or slots.about or slots.goal in INTENTS or slots.is_of_quotas
+    subject = slots.metrics or slots.entity in ("deals", "accounts", "interactions") or slots.deed
+    left = [part for part in before.where if not {*names_of(part)} <= {*slots.by}]
+    if own or not subject or before.about or not (left or (before.me and "owner" not in slots.by)):
+        return ""
+    return ", ".join(map(str, left)) or "whose it is"
 
 
 def goes_on(slots: Slots, before: Slots | None) -> bool:
@@ -185,7 +196,22 @@ def cuts(slots: Slots, before: Slots) -> bool:
         return True  # who owns it, after the biggest deal
     if slots.rank is not None:
         return cut and slots.rank.sorts
+    if cut and measures_first(slots, before):
+        return True
     return cut and (slots.refers or slots.goal in ("count", "amount", "list"))
+
+
+def of_others(slots: Slots) -> bool:
+    """Whether it names another owner or splits by owner, so that what was mine before is everybody's or theirs."""
+    return "owner" in slots.by or any("owner" in names_of(part) for part in slots.where)
+
+
+def measures_first(slots: Slots, before: Slots) -> bool:
+    """Whether another figure is asked for after the first values of a split: `and the win rate`, after the best seller."""
+    alone = not (slots.by or slots.rank or slots.about or slots.entity or slots.share or slots.turn)
+    figure = before.metrics or before.ranks_values or before.deed
+    cut = before.rank is not None and before.rank.limit is not None and figure and before.by
+    return bool(cut and alone and slots.follows and slots.metrics and slots.metrics != before.metrics)
 
 
 def _ranks_split_of(slots: Slots, before: Slots) -> bool:
@@ -221,6 +247,12 @@ def of_rows(slots: Slots, rows: Rows, before: Slots) -> Slots:
     """The same of the rows of the answer before, which a ranking had cut."""
     test = Test(rows.name, "=", rows.keys)
     where = slots.where if test in slots.where else (*slots.where, test)
+    if measures_first(slots, before):
+        named = {name for part in slots.where for name in names_of(part)}
+        conditions = tuple(part for part in before.where if not named & {*names_of(part)})
+        times, me, asker = slots.times or before.times, slots.me or before.me, slots.asker or before.asker
+        whole = replace(slots, where=(*conditions, *where), times=times, by=before.by, me=me, asker=asker)
+        return replace(whole, refers=False, follows=False)
     worth = slots.goal == "amount" and before.metrics and rows.entity != "deals"
     counts = _counts(before.metrics) if slots.goal == "count" and slots.refers and slots.entity == "deals" else ()
     if counts and rows.entity != "deals":  # how many deals was that, after which rep won the most
@@ -229,13 +261,19 @@ def of_rows(slots: Slots, rows: Rows, before: Slots) -> Slots:
     counted = slots.metrics and slots.metrics == before.metrics and slots.refers
     if not (worth or counted or not (slots.metrics or slots.by or slots.fields or entity)):
         return replace(slots, entity=entity, where=where, refers=False, follows=False)
-    kept = {name: getattr(before, name) for name in ("metrics", "times", "states", "thresholds", "deed", "me")}
+    kept = {name: getattr(before, name) for name in ("metrics", "times", "states", "thresholds", "deed", "me", "asker")}
     own = {name: getattr(slots, name) or value for name, value in kept.items()}
     return replace(slots, where=(*before.where, *where), refers=False, follows=False, **own)
 
 
 def lost(slots: Slots, before: Slots) -> str:
     """What of the question before could not be kept, in words, so that this one would answer another; empty for nothing."""
+    if before.number_of and slots.goal == "amount" and not (slots.metrics or slots.entity or slots.by):
+        return "the question before counted how many there are, and what those are worth is another figure of each"
+    if ("bought", True) in slots.states and not slots.entity and before.metrics and not _is_of_accounts(before):
+        return "accounts buy, and the question before was not about accounts"
+    if reason := _unlike_limits(slots, before):
+        return reason
     if before.bands and (slots.thresholds or slots.share):
         return "the question before is of several bands"
     if before.other_way and slots.rank is None and (slots.goal in ("count", "amount", "list") or slots.by):
@@ -282,6 +320,41 @@ def lost(slots: Slots, before: Slots) -> str:
     return ""
 
 
+def _is_of_accounts(slots: Slots) -> bool:
+    units = {metrics.metrics()[name].measure.unit for name in slots.metrics if name in metrics.metrics()}
+    return "accounts" in (slots.entity, slots.of_entity) or units == {"accounts"}
+
+
+def _unlike_limits(slots: Slots, before: Slots) -> str:
+    """Why a limit does not say which figure it is of: an amount after a number, or a number after limits on several figures."""
+    bare = [limit for limit in slots.thresholds if not limit.column]
+    columns = {limit.column for limit in before.thresholds}
+    if not bare or not columns or slots.entity or slots.metrics:
+        return ""
+    if len(columns) > 1 and not all(limit.money or limit.percent for limit in bare):
+        return "the question before has limits on several figures, and this one does not say of which it is"
+    was = before.thresholds[-1]
+    amounts = was.money or not was.column or was.column == "deal_value"
+    if before.by and before.entity != "deals" and any(limit.money for limit in bare) and not amounts:
+        measure = metrics.metrics().get(was.column)
+        if measure is None or measure.measure.format.type != "currency":
+            return "the limit before was no amount, and this one is"
+    return ""
+
+
+def _of_same_figure(slots: Slots, before: Slots) -> tuple[Threshold, ...]:
+    """The limits of a question, those that name no figure as limits of the figure that was limited before: `and more than 40`."""
+    columns = {limit.column for limit in before.thresholds}
+    (column,) = columns if len(columns) == 1 else ("",)
+    named = {"", "deal_value"} if before.entity == "deals" or not before.by else {""}
+    return tuple(
+        limit
+        if limit.column or (limit.money and column not in named and not before.by)
+        else replace(limit, column=column)
+        for limit in slots.thresholds
+    )
+
+
 def beside_mean(slots: Slots, before: Slots) -> tuple[str, ...]:
     """The mean of the question before and its median, where `median too` is said; nothing where it is not, or there is none."""
     means = meanings()["averages"]["median"]
@@ -307,6 +380,8 @@ def carried(slots: Slots, before: Slots) -> tuple[Slots, list[str]]:
         return carried(bare, was)  # and the win rate of each size
     if mean := beside_mean(slots, before):
         return carried(replace(slots, goal="", too=False), replace(before, metrics=mean))
+    if before.of_entity and slots.refers and slots.goal in ("count", "list") and not (slots.metrics or slots.entity):
+        return carried(slots, replace(before, metrics=(), goal="", entity=before.of_entity, of_entity=""))
     if slots.everyone:
         everybody = tuple(part for part in before.where if not left_out_owner(part))
         return carried(replace(slots, everyone=False), replace(before, where=everybody))
@@ -352,6 +427,8 @@ def carried(slots: Slots, before: Slots) -> tuple[Slots, list[str]]:
         sorts = slots.rank is not None and bool(slots.fields) and name in ("entity", "deed")
         if own or not was or (own_subject and name in (*subject, "deed") and not sorts):
             continue
+        if name == "me" and of_others(slots):
+            continue  # and by rep, and Ben's
         if name == "by" and (slots.whole or (slots.share and slots.where)):
             continue  # how much in total, what share of that is in negotiation
         if (name in ("team", "team_of") and (slots.me or (slots.where and not slots.team))) or (
@@ -371,6 +448,8 @@ def carried(slots: Slots, before: Slots) -> tuple[Slots, list[str]]:
         kept.append(name)
     if "metrics" in kept or "goal" in kept:
         changes["typical"] = slots.typical or before.typical
+    if "me" in kept:
+        changes["asker"] = slots.asker or before.asker
     if "rank" in kept:
         changes["other_way"] = before.other_way
     both = _beside_values(before.where, slots.where) if slots.versus and not slots.times else None
@@ -400,12 +479,11 @@ def carried(slots: Slots, before: Slots) -> tuple[Slots, list[str]]:
         changes["times"] = (*before.times, *slots.times)
         kept.append("times")
     if slots.thresholds and before.thresholds:
-        if before.number_of and len(slots.thresholds) == 1 and not slots.thresholds[0].column:
-            changes["thresholds"] = (replace(slots.thresholds[0], column=before.thresholds[-1].column),)
-            return replace(slots, **changes), kept  # type: ignore[arg-type]  # and more than 40
-        columns = {threshold.column for threshold in slots.thresholds}
-        others = tuple(threshold for threshold in before.thresholds if threshold.column not in columns)
-        changes["thresholds"] = (*others, *slots.thresholds)
+        limits = _of_same_figure(slots, before)
+        unnamed = "" if before.by and before.entity != "deals" else "deal_value"
+        columns = {limit.column or unnamed for limit in limits}
+        unlike = tuple(limit for limit in before.thresholds if (limit.column or unnamed) not in columns)
+        changes["thresholds"] = (*unlike, *limits)
     if slots.by and before.rank and not slots.rank:
         changes["rank"] = None
     if slots.by and before.versus and before.by and not slots.versus and len(before.by) == len(slots.by) == 1:
@@ -425,6 +503,8 @@ def carried(slots: Slots, before: Slots) -> tuple[Slots, list[str]]:
         changes["metrics"] = _counts(before.metrics)
     if slots.goal == "amount" and (slots.refers or slots.nounless) and not slots.metrics and before.metrics:
         changes["metrics"] = _values(before.metrics)
+    if before.of_entity and slots.metrics in ((), before.metrics) and not slots.entity:
+        changes["of_entity"] = before.of_entity
     if not slots.narrow:
         changes["narrow"] = before.narrow
         changes["of_before"] = slots.share and not slots.where and before.refers

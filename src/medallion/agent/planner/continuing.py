@@ -188,9 +188,16 @@ class Continuing(Comparing):
         elif self.places("person") and self._names_one_owner():
             self.use(*self.places("person"))
             self.refers = True
-        elif they and (self.before.where or self.before.entity):
+        elif they and (self.before.where or self.before.entity or self._ranked_before()):
             self._use_with_leads(*they)
             self.refers = True
+
+    def _ranked_before(self) -> bool:
+        """Whether the answer before has the first values of a split, which `their win rate` is of."""
+        was = self.before
+        return (
+            was is not None and was.rank is not None and bool(was.by) and was.rows is not None and not was.rows.entity
+        )
 
     def is_article(self, place: int) -> bool:
         """Whether a word that may stand for somebody is an article where it stands."""

@@ -137,11 +137,7 @@ class Forming:
             self._not_undone(metric, sorted(meant))
         over = meant or own or OF_DEED.get(self.slots.deed, set())
         ended = over and "open" not in over
-        if (
-            ended
-            and entity == "deals"
-            and (of_open := [state for state, is_in in states if is_in and state in OF_OPEN])
-        ):
+        if ended and entity == "deals" and (of_open := [state for state, _ in states if state in OF_OPEN]):
             raise Unclear(
                 f"{of_open[0].replace('_', ' ')} is known of open deals only: it is not kept for deals that have ended",
                 f"how many open deals are {'never touched' if 'touched' in of_open[0] else of_open[0]}?",

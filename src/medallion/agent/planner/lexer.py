@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -431,7 +431,7 @@ def _corrected(
         elif (
             token.kind == "word" and token.plain not in known and token.plain not in in_names and token.plain.isalpha()
         ):
-            near = nearest(token.plain, known) or _common(token.plain, words.language)
+            near = nearest(token.plain, known) or _common(token.plain, words.language, known)
         if near:
             corrections.append((token.text, near))
             token = Token(token.text, near, "word", token.ends)
@@ -439,12 +439,17 @@ def _corrected(
     return right, corrections
 
 
-def _common(word: str, language: str) -> str | None:
-    """The common word of which a word lacks its vowels, or one letter of four: `hw`, `whch`, `mny`; None where it is none or may be two."""
+def _common(word: str, language: str, known: Set[str]) -> str | None:
+    """The common word of which a word lacks its vowels, or one letter of four: `hw`, `whch`, `mny`; None where it is none or may be two.
+
+    Of all known words, none lacks as few vowels in it: `ht` may be `hat` as well as `heute`.
+    """
     common = [folded(other) for other in meanings()["common"][language]]
     if word[0] not in _VOWELS and not _VOWELS & {*word[1:]}:  # hw, shld, wht
-        same = [other for other in common if "".join(letter for letter in other if letter not in _VOWELS) == word]
-        return same[0] if len(same) == 1 else None
+        same = [other for other in {*common, *known} if _consonants(other) == word]
+        fewest = min(map(len, same), default=0)
+        nearest_words = [other for other in same if len(other) == fewest]
+        return nearest_words[0] if len(nearest_words) == 1 and nearest_words[0] in common else None
     if len(word) != _SHORTEST:
         return None
     near = [
@@ -455,6 +460,10 @@ def _common(word: str, language: str) -> str | None:
         and any(other[:at] + other[at + 1 :] == word for at in range(len(other)))
     ]
     return near[0] if len(near) == 1 else None
+
+
+def _consonants(word: str) -> str:
+    return "".join(letter for letter in word if letter not in _VOWELS)
 
 
 def nearest(word: str, known: Any) -> str | None:

@@ -63,7 +63,7 @@ class Listing(Counting):
             and not slots.rank
             and not slots.about
             and not slots.me
-            and not slots.speaker
+            and not slots.asker
             and entity in ("deals", "accounts", "interactions", "contacts")
         )
         if alone and len(names) == 1 and not slots.times:

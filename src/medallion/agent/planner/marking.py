@@ -87,6 +87,9 @@ class Marking:
         self.lacks: list[Test] = []  #: products that accounts have not bought
         self.judged = False  #: whether it is said how good something is
         self.speaker = ""  #: the owner who says who they are
+        self.asker = ""  #: the owner whom `I` and `my` mean in this question
+        self.of_entity = ""  #: the records before that a figure is of
+        self.greets = False  #: whether somebody says who they are, and nothing else
         self.without: tuple[str, str] | None = (
             None  #: touches of which channel, or any, and in which time there were none
         )

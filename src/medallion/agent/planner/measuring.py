@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 from medallion.agent.planner.banding import Banding
 from medallion.agent.planner.lexer import Span
-from medallion.agent.planner.lexicon import Sense, meanings
+from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings, plain_words
 from medallion.agent.planner.marking import RANKS, Unclear
 from medallion.agent.planner.slots import OF_DEED, Rank, Slots
 from medallion.agent.planner.times import Time
@@ -31,6 +32,15 @@ _UNIT_OF = {
     "month": r"mtd|(?:last|this|next) month|\d{4}-\d\d", "week": r"wtd|(?:last|this|next) week|\d{4}-W\d\d",
     "day": r"today|yesterday|tomorrow|\d{4}-\d\d-\d\d",
 }  # fmt: skip
+
+
+def _in_words(text: str) -> str:
+    """A period as a question says it.
+
+    >>> _in_words("2025-12"), _in_words("2025-07-01 to 2025-12-31")
+    ('in 2025-12', 'from 2025-07-01 to 2025-12-31')
+    """
+    return f"from {text}" if " to " in text else f"in {text}"
 
 
 def unit_of(text: str) -> str | None:
@@ -672,17 +682,19 @@ class Measuring(Banding):
         return True
 
     def _ahead(self) -> None:
-        """Refuse what is to have happened in a time that has not begun; the pipeline of such a time is due then."""
+        """Refuse what is to have happened in a time that has not begun; what is open in such a time is due then."""
         begins = [periods.read(time.text, self.today).first for time in self.times]
         ahead = any(self.today.day and first and self.today.day < first for first in begins)
-        if not self.deed and self._has_pipeline():
+        self._closings(ahead=ahead)
+        if not self.deed and self._is_of_open():
             if ahead:
                 self.deed = "due"
-            elif len(self.times) == 1 and self._is_nearer_ahead(self.times[0]):
+            elif len(self.times) == 1 and not self.is_past() and self._is_nearer_ahead(self.times[0]):
+                coming, was = self._coming(self.times[0]), self.times[0].text
                 raise Unclear(
-                    "the pipeline as it stood then, or what is due when that time comes? Say the year",
-                    "pipeline closing next quarter",
-                    "open pipeline at the end of last quarter",
+                    f"what is due {_in_words(coming)}, or what was open {_in_words(was)}? Say the year",
+                    f"open deals due {_in_words(coming)}",
+                    f"open pipeline at the end of {was}",
                 )
         done = self.deed in ("create", "win", "lose", "sell", "close")
         done |= self.deed != "due" and bool(
@@ -691,17 +703,67 @@ class Measuring(Banding):
         if ahead and done:
             raise Unclear("that time is still to come: nothing has happened in it", "deals due next month")
 
+    def _closings(self, *, ahead: bool) -> None:
+        """`closings next month` are the deals due then, `closings in May` those won; of a month that may be either it is asked.
+
+        Raises:
+            Unclear: The time is as likely to come as it is past.
+        """
+        places = self._closings_at()
+        if not places or not self.times or self.deed not in ("", "win"):
+            return
+        ends = [periods.read(time.text, self.today).last for time in self.times]
+        later = all(self.today.day and last and self.today.day < last for last in ends)
+        until = later and all(time.edge == "until" for time in self.times)
+        over = self.past or self.is_past()
+        if (ahead or until) and not over:
+            self.states = [state for state in self.states if state[0] != "won"]
+            self.deed, self.entity = "due", "deals"
+            self.notes.append(f"{self.spans[places[0]].text!r} of a time to come are the deals due then.")
+        elif len(self.times) == 1 and not over and self._is_nearer_ahead(self.times[0]):
+            coming, was = self._coming(self.times[0]), self.times[0].text
+            raise Unclear(
+                f"the deals due {_in_words(coming)}, or those won {_in_words(was)}? Say the year",
+                f"deals due {_in_words(coming)}",
+                f"deals won {_in_words(was)}",
+            )
+        elif later and not over:
+            self.notes.append(
+                f"{self.spans[places[0]].text!r} are the deals won; ask for the deals due to see what is still to come."
+            )
+
+    def _closings_at(self) -> list[int]:
+        """Where words stand that are of deals won as well as of deals due: `closings`."""
+        words = {folded(word) for word in meanings()["said_as"][self.lexed.language]}
+        return [at for at, span in enumerate(self.spans) if folded(span.text) in words]
+
+    def is_past(self) -> bool:
+        """Whether it is told in the past, also where the word is a part of a phrase: `what was the average deal size`."""
+        phrases = lexicon(self.lexed.language).phrases
+        return any(Sense("past") in phrases.get((word,), ()) for span in self.spans for word in plain_words(span.text))
+
     def _is_nearer_ahead(self, time: Time) -> bool:
-        """Whether a month or quarter without a year is long past and comes again sooner: Q3, asked on 30 June."""
+        """Whether a month, quarter or half without a year is past and comes again sooner than it was: Q3, asked on 30 June."""
         last = periods.read(time.text, self.today).last
         if not time.floating or last is None or self.today.day is None or last >= self.today.day:
             return False
-        return (self.today.day - last).days > 183  # half a year
+        first = periods.read(self._coming(time), self.today).first
+        return first is not None and (first - self.today.day).days < (self.today.day - last).days
 
-    def _has_pipeline(self) -> bool:
-        """Whether it asks for the value of open deals, which a time may be of in two ways."""
+    def _coming(self, time: Time) -> str:
+        """The same month, quarter or half of the next year."""
+        period = periods.read(time.text, self.today)
+        assert period.first and period.last  # noqa: S101, PT018 - it floats, so it is a part of a year
+        if time.floating.startswith("half"):
+            first = periods.add_months(period.first, 12)
+            return f"{first} to {periods.add_months(first, 6) - timedelta(days=1)}"
+        return f"{int(time.text[:4]) + 1}{time.text[4:]}"
+
+    def _is_of_open(self) -> bool:
+        """Whether it asks for open deals, which a time may be of in two ways."""
         senses = {sense.name for place in self.places("metric") for sense in self.spans[place].all("metric")}
-        return bool(senses & {"open_pipeline", "weighted_pipeline"})
+        figures = {"open_pipeline", "weighted_pipeline", "open_leads"} & {*senses, *self.metrics}
+        return bool(figures) or (("open", True) in self.states and self.goal in ("count", "amount", "average"))
 
     def _moved_to(self) -> None:
         """Refuse a stage that deals have left: only the one that they came to is read."""

@@ -45,7 +45,7 @@ class Reading(Reasons):
         steps: tuple[Callable[[], None], ...] = (
             self._asides, self._purposes, self._but, self._formerly, self._having_none, self._denied_twice, self._corrected, self._rated, self._lagging, self._made, self._us, self._opened, self._speaker, self._plan, self._gates, self._times, self._active, self._money_lost, self._my_reps, self._dated, self._repeated, self._persons, self._counted_values, self._named, self._that_time, self._whose_record, self._about, self._existing, self._other_deals, self._days_since, self._brought, self._traded, self._open_things, self._covered, self._existing_or_new, self._caused, self._unanswered, self._preferred, self._reached_whom, self._touched_account, self._touched_accounts, self._last_done, self._becoming, self._responding, self._intents, self._silent, self._beside, self._bands, self._thresholds,
             self._who_did, self._picked_up, self._passed, self._lacking, self._values, self._teams, self._others, self._unknown, self._together, self._nothing, self._outnumber, self._placed, self._ranked, self._taken_longest, self._in_stage_longest, self._dependent, self._from_to, self._compared, self._several_figures, self._further_columns, self._in_the_pipeline, self._states, self._per_record, self._account_products, self._worth, self._measure, self._the_ones, self._bought, self._best_seller, self._splits, self._by_quarter, self._deeds,
-            self._attained, self._from_quota, self._duration_of_deals, self._managed, self._used, self._subject, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._staged_deals, self._conflicting, self._whose,
+            self._attained, self._from_quota, self._duration_of_deals, self._managed, self._used, self._subject, self._have_deals, self._contacts, self._came_of_it, self._quota, self._beside_states, self._overview, self._sent, self._received, self._rest, self._staged_deals, self._conflicting, self._whose,
         )  # fmt: skip
         for step in steps:
             step()
@@ -63,7 +63,7 @@ class Reading(Reasons):
             narrows=self._narrows(), whole=self.total, exists=self._exists(), against=self.against, restricted=self._restricted(), anded=self.anded, ones=bool(self.spans and self.spans[0].of("ones_of")),
             each=self._each(),
             further=self.further, with_total=self.with_total, passage=self.passage, team=self.team, team_of=self.team_of, without=self.without, columns=tuple(dict.fromkeys(self.columns)), worth_too=self.worth_too, bands=tuple(self.bands), other_way=self.other_way, premise=self.premise,
-            number_of=self.number_of, typical=any(span.of("deal_size") for span in self.spans), picks=self._picks(), fragment=self.is_fragment(), running=self.running, speaker=self.speaker, lacks=tuple(self.lacks), judged=self.judged, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
+            number_of=self.number_of, typical=any(span.of("deal_size") for span in self.spans), picks=self._picks(), fragment=self.is_fragment(), running=self.running, speaker=self.speaker, asker=self.asker, greets=self.greets, of_entity=self.of_entity, lacks=tuple(self.lacks), judged=self.judged, listed=self.listed, everyone=self.everyone, too=bool(self.spans and (self.spans[-1].of("too") or self.spans[0].of("and", "too"))),
         )  # fmt: skip
         return replace(
             slots, complete=self.stands(slots), points=self.points_back(), nounless=self.names_no_records(slots)
@@ -203,31 +203,57 @@ class Reading(Reasons):
                 self.use(place)
 
     def _speaker(self) -> None:
-        """`I am Tess Nair`, `Greta Stroud here`: who asks is an owner, whose are what `I` and `my` stand for."""
+        """`I am Tess Nair`, `Greta Stroud here`: who asks is an owner, whose are what `I` and `my` stand for.
+
+        Where nobody says who they are, `for Tess Nair, my open deals`, that is so in this question alone.
+        """
         for clause in self.clauses():
             words = [place for place in clause if not self.quiet(place) and not self.has(place, "carry")]
             says = [place for place in clause if self._introduces(place)]
             named = [place for place in words if self._owner_at(place)]
-            whole = len(clause) == len(self.spans)
-            alone = len(named) == 1 and {*words} <= {*says, *named} and not whole
+            alone = len(named) == 1 and {*words} <= {*says, *named}
+            others = any(not self.quiet(at) and not self.has(at, "carry") for at in range(len(self.spans)) if at not in clause)  # fmt: skip
             begins = bool(says) and named[:1] == [says[0] + 1] and self._begins_with(says[0])
-            if (alone and (says or self._says_me(0))) or (begins and self._says_me(says[0] + 2)):
-                self.speaker = self._owner_at(named[0])
+            greets = alone and not others and bool(says) and self._leads_to_name(says, named[0], clause)
+            if greets or (alone and others and (says or self._says_me(0))) or (begins and self._says_me(says[0] + 2)):
+                owner = self._owner_at(named[0])
+                self.speaker, self.asker, self.greets = (owner if says else ""), owner, greets
                 self.use(named[0], *(clause if alone else says[:1]))
+                if alone and others:  # the rest is read as if it stood alone
+                    self.spans = [span for at, span in enumerate(self.spans) if at not in clause]
                 break
         else:
             return
-        others = any(self._owner_at(at) for at in range(len(self.spans)))
-        ours = any(
-            span.of("ourselves", "my_team", "total", "every") or span.text.casefold() in _OURS for span in self.spans
-        )
+        if self.greets:
+            return
+        named_too = any(self._owner_at(at) for at in range(len(self.spans)))
         if self._says_me(0):
-            self.notes.append(f"I and my mean {self.speaker}, as the question says.")
-        elif others or ours:
-            self.notes.append(f"{self.speaker} is asking; the answer is not limited to what is theirs.")
+            self.notes.append(f"I and my mean {self.asker}, as the question says.")
+        elif named_too or self._is_of_everybody():
+            self.notes.append(f"{self.asker} is asking; the answer is not limited to what is theirs.")
         else:
             self.me = True
-            self.notes.append(f"For {self.speaker}, who is asking; say `our` to ask about everybody's.")
+            self.notes.append(f"For {self.asker}, who is asking; say `our` to ask about everybody's.")
+
+    def _leads_to_name(self, says: list[int], name: int, clause: list[int]) -> bool:
+        """Whether a clause introduces somebody where nothing else is said: `I'm Tess Nair`, `Tess Nair here`; not `is it Tess Nair`."""
+        led = any(at < name and (self.has(at, "i_am") or not self.spans[at].of("yes_no")) for at in says)
+        return led or (name == min(clause) or any(at > name for at in says))
+
+    def _is_of_everybody(self) -> bool:
+        """Whether it is of all of us, or puts one owner beside the others: `our win rate`, `who sold most`, `pipeline by rep`."""
+        whose = {"owner", "account_manager", "owner_manager", *TEAMS}
+        return any(
+            span.of("ourselves", "my_team", "total", "every", "who", "everyone", "mates")
+            or span.text.casefold() in _OURS
+            or whose & {sense.name for sense in span.all("dim")}
+            for span in self.spans
+        )
+
+    def introduced(self) -> str:
+        """The owner who says who they are, whatever else is asked; empty where nobody does."""
+        self._speaker()
+        return self.speaker
 
     def _owner_at(self, place: int) -> str:
         """The owner whose name stands at an unused place; empty where none does."""
@@ -412,6 +438,8 @@ class Reading(Reasons):
         due |= bool(
             ends and [place for place in self.places("present") if Sense("verb", "close") in self.spans[place].senses]
         )
+        due |= bool(ends and self._closings_at())
+        due |= self._goes_on_ahead() or any(Sense("metric", "open_value_due") in span.senses for span in self.spans)
         due |= any(Sense("intent", "forecast") in self.spans[place].senses for place in self.places("intent"))
         due |= self._asks_cover()
         future = self.goal == "plan" or bool(self.places("next")) or due
@@ -432,6 +460,11 @@ class Reading(Reasons):
         if so_far:  # je, but not je Branche
             self.use(*so_far)
             self.past = False
+
+    def _goes_on_ahead(self) -> bool:
+        """Whether nothing but another time is said after deals that are due: `and in August`."""
+        due = self.before is not None and self.before.deed == "due"
+        return due and not self.places("metric", "verb", "entity", "state", "kind", "past", "intent")
 
     def _about(self) -> None:
         for place in self.places("account", "deal"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from medallion import metrics
 from medallion.agent.planner.continuing import Continuing
 from medallion.agent.planner.lexicon import Sense, folded, meanings
@@ -142,6 +144,17 @@ class Referring(Continuing):
     def _has_record(self) -> bool:
         return bool(self.about) or any(span.of("account", "deal") for span in self.spans)
 
+    def _have_deals(self) -> None:
+        """`which of them have open deals`, after accounts: those accounts, not their deals."""
+        was = self.before
+        units = {metrics.metrics()[name].measure.unit for name in was.metrics} if was else set()
+        accounts = was is not None and ("accounts" in (was.entity, was.of_entity) or units == {"accounts"})
+        have = {folded(word) for word in meanings()["have"][self.lexed.language]}
+        has = any(span.of("more_of_it") and folded(after.text) in have for span, after in pairwise(self.spans))
+        of_them = any(span.of("more_of_it") for span in self.spans)
+        if accounts and of_them and has and self.entity == "deals" and self.states and not (self.metrics or self.deed):
+            self.entity, self.refers = "accounts", True
+
     def _brought(self) -> None:
         """`how much did they bring`, after accounts: the revenue of just those.
 
@@ -165,7 +178,7 @@ class Referring(Continuing):
                 "revenue by customer this year",
                 remedy="Ask by what they are, such as their country or industry.",
             )
-        self.metrics, self.refers = ["revenue"], True
+        self.metrics, self.refers, self.of_entity = ["revenue"], True, "accounts"
         self.take("amount", "count", "they", "unnamed", "joined", "more_of_it", "past", "metric")
         self.use(*[at for at in self.places("verb") if self._says(at, "verb", "sell")])
 

@@ -553,6 +553,7 @@ class Restricting(Marking):
             self.quiet(at)
             or (self.spans[at].of("from", "with", "verb") is not None and not self.has(at, "no"))
             or (self.spans[at].used and self.spans[at].of("dim", "thing"))  # except those in stage new
+            or (self.spans[at].of("yes_no", "be") and self.has(at - 1, "not", "no"))  # que no están atrasados
         ):
             at -= 1
         sense = self.has(at, "not", "except", "never", "no")

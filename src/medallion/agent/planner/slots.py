@@ -188,7 +188,10 @@ class Slots:
         typical: Whether the size of deals is asked for, which is that of the deals won where it is not said of which.
         judged: Whether it says how good something is: `June looks great`.
         lacks: Products that accounts have not bought, each as a condition on deals.
-        speaker: The owner who says so of themselves: `hi, it's Tess Nair`.
+        speaker: The owner who says so of themselves, here or before: `hi, it's Tess Nair`.
+        asker: The owner whom `I` and `my` mean in this question: the speaker, or who is named for it alone.
+        of_entity: The records of the question before that a figure is of: accounts, of `how much did they bring`.
+        greets: Whether somebody says who they are, and nothing else.
         fragment: Whether it leaves open of what it asks: `last 3 touches?`, `was there a blocker`, `just the open ones`.
         complete: Whether it stands by itself, whatever was asked before (`standing`).
         nounless: Whether it asks how much or how many are in some state, and of no records: `how much is overdue`.
@@ -250,6 +253,9 @@ class Slots:
     nounless: bool = field(default=False, compare=False, kw_only=True)
     points: bool = field(default=False, compare=False, kw_only=True)
     speaker: str = field(default="", compare=False, kw_only=True)
+    asker: str = field(default="", compare=False, kw_only=True)
+    of_entity: str = field(default="", compare=False, kw_only=True)
+    greets: bool = field(default=False, compare=False, kw_only=True)
     judged: bool = field(default=False, compare=False, kw_only=True)
     lacks: tuple[Test, ...] = field(default=(), kw_only=True)
     picks: bool = field(default=False, compare=False, kw_only=True)
@@ -297,9 +303,9 @@ class Slots:
     def spoken(self) -> Slots:
         """What it asks, with who says who they are in place of `I` and `my`, unless somebody else is named too."""
         named = any("owner" in names_of(part) for part in self.where)
-        if not (self.speaker and self.me) or self.team or named:
+        if not (self.asker and self.me) or self.team or named:
             return self
-        return replace(self, where=(Test("owner", "=", (self.speaker,)), *self.where), me=False)
+        return replace(self, where=(Test("owner", "=", (self.asker,)), *self.where), me=False)
 
     @property
     def is_bare(self) -> bool:

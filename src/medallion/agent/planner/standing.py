@@ -13,7 +13,6 @@ no word for something before it. What goes on is
 from __future__ import annotations
 
 from medallion.agent.planner.checking import Checking
-from medallion.agent.planner.lexicon import Sense, lexicon, plain_words
 from medallion.agent.planner.slots import Slots
 from medallion.metrics.conditions import Test
 
@@ -91,17 +90,12 @@ class Standing(Checking):
         if slots.metrics and slots.metrics not in (("contacts",), ("touches",)):
             figures = [span for span in self.spans if span.of("metric", "field")]
             described = any(span.of("state") and [span] != figures for span in self.spans)  # average size of won deals
-            return slots.is_figure_alone and not described and (self._is_of_nouns() or self._is_past())
+            return slots.is_figure_alone and not described and (self._is_of_nouns() or self.is_past())
         if self.rank and self.by and not (slots.metrics or slots.entity or slots.times or slots.where or slots.states):
             return True  # who made the fewest
         if not self.is_fragment() or slots.says_whose:
             return False
         return slots.conditions < (1 if slots.entity == "accounts" else WHOLE)
-
-    def _is_past(self) -> bool:
-        """Whether it is told in the past, of a time that it does not name: `what was the average deal size`."""
-        phrases = lexicon(self.lexed.language).phrases
-        return any(Sense("past") in phrases.get((word,), ()) for span in self.spans for word in plain_words(span.text))
 
     def _is_of_nouns(self, *more: str) -> bool:
         """Whether nothing is said but what is asked for: no verb, nobody who does it."""

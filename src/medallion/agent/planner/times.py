@@ -77,6 +77,8 @@ def _several(way: str, number: int, unit: str) -> str:
 _IN, _ON = frozenset({"in", "im", "en"}), frozenset({"on", "am", "le", "el"})
 _ARTICLES = frozenset({"the", "dem", "den"})
 _THE = frozenset({"the"})
+#: Words between a part of a time and the time.
+_PART_OF = frozenset({"of", "von", "vom", "des", "de", "du", "del"})
 _ONE = frozenset({"a", "an", "one"})
 _OF = frozenset({"of", "in", "the", "von", "vom", "im", "des", "de", "du", "del", "la"})
 #: Kinds of words before a day of a month: `since May 24`.
@@ -102,6 +104,7 @@ class Times:
                 place += 1
                 continue
             time, after = read
+            self._part_of_another(time, place, after)
             for span in spans[place:after]:
                 span.used = True
             self.found.append(replace(time, place=place))
@@ -287,7 +290,7 @@ class Times:
                 return Time(kind, place), place + 1
         week = self.number(place + 1) if self.unit(place) == "week" else None
         if week and self._is(self._over(place + 3 if self._is(place + 2, "prep") else place + 2), "month"):
-            self.doubt = f"week {week} of a month: write its days, or the number of the week in the year"
+            self.doubt = f"week {week} of a month is not read: write its first and last day, or the week of the year as {self.day.year}-W23"
         if week and week <= 53 and not self._is(place + 2, "unit", "percent", "magnitude"):  # week 24
             year, after = self._a_year(place + 2)
             year = year or self.day.year - (week > self.day.isocalendar().week and not self.future)
@@ -384,35 +387,48 @@ class Times:
 
     def _part_of(self, place: int) -> tuple[Time, int] | None:
         """`the last week of May`, `the first two weeks of June`, `the second half of May`: days of a month or quarter."""
-        sense = self.spans[place].of("foremost", "nth", "last", "ordinal", "half")
-        if sense is None or not self._is(place, sense.kind):
+        lead = self.number(place)  # les deux dernières semaines de mai
+        head = place + 1 if lead is not None and self._is(place + 1, "last", "foremost") else place
+        sense = self.spans[head].of("foremost", "nth", "last", "ordinal", "half")
+        if sense is None or not self._is(head, sense.kind):
             return None
-        at, count, unit = place + 1, 1, "half"
+        at, count, unit = head + 1, lead or 1, "half"
+        if head == place:
+            count = 1
         if sense.kind != "half":
-            if (number := self.number(at)) is not None:
+            if head == place and (number := self.number(at)) is not None:
                 count, at = number, at + 1
             named = self.unit(at)
-            if named not in ("day", "week", "month") or (count > 1 and sense.kind not in ("foremost", "last")):
+            if named not in ("day", "week", "month", "quarter") or (
+                count > 1 and sense.kind not in ("foremost", "last")
+            ):
                 return None
+            if folded(self.spans[at].text) in _SEVERAL and at == head + 1 == place + 1:
+                return None  # the last weeks of 2024: how many is not said
             unit, at = named, at + 1
         after = self._past_of(at)
         if after == at and sense.kind != "half":
             return None
-        whole = self._month(after) or self._relative(after) or (self._this_unit(after) if after > at else None)
-        if whole is None or whole[0].year or (sense.kind == "half" and self._is(after, "half")):
+        whole = self._whole(after, after > at)
+        if whole is None or (sense.kind == "half" and (whole[0].year or self._is(after, "half"))):
             return None
         time, end = whole
         first, last = (date.fromisoformat(self._edge(time.text, edge)) for edge in (0, 1))
         if unit == "half":
             if (last - first).days > 31:
-                self.doubt = f"half of {time.text}: write its days"
+                self.doubt = (
+                    f"a half of {time.text} is not read, only one of a month or a year: write its first and last day, "
+                    f"such as {first} to {first + timedelta(days=44)}"
+                )
                 return None
             first, last = (first, first.replace(day=15)) if sense.name == "1" else (first.replace(day=16), last)
-        elif unit == "month":
+        elif unit in ("month", "quarter"):
+            size = 3 if unit == "quarter" else 1
             months = (last.year - first.year) * 12 + last.month - first.month + 1
-            begin = months - count if sense.kind == "last" else 0 if sense.kind == "foremost" else int(sense.name) - 1
-            if not 0 <= begin <= months - count or months < 2:
-                self.doubt = f"there is no such month of {time.text}"
+            count = count * size
+            begin = months - count if sense.kind == "last" else 0 if sense.kind == "foremost" else size * (int(sense.name) - 1)  # fmt: skip
+            if not 0 <= begin <= months - count or months < 2 * size:
+                self.doubt = f"{time.text} has no such {unit}"
                 return None
             first = periods.add_months(first, begin)
             last = periods.add_months(first, count) - timedelta(days=1)
@@ -424,9 +440,37 @@ class Times:
                 place_in = 0 if sense.kind == "foremost" else int(sense.name) - 1
                 first, last = first + timedelta(days=days * place_in), min(first + timedelta(days=days * (place_in + 1) - 1), last)  # fmt: skip
         if first > last:
-            self.doubt = f"there is no such part of {time.text}"
+            self.doubt = f"{time.text} has no such {unit}"
             return None
         return Time(f"{first} to {last}", place), end
+
+    def _part_of_another(self, time: Time, place: int, after: int) -> None:
+        """Doubt a time that may be a part of the one right after it, which is read as another: `last week 2024`."""
+        words = time.text.split()
+        if words[0] not in ("last", "next", "this") or time.edge or after >= len(self.spans):
+            return
+        led = self.spans[after].text.casefold() in _PART_OF
+        of_it = self._point(self._past_of(after)) if led else self._year(after)
+        if of_it is not None and not self.doubt:
+            text = " ".join(span.text for span in self.spans[place : of_it[1]])
+            self.doubt = f"{text!r} may be two times or a part of one: write its first and last day"
+
+    def _whole(self, place: int, led: bool) -> tuple[Time, int] | None:
+        """The time at a place that another one is a part of; `led` where a word such as `of` leads to it."""
+        written = self._named(place) if led and self._is(place, "period") else None
+        if not led:
+            return self._month(place) or self._relative(place)
+        of_year = self._year(place + 1) if self.unit(place) == "year" else self._year(place)
+        return written or self._month(place) or self._relative(place) or of_year or self._current(place)
+
+    def _current(self, place: int) -> tuple[Time, int] | None:
+        """`the quarter`, `des Quartals`, `du trimestre`: the current one, of which a part is named."""
+        unit = self.unit(place)
+        led = self.spans[place - 1].text.casefold() in _PART_OF | {"la"}
+        alone = unit not in (None, "day") and self.number(place + 1) is None and not self._is(place + 1, "last", "next")
+        if led and alone and folded(self.spans[place].text) not in _SEVERAL:
+            return Time(f"this {unit}", place, year=unit == "year"), place + 1
+        return self._this_unit(place)
 
     def _past_of(self, place: int) -> int:
         """The next place after `of`, `in` and articles."""
@@ -580,6 +624,8 @@ class Times:
         number = self.number(at)
         way = rel or ("next" if self.future else "last")
         if number is not None and (unit := self.unit(at + 1)) and way != "this":
+            if number == 1 and way == "last":
+                self._single(f"{fiscal}{unit}", place, at + 2)
             return Time(_several(way, number, f"{fiscal}{unit}"), place), at + 2
         if rel in ("last", "next") and self._is(at, "fortnight"):
             return Time(f"{rel} 14 days", place), at + 1
@@ -591,6 +637,15 @@ class Times:
         if self._is(at, "month", "quarter", "half", "weekday") and rel and not self.spans[at].text[0].isdigit():
             return self._rel_named(rel, at, place)
         return None
+
+    def _single(self, unit: str, place: int, after: int) -> None:
+        """Doubt `last 1 month` on the last day of a month: the month before, or the one that ends."""
+        before, ending = (periods.read(text, self.today) for text in (f"last {unit}", f"last 1 {unit}s"))
+        if (before.first, before.last) != (ending.first, ending.last) and not self.doubt:
+            text = " ".join(span.text for span in self.spans[place:after])
+            self.doubt = (
+                f"{text!r} may be {before.first} to {before.last} or {ending.first} to {ending.last}: write one of them"
+            )
 
     def _said_after(self, place: int) -> tuple[Time, int] | None:
         """`la semaine passée`, `el mes pasado`, `les 3 derniers mois`."""
@@ -625,7 +680,7 @@ class Times:
             year -= period.last >= self.day
         if rel == "next":
             year += period.first <= self.day
-        return self._of_year(Time("", place, floating), year), at + 1
+        return replace(self._of_year(Time("", place, floating), year), floating=""), at + 1
 
     def _ago(self, place: int) -> tuple[Time, int] | None:
         """`3 months ago`: a day."""
@@ -640,7 +695,7 @@ class Times:
         return None
 
     def _year(self, place: int) -> tuple[Time, int] | None:
-        number = self.number(place)
+        number = self.number(place) if place < len(self.spans) else None
         if number is None or not 1900 <= number <= 2100 or len(self.spans[place].text) != 4:
             return None
         before = place - 1
