@@ -71,6 +71,14 @@ def test_records_in_marks_as_a_whole_are_read_as_what_stands_in_them(tmp_path, c
     assert lines == [first, first + 1]
 
 
+@pytest.mark.parametrize("records", [1, 2, 40])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n\r\n"])
+def test_a_file_of_one_record_in_marks_has_it(tmp_path, records, end):
+    lines = [b'"C%d,""Acme, Inc"",Ulm"' % n for n in range(records)]
+    good, malformed, _ = cells(tmp_path, b"\r\n".join([HEAD.strip(), *lines]) + end)
+    assert (len(good), malformed) == (records, 0)
+
+
 @pytest.mark.parametrize("size", range(1, 40))
 def test_a_record_in_marks_may_come_in_pieces(size):
     content = b'"customer_id,customer_name"\r\n' + b'"C1,""Acme, """"A"""""""\r\n"C2,\r\nBolt"\r\nC3,x\r\n' * 3

@@ -9,14 +9,16 @@ from typing import Any
 from medallion.contracts import CONFIDENT, Filling
 from medallion.contracts.odcs import code
 from medallion.figures import percent
-from medallion.proposal import asking, junctions, key_columns
+from medallion.proposal import asking, junctions, key_columns, vocabulary
 from medallion.proposal.draft import Draft, is_opaque, sure
 from medallion.proposal.feeds import Feed
 
 #: The identifier of the first object in a list of JSON; Spark reads the expression too.
 _LISTED = re.compile('"id":"?([^",}]+)')
-#: So sure is a header that names the account plainly; and the share of rows in which two columns have to name known accounts.
-_PLAIN, _MOST = 0.9, 0.9
+#: So sure is a header that names the account plainly.
+_PLAIN = 0.9
+#: Share of its values that are accounts in a column that names them, and of the rows that have two from which one is asked about.
+_MOSTLY, _SELDOM = 0.9, 0.1
 #: Rows of unknown accounts are kept and counted as warnings.
 _WARNED = {"type": "custom", "engine": "medallion", "implementation": "reference", "severity": "warn"}
 
@@ -110,25 +112,40 @@ def of_records(draft: Draft, feed: Feed) -> None:
             draft.change(feed.entity, "customer_id", {"quality": [_WARNED]})
     if feed.entity == "leads":
         _mostly_unknown(draft, feed)
-        if not filling or (filling.confidence or 0) < _PLAIN:
-            _of_two(draft, feed)
+        _of_two(draft, feed)
 
 
 def _of_two(draft: Draft, feed: Feed) -> None:
-    """Ask about deals of which two columns name an account, and often not the same: who buys, say, and who uses."""
+    """Take the plain one of two columns that name accounts, and ask where neither is: one may have who buys, and one who uses."""
     item = feed.fillings.get("customer_id")
-    if item is None or item.column is None or asking.is_asked(item):
+    if item is None or item.column is None or asking.is_asked(item) or _says_account(draft, item.column):
         return
     known = (draft.named if item.by == "customer_name" else draft.keys)["customers"]
     column = feed.table.column(item.column)
-    for other in (each for each in feed.table.columns if each is not column and each.among(known, _MOST)):
-        pairs = [(code(own), code(beside)) for own, beside in feed.table.together(column, other) if own and beside]
-        both = [pair for pair in pairs if known.issuperset(pair)]
-        apart = sum(own != beside for own, beside in both)
-        if len(both) > _MOST * len(pairs) and apart > len(both) / 2 and len(pairs) > feed.table.rows / 2:
-            reason = f"{item.reason}; {other.header} names accounts too, another one in {apart:,} of {len(both):,} deals: which is the account of the deal?"
-            feed.fillings["customer_id"] = item.model_copy(update={"confidence": asking.ASKED, "reason": reason})
-            return
+    for rival in feed.table.columns:
+        if rival is column or not rival.among(known, _MOSTLY):
+            continue
+        pairs = [(code(own), code(beside)) for own, beside in feed.table.together(column, rival) if own and beside]
+        apart = sum(own != beside for own, beside in pairs if known.issuperset((own, beside)))
+        if len(pairs) < _SELDOM * feed.table.rows or 2 * apart < len(pairs):
+            continue
+        if _says_account(draft, rival.header):
+            update: dict[str, Any] = {"column": rival.header, "reason": f"{item.reason}; {rival.header} says so too"}
+        else:
+            reason = (
+                f"{item.reason}; {rival.header} names accounts too, another one in {apart:,} of {len(pairs):,} deals: which is the "
+                "account of the deal?"
+            )
+            update = {"confidence": asking.ASKED, "reason": reason}
+        feed.fillings["customer_id"] = item.model_copy(update=update)
+        return
+
+
+def _says_account(draft: Draft, header: str) -> bool:
+    """Whether a header says the account and nothing beside it."""
+    leads = draft.entities["leads"]
+    meant = (vocabulary.header(header, leads, name) for name in ("customer_id", "company"))
+    return any(each and each.confidence >= _PLAIN for each in meant)
 
 
 def _mostly_unknown(draft: Draft, feed: Feed) -> None:

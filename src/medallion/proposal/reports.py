@@ -81,9 +81,14 @@ def settle(feed: Feed, has_key: bool = False) -> None:
 
 
 def _heads_groups(cells: list[str], below: list[str]) -> bool:
-    """Whether a column says of each group of records once what they share: it begins with one, and a sum stands below each."""
-    heads = sum(map(bool, cells))
-    return bool(cells[0]) and heads < len(cells) and sum(bool(cell) and _is_sum(cell) for cell in below) >= heads
+    """Whether a column says of each group of records once what they share: it begins with one, a line of sums stands below each,
+    and no group comes twice or the column tells the sums.
+    """
+    heads = [cell for cell in cells if cell]
+    sums = sum(bool(cell) and _is_sum(cell) for cell in below)
+    if not cells[0] or len(heads) == len(cells) or not sums:
+        return False
+    return sums >= len(heads) or (len(below) > len(heads) == len({*heads}))
 
 
 def _deals(records: Iterable[Record]) -> list[bool]:

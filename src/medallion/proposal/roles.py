@@ -46,7 +46,7 @@ def of(header: str) -> tuple[str, Tokens]:
     >>> of("Projected Revenue"), of("Project ID")
     (('planned', ('revenue',)), ('', ('project', 'id')))
     """
-    words = vocabulary.tokens(header)
+    words = vocabulary.parted(header)
     named = [_role_of(word) for word in words]
     roles = {*named} - {""}
     role = next((each for each in (WEIGHTED, PLANNED, ACTUAL) if each in roles), "")

@@ -42,13 +42,13 @@ def copies(files: Iterable[SourceFile]) -> list[list[SourceFile]]:
     are in another order than the names, in which files are read.
     """
     groups: dict[tuple[str, ...], list[SourceFile]] = {}
-    for file in files:
+    for file in sorted(files, key=lambda file: file.name):
         groups.setdefault((file.entity, *sorted(header for header, _ in file.columns)), []).append(file)
     of_one_kind = []
     for group in groups.values():
-        days = [day for file in sorted(group, key=lambda file: file.name) if (day := named_day(file.name))]
-        undated = [file for file in group if named_day(file.name) is None]
-        of_one_kind.append(group if days != sorted(days) and not undated else undated)
+        days = [day for file in group if (day := named_day(file.name))]
+        in_order = days == sorted(days)
+        of_one_kind.append([file for file in group if not in_order or named_day(file.name) is None])
     return [group for group in of_one_kind if len(group) > 1]
 
 
@@ -145,7 +145,11 @@ def propose(feeds: Sequence[Feed], entities: Mapping[str, Entity]) -> None:
         ):
             feed = by_file[group[0].name, "leads"]
             if None not in map(named_day, (file.name for file in group)):
-                state = f"{differs}: is each file the state of its day? Then the newest counts, and what it lacks is gone (snapshot: true)"
+                state = (
+                    f"{differs}: is each file the state of its day? Then the newest counts, and what it lacks is gone (snapshot: "
+                    "true); or does it have only what changed? Then name each by its day, such as deals_2025-01-31.csv, for of two "
+                    "records the one further down in the order of paths counts"
+                )
                 for each in (by_file[file.name, "leads"] for file in group):
                     each.life["snapshot"] = Snapshot(value=True, confidence=0.5, reason=state)
                 continue

@@ -49,21 +49,29 @@ def _extend(document: dict[str, Any], more: dict[str, Any]) -> None:
 def tokens(text: str) -> Tokens:
     """Words of a header: camel case split, no accents, lower case, signs and abbreviations written out.
 
-    A word that is none of the vocabulary's is parted where it is made of some, as databases write names.
-
     >>> tokens("StageName"), tokens("Opp_Amt (USD)"), tokens("Größe m²"), tokens("property_hs_timestamp")
     (('stage', 'name'), ('opportunity', 'amount', 'usd'), ('grosse', 'm2'), ('property', 'hs', 'timestamp'))
-    >>> tokens("actualvalue"), tokens("lastmodifieddate"), tokens("Abschlussdatum")
-    (('actual', 'value'), ('last', 'modified', 'date'), ('abschlussdatum',))
     """
     short = _document()["abbreviations"]
     signs = re.sub(r"[$€£]+", " price ", text.replace("#", " number "))
-    return tuple(short.get(part, part) for word in words_of(signs) for part in _parted(word))
+    return tuple(short.get(word, word) for word in words_of(signs))
 
 
-_IDEOGRAPH = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+@cache
+def parted(text: str) -> Tokens:
+    """Words of a header, each that is none of the vocabulary's in those that make it up, as databases write names.
+
+    >>> parted("actualvalue"), parted("lastmodifieddate"), parted("Abschlussdatum")
+    (('actual', 'value'), ('last', 'modified', 'date'), ('abschlussdatum',))
+    """
+    short = _document()["abbreviations"]
+    return tuple(short.get(part, part) for word in tokens(text) for part in _parted(word))
+
+
 #: Letters of a word that may be made of others, and of each of these.
 _GLUED, _PART = 8, 2
+#: How near to a phrase a header that is parted has to be; and the letters of a word that others may end in.
+_WHOLE, _LONG = 0.84, 6
 
 
 def _parted(word: str) -> Tokens:
@@ -128,15 +136,17 @@ def _unwrapped(written: str) -> str:
 _SHOWN = "@OData.Community.Display.V1.FormattedValue"
 
 
-def _looked_up(written: str) -> str:
+def _without_lookup(written: str) -> str:
     """The name of a column without what OData writes around that of a reference to another record.
 
-    >>> _looked_up("_ownerid_value"), _looked_up("_ownerid_value@OData.Community.Display.V1.FormattedValue")
+    >>> _without_lookup("_ownerid_value"), _without_lookup("_ownerid_value@OData.Community.Display.V1.FormattedValue")
     ('ownerid', 'owner')
     """
     coded = written.removesuffix(_SHOWN)
-    name = re.sub(r"^_(\w+)_value$", r"\1", coded)
-    return name.removesuffix("id") if name != coded != written else name
+    lookup = re.fullmatch(r"_(\w+)_value", coded)
+    if lookup is None:
+        return coded
+    return lookup[1] if coded == written else lookup[1].removesuffix("id")
 
 
 @cache
@@ -186,17 +196,25 @@ def header(
     if standard and bare(written) in standard:
         named = standard[bare(written)] == column
         return Meaning(column, 0.97, f"{system} calls it so", standard=True) if named else None
-    words = tokens(_looked_up(_unwrapped(written)))
+    name = _without_lookup(_unwrapped(written))
     declared = entity.column(column)
     if any(bare(written) == bare(name) for name in (column, *declared.synonyms)):
         return Meaning(column, 0.96 if column == code(written) else 0.91, "its name")
-    best = _nearest(words, entity.name, column)
+    best, whole = (_nearest(words, entity.name, column) for words in (tokens(name), parted(name)))
+    best = whole if whole >= _WHOLE else best  # a part of a name that is parted may say anything
     return Meaning(column, round(best, 2), "its name") if best >= 0.45 else None
 
 
-def _ending(word: str) -> int:
-    """How long a word has to be for another one that ends in it to mean the same: a few signs say it where each is a word."""
-    return 3 if _IDEOGRAPH.match(word) else 6
+def _ends_in(written: str, word: str, entity: str) -> bool:
+    """Whether a word written together ends in another one: in a long one, or after the entity's name in letters that are words.
+
+    >>> _ends_in("商談所有者", "所有者", "leads"), _ends_in("取引先担当者", "担当者", "leads"), _ends_in("projektleiter", "leiter", "leads")
+    (True, False, True)
+    """
+    before = written.removesuffix(word)
+    if before == written:
+        return False
+    return len(word) >= _LONG if word.isascii() else before in _document()["kinds"][entity]["prefixes"]
 
 
 @cache
@@ -216,9 +234,7 @@ def _nearest(words: Tokens, entity: str, column: str) -> float:
             score = 0.84
         elif letters > 4 and (close := fuzz.ratio(written, text, score_cutoff=86)) >= 86:
             score = 0.8 * close / 100
-        elif (
-            len(rest) == 1 and len(phrase) == 1 and len(phrase[0]) >= _ending(phrase[0]) and rest[0].endswith(phrase[0])
-        ):
+        elif len(rest) == 1 and len(phrase) == 1 and _ends_in(rest[0], phrase[0], entity):
             score = 0.8
         elif of_phrase <= kept:
             score = 0.76 - 0.07 * (len(rest) - len(phrase))
@@ -344,9 +360,14 @@ def _qualified(plain: Meaning, phrases: Sequence[_Phrase], best: _Phrase, writte
     if denied and best.value in _DENIED:
         meant = "open" if hedged and best.value == "won" else _DENIED[best.value]
         return Meaning(meant, 0.7, f"denies {best.said!r}")
-    words = {*best.before, *best.after}
-    if best.value == "open" and words & {*beside["accepted"]} and words & {*beside["denied"]}:
-        return Meaning("lost", 0.7, f"says that {best.said!r} was not accepted")
+    words, in_order = {*best.before, *best.after}, (*best.before, "", *best.after)
+    refused = [
+        {*in_order[max(0, at - 2) : at]} & {*beside["denied"]}
+        for at, word in enumerate(in_order)
+        if word in beside["accepted"]
+    ]
+    if best.value == "open" and any(refused):
+        return plain if hedged or "yet" in words else Meaning("lost", 0.7, f"says that {best.said!r} was not accepted")
     if best.value == "open" and words & {*beside["accepted"]} and not hedged:
         return Meaning("won", 0.7, f"says that {best.said!r} was accepted")
     percents = {*re.findall(r"(\d+)(?:[.,]\d+)?\s*%", written)} - {"0", "100"}
@@ -438,7 +459,8 @@ def known(cells: Sequence[str]) -> int:
     """
     phrases = _all_phrases()
     short = {cell for cell in cells if len(cell) < 80}
-    return sum(not phrases.isdisjoint({tokens(cell), tokens(cell.rpartition(" - ")[2])}) for cell in short)
+    ways = ({tokens(cell), parted(cell), tokens(cell.rpartition(" - ")[2])} for cell in short)
+    return sum(not phrases.isdisjoint(way) for way in ways)
 
 
 @cache

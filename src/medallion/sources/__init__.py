@@ -247,13 +247,20 @@ def _unsaid_deletions(part: Part, entities: Mapping[str, Entity], memory: Memory
     names = [cell.strip() for cell in header.cells if cell.strip()]
     if not (key := deletions.key_of(names)):
         return None  # it names no records
+    of = next((each for each in entities.values() if _claimed_by_name(each, part)), entities["leads"])
     return Refusal(
         part.name,
         None,
         f"{part.name}: line {header.line}: is called a list of deleted records (header: {_shown(names)}), and no contract says what it "
         "is: the records that it names still count",
         f"Say in a contract whose records these are, such as `- {{file: {delivery.split(part.stems[-1])[0]!r}, absent: 'true', columns: "
-        f"{{lead_id: {key}}}}}` among the sources of leads, or `ignore: true` in place of absent if they count.",
+        f"{{{of.key}: {key}}}}}` among the sources of {of.name}, or `ignore: true` in place of absent if they count.",
+    )
+
+
+def _claimed_by_name(entity: Entity, part: Part) -> bool:
+    return any(
+        fnmatch.fnmatchcase(stem.lower(), pattern.lower()) for stem in part.stems for pattern in entity.file_patterns
     )
 
 

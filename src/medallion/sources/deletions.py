@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 #: Words of files that list deleted records, without accents; longer ones may begin so.
 _WORDS = re.compile(
@@ -33,17 +34,11 @@ _OTHER = frozenset(
         "salvo",
         "incl",
         "including",
-        "with",
-        "mit",
-        "avec",
-        "con",
         "duplicate",
         "duplicates",
         "undeleted",
         "restored",
-        "active",
         "false",
-        "from",
         "request",
         "requests",
         "pending",
@@ -53,6 +48,8 @@ _OTHER = frozenset(
         "flags",
     ]
 )
+#: Words directly before them by which a file has deleted records among others.
+_WITH = frozenset(["with", "mit", "avec", "con"])
 #: Words of columns by which a list tells of each record whether it is gone, or that it came back.
 _STATES = (
     "restor",
@@ -84,12 +81,16 @@ def are_named(stems: Iterable[str]) -> bool:
 
     >>> [are_named([stem]) for stem in ("Opportunity_deleted", "Gelöschte Verkaufschancen", "recycle-bin", "削除済み商談", "deals")]
     [True, True, True, True, False]
-    >>> are_named(["deals without duplicates removed"]), are_named(["kosten"])
-    (False, False)
+    >>> [are_named([stem]) for stem in ("deals without duplicates removed", "kosten", "deals_with_deleted", "deleted_with_reason")]
+    [False, False, False, True]
     """
     words = [word for stem in stems for word in words_of(stem)]
+    if any(word.startswith("remov") and after == "from" for word, after in pairwise(words)):
+        return False  # from a campaign, say
     return not {*words} & _OTHER and any(
-        _WORDS.match(word) or (not word.isascii() and _WORDS.search(word)) for word in words
+        _WORDS.match(word) or (not word.isascii() and _WORDS.search(word))
+        for before, word in pairwise(["", *words])
+        if before not in _WITH
     )
 
 

@@ -23,6 +23,8 @@ _RECORD = re.compile(
 )
 #: So many of the first records decide whether they stand in marks as a whole.
 _FIRST = 30
+#: Share of them that has as many cells as the header.
+_ALIKE = 0.9
 
 
 def escapes(place: Place, encoding: str, delimiter: str) -> bool:
@@ -50,7 +52,7 @@ def unwrapped(head: str) -> str | None:
             continue
         first, *others = [[len(within) for _, within in headers.records_of(cells[0], delimiter)] for cells in records]
         width = first if len(records[0]) == 1 else [len(records[0])]
-        if width > [1] and all(each == width for each in others):
+        if width > [1] and sum(each == width for each in others) >= _ALIKE * len(others):
             return _RECORD.sub(_bare, head.encode()).decode()
     return None
 
@@ -63,8 +65,8 @@ def wraps(place: Place, encoding: str, header: headers.Header) -> bool:
     try:
         records = csv.reader(_lines(place, encoding), delimiter=header.delimiter, strict=True)
         return all(len(cells) < 2 or records.line_num <= header.line for cells in records)
-    except csv.Error:
-        return False
+    except csv.Error as error:
+        return "end of data" in str(error)  # only the beginning may be looked at, which ends within a record
 
 
 def _bare(match: re.Match[bytes]) -> bytes:
@@ -99,9 +101,11 @@ class Unwrapped:
         self._stream, self._rest, self.closed = stream, b"", False
 
     def read(self, size: int = -1) -> bytes:
-        """Some more bytes, none at the end."""
+        """Some more bytes, all that are left with a size below 0, none at the end."""
+        if size < 0:
+            return b"".join(iter(lambda: self.read(_CHUNK), b""))
         while True:
-            read = bytes(self._stream.read(size if size > 0 else _CHUNK))
+            read = bytes(self._stream.read(size))
             data, self._rest = self._rest + read, b""
             if read:  # what comes next may belong to the last record
                 *_, last = [match.start() for match in _RECORD.finditer(data) if match[0]]
@@ -125,9 +129,11 @@ class Doubled:
         self._before, self._within, self._is_second = b"\n", False, False
 
     def read(self, size: int = -1) -> bytes:
-        """Some more bytes, none at the end."""
+        """Some more bytes, all that are left with a size below 0, none at the end."""
+        if size < 0:
+            return b"".join(iter(lambda: self.read(_CHUNK), b""))
         while True:
-            read = bytes(self._stream.read(size if size > 0 else _CHUNK))
+            read = bytes(self._stream.read(size))
             data = self._rest + read
             cut = len(data.rstrip(b'\\"')) if read else len(data)  # what comes next may belong to it
             data, self._rest = data[:cut], data[cut:]

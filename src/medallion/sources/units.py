@@ -117,8 +117,11 @@ _AMOUNTS = re.compile(
 )
 #: Years, quarters and ways to write thousands, whose digits are no amount.
 _YEARS = re.compile(r"(?i)(?<!\d)(?:19|20)\d\d(?!\d)|q[1-4](?!\d)|['’]?(?<!\d)000s?(?!\d)|[x×*] ?1[.,]?000(?!\d)")
-#: What a title filters by: a comparison, or an amount.
-_FILTERS = re.compile(r"[<>=≥≤]|\d")
+#: What a title filters by: a comparison, or an amount, which is large or has its unit.
+_FILTERS = re.compile(
+    r"(?i)[<>=≥≤]|\d{3}|\d[\d.,]*\s?(k|t|m|mm|mn|mio|mln|b|bn|mrd|tsd|teur|tusd|keur|kusd|thousand|million|billion|tausend|millionen|"
+    r"mille|miles|millones|lakh|crore)s?(?![^\W_])"
+)
 #: Numerals of Chinese, Japanese and Korean, and how much each is.
 _NUMERALS = {
     10: "十拾십",
