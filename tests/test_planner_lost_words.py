@@ -65,6 +65,7 @@ DECLINED = {
     # than before, and both together
     "is our revenue higher than last year": ("what is 'higher than' put against", "revenue this year vs last year"),
     "is our win rate better than last year": ("what is 'better than' put against", "win rate this year vs last year"),
+    "hemos ganado más que el mes pasado": ("what is 'más que' put against", "revenue this month vs last month"),
     "revenue in May and June combined": ("figures of several times are not added up", ""),
     "wins in the first half vs second half of June": ("half of what", ""),
 }  # fmt: skip

@@ -185,12 +185,7 @@ class Asserting(Reasons):
         for at, span in enumerate(self.spans):
             than = span.text.casefold().split()[-1] in _THAN and span.used
             sign = span.of("gt", "lt")
-            if (
-                sign
-                and than
-                and sign.name != "age"
-                and self.times[0].place in (self.near(at, 1), self.near(at, 1, over=("person",)))
-            ):
+            if sign and than and sign.name != "age" and at < self.times[0].place <= self.near(at, 1):
                 time, figure = self.times[0].text, _label(self.metrics[0]) if self.metrics else "revenue"
                 unit = time.removeprefix("last ")
                 pair = f"{figure} this {unit} vs last {unit}" if unit != time else "revenue in May vs April"
