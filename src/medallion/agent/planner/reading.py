@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from medallion.agent.planner.asserting import Asserting
 from medallion.agent.planner.lexer import Span
 from medallion.agent.planner.lexicon import Sense, folded, lexicon, meanings
 from medallion.agent.planner.marking import DASHES, QUIET, RANKS, Unclear, without_quotas
-from medallion.agent.planner.reasons import Reasons
 from medallion.agent.planner.slots import TEAMS, About, Slots, beside
 from medallion.agent.planner.times import Times
 from medallion.metrics.conditions import tests
@@ -33,7 +33,7 @@ def _is_of_aside(span: Span) -> bool:
     return bool(span.of("aside", *_WHEN, *QUIET))
 
 
-class Reading(Reasons):
+class Reading(Asserting):
     """One question being read."""
 
     def slots(self) -> Slots:
@@ -53,6 +53,7 @@ class Reading(Reasons):
             self.rank = replace(self.rank, records=self._ranks_records())
         if self.rank and self.rank.count is None and not self.rank.several:
             self.rank = replace(self.rank, several=self._several())
+        self._asserted()
         narrow = self._narrow()
         slots = Slots(
             self.goal, tuple(dict.fromkeys(self.metrics)), tuple(dict.fromkeys(self.fields)), self.entity,
@@ -68,13 +69,6 @@ class Reading(Reasons):
         return replace(
             slots, complete=self.stands(slots), points=self.points_back(), nounless=self.names_no_records(slots)
         )
-
-    def _each(self) -> bool:
-        """Whether a split is said as `each` or `per`, which asks for the first of each, not as `by`."""
-        senses = [
-            sense for span in self.spans if span.used and span.text.casefold() != "by" for sense in span.all("by")
-        ]
-        return any(sense.name != "own" for sense in senses)
 
     def _restricted(self) -> bool:
         """Whether it begins with what leads to a name: `for`, `and in`."""
