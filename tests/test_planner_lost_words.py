@@ -113,3 +113,16 @@ def test_what_says_the_same_without_it_is_answered(planner, question):
 )
 def test_shares_of_figures_are_answered(planner, question):
     assert not isinstance(planner.understand(question), Declined)
+
+
+@pytest.mark.parametrize(
+    "purpose",
+    [
+        "i need it for a cross sell campaign",
+        "we need the list to run our marketing mailing",
+        "ich brauche die zahlen für eine kampagne",
+    ],
+)
+def test_what_a_list_is_wanted_for_says_nothing_of_what_is_in_it(planner, purpose):
+    question = "offene Deals in Deutschland" if purpose.startswith("ich") else "open deals in Germany"
+    assert told(planner.understand(f"{question}, {purpose}")) == told(planner.understand(question))

@@ -12,7 +12,6 @@ from medallion.proposal.profile import Column, Table
 from medallion.sources import deletions
 
 _WHAT = {"leads": "deals", "customers": "accounts", "interactions": "touches"}
-_ONE = {"leads": "deal", "customers": "account", "interactions": "touch"}
 #: Every row ends its record.
 _ALL = "true"
 
@@ -95,6 +94,6 @@ def _feed(draft: Draft, table: Table) -> Feed | None:
     elif not known and named < 1:
         reason, sure = f"{reason}, none of which is in the export: are these {what}?", asking.ASKED
     if doubt := _doubt(table, key):
-        reason, sure = f"{reason}; {doubt}: is every {_ONE[entity]} that it names deleted?", asking.ASKED
+        reason, sure = f"{reason}; {doubt}: are all {what} that it names deleted?", asking.ASKED
     feed.life["absent"] = Condition(when=_ALL, confidence=sure, reason=reason)
     return feed

@@ -175,7 +175,8 @@ def _referred_to(draft: Draft, feed: Feed) -> tuple[Column, Column, Table] | Non
 def _without_zeros(draft: Draft, feed: Feed, owners: list[Feed]) -> Column | None:
     """The one column of a table whose numbers are those of the accounts but for leading zeros.
 
-    Small numbers are those of any accounts that count from one, as quantities are: under a header of accounts alone they tell.
+    Accounts that are numbered from one have the numbers that quantities have too: small numbers count only under a header that says
+    the account.
     """
     keys = [key for owner in owners if owner.entity == "customers" and (key := owner.column_of("customer_id"))]
     declared = {column.name for column in draft.entities[feed.entity].columns}

@@ -57,7 +57,7 @@ def _place(as_of: AsOf) -> Column:
 
 
 def _places(as_of: AsOf, with_stages: bool) -> range:
-    """Places of the ages, once for each group of stages where these add something."""
+    """Places of the ages, once for each group of stages where the stage of a deal changes its odds."""
     return range(1, (len(GROUPS) if with_stages else 1) * len(ages(as_of.weights.horizon_days)) + 1)
 
 
@@ -223,7 +223,7 @@ def by_account(as_of: AsOf, with_model: bool, with_stages: bool = False) -> list
 
 
 def _apart(with_stages: bool) -> tuple[int, ...]:
-    """Groups of stages that add something."""
+    """Groups of stages whose deals have other odds than usual."""
     return tuple(group for group in GROUPS if with_stages and group != USUAL)
 
 
@@ -243,7 +243,7 @@ def with_probability(customers: DataFrame, as_of: AsOf, with_model: bool, with_s
             a window adds the bands up, so that the features are computed once.
         as_of: The as-of time; deals whose horizon is not over by then are too young to count.
         with_model: Whether a model scored any of the deals.
-        with_stages: Whether the stages of deals add something.
+        with_stages: Whether the stages of deals change their odds.
     """
     if not with_model:
         customers = customers.withColumns({name: F.lit(None).cast(kind) for name, kind in _OF_MODEL.items()})
@@ -261,7 +261,7 @@ def with_probability(customers: DataFrame, as_of: AsOf, with_model: bool, with_s
     rated = _rated(customers, as_of).withColumns(rates)
     # a hair more than 1, so that a rate that is 1 when rounded has a logarithm
     none_won = over_open("_open", lambda p: F.log(F.lit(1.0 + 1e-12) - p))
-    return rated.withColumns({"_none_won": none_won, "_rest_weighted": over_open("_value", lambda p: p)})
+    return rated.withColumns({"_log_none_won": none_won, "_rest_weighted": over_open("_value", lambda p: p)})
 
 
 def by_band(customers: DataFrame, deals: DataFrame, as_of: AsOf) -> DataFrame:
@@ -352,7 +352,7 @@ READS = ("lead_score", "won_leads", "lost_leads", "mature_leads", "converted_lea
 @PROBABILITY.add("double", "probability")
 def probability_to_convert(as_of: AsOf) -> Column:
     """Probability that at least one open deal is won within 90 days: 1 - product(1 - p) over its open deals."""
-    rest = F.when(F.col("_rest") > 0, F.col("_none_won")).otherwise(F.lit(0.0))
+    rest = F.when(F.col("_rest") > 0, F.col("_log_none_won")).otherwise(F.lit(0.0))
     none = F.exp(F.coalesce("_nano_none", F.lit(0)).cast("double") / F.lit(1e9) + rest)
     return F.when(F.coalesce("open_leads", F.lit(0)) == 0, F.lit(0.0)).otherwise(rounded(F.lit(1.0) - none, 6))
 

@@ -563,7 +563,13 @@ def remapped(file: SourceFile, entities: Mapping[str, Entity]) -> SourceFile:
     part = Part(file.uri, file.name, file.format, file.place, (file.sheet, stem) if file.sheet else (stem,), file.sheet)
     header = Header(tuple(written for written, _ in file.columns), file.header_line, file.delimiter, file.above)
     content = Content(
-        *(file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted, file.slashed),
+        digest=file.content_hash,
+        size=file.size_bytes,
+        encoding=file.encoding,
+        head=b"",
+        quoted=file.quoted,
+        ends_quoted=file.ends_quoted,
+        slashed=file.slashed,
         wrapped=file.wrapped,
     )
     for claim in _claims(part, known):

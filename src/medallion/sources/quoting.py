@@ -1,4 +1,4 @@
-"""Texts that put quotation marks elsewhere than the standard does: after a backslash, or around whole records."""
+"""Texts whose quotation marks are not as the standard has them: escaped by a backslash, or around each record as one cell."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def escapes(place: Place, encoding: str, delimiter: str) -> bool:
 
 
 def unwrapped(head: str) -> str | None:
-    r"""The beginning of a text whose records stand in quotation marks as a whole, each as one cell, without these marks.
+    r"""The beginning of a text each of whose records is quoted as one cell, without these quotation marks.
 
     A spreadsheet writes them so where all has been pasted into its first column. The header may stand without marks.
 
@@ -95,7 +95,7 @@ def _lines(place: Place, encoding: str) -> Iterator[str]:
 
 
 class Unwrapped:
-    """A stream of bytes whose records stand in quotation marks as a whole, each as one cell, without these marks."""
+    """A stream of bytes each of whose records is quoted as one cell, without these quotation marks."""
 
     def __init__(self, stream: Any) -> None:
         self._stream, self._rest, self.closed = stream, b"", False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from medallion.agent.planner.lexicon import Sense, folded, meanings, plain_words
+from medallion.agent.planner.lexicon import Sense, expanded, folded, meanings, plain_words
 from medallion.agent.planner.marking import DASHES, Unclear
 from medallion.agent.planner.slots import OF_DEED, Rank
 from medallion.agent.planner.standing import Standing
@@ -16,6 +16,8 @@ from medallion.metrics.conditions import Test
 _MOVED = ("up", "down", "change", "metric")
 #: Kinds of spans that name a time between two others.
 _SPANS = ("month", "quarter")
+#: So many spans say at most that something is wanted.
+_LONGEST_WANTED = 6
 #: Kinds of words that deny or limit.
 _LIMITS = ("no", "not", "never", "nothing", "with", "only", "gt", "ge", "lt", "le")
 #: Words that mean nothing where nothing is asked of them.
@@ -469,6 +471,20 @@ class Reasons(Standing):
     def _purposes(self) -> None:
         """`for a cross-sell campaign`: what a list is for says nothing of what is in it."""
         for place in self.places("purpose"):
-            alone = all(self.quiet(at) or at == place for at in range(len(self.spans)))
+            first = self._wanted(place)
+            alone = all(self.quiet(at) or first <= at <= place for at in range(len(self.spans)))
             if not alone:
-                self.use(place, *[at for at in (place - 1,) if at >= 0 and self.spans[at].text in DASHES])
+                dash = [at for at in (first - 1,) if at >= 0 and self.spans[at].text in DASHES]
+                self.use(*dash, *range(first, place + 1))
+
+    def _wanted(self, place: int) -> int:
+        """The place from which on it is said that something is wanted, directly before a place; that place where nothing says so."""
+        phrases = {
+            " ".join(plain_words(phrase))
+            for text in meanings()["wanted"][self.lexed.language]
+            for phrase in expanded(text)
+        }
+        for first in range(max(place - _LONGEST_WANTED, 0), place):
+            if " ".join(word for span in self.spans[first:place] for word in plain_words(span.text)) in phrases:
+                return first
+        return place
