@@ -245,9 +245,9 @@ def with_probability(customers: DataFrame, as_of: AsOf, with_model: bool, with_s
         with_model: Whether a model scored any of the deals.
         with_stages: Whether the stages of deals change their odds.
     """
-    if not with_model:
-        customers = customers.withColumns({name: F.lit(None).cast(kind) for name, kind in _OF_MODEL.items()})
-    rates, places = {}, _places(as_of, with_stages)
+    # no step of its own: a plan of too many steps within each other cannot be sent to a declarative pipeline
+    rates = {} if with_model else {name: F.lit(None).cast(kind) for name, kind in _OF_MODEL.items()}
+    places = _places(as_of, with_stages)
     for place in places:
         age, group = _age_and_group(place, as_of)
         rates[f"_at_{place}"] = _probability(
